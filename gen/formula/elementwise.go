@@ -65,10 +65,10 @@ min and max have the largest ones as signed integers and as unsigned, and least 
 		return k
 	}
 	lo, hi := k.Load("min", t.mem), k.Load("max", t.mem)
-	widest := magnitude(k, lo).As(ir.I32) // a NaN is beyond an infinity
+	widest := lo.Magnitude().As(ir.I32) // a NaN is beyond an infinity
 	for _, row := range rows {
 		x := k.Load(row, t.mem)
-		lo, hi, widest = x.Min(lo), x.Max(hi), widest.IMax(magnitude(k, x).As(ir.I32))
+		lo, hi, widest = x.Min(lo), x.Max(hi), widest.IMax(x.Magnitude().As(ir.I32))
 	}
 	ordered := widest.As(ir.F32).Ordered()
 	k.Store("min", t.mem, ordered.Select(lo, widest.As(ir.F32)).Add(k.Const(0)))
@@ -88,7 +88,7 @@ func (t tensor) ends() *ir.Kernel {
 	// in the upper half of 32 bits numbers of 16 are float32s in the same order
 	x := k.Load("x", t.bits)
 	signed, largest, smallest := x.FoldIMax().As(ir.F32), x.FoldUMax().As(ir.F32), x.FoldUMin().As(ir.F32)
-	widest := magnitude(k, signed).As(ir.I32).UMax(magnitude(k, largest).As(ir.I32))
+	widest := signed.Magnitude().As(ir.I32).UMax(largest.Magnitude().As(ir.I32))
 	infinity := k.Int(0x7f800000)
 	if t.mem == ir.MemF16 {
 		infinity = k.Int(0x7c000000)

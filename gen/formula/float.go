@@ -2,6 +2,7 @@ package formula
 
 import (
 	"math"
+	"slices"
 
 	"github.com/lowbit-go/lowbit/gen/ir"
 )
@@ -29,15 +30,15 @@ var (
 // exponent is the exponent field of v, in place.
 func exponent(k *ir.Kernel, v *ir.Node) *ir.Node { return v.As(ir.I32).And(k.Int(0x7f800000)) }
 
-// onGrid rounds p >= 0 to a format's mantissa bits, or to its subnormals: M is
-// the power of two whose last place is the grid's step at p, so that p+M rounds
-// as wanted and taking M away is exact.
+// onGrid rounds v to a format's mantissa bits, or to its subnormals: M is one and
+// a half times the power of two whose last place is the grid's step at v, so that
+// v+M rounds as wanted and taking M away is exact. A zero is +0.
 //
 // least is the exponent field of the format's least normal number in place,
-// step what makes M of a field: (23 - mantissa bits)<<23.
-func onGrid(k *ir.Kernel, p, least, step *ir.Node) *ir.Node {
-	m := exponent(k, p).UMax(least).IAdd(step).As(ir.F32)
-	return p.Add(m).Sub(m)
+// step what makes that power of a field: (23 - mantissa bits)<<23.
+func onGrid(k *ir.Kernel, v, least, step *ir.Node) *ir.Node {
+	m := exponent(k, v).UMax(least).IAdd(step.IAdd(k.Int(1 << 22))).As(ir.F32)
+	return v.Add(m).Sub(m)
 }
 
 // withSign gives v, positive or of x's sign, the sign of x.
@@ -45,21 +46,21 @@ func withSign(k *ir.Kernel, v, x *ir.Node) *ir.Node {
 	return v.As(ir.I32).OrAnd(x.As(ir.I32), k.Int(-1<<31)).As(ir.F32)
 }
 
-// encode is the code of p rounded to the format, without its sign: p >= 0 is
-// at most the format's largest value, or one step above. Codes of subnormals
-// and carries into the exponent need no case: p+M's last bits count steps, and
-// each exponent above the least is 1<<mantissa of them.
-func (f format) encode(k *ir.Kernel, p *ir.Node) *ir.Node {
-	above := exponent(k, p).Excess(k.Int(f.least << 23))
-	m := above.IAdd(k.Int((f.least + int32(23-f.mantissa)) << 23))
-	steps := p.Add(m.As(ir.F32)).As(ir.I32).ISub(m)
-	return steps.IAdd(above.Shr(23 - f.mantissa))
+// steps is what the code of |v|, rounded to the format, is made of: with M the
+// power of two whose last place is the grid's step at v, |v|+M counts steps in its
+// lower half, and has M's exponent in its upper one.
+func (f format) steps(k *ir.Kernel, v *ir.Node) *ir.Node {
+	place := 23 - f.mantissa
+	// Each exponent is 1<<mantissa steps; those of the least M's are taken away.
+	none := -(f.least + int32(place)) << f.mantissa
+	m := k.Int(int32(127+place)<<23 | none&0xffff).As(ir.F32)
+	return exponent(k, v).UMax(k.Int(f.least<<23)).As(ir.F32).MulAdd(m, v.Magnitude()).As(ir.I32)
 }
 
-// value is the value of a code with so many bits beside its sign, the inverse of
-// encode: the code with its sign in the highest bit is signed. A normal number
-// y needs its exponent moved; a subnormal one is read as if it had a leading
-// one, and 2*y - least takes that away again, being less than y there alone.
+// value is the value of a code with so many bits beside its sign: the code with
+// its sign in the highest bit is signed. A normal number y needs its exponent
+// moved; a subnormal one is read as if it had a leading one, and 2*y - least takes
+// that away again, being less than y there alone.
 func (f format) value(k *ir.Kernel, code, signed *ir.Node, bits uint32) *ir.Node {
 	field := code.And(k.Int(1<<bits - 1)).Shl(23 - f.mantissa)
 	y := field.IAdd(k.Int((f.least - 1) << 23)).As(ir.F32)
@@ -67,12 +68,7 @@ func (f format) value(k *ir.Kernel, code, signed *ir.Node, bits uint32) *ir.Node
 	return withSign(k, y.MulAdd(k.Const(2), k.Const(-least)).Min(y), signed.As(ir.F32))
 }
 
-func magnitude(k *ir.Kernel, v *ir.Node) *ir.Node {
-	return v.As(ir.I32).And(k.Int(0x7fffffff)).As(ir.F32)
-}
-
 // fakeQuantizeFp serves every float format: the grid is given by two words.
-// Magnitudes are compared and clipped as integers.
 func fakeQuantizeFp(t tensor) []*ir.Kernel {
 	var ks []*ir.Kernel
 	for _, m := range masks {
@@ -84,13 +80,12 @@ number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y =
 		y := func(c, sign *ir.Node) *ir.Node { return withSign(k, onGrid(k, c, least, step), sign).Mul(s) }
 
 		v := t.quotient(x, s, r, signedQuotient(x, s, r)).OrAlarm()
-		p := magnitude(k, v).As(ir.I32)
-		c := p.UMin(most.As(ir.I32))
-		k.Store("y", t.out, y(c.As(ir.F32), v))
-		m.store(k, c.IEq(p))
+		c := v.Clip(most)
+		k.Store("y", t.out, y(c, v))
+		m.store(k, c.Inside(v))
 		k.Rarely(func() {
 			v := x.Div(s)
-			p := magnitude(k, v)
+			p := v.Magnitude()
 			c := p.Min(most)
 			k.Store("y", t.mem, y(c, v))
 			m.store(k, c.Eq(p))
@@ -100,56 +95,70 @@ number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y =
 	return ks
 }
 
-// fpCode is a code that a quantizer writes. E2M1 is also written one to a byte,
-// as the e4m3 codes of its values.
+// fpCode is a code that a quantizer writes.
 type fpCode struct {
-	name string
-	mem  ir.Mem
-	f    format
-	nan  int32                                   // the code of NaN
-	sign uint32                                  // the sign's bit
-	code func(k *ir.Kernel, p *ir.Node) *ir.Node // of p >= 0, not above the format's largest value
+	name  string
+	mem   ir.Mem
+	f     format
+	nan   uint8     // the code of NaN
+	other *[16]byte // what is written instead of e2m1 codes
 }
 
 var fpCodes = []fpCode{
-	{"E4M3", ir.MemU8, e4m3, 0x7f, 7, e4m3.encode},
-	{"E5M2", ir.MemU8, e5m2, 0x7f, 7, e5m2.encode},
-	{"E2M1", ir.MemU8, e2m1, 0x7f, 7, func(k *ir.Kernel, p *ir.Node) *ir.Node {
-		v := onGrid(k, p, k.Int(127<<23), k.Int(22<<23))
-		return v.As(ir.I32).Shr(20).ISub(k.Int(120 << 3)).IMax(k.Int(0)) // 0 is below all exponents
-	}},
-	{"E2M1Packed", ir.MemE2M1, e2m1, 0, 3, e2m1.encode},
+	{"E4M3", ir.MemU8, e4m3, 0x7f, nil},
+	{"E5M2", ir.MemU8, e5m2, 0x7f, nil},
+	{"E2M1", ir.MemU8, e2m1, 0x7f, e4m3.codes(e2m1)}, // one to a byte, as the e4m3 codes of its values
+	{"E2M1Packed", ir.MemE2M1, e2m1, 0, nil},
+}
+
+// codes lists f's codes of the values of another format, of four bits.
+func (f format) codes(other format) *[16]byte {
+	var codes [16]byte
+	mine, values := f.values(7), other.values(3)
+	for i := range codes {
+		codes[i] = byte(slices.IndexFunc(mine[:], func(v float32) bool { return math.Float32bits(v) == math.Float32bits(values[i]) }))
+	}
+	return &codes
 }
 
 // oneZero is the NaN of formats that have it in the place of -0.
 const oneZero = 0x80
 
-// signed gives a code, 0 or above, the sign of x.
-func (q fpCode) signed(k *ir.Kernel, code, x *ir.Node) *ir.Node {
-	sign := x.As(ir.I32).Shr(31 - q.sign)
-	if q.nan == oneZero {
-		sign = sign.And(code.IAdd(k.Int(0x7f))) // which has the sign's bit unless code is 0
+// encode is the code that steps stand for, at most that of most, with the sign of
+// x; not in order. Codes of subnormals and carries into the exponent need no case.
+// Codes are clipped, not values, as there are four to a lane; those of e2m1 by
+// saturation.
+func (q fpCode) encode(k *ir.Kernel, steps, most, x *ir.Node) *ir.Node {
+	shift := 7 - q.f.mantissa // an exponent has seven mantissa bits below it in its half
+	if q.f == e2m1 {
+		c := steps.Halves(shift, 3).ShuffledU8().OrAnd(x.Signs().Shr(4), k.Byte(8))
+		if q.other != nil {
+			c = c.LookUp(*q.other)
+		}
+		return c
 	}
-	return code.OrAnd(sign, k.Int(1<<q.sign))
+	code := func(steps *ir.Node) *ir.Node { return steps.Halves(shift, 15-shift).ShuffledU8() }
+	c := code(steps).MinU8(code(q.f.steps(k, most)))
+	sign := x.Signs()
+	if q.nan == oneZero {
+		sign = sign.And(c.Sub8(k.Byte(0x81))) // which has the sign's bit unless c is 0
+	}
+	return c.OrAnd(sign, k.Byte(0x80))
 }
 
 // store writes the codes of v, and rarely those of what is instead of v where
 // it has a NaN.
 func (q fpCode) store(k *ir.Kernel, name string, most, v *ir.Node, rare func() *ir.Node) {
-	code := func(v *ir.Node) *ir.Node {
-		return q.code(k, magnitude(k, v).As(ir.I32).UMin(most.As(ir.I32)).As(ir.F32))
-	}
-	write := func(code, sign *ir.Node) {
-		k.Store(name, q.mem, q.signed(k, code, sign).Narrow16().NarrowU8())
-	}
-	write(code(v.OrAlarm()), v)
+	k.Store(name, q.mem, q.encode(k, q.f.steps(k, v.OrAlarm()), most, v).InOrder())
 	k.Rarely(func() {
 		v := rare()
 		is := v.Ordered()
+		steps := is.Keep(q.f.steps(k, v))
 		if q.nan == 0 { // no sign either
-			write(is.Keep(code(v)), is.Keep(v))
+			k.Store(name, q.mem, q.encode(k, steps, most, is.Keep(v)).InOrder())
 		} else {
-			write(is.Select(code(v), k.Int(q.nan)), v)
+			isNaN := is.Bytes().Sub8(k.Byte(1))
+			k.Store(name, q.mem, q.encode(k, steps, most, v).InOrder().OrAnd(isNaN, k.Byte(q.nan)))
 		}
 	})
 }

@@ -64,7 +64,7 @@ func (t tensor) round(k *ir.Kernel, v *ir.Node) *ir.Node {
 func chooseE8M0() *ir.Kernel {
 	k := ir.New("params", "ParamsPowerOfTwo", `sets scale = 2^(e-maxExp), at least 2^-126, with e most's exponent, and recip = 1/scale, exact.
 most is the largest magnitude of a group.`)
-	e := magnitude(k, k.Load("most", ir.MemF32)).As(ir.I32).Shr(23).ISub(k.Word("maxExp", ir.MemI32)).IMax(k.Int(1))
+	e := k.Load("most", ir.MemF32).Magnitude().As(ir.I32).Shr(23).ISub(k.Word("maxExp", ir.MemI32)).IMax(k.Int(1))
 	k.Store("scale", ir.MemF32, e.Shl(23).As(ir.F32))
 	k.Store("recip", ir.MemF32, k.Int(254).ISub(e).Shl(23).As(ir.F32))
 	return k

@@ -118,6 +118,7 @@ const (
 	OpMin        // min(a, b) likewise
 	OpMaximum    // the larger; NaN in either gives NaN
 	OpMinimum    // the smaller; likewise
+	OpClip       // of the magnitude of a, or of b >= 0 where a has more; the sign is that of a, or none, as the target likes; anything for NaN
 	OpMulAdd     // a*b + c, rounded once
 	OpMulSub     // a*b - c, rounded once
 	OpMulSubFrom // c - a*b, rounded once
@@ -129,35 +130,41 @@ const (
 
 	OpIAdd // 32-bit integers, wrapping
 	OpISub
-	OpExcess // a - b, or 0 if b is larger; unsigned, of numbers whose lower halves are 0
-	OpIMax   // signed, of 32 or 16 bits
-	OpUMin   // unsigned, likewise
-	OpUMax   // unsigned, likewise
-	OpAnd
+	OpIMax // signed, of 32 or 16 bits
+	OpUMin // unsigned, likewise
+	OpUMax // unsigned, likewise
+	OpAnd  // 16 bits and bytes too
 	OpOr
 	OpXor   // bytes too
-	OpOrAnd // a | b&c
+	OpOrAnd // a | b&c; bytes too
 	OpShl   // by a constant
-	OpShr   // logical, by a constant
+	OpShr   // logical, by a constant; of bytes too, but then anything may be shifted in
 	OpAs    // the same bits as another type
 	OpElse  // a where groups are long, b elsewhere
 
 	OpEq      // mask: a == b, floats
 	OpIEq     // mask: a == b, integers
+	OpInside  // mask: a, which is Clip of b, has the magnitude of b
 	OpOrdered // mask: a is no NaN
 	OpSelect  // mask ? a : b
 	OpKeep    // mask ? a : +0
 
-	OpNarrow16 // int32 to int16, saturating
-	OpAddSat16 // int16, saturating
-	OpNarrowS8 // int16 to int8, saturating
-	OpNarrowU8 // int16 to uint8, saturating
-	OpMaxS8    // int8
-	OpMaxU8    // uint8
+	OpNarrow16   // int32 to int16, saturating
+	OpHalves     // int32 to int16: the sum of the lower half, signed, and the upper one >> a constant, 0 or above, saturated to some bits
+	OpAddSat16   // int16, saturating
+	OpNarrowS8   // int16 to int8, saturating
+	OpNarrowU8   // int16 to uint8, saturating
+	OpShuffledU8 // the same in an order that the target likes
+	OpInOrder    // bytes that are in that order, in that of the elements
+	OpMaxS8      // int8
+	OpMaxU8      // uint8
 	OpMinS8
 	OpMinU8
-	OpSub8  // bytes, wrapping
-	OpBytes // mask to one byte per lane, 0 or 1
+	OpSub8   // bytes, wrapping
+	OpBytes  // mask to one byte per lane, 0 or 1
+	OpSigns  // float32 to int16 of which only the highest bit counts, the sign
+	OpSigns8 // such to bytes, in the order of ShuffledU8
+	OpLookUp // the byte of a table of 16 that a byte below that says
 
 	OpAlarmNaN  // sends the tile the rare way if a float in it is NaN
 	OpAlarmCode // the same if a byte of a stream, or'ed with a, is 0xff
@@ -172,9 +179,9 @@ const (
 	OpResult   // stores a group's number
 )
 
-var opNames = [...]string{"Load", "Param", "Word", "Const", "Table", "Uppers", "Store", "Add", "Sub", "Mul", "Div", "Max", "Min", "Maximum", "Minimum",
-	"MulAdd", "MulSub", "MulSubFrom", "Round", "RoundF16", "ToInt", "ToFloat", "WidenF16", "IAdd", "ISub", "Excess", "IMax", "UMin", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As", "Else",
-	"Eq", "IEq", "Ordered", "Select", "Keep", "Narrow16", "AddSat16", "NarrowS8", "NarrowU8", "MaxS8", "MaxU8", "MinS8", "MinU8", "Sub8", "Bytes", "AlarmNaN", "AlarmCode", "AlarmLow", "FoldMin", "FoldMax", "FoldIMax", "FoldUMax", "FoldUMin", "FoldNaN", "Result"}
+var opNames = [...]string{"Load", "Param", "Word", "Const", "Table", "Uppers", "Store", "Add", "Sub", "Mul", "Div", "Max", "Min", "Maximum", "Minimum", "Clip",
+	"MulAdd", "MulSub", "MulSubFrom", "Round", "RoundF16", "ToInt", "ToFloat", "WidenF16", "IAdd", "ISub", "IMax", "UMin", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As", "Else",
+	"Eq", "IEq", "Inside", "Ordered", "Select", "Keep", "Narrow16", "Halves", "AddSat16", "NarrowS8", "NarrowU8", "ShuffledU8", "InOrder", "MaxS8", "MaxU8", "MinS8", "MinU8", "Sub8", "Bytes", "Signs", "Signs8", "LookUp", "AlarmNaN", "AlarmCode", "AlarmLow", "FoldMin", "FoldMax", "FoldIMax", "FoldUMax", "FoldUMin", "FoldNaN", "Result"}
 
 func (o Op) String() string { return opNames[o] }
 
@@ -452,6 +459,7 @@ func (n *Node) Max(b *Node) *Node     { return n.bin(OpMax, F32, b, F32) }
 func (n *Node) Min(b *Node) *Node     { return n.bin(OpMin, F32, b, F32) }
 func (n *Node) Maximum(b *Node) *Node { return n.bin(OpMaximum, F32, b, F32) }
 func (n *Node) Minimum(b *Node) *Node { return n.bin(OpMinimum, F32, b, F32) }
+func (n *Node) Clip(b *Node) *Node    { return n.bin(OpClip, F32, b, F32) }
 func (n *Node) Round() *Node          { return n.un(OpRound, F32, F32) }
 func (n *Node) RoundF16() *Node       { return n.un(OpRoundF16, F32, F32) }
 func (n *Node) ToInt() *Node          { return n.un(OpToInt, F32, I32) }
@@ -483,19 +491,18 @@ func (n *Node) MulSubFrom(b, c *Node) *Node {
 	return n.k.add(Node{Op: OpMulSubFrom, Type: F32, Args: []*Node{n, b, c}})
 }
 
+// Magnitude is n with a positive sign.
+func (n *Node) Magnitude() *Node { return n.As(I32).And(n.k.Int(1<<31 - 1)).As(F32) }
+
 // 32-bit integers.
 
 func (n *Node) IAdd(b *Node) *Node { return n.bin(OpIAdd, I32, b, I32) }
 func (n *Node) ISub(b *Node) *Node { return n.bin(OpISub, I32, b, I32) }
 
-// Excess is what n is larger than b, or 0, of unsigned numbers whose lower halves are 0.
-func (n *Node) Excess(b *Node) *Node { return n.bin(OpExcess, I32, b, I32) }
-
-// IMax, UMin, UMax and And take 16-bit lanes too.
+// IMax, UMin and UMax take 16-bit lanes too.
 func (n *Node) IMax(b *Node) *Node { return n.ints(OpIMax, b) }
 func (n *Node) UMin(b *Node) *Node { return n.ints(OpUMin, b) }
 func (n *Node) UMax(b *Node) *Node { return n.ints(OpUMax, b) }
-func (n *Node) And(b *Node) *Node  { return n.ints(OpAnd, b) }
 
 func (n *Node) ints(op Op, b *Node) *Node {
 	n.want(op.String(), I32, I16)
@@ -504,16 +511,24 @@ func (n *Node) ints(op Op, b *Node) *Node {
 
 func (n *Node) Or(b *Node) *Node { return n.bin(OpOr, I32, b, I32) }
 
+// And takes 16-bit lanes and bytes too.
+func (n *Node) And(b *Node) *Node {
+	n.want("And", I32, I16, I8)
+	return n.bin(OpAnd, n.Type, b, n.Type)
+}
+
 // Xor takes bytes too.
 func (n *Node) Xor(b *Node) *Node {
 	n.want("Xor", I32, I8)
 	return n.bin(OpXor, n.Type, b, n.Type)
 }
 
-// OrAnd is n | b&c.
+// OrAnd is n | b&c; it takes bytes too.
 func (n *Node) OrAnd(b, c *Node) *Node {
-	n.want("OrAnd", I32)
-	return n.k.add(Node{Op: OpOrAnd, Type: I32, Args: []*Node{n, b, c}})
+	n.want("OrAnd", I32, I8)
+	b.want("OrAnd", n.Type)
+	c.want("OrAnd", n.Type)
+	return n.k.add(Node{Op: OpOrAnd, Type: n.Type, Args: []*Node{n, b, c}})
 }
 
 // Shl shifts left by c bits.
@@ -522,10 +537,10 @@ func (n *Node) Shl(c uint32) *Node {
 	return n.k.add(Node{Op: OpShl, Type: I32, Args: []*Node{n}, Bits: c})
 }
 
-// Shr shifts right by c bits, filling with zeros.
+// Shr shifts right by c bits, filling with zeros, or bytes with anything.
 func (n *Node) Shr(c uint32) *Node {
-	n.want("Shr", I32)
-	return n.k.add(Node{Op: OpShr, Type: I32, Args: []*Node{n}, Bits: c})
+	n.want("Shr", I32, I8)
+	return n.k.add(Node{Op: OpShr, Type: n.Type, Args: []*Node{n}, Bits: c})
 }
 
 // As is the same bits as a 32-bit lane of another type.
@@ -541,6 +556,9 @@ func (n *Node) As(t Type) *Node {
 func (n *Node) Else(b *Node) *Node { return n.bin(OpElse, n.Type, b, n.Type) }
 
 // Masks.
+
+// Inside is where n, which is Clip of v, is not clipped.
+func (n *Node) Inside(v *Node) *Node { return n.bin(OpInside, F32, v, Mask) }
 
 func (n *Node) Eq(b *Node) *Node  { return n.bin(OpEq, F32, b, Mask) }
 func (n *Node) IEq(b *Node) *Node { return n.bin(OpIEq, I32, b, Mask) }
@@ -565,12 +583,33 @@ func (n *Node) Narrow16() *Node        { return n.un(OpNarrow16, I32, I16) }
 func (n *Node) AddSat16(b *Node) *Node { return n.bin(OpAddSat16, I16, b, I16) }
 func (n *Node) NarrowS8() *Node        { return n.un(OpNarrowS8, I16, I8) }
 func (n *Node) NarrowU8() *Node        { return n.un(OpNarrowU8, I16, I8) }
+func (n *Node) ShuffledU8() *Node      { return n.un(OpShuffledU8, I16, I8) }
+func (n *Node) InOrder() *Node         { return n.un(OpInOrder, I8, I8) }
 func (n *Node) MaxS8(b *Node) *Node    { return n.bin(OpMaxS8, I8, b, I8) }
 func (n *Node) MaxU8(b *Node) *Node    { return n.bin(OpMaxU8, I8, b, I8) }
 func (n *Node) MinS8(b *Node) *Node    { return n.bin(OpMinS8, I8, b, I8) }
 func (n *Node) MinU8(b *Node) *Node    { return n.bin(OpMinU8, I8, b, I8) }
 func (n *Node) Sub8(b *Node) *Node     { return n.bin(OpSub8, I8, b, I8) }
 func (n *Node) Bytes() *Node           { return n.un(OpBytes, Mask, I8) }
+
+// Signs is bytes of which only the highest bit counts, the sign, in the order of ShuffledU8.
+func (n *Node) Signs() *Node { return n.un(OpSigns, F32, I16).un(OpSigns8, I16, I8) }
+
+// Halves is the lower half of n and its upper one, shifted right by c, together,
+// saturated to so many bits; it must not need more than 15-c.
+func (n *Node) Halves(c, bits uint32) *Node {
+	n.want("Halves", I32)
+	return n.k.add(Node{Op: OpHalves, Type: I16, Args: []*Node{n}, Bits: c | bits<<8})
+}
+
+// HalvesBits are the numbers that were given to Halves.
+func (n *Node) HalvesBits() (c, bits int) { return int(n.Bits & 0xff), int(n.Bits >> 8) }
+
+// LookUp is the table's byte at n, below 16.
+func (n *Node) LookUp(table [16]byte) *Node {
+	n.want("LookUp", I8)
+	return n.k.add(Node{Op: OpLookUp, Type: I8, Args: []*Node{n}, Table: string(table[:])})
+}
 
 // A formula may be right only for tiles of the ordinary kind. It then sounds an
 // alarm for any other tile, before anything of that is stored, and says behind

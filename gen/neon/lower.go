@@ -1,6 +1,7 @@
 package neon
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 
@@ -29,6 +30,20 @@ func (m *Machine) Extras(n *ir.Node) []*ir.Node {
 		return []*ir.Node{k.Int(0x4b004b00), k.Const(0x1p23)}
 	case n.Op == ir.OpLoad && n.Mem == ir.MemI8 && n.Type == ir.F32:
 		return []*ir.Node{k.Int(0x4b004b00), k.Const(0x1p23 + 128), k.Byte(128)}
+	case n.Op == ir.OpClip:
+		return []*ir.Node{n.Args[0].Magnitude()}
+	case n.Op == ir.OpInside:
+		return []*ir.Node{n.Args[1].Magnitude()}
+	case n.Op == ir.OpHalves:
+		if c, bits := n.HalvesBits(); bits < 15-c {
+			return []*ir.Node{k.Int(0x00010001 * (1<<bits - 1))}
+		}
+	case n.Op == ir.OpLookUp:
+		var words []uint32
+		for i := 0; i < len(n.Table); i += 4 {
+			words = append(words, binary.LittleEndian.Uint32([]byte(n.Table[i:])))
+		}
+		return []*ir.Node{k.TableConst(words)}
 	case n.Op == ir.OpAlarmCode:
 		return []*ir.Node{k.Int(-1)}
 	case n.Op == ir.OpLoad && n.Mem == ir.MemE4M3: // all but a copy of the sign
@@ -97,8 +112,6 @@ func (m *Machine) simple(n *ir.Node) emit2 {
 		return m.FMIN
 	case ir.OpIAdd:
 		return sized(asm.S, m.ADD)
-	case ir.OpExcess:
-		return sized(asm.S, m.UQSUB)
 	case ir.OpISub:
 		return sized(asm.S, m.SUB)
 	case ir.OpIMax:
@@ -166,7 +179,29 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 	case ir.OpShl:
 		return m.unary(s, func(d, a asm.V) { m.SHL(asm.S, d, a, int(n.Bits)) }, args[0][0])
 	case ir.OpShr:
-		return m.unary(s, func(d, a asm.V) { m.USHR(asm.S, d, a, int(n.Bits)) }, args[0][0])
+		size := map[ir.Type]asm.Size{ir.I32: asm.S, ir.I8: asm.B}[n.Type]
+		return m.unary(s, func(d, a asm.V) { m.USHR(size, d, a, int(n.Bits)) }, args[0][0])
+	case ir.OpClip: // of the magnitude
+		return m.binary(s, sized(asm.S, m.UMIN), args[2][0], args[1][0])
+	case ir.OpInside:
+		return m.binary(s, sized(asm.S, m.CMEQ), args[0][0], args[2][0])
+	case ir.OpInOrder:
+		return args[0][0]
+	case ir.OpHalves:
+		sum := m.binary(s, sized(asm.H, m.UZP1), args[0][0], args[0][1])
+		high := m.binary(s, sized(asm.H, m.UZP2), args[0][0], args[0][1])
+		c, _ := n.HalvesBits()
+		s.Add(plan.Inst{Defs: []plan.V{sum}, Uses: []plan.V{sum, high}, Emit: func(d, u []int) { m.USRA(asm.H, asm.V(d[0]), asm.V(u[1]), c) }})
+		if len(args) == 1 {
+			return sum
+		}
+		return m.binary(s, sized(asm.H, m.UMIN), sum, args[1][0])
+	case ir.OpSigns: // the upper halves
+		return m.binary(s, sized(asm.H, m.UZP2), args[0][0], args[0][1])
+	case ir.OpSigns8:
+		return m.binary(s, sized(asm.B, m.UZP2), args[0][0], args[0][1])
+	case ir.OpLookUp:
+		return m.binary(s, func(d, a, b asm.V) { m.TBL(d, b, 1, a) }, args[0][0], args[1][0])
 	case ir.OpOrdered:
 		return m.binary(s, m.FCMEQ, args[0][0], args[0][0])
 	case ir.OpSelect:
@@ -175,7 +210,7 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		return m.narrow(s, asm.S, m.SQXTN, m.SQXTN2, args[0])
 	case ir.OpNarrowS8:
 		return m.narrow(s, asm.H, m.SQXTN, m.SQXTN2, args[0])
-	case ir.OpNarrowU8:
+	case ir.OpNarrowU8, ir.OpShuffledU8:
 		return m.narrow(s, asm.H, m.SQXTUN, m.SQXTUN2, args[0])
 	case ir.OpBytes:
 		return m.unary(s, func(d, a asm.V) { m.USHR(asm.B, d, a, 7) }, m.signBytes(s, args[0]))

@@ -479,10 +479,11 @@ func (p *planner) seg(up *Seg, lanes bool, share int) *Seg {
 
 // body emits all nodes of the tile, one 32-bit register after the other so
 // that few values are alive at once; narrow lanes follow when their halves are
-// there. A tail skips registers that hold nothing, and so narrows at its end.
+// there. A tail skips registers that hold nothing, and so narrows at its end, but for the rare
+// one, whose values are too many.
 // Alarms for floats and codes come before all else.
 func (s *Seg) body(accs map[*ir.Node][]V) {
-	skips := s.Tail && !s.p.k.Folds()
+	skips := s.Tail && !s.rare && !s.p.k.Folds()
 	for _, n := range s.p.k.Nodes {
 		if early(n) && s.wants(n) {
 			for slot := 0; slot < 4 && s.mixture != nil; slot++ {

@@ -3,6 +3,7 @@ package x86
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/mmcloughlin/avo/operand"
 
@@ -13,7 +14,7 @@ import (
 // simple maps operations to three-operand instructions: {AVX2, AVX-512}.
 var simple = map[ir.Op][2]string{
 	ir.OpAdd: {"VADDPS", "VADDPS"}, ir.OpSub: {"VSUBPS", "VSUBPS"}, ir.OpMul: {"VMULPS", "VMULPS"}, ir.OpDiv: {"VDIVPS", "VDIVPS"},
-	ir.OpIAdd: {"VPADDD", "VPADDD"}, ir.OpISub: {"VPSUBD", "VPSUBD"}, ir.OpExcess: {"VPSUBUSW", "VPSUBUSW"}, ir.OpIMax: {"VPMAXSD", "VPMAXSD"}, ir.OpUMin: {"VPMINUD", "VPMINUD"},
+	ir.OpIAdd: {"VPADDD", "VPADDD"}, ir.OpISub: {"VPSUBD", "VPSUBD"}, ir.OpIMax: {"VPMAXSD", "VPMAXSD"}, ir.OpUMin: {"VPMINUD", "VPMINUD"},
 	ir.OpUMax: {"VPMAXUD", "VPMAXUD"}, ir.OpAnd: {"VPAND", "VPANDD"}, ir.OpOr: {"VPOR", "VPORD"}, ir.OpXor: {"VPXOR", "VPXORD"},
 	ir.OpAddSat16: {"VPADDSW", "VPADDSW"}, ir.OpMaxS8: {"VPMAXSB", "VPMAXSB"}, ir.OpMaxU8: {"VPMAXUB", "VPMAXUB"},
 	ir.OpMinS8: {"VPMINSB", "VPMINSB"}, ir.OpMinU8: {"VPMINUB", "VPMINUB"},
@@ -28,13 +29,26 @@ const roundEven = 8 // to nearest even, no exceptions
 // Extras are the constants behind an instruction sequence.
 func (m *Machine) Extras(n *ir.Node) []*ir.Node {
 	switch n.Op {
-	case ir.OpNarrowS8, ir.OpNarrowU8:
+	case ir.OpNarrowS8, ir.OpNarrowU8, ir.OpInOrder:
 		return []*ir.Node{ir.Of(n).TableConst(m.order())}
 	case ir.OpBytes:
 		if m.wide {
 			return []*ir.Node{ir.Of(n).Int(0x01010101)}
 		}
 		return []*ir.Node{ir.Of(n).TableConst(m.order())}
+	case ir.OpClip:
+		if !m.wide {
+			return []*ir.Node{n.Args[0].Magnitude()}
+		}
+	case ir.OpInside:
+		if !m.wide {
+			return []*ir.Node{n.Args[1].Magnitude()}
+		}
+	case ir.OpHalves: // weights with which the largest sum fills what is below the sign
+		c, bits := n.HalvesBits()
+		return []*ir.Node{ir.Of(n).Int((1<<16 | 1<<c) << (15 - bits - c))}
+	case ir.OpLookUp:
+		return []*ir.Node{table(ir.Of(n), []byte(strings.Repeat(n.Table, m.Width()/4)))}
 	case ir.OpAlarmCode:
 		return []*ir.Node{ir.Of(n).Int(-1)}
 	case ir.OpAlarmLow:
@@ -130,9 +144,19 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		return s.Op(plan.Vec, func(d int, u []int) { m.i("VCVTPH2PS", m.narrow(u[0]), m.vec(d)) }, m.upperHalves(s, args[0][0]))
 	case ir.OpOrAnd:
 		return m.orAnd(s, args[0][0], args[1][0], args[2][0])
+	case ir.OpClip:
+		if m.wide { // the smaller magnitude with the sign of the first
+			return s.Op(plan.Vec, func(d int, u []int) { m.i("VRANGEPS", operand.Imm(0b0010), m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, args[0][0], args[1][0])
+		}
+		return m.pack(s, "VPMINUD", args[2][0], args[1][0])
 	case ir.OpShl, ir.OpShr:
 		name := map[ir.Op]string{ir.OpShl: "VPSLLD", ir.OpShr: "VPSRLD"}[n.Op]
+		if n.Type == ir.I8 {
+			return m.wordsRight(s, args[0][0], int(n.Bits))
+		}
 		return s.Op(plan.Vec, func(d int, u []int) { m.i(name, operand.Imm(uint64(n.Bits)), m.vec(u[0]), m.vec(d)) }, args[0][0])
+	case ir.OpInside: // with AVX2 as magnitudes
+		return m.equal(s, "VPCMPEQD", args[0][0], args[len(args)-1][0])
 	case ir.OpIEq:
 		return m.equal(s, "VPCMPEQD", args[0][0], args[1][0])
 	case ir.OpEq:
@@ -151,10 +175,24 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		}, args[0][0], args[1][0])
 	case ir.OpNarrow16:
 		return m.pack(s, "VPACKSSDW", args[0][0], args[0][1])
+	case ir.OpHalves: // the word is brought to the top by its weights, and back
+		_, bits := n.HalvesBits()
+		sum := func(v plan.V) plan.V { return m.pack(s, "VPMADDWD", v, args[1][0]) }
+		return m.wordsRight(s, m.pack(s, "VPACKSSDW", sum(args[0][0]), sum(args[0][1])), 15-bits)
+	case ir.OpSigns: // saturation keeps them
+		return m.pack(s, "VPACKSSDW", args[0][0], args[0][1])
+	case ir.OpSigns8:
+		return m.pack(s, "VPACKSSWB", args[0][0], args[0][1])
+	case ir.OpLookUp:
+		return one("VPSHUFB", 0, 1)
 	case ir.OpNarrowS8:
 		return m.permute(s, m.pack(s, "VPACKSSWB", args[0][0], args[0][1]), args[1][0])
 	case ir.OpNarrowU8:
 		return m.permute(s, m.pack(s, "VPACKUSWB", args[0][0], args[0][1]), args[1][0])
+	case ir.OpShuffledU8:
+		return m.pack(s, "VPACKUSWB", args[0][0], args[0][1])
+	case ir.OpInOrder:
+		return m.permute(s, args[0][0], args[1][0])
 	case ir.OpBytes:
 		return m.bytes(s, args)
 	case ir.OpAlarmNaN:
@@ -351,6 +389,11 @@ func (m *Machine) permute(s *plan.Seg, v, order plan.V) plan.V {
 	return s.Op(plan.Vec, func(d int, u []int) { m.i("VPERMD", m.vec(u[0]), m.vec(u[1]), m.vec(d)) }, v, order)
 }
 
+// wordsRight shifts words right by c bits.
+func (m *Machine) wordsRight(s *plan.Seg, v plan.V, c int) plan.V {
+	return s.Op(plan.Vec, func(d int, u []int) { m.i("VPSRLW", operand.Imm(uint64(c)), m.vec(u[0]), m.vec(d)) }, v)
+}
+
 // gather64 joins a tile's four K registers.
 func (m *Machine) gather64(s *plan.Seg, k []plan.V) plan.V {
 	join := func(name string, lo, hi plan.V) plan.V {
@@ -360,17 +403,16 @@ func (m *Machine) gather64(s *plan.Seg, k []plan.V) plan.V {
 	return join("KUNPCKDQ", lo, join("KUNPCKWD", k[2], k[3]))
 }
 
-// signBytes packs a tile's lane masks (all ones or zeros) to bytes.
-func (m *Machine) signBytes(s *plan.Seg, v []plan.V, order plan.V) plan.V {
-	w := m.pack(s, "VPACKSSWB", m.pack(s, "VPACKSSDW", v[0], v[1]), m.pack(s, "VPACKSSDW", v[2], v[3]))
-	return m.permute(s, w, order)
+// signBytes packs a tile's lane masks (all ones or zeros) to bytes, not in order.
+func (m *Machine) signBytes(s *plan.Seg, v []plan.V) plan.V {
+	return m.pack(s, "VPACKSSWB", m.pack(s, "VPACKSSDW", v[0], v[1]), m.pack(s, "VPACKSSDW", v[2], v[3]))
 }
 
 func (m *Machine) bytes(s *plan.Seg, args [][]plan.V) plan.V {
 	if m.wide {
 		return s.Op(plan.Vec, func(d int, u []int) { m.i("VMOVDQU8_Z", m.vec(u[1]), ks[u[0]], m.vec(d)) }, m.gather64(s, args[0]), args[1][0])
 	}
-	return s.Op(plan.Vec, func(d int, u []int) { m.i("VPABSB", m.vec(u[0]), m.vec(d)) }, m.signBytes(s, args[0], args[1][0]))
+	return s.Op(plan.Vec, func(d int, u []int) { m.i("VPABSB", m.vec(u[0]), m.vec(d)) }, m.permute(s, m.signBytes(s, args[0]), args[1][0]))
 }
 
 // equal compares integers.
@@ -384,11 +426,11 @@ func (m *Machine) equal(s *plan.Seg, name string, a, b plan.V) plan.V {
 	}, a, b)
 }
 
-// alarm leaves for the rare way if a mask has a bit.
-func (m *Machine) alarm(s *plan.Seg, mask plan.V) {
-	s.Add(plan.Inst{Uses: []plan.V{mask}, Emit: func(_, u []int) {
+// alarm leaves for the rare way if a mask has a bit, with AVX-512 one of several.
+func (m *Machine) alarm(s *plan.Seg, masks ...plan.V) {
+	s.Add(plan.Inst{Uses: masks, Emit: func(_, u []int) {
 		if m.wide {
-			m.i("KORTESTQ", ks[u[0]], ks[u[0]])
+			m.i("KORTESTQ", ks[u[0]], ks[u[len(u)-1]])
 		} else {
 			m.i("VPMOVMSKB", m.vec(u[0]), scratch.As32())
 			m.i("TESTL", scratch.As32(), scratch.As32())
@@ -397,15 +439,14 @@ func (m *Machine) alarm(s *plan.Seg, mask plan.V) {
 	}})
 }
 
-// alarmNaN looks for NaN in a tile. With AVX-512 it looks at a sum, which is
-// NaN for infinities of both signs too, but leaves the ports of comparisons alone.
+// alarmNaN looks for NaN in a tile.
 func (m *Machine) alarmNaN(s *plan.Seg, x []plan.V) {
+	a, b := m.compare(s, 3, x[0], x[1]), m.compare(s, 3, x[2], x[3])
 	if m.wide {
-		sum := m.pack(s, "VADDPS", m.pack(s, "VADDPS", x[0], x[1]), m.pack(s, "VADDPS", x[2], x[3]))
-		m.alarm(s, m.compare(s, 3, sum, sum))
+		m.alarm(s, a, b)
 		return
 	}
-	m.alarm(s, m.pack(s, "VORPS", m.compare(s, 3, x[0], x[1]), m.compare(s, 3, x[2], x[3])))
+	m.alarm(s, m.pack(s, "VORPS", a, b))
 }
 
 // alarmLow looks for the least int16: VCVTPS2DQ gives the least integer for NaN

@@ -94,10 +94,12 @@ func (m *Machine) storeExtras(n *ir.Node) []*ir.Node {
 		return m.roundExtras(k)
 	case ir.MemBF16:
 		return append(m.roundExtras(k), k.Int(0x7fc00000))
-	case ir.MemU4, ir.MemE2M1: // the bits that count; low + 16*high
-		return []*ir.Node{k.Int(0x0f0f0f0f), k.Int(0x10011001)}
+	case ir.MemE2M1: // low + 16*high
+		return []*ir.Node{k.Int(0x10011001)}
+	case ir.MemU4: // the same; the bits that count
+		return []*ir.Node{k.Int(0x10011001), k.Int(0x0f0f0f0f)}
 	case ir.MemU2: // low + 4*high, and then low + 16*high
-		return []*ir.Node{k.Int(0x03030303), k.Int(0x04010401), k.Int(0x00100001)}
+		return []*ir.Node{k.Int(0x04010401), k.Int(0x03030303), k.Int(0x00100001)}
 	}
 	return nil
 }
@@ -512,7 +514,8 @@ func (m *Machine) storeWideBF16(s *plan.Seg, nan bool, slot int, v []plan.V, c [
 }
 
 // storePacked packs the low bits of a tile's bytes: pairs become their weighted
-// sums, and if they have two bits pairs of pairs do.
+// sums, and if they have two bits pairs of pairs do. Codes of floats have no
+// more bits.
 func (m *Machine) storePacked(s *plan.Seg, v plan.V, c [][]plan.V, at plan.Addr, masked bool) {
 	uses := []plan.V{v}
 	for _, a := range c {
@@ -520,15 +523,16 @@ func (m *Machine) storePacked(s *plan.Seg, v plan.V, c [][]plan.V, at plan.Addr,
 	}
 	s.Add(plan.Inst{Defs: []plan.V{s.New(plan.Vec)}, Uses: uses, Apart: true, Emit: func(d, u []int) {
 		r, quads := m.vec(d[0]), len(u) == 4
-		if m.wide {
-			m.i("VPANDD", m.vec(u[1]), m.vec(u[0]), r)
-			if masked { // what is behind the last element is zero
-				m.i("VMOVDQU8_Z", r, m.lanes(0), r)
-			}
-		} else {
-			m.i("VPAND", m.vec(u[1]), m.vec(u[0]), r)
+		v := m.vec(u[0])
+		if len(u) > 2 {
+			m.bitwise("VPAND", m.vec(u[2]), v, r)
+			v = r
 		}
-		m.i("VPMADDUBSW", m.vec(u[2]), r, r)
+		if masked { // what is behind the last element is zero
+			m.i("VMOVDQU8_Z", v, m.lanes(0), r)
+			v = r
+		}
+		m.i("VPMADDUBSW", m.vec(u[1]), v, r)
 		narrow, toByte, out := "VPMOVWB", 2, half(d[0])
 		if quads {
 			m.i("VPMADDWD", m.vec(u[3]), r, r)

@@ -93,7 +93,7 @@ func DecodeFpE2M1PackedAVX2(y *float32, x *uint8, n int, ahead int)
 func DecodeFpE4M3AVX2(y *float32, x *uint8, n int, ahead int)
 
 // EncodeFpE4M3AVX2 sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows.
+// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows. E2M1 saturates.
 // It runs over n >= 1 elements.
 // If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
@@ -102,7 +102,7 @@ func DecodeFpE4M3AVX2(y *float32, x *uint8, n int, ahead int)
 func EncodeFpE4M3AVX2(y *uint8, x *float32, most float32, n int, ahead int)
 
 // EncodeFpE5M2AVX2 sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows.
+// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows. E2M1 saturates.
 // It runs over n >= 1 elements.
 // If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
@@ -111,7 +111,7 @@ func EncodeFpE4M3AVX2(y *uint8, x *float32, most float32, n int, ahead int)
 func EncodeFpE5M2AVX2(y *uint8, x *float32, most float32, n int, ahead int)
 
 // EncodeFpE4M3FNUZAVX2 sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows.
+// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows. E2M1 saturates.
 // It runs over n >= 1 elements.
 // If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
@@ -120,7 +120,7 @@ func EncodeFpE5M2AVX2(y *uint8, x *float32, most float32, n int, ahead int)
 func EncodeFpE4M3FNUZAVX2(y *uint8, x *float32, most float32, n int, ahead int)
 
 // EncodeFpE5M2FNUZAVX2 sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows.
+// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows. E2M1 saturates.
 // It runs over n >= 1 elements.
 // If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
@@ -129,7 +129,7 @@ func EncodeFpE4M3FNUZAVX2(y *uint8, x *float32, most float32, n int, ahead int)
 func EncodeFpE5M2FNUZAVX2(y *uint8, x *float32, most float32, n int, ahead int)
 
 // EncodeFpE2M1AVX2 sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows.
+// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows. E2M1 saturates.
 // It runs over n >= 1 elements.
 // If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
@@ -138,7 +138,7 @@ func EncodeFpE5M2FNUZAVX2(y *uint8, x *float32, most float32, n int, ahead int)
 func EncodeFpE2M1AVX2(y *uint8, x *float32, most float32, n int, ahead int)
 
 // EncodeFpE2M1PackedAVX2 sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows.
+// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows. E2M1 saturates.
 // It runs over n >= 1 elements.
 // If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
@@ -147,7 +147,7 @@ func EncodeFpE2M1AVX2(y *uint8, x *float32, most float32, n int, ahead int)
 func EncodeFpE2M1PackedAVX2(y *uint8, x *float32, most float32, n int, ahead int)
 
 // EncodeFpE8M0AVX2 sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows.
+// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows. E2M1 saturates.
 // It runs over n >= 1 elements.
 // If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.

@@ -787,53 +787,45 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
-	VMOVUPS 64(SP), Y0
-	CMPQ    DX, $+9
-	JLT     lanetailrarenarrow
-	VMOVUPS 96(SP), Y1
-	CMPQ    DX, $+17
-	JLT     lanetailrarenarrow
-	VMOVUPS 128(SP), Y2
-	CMPQ    DX, $+25
-	JLT     lanetailrarenarrow
-	VMOVUPS 160(SP), Y3
-
-lanetailrarenarrow:
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPSLLD       $0x0f, Y0, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y0, Y5
-	VPADDD       Y15, Y5, Y5
+	VMOVUPS      64(SP), Y0
+	VMOVUPS      96(SP), Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y15, Y3, Y3
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y5, Y4, Y0
-	VPSLLD       $0x0f, Y1, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y1, Y5
-	VPADDD       Y15, Y5, Y5
+	VBLENDVPS    Y0, Y3, Y2, Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y15, Y3, Y3
 	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y5, Y4, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, (SP)
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y15, Y0, Y0
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y0, Y4, Y2
-	VPSLLD       $0x0f, Y3, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y3, Y0
-	VPADDD       Y15, Y0, Y0
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y0, Y4, Y3
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
+	VMOVUPS      128(SP), Y0
+	VMOVUPS      160(SP), Y1
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y15, Y3, Y3
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y3, Y2, Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y15, Y3, Y3
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(SP)
 	JMP          lanetailback
 
 // func DecodeBF16AVX2(y *float32, x *uint16, n int, ahead int)
@@ -3089,8 +3081,6 @@ lanetailrare:
 	VBROADCASTSS constantsAVX2<>+4(SB), Y0
 	VBLENDVPS    Y3, Y0, Y7, Y3
 	VMOVUPS      Y3, (SP)
-	CMPQ         DX, $+9
-	JLT          lanetailrarenarrow
 	VPMOVZXBD    136(SP), Y3
 	VPAND        Y1, Y3, Y7
 	VPCMPEQD     Y1, Y7, Y8
@@ -3104,8 +3094,6 @@ lanetailrare:
 	VPOR         Y3, Y9, Y9
 	VBLENDVPS    Y8, Y0, Y9, Y8
 	VMOVUPS      Y8, 32(SP)
-	CMPQ         DX, $+17
-	JLT          lanetailrarenarrow
 	VPMOVZXBD    144(SP), Y3
 	VPAND        Y1, Y3, Y7
 	VPCMPEQD     Y1, Y7, Y8
@@ -3119,8 +3107,6 @@ lanetailrare:
 	VPOR         Y3, Y9, Y9
 	VBLENDVPS    Y8, Y0, Y9, Y8
 	VMOVUPS      Y8, 64(SP)
-	CMPQ         DX, $+25
-	JLT          lanetailrarenarrow
 	VPMOVZXBD    152(SP), Y3
 	VPAND        Y1, Y3, Y7
 	VPCMPEQD     Y1, Y7, Y1
@@ -3133,2746 +3119,32 @@ lanetailrare:
 	VPOR         Y3, Y6, Y6
 	VBLENDVPS    Y1, Y0, Y6, Y1
 	VMOVUPS      Y1, 96(SP)
-
-lanetailrarenarrow:
-	JMP lanetailback
+	JMP          lanetailback
 
 // func EncodeFpE4M3AVX2(y *uint8, x *float32, most float32, n int, ahead int)
-// Requires: AVX, AVX2, MMX+
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·EncodeFpE4M3AVX2(SB), NOSPLIT, $160-40
 	// pointers: DI y, SI x, DX elements left
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x3c800000, Y11 0x46800000, Y10 0x80, Y9 table
-	// vector registers in use at once: 15
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	VBROADCASTSS most+16(FP), Y15
-	VBROADCASTSS constantsAVX2<>+140(SB), Y14
-	VBROADCASTSS constantsAVX2<>+144(SB), Y13
-	VBROADCASTSS constantsAVX2<>+148(SB), Y12
-	VBROADCASTSS constantsAVX2<>+152(SB), Y11
-	VBROADCASTSS constantsAVX2<>+156(SB), Y10
-	VMOVUPS      constantsAVX2<>+160(SB), Y9
-	MOVQ         n+24(FP), DX
-	CMPQ         DX, $+32
-	JLT          lanetail
-	MOVQ         ahead+32(FP), CX
-	CMPQ         CX, $+1
-	JGT          lanestream
-
-laneloop:
-	VMOVUPS   (SI), Y0
-	VMOVUPS   32(SI), Y1
-	VMOVUPS   64(SI), Y2
-	VMOVUPS   96(SI), Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanerare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VPACKSSDW Y0, Y4, Y4
-	VPAND     Y14, Y2, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y1
-	VPSUBUSW  Y12, Y1, Y1
-	VPADDD    Y11, Y1, Y5
-	VADDPS    Y5, Y0, Y0
-	VPSUBD    Y5, Y0, Y0
-	VPSRLD    $0x14, Y1, Y1
-	VPADDD    Y1, Y0, Y0
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	VPAND     Y14, Y3, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y2
-	VPSUBUSW  Y12, Y2, Y2
-	VPADDD    Y11, Y2, Y5
-	VADDPS    Y5, Y1, Y1
-	VPSUBD    Y5, Y1, Y1
-	VPSRLD    $0x14, Y2, Y2
-	VPADDD    Y2, Y1, Y1
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y9, Y4
-	VMOVUPS   Y4, (DI)
-
-laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	SUBQ $+32, DX
-	CMPQ DX, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ DX, DX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, DX
-	JEQ   piece1
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, DX
-	JEQ   piece2
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, DX
-	JEQ   piece3
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, DX
-	JEQ   piece4
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, DX
-	JEQ   piece5
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	VMOVUPS   32(SP), Y0
-	VMOVUPS   64(SP), Y1
-	VMOVUPS   96(SP), Y2
-	VMOVUPS   128(SP), Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanetailrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	CMPQ      DX, $+9
-	JLT       lanetailnarrow
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	CMPQ      DX, $+17
-	JLT       lanetailnarrow
-	VPAND     Y14, Y2, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y1, Y1
-	VPSUBD    Y6, Y1, Y1
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y1, Y1
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	CMPQ      DX, $+25
-	JLT       lanetailnarrow
-	VPAND     Y14, Y3, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y2, Y2
-	VPSUBD    Y6, Y2, Y2
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y2, Y2
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y2, Y2
-
-lanetailnarrow:
-	VPACKSSDW Y0, Y4, Y4
-	VPACKSSDW Y2, Y1, Y1
-	VPACKUSWB Y1, Y4, Y4
-	VPERMD    Y4, Y9, Y4
-	VMOVUPS   Y4, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, DX
-	JEQ   piece6
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, DX
-	JEQ   piece7
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, DX
-	JEQ   piece8
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, DX
-	JEQ   piece9
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, DX
-	JEQ   piece10
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-laneend:
-	MOVQ  ahead+32(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VMOVUPS     (SI), Y0
-	VMOVUPS     32(SI), Y1
-	VMOVUPS     64(SI), Y2
-	VMOVUPS     96(SI), Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         lanerare
-	VPAND       Y14, Y0, Y4
-	VPMINUD     Y15, Y4, Y4
-	VPAND       Y13, Y4, Y5
-	VPSUBUSW    Y12, Y5, Y5
-	VPADDD      Y11, Y5, Y6
-	VADDPS      Y6, Y4, Y4
-	VPSUBD      Y6, Y4, Y4
-	VPSRLD      $0x14, Y5, Y5
-	VPADDD      Y5, Y4, Y4
-	VPSRLD      $0x18, Y0, Y0
-	VPAND       Y10, Y0, Y0
-	VPOR        Y0, Y4, Y4
-	VPAND       Y14, Y1, Y0
-	VPMINUD     Y15, Y0, Y0
-	VPAND       Y13, Y0, Y5
-	VPSUBUSW    Y12, Y5, Y5
-	VPADDD      Y11, Y5, Y6
-	VADDPS      Y6, Y0, Y0
-	VPSUBD      Y6, Y0, Y0
-	VPSRLD      $0x14, Y5, Y5
-	VPADDD      Y5, Y0, Y0
-	VPSRLD      $0x18, Y1, Y1
-	VPAND       Y10, Y1, Y1
-	VPOR        Y1, Y0, Y0
-	VPACKSSDW   Y0, Y4, Y4
-	VPAND       Y14, Y2, Y0
-	VPMINUD     Y15, Y0, Y0
-	VPAND       Y13, Y0, Y1
-	VPSUBUSW    Y12, Y1, Y1
-	VPADDD      Y11, Y1, Y5
-	VADDPS      Y5, Y0, Y0
-	VPSUBD      Y5, Y0, Y0
-	VPSRLD      $0x14, Y1, Y1
-	VPADDD      Y1, Y0, Y0
-	VPSRLD      $0x18, Y2, Y2
-	VPAND       Y10, Y2, Y2
-	VPOR        Y2, Y0, Y0
-	VPAND       Y14, Y3, Y1
-	VPMINUD     Y15, Y1, Y1
-	VPAND       Y13, Y1, Y2
-	VPSUBUSW    Y12, Y2, Y2
-	VPADDD      Y11, Y2, Y5
-	VADDPS      Y5, Y1, Y1
-	VPSUBD      Y5, Y1, Y1
-	VPSRLD      $0x14, Y2, Y2
-	VPADDD      Y2, Y1, Y1
-	VPSRLD      $0x18, Y3, Y3
-	VPAND       Y10, Y3, Y3
-	VPOR        Y3, Y1, Y1
-	VPACKSSDW   Y1, Y0, Y0
-	VPACKUSWB   Y0, Y4, Y4
-	VPERMD      Y4, Y9, Y4
-	VMOVNTPS    Y4, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
-	SUBQ        $+32, DX
-	CMPQ        DX, $+32
-	JGE         lanestream
-	JMP         lanetail
-
-lanerare:
-	VMOVUPS      (SI), Y0
-	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VMOVUPS      96(SI), Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y9, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          laneback
-
-lanetailrare:
-	VMOVUPS      32(SP), Y0
-	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	CMPQ         DX, $+9
-	JLT          lanetailrarenarrow
-	VMOVUPS      64(SP), Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	CMPQ         DX, $+17
-	JLT          lanetailrarenarrow
-	VMOVUPS      96(SP), Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	CMPQ         DX, $+25
-	JLT          lanetailrarenarrow
-	VMOVUPS      128(SP), Y4
-	VPAND        Y14, Y4, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPSUBUSW     Y12, Y6, Y6
-	VPADDD       Y11, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x14, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSRLD       $0x18, Y4, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y3, Y4
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y4, Y4
-
-lanetailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y4, Y2, Y2
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y9, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       lanetailback
-
-// func EncodeFpE5M2AVX2(y *uint8, x *float32, most float32, n int, ahead int)
-// Requires: AVX, AVX2, MMX+
-TEXT ·EncodeFpE5M2AVX2(SB), NOSPLIT, $160-40
-	// pointers: DI y, SI x, DX elements left
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x38800000, Y11 0x43000000, Y10 0x80, Y9 table
-	// vector registers in use at once: 15
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	VBROADCASTSS most+16(FP), Y15
-	VBROADCASTSS constantsAVX2<>+140(SB), Y14
-	VBROADCASTSS constantsAVX2<>+144(SB), Y13
-	VBROADCASTSS constantsAVX2<>+192(SB), Y12
-	VBROADCASTSS constantsAVX2<>+196(SB), Y11
-	VBROADCASTSS constantsAVX2<>+156(SB), Y10
-	VMOVUPS      constantsAVX2<>+160(SB), Y9
-	MOVQ         n+24(FP), DX
-	CMPQ         DX, $+32
-	JLT          lanetail
-	MOVQ         ahead+32(FP), CX
-	CMPQ         CX, $+1
-	JGT          lanestream
-
-laneloop:
-	VMOVUPS   (SI), Y0
-	VMOVUPS   32(SI), Y1
-	VMOVUPS   64(SI), Y2
-	VMOVUPS   96(SI), Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanerare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VPACKSSDW Y0, Y4, Y4
-	VPAND     Y14, Y2, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y1
-	VPSUBUSW  Y12, Y1, Y1
-	VPADDD    Y11, Y1, Y5
-	VADDPS    Y5, Y0, Y0
-	VPSUBD    Y5, Y0, Y0
-	VPSRLD    $0x15, Y1, Y1
-	VPADDD    Y1, Y0, Y0
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	VPAND     Y14, Y3, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y2
-	VPSUBUSW  Y12, Y2, Y2
-	VPADDD    Y11, Y2, Y5
-	VADDPS    Y5, Y1, Y1
-	VPSUBD    Y5, Y1, Y1
-	VPSRLD    $0x15, Y2, Y2
-	VPADDD    Y2, Y1, Y1
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y9, Y4
-	VMOVUPS   Y4, (DI)
-
-laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	SUBQ $+32, DX
-	CMPQ DX, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ DX, DX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, DX
-	JEQ   piece1
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, DX
-	JEQ   piece2
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, DX
-	JEQ   piece3
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, DX
-	JEQ   piece4
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, DX
-	JEQ   piece5
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	VMOVUPS   32(SP), Y0
-	VMOVUPS   64(SP), Y1
-	VMOVUPS   96(SP), Y2
-	VMOVUPS   128(SP), Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanetailrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	CMPQ      DX, $+9
-	JLT       lanetailnarrow
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	CMPQ      DX, $+17
-	JLT       lanetailnarrow
-	VPAND     Y14, Y2, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y1, Y1
-	VPSUBD    Y6, Y1, Y1
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y1, Y1
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	CMPQ      DX, $+25
-	JLT       lanetailnarrow
-	VPAND     Y14, Y3, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y2, Y2
-	VPSUBD    Y6, Y2, Y2
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y2, Y2
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y2, Y2
-
-lanetailnarrow:
-	VPACKSSDW Y0, Y4, Y4
-	VPACKSSDW Y2, Y1, Y1
-	VPACKUSWB Y1, Y4, Y4
-	VPERMD    Y4, Y9, Y4
-	VMOVUPS   Y4, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, DX
-	JEQ   piece6
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, DX
-	JEQ   piece7
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, DX
-	JEQ   piece8
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, DX
-	JEQ   piece9
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, DX
-	JEQ   piece10
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-laneend:
-	MOVQ  ahead+32(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VMOVUPS     (SI), Y0
-	VMOVUPS     32(SI), Y1
-	VMOVUPS     64(SI), Y2
-	VMOVUPS     96(SI), Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         lanerare
-	VPAND       Y14, Y0, Y4
-	VPMINUD     Y15, Y4, Y4
-	VPAND       Y13, Y4, Y5
-	VPSUBUSW    Y12, Y5, Y5
-	VPADDD      Y11, Y5, Y6
-	VADDPS      Y6, Y4, Y4
-	VPSUBD      Y6, Y4, Y4
-	VPSRLD      $0x15, Y5, Y5
-	VPADDD      Y5, Y4, Y4
-	VPSRLD      $0x18, Y0, Y0
-	VPAND       Y10, Y0, Y0
-	VPOR        Y0, Y4, Y4
-	VPAND       Y14, Y1, Y0
-	VPMINUD     Y15, Y0, Y0
-	VPAND       Y13, Y0, Y5
-	VPSUBUSW    Y12, Y5, Y5
-	VPADDD      Y11, Y5, Y6
-	VADDPS      Y6, Y0, Y0
-	VPSUBD      Y6, Y0, Y0
-	VPSRLD      $0x15, Y5, Y5
-	VPADDD      Y5, Y0, Y0
-	VPSRLD      $0x18, Y1, Y1
-	VPAND       Y10, Y1, Y1
-	VPOR        Y1, Y0, Y0
-	VPACKSSDW   Y0, Y4, Y4
-	VPAND       Y14, Y2, Y0
-	VPMINUD     Y15, Y0, Y0
-	VPAND       Y13, Y0, Y1
-	VPSUBUSW    Y12, Y1, Y1
-	VPADDD      Y11, Y1, Y5
-	VADDPS      Y5, Y0, Y0
-	VPSUBD      Y5, Y0, Y0
-	VPSRLD      $0x15, Y1, Y1
-	VPADDD      Y1, Y0, Y0
-	VPSRLD      $0x18, Y2, Y2
-	VPAND       Y10, Y2, Y2
-	VPOR        Y2, Y0, Y0
-	VPAND       Y14, Y3, Y1
-	VPMINUD     Y15, Y1, Y1
-	VPAND       Y13, Y1, Y2
-	VPSUBUSW    Y12, Y2, Y2
-	VPADDD      Y11, Y2, Y5
-	VADDPS      Y5, Y1, Y1
-	VPSUBD      Y5, Y1, Y1
-	VPSRLD      $0x15, Y2, Y2
-	VPADDD      Y2, Y1, Y1
-	VPSRLD      $0x18, Y3, Y3
-	VPAND       Y10, Y3, Y3
-	VPOR        Y3, Y1, Y1
-	VPACKSSDW   Y1, Y0, Y0
-	VPACKUSWB   Y0, Y4, Y4
-	VPERMD      Y4, Y9, Y4
-	VMOVNTPS    Y4, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
-	SUBQ        $+32, DX
-	CMPQ        DX, $+32
-	JGE         lanestream
-	JMP         lanetail
-
-lanerare:
-	VMOVUPS      (SI), Y0
-	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VMOVUPS      96(SI), Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y9, Y0
-	VMOVUPS      Y0, (DI)
-	JMP          laneback
-
-lanetailrare:
-	VMOVUPS      32(SP), Y0
-	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	CMPQ         DX, $+9
-	JLT          lanetailrarenarrow
-	VMOVUPS      64(SP), Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	CMPQ         DX, $+17
-	JLT          lanetailrarenarrow
-	VMOVUPS      96(SP), Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	CMPQ         DX, $+25
-	JLT          lanetailrarenarrow
-	VMOVUPS      128(SP), Y4
-	VPAND        Y14, Y4, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPSUBUSW     Y12, Y6, Y6
-	VPADDD       Y11, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x15, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSRLD       $0x18, Y4, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y3, Y4
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y4, Y4
-
-lanetailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y4, Y2, Y2
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y9, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       lanetailback
-
-// func EncodeFpE4M3FNUZAVX2(y *uint8, x *float32, most float32, n int, ahead int)
-// Requires: AVX, AVX2, MMX+
-TEXT ·EncodeFpE4M3FNUZAVX2(SB), NOSPLIT, $160-40
-	// pointers: DI y, SI x, DX elements left
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x3c000000, Y11 0x46000000, Y10 0x7f, Y9 0x80, Y8 table
-	// vector registers in use at once: 15
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	VBROADCASTSS most+16(FP), Y15
-	VBROADCASTSS constantsAVX2<>+140(SB), Y14
-	VBROADCASTSS constantsAVX2<>+144(SB), Y13
-	VBROADCASTSS constantsAVX2<>+132(SB), Y12
-	VBROADCASTSS constantsAVX2<>+200(SB), Y11
-	VBROADCASTSS constantsAVX2<>+40(SB), Y10
-	VBROADCASTSS constantsAVX2<>+156(SB), Y9
-	VMOVUPS      constantsAVX2<>+160(SB), Y8
-	MOVQ         n+24(FP), DX
-	CMPQ         DX, $+32
-	JLT          lanetail
-	MOVQ         ahead+32(FP), CX
-	CMPQ         CX, $+1
-	JGT          lanestream
-
-laneloop:
-	VMOVUPS   (SI), Y0
-	VMOVUPS   32(SI), Y1
-	VMOVUPS   64(SI), Y2
-	VMOVUPS   96(SI), Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanerare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPADDD    Y10, Y4, Y5
-	VPAND     Y5, Y0, Y0
-	VPAND     Y9, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPADDD    Y10, Y0, Y5
-	VPAND     Y5, Y1, Y1
-	VPAND     Y9, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VPACKSSDW Y0, Y4, Y4
-	VPAND     Y14, Y2, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y1
-	VPSUBUSW  Y12, Y1, Y1
-	VPADDD    Y11, Y1, Y5
-	VADDPS    Y5, Y0, Y0
-	VPSUBD    Y5, Y0, Y0
-	VPSRLD    $0x14, Y1, Y1
-	VPADDD    Y1, Y0, Y0
-	VPSRLD    $0x18, Y2, Y2
-	VPADDD    Y10, Y0, Y1
-	VPAND     Y1, Y2, Y2
-	VPAND     Y9, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	VPAND     Y14, Y3, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y2
-	VPSUBUSW  Y12, Y2, Y2
-	VPADDD    Y11, Y2, Y5
-	VADDPS    Y5, Y1, Y1
-	VPSUBD    Y5, Y1, Y1
-	VPSRLD    $0x14, Y2, Y2
-	VPADDD    Y2, Y1, Y1
-	VPSRLD    $0x18, Y3, Y3
-	VPADDD    Y10, Y1, Y2
-	VPAND     Y2, Y3, Y3
-	VPAND     Y9, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y8, Y4
-	VMOVUPS   Y4, (DI)
-
-laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	SUBQ $+32, DX
-	CMPQ DX, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ DX, DX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, DX
-	JEQ   piece1
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, DX
-	JEQ   piece2
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, DX
-	JEQ   piece3
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, DX
-	JEQ   piece4
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, DX
-	JEQ   piece5
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	VMOVUPS   32(SP), Y0
-	VMOVUPS   64(SP), Y1
-	VMOVUPS   96(SP), Y2
-	VMOVUPS   128(SP), Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanetailrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPADDD    Y10, Y4, Y5
-	VPAND     Y5, Y0, Y0
-	VPAND     Y9, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	CMPQ      DX, $+9
-	JLT       lanetailnarrow
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPADDD    Y10, Y0, Y5
-	VPAND     Y5, Y1, Y1
-	VPAND     Y9, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	CMPQ      DX, $+17
-	JLT       lanetailnarrow
-	VPAND     Y14, Y2, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y1, Y1
-	VPSUBD    Y6, Y1, Y1
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y1, Y1
-	VPSRLD    $0x18, Y2, Y2
-	VPADDD    Y10, Y1, Y5
-	VPAND     Y5, Y2, Y2
-	VPAND     Y9, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	CMPQ      DX, $+25
-	JLT       lanetailnarrow
-	VPAND     Y14, Y3, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y2, Y2
-	VPSUBD    Y6, Y2, Y2
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y2, Y2
-	VPSRLD    $0x18, Y3, Y3
-	VPADDD    Y10, Y2, Y5
-	VPAND     Y5, Y3, Y3
-	VPAND     Y9, Y3, Y3
-	VPOR      Y3, Y2, Y2
-
-lanetailnarrow:
-	VPACKSSDW Y0, Y4, Y4
-	VPACKSSDW Y2, Y1, Y1
-	VPACKUSWB Y1, Y4, Y4
-	VPERMD    Y4, Y8, Y4
-	VMOVUPS   Y4, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, DX
-	JEQ   piece6
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, DX
-	JEQ   piece7
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, DX
-	JEQ   piece8
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, DX
-	JEQ   piece9
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, DX
-	JEQ   piece10
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-laneend:
-	MOVQ  ahead+32(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VMOVUPS     (SI), Y0
-	VMOVUPS     32(SI), Y1
-	VMOVUPS     64(SI), Y2
-	VMOVUPS     96(SI), Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         lanerare
-	VPAND       Y14, Y0, Y4
-	VPMINUD     Y15, Y4, Y4
-	VPAND       Y13, Y4, Y5
-	VPSUBUSW    Y12, Y5, Y5
-	VPADDD      Y11, Y5, Y6
-	VADDPS      Y6, Y4, Y4
-	VPSUBD      Y6, Y4, Y4
-	VPSRLD      $0x14, Y5, Y5
-	VPADDD      Y5, Y4, Y4
-	VPSRLD      $0x18, Y0, Y0
-	VPADDD      Y10, Y4, Y5
-	VPAND       Y5, Y0, Y0
-	VPAND       Y9, Y0, Y0
-	VPOR        Y0, Y4, Y4
-	VPAND       Y14, Y1, Y0
-	VPMINUD     Y15, Y0, Y0
-	VPAND       Y13, Y0, Y5
-	VPSUBUSW    Y12, Y5, Y5
-	VPADDD      Y11, Y5, Y6
-	VADDPS      Y6, Y0, Y0
-	VPSUBD      Y6, Y0, Y0
-	VPSRLD      $0x14, Y5, Y5
-	VPADDD      Y5, Y0, Y0
-	VPSRLD      $0x18, Y1, Y1
-	VPADDD      Y10, Y0, Y5
-	VPAND       Y5, Y1, Y1
-	VPAND       Y9, Y1, Y1
-	VPOR        Y1, Y0, Y0
-	VPACKSSDW   Y0, Y4, Y4
-	VPAND       Y14, Y2, Y0
-	VPMINUD     Y15, Y0, Y0
-	VPAND       Y13, Y0, Y1
-	VPSUBUSW    Y12, Y1, Y1
-	VPADDD      Y11, Y1, Y5
-	VADDPS      Y5, Y0, Y0
-	VPSUBD      Y5, Y0, Y0
-	VPSRLD      $0x14, Y1, Y1
-	VPADDD      Y1, Y0, Y0
-	VPSRLD      $0x18, Y2, Y2
-	VPADDD      Y10, Y0, Y1
-	VPAND       Y1, Y2, Y2
-	VPAND       Y9, Y2, Y2
-	VPOR        Y2, Y0, Y0
-	VPAND       Y14, Y3, Y1
-	VPMINUD     Y15, Y1, Y1
-	VPAND       Y13, Y1, Y2
-	VPSUBUSW    Y12, Y2, Y2
-	VPADDD      Y11, Y2, Y5
-	VADDPS      Y5, Y1, Y1
-	VPSUBD      Y5, Y1, Y1
-	VPSRLD      $0x14, Y2, Y2
-	VPADDD      Y2, Y1, Y1
-	VPSRLD      $0x18, Y3, Y3
-	VPADDD      Y10, Y1, Y2
-	VPAND       Y2, Y3, Y3
-	VPAND       Y9, Y3, Y3
-	VPOR        Y3, Y1, Y1
-	VPACKSSDW   Y1, Y0, Y0
-	VPACKUSWB   Y0, Y4, Y4
-	VPERMD      Y4, Y8, Y4
-	VMOVNTPS    Y4, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
-	SUBQ        $+32, DX
-	CMPQ        DX, $+32
-	JGE         lanestream
-	JMP         lanetail
-
-lanerare:
-	VMOVUPS   (SI), Y0
-	VPAND     Y14, Y0, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y2
-	VPSUBUSW  Y12, Y2, Y2
-	VPADDD    Y11, Y2, Y3
-	VADDPS    Y3, Y1, Y1
-	VPSUBD    Y3, Y1, Y1
-	VPSRLD    $0x14, Y2, Y2
-	VPADDD    Y2, Y1, Y1
-	VPSRLD    $0x18, Y0, Y2
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VBLENDVPS Y0, Y1, Y9, Y0
-	VPADDD    Y10, Y0, Y1
-	VPAND     Y1, Y2, Y2
-	VPAND     Y9, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	VMOVUPS   32(SI), Y1
-	VPAND     Y14, Y1, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y3
-	VPSUBUSW  Y12, Y3, Y3
-	VPADDD    Y11, Y3, Y4
-	VADDPS    Y4, Y2, Y2
-	VPSUBD    Y4, Y2, Y2
-	VPSRLD    $0x14, Y3, Y3
-	VPADDD    Y3, Y2, Y2
-	VPSRLD    $0x18, Y1, Y3
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VBLENDVPS Y1, Y2, Y9, Y1
-	VPADDD    Y10, Y1, Y2
-	VPAND     Y2, Y3, Y3
-	VPAND     Y9, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   64(SI), Y1
-	VPAND     Y14, Y1, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y3
-	VPSUBUSW  Y12, Y3, Y3
-	VPADDD    Y11, Y3, Y4
-	VADDPS    Y4, Y2, Y2
-	VPSUBD    Y4, Y2, Y2
-	VPSRLD    $0x14, Y3, Y3
-	VPADDD    Y3, Y2, Y2
-	VPSRLD    $0x18, Y1, Y3
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VBLENDVPS Y1, Y2, Y9, Y1
-	VPADDD    Y10, Y1, Y2
-	VPAND     Y2, Y3, Y3
-	VPAND     Y9, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	VMOVUPS   96(SI), Y2
-	VPAND     Y14, Y2, Y3
-	VPMINUD   Y15, Y3, Y3
-	VPAND     Y13, Y3, Y4
-	VPSUBUSW  Y12, Y4, Y4
-	VPADDD    Y11, Y4, Y5
-	VADDPS    Y5, Y3, Y3
-	VPSUBD    Y5, Y3, Y3
-	VPSRLD    $0x14, Y4, Y4
-	VPADDD    Y4, Y3, Y3
-	VPSRLD    $0x18, Y2, Y4
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y3, Y9, Y2
-	VPADDD    Y10, Y2, Y3
-	VPAND     Y3, Y4, Y4
-	VPAND     Y9, Y4, Y4
-	VPOR      Y4, Y2, Y2
-	VPACKSSDW Y2, Y1, Y1
-	VPACKUSWB Y1, Y0, Y0
-	VPERMD    Y0, Y8, Y0
-	VMOVUPS   Y0, (DI)
-	JMP       laneback
-
-lanetailrare:
-	VMOVUPS   32(SP), Y0
-	VPAND     Y14, Y0, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y2
-	VPSUBUSW  Y12, Y2, Y2
-	VPADDD    Y11, Y2, Y3
-	VADDPS    Y3, Y1, Y1
-	VPSUBD    Y3, Y1, Y1
-	VPSRLD    $0x14, Y2, Y2
-	VPADDD    Y2, Y1, Y1
-	VPSRLD    $0x18, Y0, Y2
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VBLENDVPS Y0, Y1, Y9, Y0
-	VPADDD    Y10, Y0, Y1
-	VPAND     Y1, Y2, Y2
-	VPAND     Y9, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	CMPQ      DX, $+9
-	JLT       lanetailrarenarrow
-	VMOVUPS   64(SP), Y1
-	VPAND     Y14, Y1, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y3
-	VPSUBUSW  Y12, Y3, Y3
-	VPADDD    Y11, Y3, Y4
-	VADDPS    Y4, Y2, Y2
-	VPSUBD    Y4, Y2, Y2
-	VPSRLD    $0x14, Y3, Y3
-	VPADDD    Y3, Y2, Y2
-	VPSRLD    $0x18, Y1, Y3
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VBLENDVPS Y1, Y2, Y9, Y1
-	VPADDD    Y10, Y1, Y2
-	VPAND     Y2, Y3, Y3
-	VPAND     Y9, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	CMPQ      DX, $+17
-	JLT       lanetailrarenarrow
-	VMOVUPS   96(SP), Y2
-	VPAND     Y14, Y2, Y3
-	VPMINUD   Y15, Y3, Y3
-	VPAND     Y13, Y3, Y4
-	VPSUBUSW  Y12, Y4, Y4
-	VPADDD    Y11, Y4, Y5
-	VADDPS    Y5, Y3, Y3
-	VPSUBD    Y5, Y3, Y3
-	VPSRLD    $0x14, Y4, Y4
-	VPADDD    Y4, Y3, Y3
-	VPSRLD    $0x18, Y2, Y4
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y3, Y9, Y2
-	VPADDD    Y10, Y2, Y3
-	VPAND     Y3, Y4, Y4
-	VPAND     Y9, Y4, Y4
-	VPOR      Y4, Y2, Y2
-	CMPQ      DX, $+25
-	JLT       lanetailrarenarrow
-	VMOVUPS   128(SP), Y3
-	VPAND     Y14, Y3, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y3, Y5
-	VCMPPS    $0x07, Y3, Y3, Y3
-	VBLENDVPS Y3, Y4, Y9, Y3
-	VPADDD    Y10, Y3, Y4
-	VPAND     Y4, Y5, Y5
-	VPAND     Y9, Y5, Y5
-	VPOR      Y5, Y3, Y3
-
-lanetailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y8, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       lanetailback
-
-// func EncodeFpE5M2FNUZAVX2(y *uint8, x *float32, most float32, n int, ahead int)
-// Requires: AVX, AVX2, MMX+
-TEXT ·EncodeFpE5M2FNUZAVX2(SB), NOSPLIT, $160-40
-	// pointers: DI y, SI x, DX elements left
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x38000000, Y11 0x42800000, Y10 0x7f, Y9 0x80, Y8 table
-	// vector registers in use at once: 15
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	VBROADCASTSS most+16(FP), Y15
-	VBROADCASTSS constantsAVX2<>+140(SB), Y14
-	VBROADCASTSS constantsAVX2<>+144(SB), Y13
-	VBROADCASTSS constantsAVX2<>+204(SB), Y12
-	VBROADCASTSS constantsAVX2<>+208(SB), Y11
-	VBROADCASTSS constantsAVX2<>+40(SB), Y10
-	VBROADCASTSS constantsAVX2<>+156(SB), Y9
-	VMOVUPS      constantsAVX2<>+160(SB), Y8
-	MOVQ         n+24(FP), DX
-	CMPQ         DX, $+32
-	JLT          lanetail
-	MOVQ         ahead+32(FP), CX
-	CMPQ         CX, $+1
-	JGT          lanestream
-
-laneloop:
-	VMOVUPS   (SI), Y0
-	VMOVUPS   32(SI), Y1
-	VMOVUPS   64(SI), Y2
-	VMOVUPS   96(SI), Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanerare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPADDD    Y10, Y4, Y5
-	VPAND     Y5, Y0, Y0
-	VPAND     Y9, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPADDD    Y10, Y0, Y5
-	VPAND     Y5, Y1, Y1
-	VPAND     Y9, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VPACKSSDW Y0, Y4, Y4
-	VPAND     Y14, Y2, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y1
-	VPSUBUSW  Y12, Y1, Y1
-	VPADDD    Y11, Y1, Y5
-	VADDPS    Y5, Y0, Y0
-	VPSUBD    Y5, Y0, Y0
-	VPSRLD    $0x15, Y1, Y1
-	VPADDD    Y1, Y0, Y0
-	VPSRLD    $0x18, Y2, Y2
-	VPADDD    Y10, Y0, Y1
-	VPAND     Y1, Y2, Y2
-	VPAND     Y9, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	VPAND     Y14, Y3, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y2
-	VPSUBUSW  Y12, Y2, Y2
-	VPADDD    Y11, Y2, Y5
-	VADDPS    Y5, Y1, Y1
-	VPSUBD    Y5, Y1, Y1
-	VPSRLD    $0x15, Y2, Y2
-	VPADDD    Y2, Y1, Y1
-	VPSRLD    $0x18, Y3, Y3
-	VPADDD    Y10, Y1, Y2
-	VPAND     Y2, Y3, Y3
-	VPAND     Y9, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y8, Y4
-	VMOVUPS   Y4, (DI)
-
-laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	SUBQ $+32, DX
-	CMPQ DX, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ DX, DX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, DX
-	JEQ   piece1
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, DX
-	JEQ   piece2
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, DX
-	JEQ   piece3
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, DX
-	JEQ   piece4
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, DX
-	JEQ   piece5
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	VMOVUPS   32(SP), Y0
-	VMOVUPS   64(SP), Y1
-	VMOVUPS   96(SP), Y2
-	VMOVUPS   128(SP), Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanetailrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPADDD    Y10, Y4, Y5
-	VPAND     Y5, Y0, Y0
-	VPAND     Y9, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	CMPQ      DX, $+9
-	JLT       lanetailnarrow
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPADDD    Y10, Y0, Y5
-	VPAND     Y5, Y1, Y1
-	VPAND     Y9, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	CMPQ      DX, $+17
-	JLT       lanetailnarrow
-	VPAND     Y14, Y2, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y1, Y1
-	VPSUBD    Y6, Y1, Y1
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y1, Y1
-	VPSRLD    $0x18, Y2, Y2
-	VPADDD    Y10, Y1, Y5
-	VPAND     Y5, Y2, Y2
-	VPAND     Y9, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	CMPQ      DX, $+25
-	JLT       lanetailnarrow
-	VPAND     Y14, Y3, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y2, Y2
-	VPSUBD    Y6, Y2, Y2
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y2, Y2
-	VPSRLD    $0x18, Y3, Y3
-	VPADDD    Y10, Y2, Y5
-	VPAND     Y5, Y3, Y3
-	VPAND     Y9, Y3, Y3
-	VPOR      Y3, Y2, Y2
-
-lanetailnarrow:
-	VPACKSSDW Y0, Y4, Y4
-	VPACKSSDW Y2, Y1, Y1
-	VPACKUSWB Y1, Y4, Y4
-	VPERMD    Y4, Y8, Y4
-	VMOVUPS   Y4, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, DX
-	JEQ   piece6
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, DX
-	JEQ   piece7
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, DX
-	JEQ   piece8
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, DX
-	JEQ   piece9
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, DX
-	JEQ   piece10
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-laneend:
-	MOVQ  ahead+32(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VMOVUPS     (SI), Y0
-	VMOVUPS     32(SI), Y1
-	VMOVUPS     64(SI), Y2
-	VMOVUPS     96(SI), Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         lanerare
-	VPAND       Y14, Y0, Y4
-	VPMINUD     Y15, Y4, Y4
-	VPAND       Y13, Y4, Y5
-	VPSUBUSW    Y12, Y5, Y5
-	VPADDD      Y11, Y5, Y6
-	VADDPS      Y6, Y4, Y4
-	VPSUBD      Y6, Y4, Y4
-	VPSRLD      $0x15, Y5, Y5
-	VPADDD      Y5, Y4, Y4
-	VPSRLD      $0x18, Y0, Y0
-	VPADDD      Y10, Y4, Y5
-	VPAND       Y5, Y0, Y0
-	VPAND       Y9, Y0, Y0
-	VPOR        Y0, Y4, Y4
-	VPAND       Y14, Y1, Y0
-	VPMINUD     Y15, Y0, Y0
-	VPAND       Y13, Y0, Y5
-	VPSUBUSW    Y12, Y5, Y5
-	VPADDD      Y11, Y5, Y6
-	VADDPS      Y6, Y0, Y0
-	VPSUBD      Y6, Y0, Y0
-	VPSRLD      $0x15, Y5, Y5
-	VPADDD      Y5, Y0, Y0
-	VPSRLD      $0x18, Y1, Y1
-	VPADDD      Y10, Y0, Y5
-	VPAND       Y5, Y1, Y1
-	VPAND       Y9, Y1, Y1
-	VPOR        Y1, Y0, Y0
-	VPACKSSDW   Y0, Y4, Y4
-	VPAND       Y14, Y2, Y0
-	VPMINUD     Y15, Y0, Y0
-	VPAND       Y13, Y0, Y1
-	VPSUBUSW    Y12, Y1, Y1
-	VPADDD      Y11, Y1, Y5
-	VADDPS      Y5, Y0, Y0
-	VPSUBD      Y5, Y0, Y0
-	VPSRLD      $0x15, Y1, Y1
-	VPADDD      Y1, Y0, Y0
-	VPSRLD      $0x18, Y2, Y2
-	VPADDD      Y10, Y0, Y1
-	VPAND       Y1, Y2, Y2
-	VPAND       Y9, Y2, Y2
-	VPOR        Y2, Y0, Y0
-	VPAND       Y14, Y3, Y1
-	VPMINUD     Y15, Y1, Y1
-	VPAND       Y13, Y1, Y2
-	VPSUBUSW    Y12, Y2, Y2
-	VPADDD      Y11, Y2, Y5
-	VADDPS      Y5, Y1, Y1
-	VPSUBD      Y5, Y1, Y1
-	VPSRLD      $0x15, Y2, Y2
-	VPADDD      Y2, Y1, Y1
-	VPSRLD      $0x18, Y3, Y3
-	VPADDD      Y10, Y1, Y2
-	VPAND       Y2, Y3, Y3
-	VPAND       Y9, Y3, Y3
-	VPOR        Y3, Y1, Y1
-	VPACKSSDW   Y1, Y0, Y0
-	VPACKUSWB   Y0, Y4, Y4
-	VPERMD      Y4, Y8, Y4
-	VMOVNTPS    Y4, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
-	SUBQ        $+32, DX
-	CMPQ        DX, $+32
-	JGE         lanestream
-	JMP         lanetail
-
-lanerare:
-	VMOVUPS   (SI), Y0
-	VPAND     Y14, Y0, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y2
-	VPSUBUSW  Y12, Y2, Y2
-	VPADDD    Y11, Y2, Y3
-	VADDPS    Y3, Y1, Y1
-	VPSUBD    Y3, Y1, Y1
-	VPSRLD    $0x15, Y2, Y2
-	VPADDD    Y2, Y1, Y1
-	VPSRLD    $0x18, Y0, Y2
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VBLENDVPS Y0, Y1, Y9, Y0
-	VPADDD    Y10, Y0, Y1
-	VPAND     Y1, Y2, Y2
-	VPAND     Y9, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	VMOVUPS   32(SI), Y1
-	VPAND     Y14, Y1, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y3
-	VPSUBUSW  Y12, Y3, Y3
-	VPADDD    Y11, Y3, Y4
-	VADDPS    Y4, Y2, Y2
-	VPSUBD    Y4, Y2, Y2
-	VPSRLD    $0x15, Y3, Y3
-	VPADDD    Y3, Y2, Y2
-	VPSRLD    $0x18, Y1, Y3
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VBLENDVPS Y1, Y2, Y9, Y1
-	VPADDD    Y10, Y1, Y2
-	VPAND     Y2, Y3, Y3
-	VPAND     Y9, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   64(SI), Y1
-	VPAND     Y14, Y1, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y3
-	VPSUBUSW  Y12, Y3, Y3
-	VPADDD    Y11, Y3, Y4
-	VADDPS    Y4, Y2, Y2
-	VPSUBD    Y4, Y2, Y2
-	VPSRLD    $0x15, Y3, Y3
-	VPADDD    Y3, Y2, Y2
-	VPSRLD    $0x18, Y1, Y3
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VBLENDVPS Y1, Y2, Y9, Y1
-	VPADDD    Y10, Y1, Y2
-	VPAND     Y2, Y3, Y3
-	VPAND     Y9, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	VMOVUPS   96(SI), Y2
-	VPAND     Y14, Y2, Y3
-	VPMINUD   Y15, Y3, Y3
-	VPAND     Y13, Y3, Y4
-	VPSUBUSW  Y12, Y4, Y4
-	VPADDD    Y11, Y4, Y5
-	VADDPS    Y5, Y3, Y3
-	VPSUBD    Y5, Y3, Y3
-	VPSRLD    $0x15, Y4, Y4
-	VPADDD    Y4, Y3, Y3
-	VPSRLD    $0x18, Y2, Y4
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y3, Y9, Y2
-	VPADDD    Y10, Y2, Y3
-	VPAND     Y3, Y4, Y4
-	VPAND     Y9, Y4, Y4
-	VPOR      Y4, Y2, Y2
-	VPACKSSDW Y2, Y1, Y1
-	VPACKUSWB Y1, Y0, Y0
-	VPERMD    Y0, Y8, Y0
-	VMOVUPS   Y0, (DI)
-	JMP       laneback
-
-lanetailrare:
-	VMOVUPS   32(SP), Y0
-	VPAND     Y14, Y0, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y2
-	VPSUBUSW  Y12, Y2, Y2
-	VPADDD    Y11, Y2, Y3
-	VADDPS    Y3, Y1, Y1
-	VPSUBD    Y3, Y1, Y1
-	VPSRLD    $0x15, Y2, Y2
-	VPADDD    Y2, Y1, Y1
-	VPSRLD    $0x18, Y0, Y2
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VBLENDVPS Y0, Y1, Y9, Y0
-	VPADDD    Y10, Y0, Y1
-	VPAND     Y1, Y2, Y2
-	VPAND     Y9, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	CMPQ      DX, $+9
-	JLT       lanetailrarenarrow
-	VMOVUPS   64(SP), Y1
-	VPAND     Y14, Y1, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y3
-	VPSUBUSW  Y12, Y3, Y3
-	VPADDD    Y11, Y3, Y4
-	VADDPS    Y4, Y2, Y2
-	VPSUBD    Y4, Y2, Y2
-	VPSRLD    $0x15, Y3, Y3
-	VPADDD    Y3, Y2, Y2
-	VPSRLD    $0x18, Y1, Y3
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VBLENDVPS Y1, Y2, Y9, Y1
-	VPADDD    Y10, Y1, Y2
-	VPAND     Y2, Y3, Y3
-	VPAND     Y9, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	CMPQ      DX, $+17
-	JLT       lanetailrarenarrow
-	VMOVUPS   96(SP), Y2
-	VPAND     Y14, Y2, Y3
-	VPMINUD   Y15, Y3, Y3
-	VPAND     Y13, Y3, Y4
-	VPSUBUSW  Y12, Y4, Y4
-	VPADDD    Y11, Y4, Y5
-	VADDPS    Y5, Y3, Y3
-	VPSUBD    Y5, Y3, Y3
-	VPSRLD    $0x15, Y4, Y4
-	VPADDD    Y4, Y3, Y3
-	VPSRLD    $0x18, Y2, Y4
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y3, Y9, Y2
-	VPADDD    Y10, Y2, Y3
-	VPAND     Y3, Y4, Y4
-	VPAND     Y9, Y4, Y4
-	VPOR      Y4, Y2, Y2
-	CMPQ      DX, $+25
-	JLT       lanetailrarenarrow
-	VMOVUPS   128(SP), Y3
-	VPAND     Y14, Y3, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y3, Y5
-	VCMPPS    $0x07, Y3, Y3, Y3
-	VBLENDVPS Y3, Y4, Y9, Y3
-	VPADDD    Y10, Y3, Y4
-	VPAND     Y4, Y5, Y5
-	VPAND     Y9, Y5, Y5
-	VPOR      Y5, Y3, Y3
-
-lanetailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y8, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       lanetailback
-
-// func EncodeFpE2M1AVX2(y *uint8, x *float32, most float32, n int, ahead int)
-// Requires: AVX, AVX2, MMX+
-TEXT ·EncodeFpE2M1AVX2(SB), NOSPLIT, $160-40
-	// pointers: DI y, SI x, DX elements left
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x3f800000, Y11 0x4a800000, Y10 0x8, Y9 table
-	// vector registers in use at once: 14
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	VBROADCASTSS most+16(FP), Y15
-	VBROADCASTSS constantsAVX2<>+140(SB), Y14
-	VBROADCASTSS constantsAVX2<>+144(SB), Y13
-	VBROADCASTSS constantsAVX2<>+212(SB), Y12
-	VBROADCASTSS constantsAVX2<>+216(SB), Y11
-	VBROADCASTSS constantsAVX2<>+220(SB), Y10
-	VMOVUPS      constantsAVX2<>+160(SB), Y9
-	MOVQ         n+24(FP), DX
-	CMPQ         DX, $+32
-	JLT          lanetail
-	MOVQ         ahead+32(FP), CX
-	CMPQ         CX, $+1
-	JGT          lanestream
-
-laneloop:
-	VMOVUPS   (SI), Y0
-	VMOVUPS   32(SI), Y1
-	VMOVUPS   64(SI), Y2
-	VMOVUPS   96(SI), Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanerare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x1c, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x1c, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VPACKSSDW Y0, Y4, Y4
-	VPAND     Y14, Y2, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y1
-	VPSUBUSW  Y12, Y1, Y1
-	VPADDD    Y11, Y1, Y5
-	VADDPS    Y5, Y0, Y0
-	VPSUBD    Y5, Y0, Y0
-	VPSRLD    $0x16, Y1, Y1
-	VPADDD    Y1, Y0, Y0
-	VPSRLD    $0x1c, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	VPAND     Y14, Y3, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y2
-	VPSUBUSW  Y12, Y2, Y2
-	VPADDD    Y11, Y2, Y5
-	VADDPS    Y5, Y1, Y1
-	VPSUBD    Y5, Y1, Y1
-	VPSRLD    $0x16, Y2, Y2
-	VPADDD    Y2, Y1, Y1
-	VPSRLD    $0x1c, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y9, Y4
-	VMOVUPS   Y4, (DI)
-
-laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	SUBQ $+32, DX
-	CMPQ DX, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ DX, DX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, DX
-	JEQ   piece1
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, DX
-	JEQ   piece2
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, DX
-	JEQ   piece3
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, DX
-	JEQ   piece4
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, DX
-	JEQ   piece5
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	VMOVUPS   32(SP), Y0
-	VMOVUPS   64(SP), Y1
-	VMOVUPS   96(SP), Y2
-	VMOVUPS   128(SP), Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanetailrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x1c, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	CMPQ      DX, $+9
-	JLT       lanetailnarrow
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x1c, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	CMPQ      DX, $+17
-	JLT       lanetailnarrow
-	VPAND     Y14, Y2, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y1, Y1
-	VPSUBD    Y6, Y1, Y1
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y1, Y1
-	VPSRLD    $0x1c, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	CMPQ      DX, $+25
-	JLT       lanetailnarrow
-	VPAND     Y14, Y3, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y2, Y2
-	VPSUBD    Y6, Y2, Y2
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y2, Y2
-	VPSRLD    $0x1c, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y2, Y2
-
-lanetailnarrow:
-	VPACKSSDW Y0, Y4, Y4
-	VPACKSSDW Y2, Y1, Y1
-	VPACKUSWB Y1, Y4, Y4
-	VPERMD    Y4, Y9, Y4
-	VMOVUPS   Y4, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, DX
-	JEQ   piece6
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, DX
-	JEQ   piece7
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, DX
-	JEQ   piece8
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, DX
-	JEQ   piece9
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, DX
-	JEQ   piece10
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-laneend:
-	MOVQ  ahead+32(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VMOVUPS     (SI), Y0
-	VMOVUPS     32(SI), Y1
-	VMOVUPS     64(SI), Y2
-	VMOVUPS     96(SI), Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         lanerare
-	VPAND       Y14, Y0, Y4
-	VPMINUD     Y15, Y4, Y4
-	VPAND       Y13, Y4, Y5
-	VPSUBUSW    Y12, Y5, Y5
-	VPADDD      Y11, Y5, Y6
-	VADDPS      Y6, Y4, Y4
-	VPSUBD      Y6, Y4, Y4
-	VPSRLD      $0x16, Y5, Y5
-	VPADDD      Y5, Y4, Y4
-	VPSRLD      $0x1c, Y0, Y0
-	VPAND       Y10, Y0, Y0
-	VPOR        Y0, Y4, Y4
-	VPAND       Y14, Y1, Y0
-	VPMINUD     Y15, Y0, Y0
-	VPAND       Y13, Y0, Y5
-	VPSUBUSW    Y12, Y5, Y5
-	VPADDD      Y11, Y5, Y6
-	VADDPS      Y6, Y0, Y0
-	VPSUBD      Y6, Y0, Y0
-	VPSRLD      $0x16, Y5, Y5
-	VPADDD      Y5, Y0, Y0
-	VPSRLD      $0x1c, Y1, Y1
-	VPAND       Y10, Y1, Y1
-	VPOR        Y1, Y0, Y0
-	VPACKSSDW   Y0, Y4, Y4
-	VPAND       Y14, Y2, Y0
-	VPMINUD     Y15, Y0, Y0
-	VPAND       Y13, Y0, Y1
-	VPSUBUSW    Y12, Y1, Y1
-	VPADDD      Y11, Y1, Y5
-	VADDPS      Y5, Y0, Y0
-	VPSUBD      Y5, Y0, Y0
-	VPSRLD      $0x16, Y1, Y1
-	VPADDD      Y1, Y0, Y0
-	VPSRLD      $0x1c, Y2, Y2
-	VPAND       Y10, Y2, Y2
-	VPOR        Y2, Y0, Y0
-	VPAND       Y14, Y3, Y1
-	VPMINUD     Y15, Y1, Y1
-	VPAND       Y13, Y1, Y2
-	VPSUBUSW    Y12, Y2, Y2
-	VPADDD      Y11, Y2, Y5
-	VADDPS      Y5, Y1, Y1
-	VPSUBD      Y5, Y1, Y1
-	VPSRLD      $0x16, Y2, Y2
-	VPADDD      Y2, Y1, Y1
-	VPSRLD      $0x1c, Y3, Y3
-	VPAND       Y10, Y3, Y3
-	VPOR        Y3, Y1, Y1
-	VPACKSSDW   Y1, Y0, Y0
-	VPACKUSWB   Y0, Y4, Y4
-	VPERMD      Y4, Y9, Y4
-	VMOVNTPS    Y4, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
-	SUBQ        $+32, DX
-	CMPQ        DX, $+32
-	JGE         lanestream
-	JMP         lanetail
-
-lanerare:
-	VMOVUPS   (SI), Y0
-	VPAND     Y14, Y0, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y2
-	VPSUBUSW  Y12, Y2, Y2
-	VPADDD    Y11, Y2, Y3
-	VADDPS    Y3, Y1, Y1
-	VPSUBD    Y3, Y1, Y1
-	VPSRLD    $0x16, Y2, Y2
-	VPADDD    Y2, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y2
-	VANDPS    Y1, Y2, Y1
-	VANDPS    Y0, Y2, Y2
-	VPSRLD    $0x1c, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	VMOVUPS   32(SI), Y0
-	VPAND     Y14, Y0, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y3
-	VPSUBUSW  Y12, Y3, Y3
-	VPADDD    Y11, Y3, Y4
-	VADDPS    Y4, Y2, Y2
-	VPSUBD    Y4, Y2, Y2
-	VPSRLD    $0x16, Y3, Y3
-	VPADDD    Y3, Y2, Y2
-	VCMPPS    $0x07, Y0, Y0, Y3
-	VANDPS    Y2, Y3, Y2
-	VANDPS    Y0, Y3, Y3
-	VPSRLD    $0x1c, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y2, Y2
-	VPACKSSDW Y2, Y1, Y1
-	VMOVUPS   64(SI), Y0
-	VPAND     Y14, Y0, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y3
-	VPSUBUSW  Y12, Y3, Y3
-	VPADDD    Y11, Y3, Y4
-	VADDPS    Y4, Y2, Y2
-	VPSUBD    Y4, Y2, Y2
-	VPSRLD    $0x16, Y3, Y3
-	VPADDD    Y3, Y2, Y2
-	VCMPPS    $0x07, Y0, Y0, Y3
-	VANDPS    Y2, Y3, Y2
-	VANDPS    Y0, Y3, Y3
-	VPSRLD    $0x1c, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y2, Y2
-	VMOVUPS   96(SI), Y0
-	VPAND     Y14, Y0, Y3
-	VPMINUD   Y15, Y3, Y3
-	VPAND     Y13, Y3, Y4
-	VPSUBUSW  Y12, Y4, Y4
-	VPADDD    Y11, Y4, Y5
-	VADDPS    Y5, Y3, Y3
-	VPSUBD    Y5, Y3, Y3
-	VPSRLD    $0x16, Y4, Y4
-	VPADDD    Y4, Y3, Y3
-	VCMPPS    $0x07, Y0, Y0, Y4
-	VANDPS    Y3, Y4, Y3
-	VANDPS    Y0, Y4, Y4
-	VPSRLD    $0x1c, Y4, Y4
-	VPAND     Y10, Y4, Y4
-	VPOR      Y4, Y3, Y3
-	VPACKSSDW Y3, Y2, Y2
-	VPACKUSWB Y2, Y1, Y1
-	VPERMD    Y1, Y9, Y1
-	VMOVUPS   Y1, (DI)
-	JMP       laneback
-
-lanetailrare:
-	VMOVUPS  32(SP), Y0
-	VPAND    Y14, Y0, Y1
-	VPMINUD  Y15, Y1, Y1
-	VPAND    Y13, Y1, Y2
-	VPSUBUSW Y12, Y2, Y2
-	VPADDD   Y11, Y2, Y3
-	VADDPS   Y3, Y1, Y1
-	VPSUBD   Y3, Y1, Y1
-	VPSRLD   $0x16, Y2, Y2
-	VPADDD   Y2, Y1, Y1
-	VCMPPS   $0x07, Y0, Y0, Y2
-	VANDPS   Y1, Y2, Y1
-	VANDPS   Y0, Y2, Y2
-	VPSRLD   $0x1c, Y2, Y2
-	VPAND    Y10, Y2, Y2
-	VPOR     Y2, Y1, Y1
-	CMPQ     DX, $+9
-	JLT      lanetailrarenarrow
-	VMOVUPS  64(SP), Y0
-	VPAND    Y14, Y0, Y2
-	VPMINUD  Y15, Y2, Y2
-	VPAND    Y13, Y2, Y3
-	VPSUBUSW Y12, Y3, Y3
-	VPADDD   Y11, Y3, Y4
-	VADDPS   Y4, Y2, Y2
-	VPSUBD   Y4, Y2, Y2
-	VPSRLD   $0x16, Y3, Y3
-	VPADDD   Y3, Y2, Y2
-	VCMPPS   $0x07, Y0, Y0, Y3
-	VANDPS   Y2, Y3, Y2
-	VANDPS   Y0, Y3, Y3
-	VPSRLD   $0x1c, Y3, Y3
-	VPAND    Y10, Y3, Y3
-	VPOR     Y3, Y2, Y2
-	CMPQ     DX, $+17
-	JLT      lanetailrarenarrow
-	VMOVUPS  96(SP), Y0
-	VPAND    Y14, Y0, Y3
-	VPMINUD  Y15, Y3, Y3
-	VPAND    Y13, Y3, Y4
-	VPSUBUSW Y12, Y4, Y4
-	VPADDD   Y11, Y4, Y5
-	VADDPS   Y5, Y3, Y3
-	VPSUBD   Y5, Y3, Y3
-	VPSRLD   $0x16, Y4, Y4
-	VPADDD   Y4, Y3, Y3
-	VCMPPS   $0x07, Y0, Y0, Y4
-	VANDPS   Y3, Y4, Y3
-	VANDPS   Y0, Y4, Y4
-	VPSRLD   $0x1c, Y4, Y4
-	VPAND    Y10, Y4, Y4
-	VPOR     Y4, Y3, Y3
-	CMPQ     DX, $+25
-	JLT      lanetailrarenarrow
-	VMOVUPS  128(SP), Y0
-	VPAND    Y14, Y0, Y4
-	VPMINUD  Y15, Y4, Y4
-	VPAND    Y13, Y4, Y5
-	VPSUBUSW Y12, Y5, Y5
-	VPADDD   Y11, Y5, Y6
-	VADDPS   Y6, Y4, Y4
-	VPSUBD   Y6, Y4, Y4
-	VPSRLD   $0x16, Y5, Y5
-	VPADDD   Y5, Y4, Y4
-	VCMPPS   $0x07, Y0, Y0, Y5
-	VANDPS   Y4, Y5, Y4
-	VANDPS   Y0, Y5, Y5
-	VPSRLD   $0x1c, Y5, Y5
-	VPAND    Y10, Y5, Y5
-	VPOR     Y5, Y4, Y4
-
-lanetailrarenarrow:
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VPACKUSWB Y3, Y1, Y1
-	VPERMD    Y1, Y9, Y1
-	VMOVUPS   Y1, (SP)
-	JMP       lanetailback
-
-// func EncodeFpE2M1PackedAVX2(y *uint8, x *float32, most float32, n int, ahead int)
-// Requires: AVX, AVX2, MMX+
-TEXT ·EncodeFpE2M1PackedAVX2(SB), NOSPLIT, $144-40
-	// pointers: DI y, SI x, DX elements left
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x3f800000, Y11 0x4a800000, Y10 0x8, Y9 table, Y8 0xf0f0f0f, Y7 0x10011001
+	// per call: Y0 most, Y15 0x4980fb98, Y14 0x7f800000, Y13 0x3c800000, Y12 0x7fffffff, Y1 And, Y1 UMax, Y0 And, Y0 MulAdd, Y1 Halves, Y10 ShuffledU8, Y11 0x10010
+	// loaded at each use: 0x80808080, 0x1010101, 0x7f7f7f7f, table
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VBROADCASTSS most+16(FP), Y15
-	VBROADCASTSS constantsAVX2<>+140(SB), Y14
-	VBROADCASTSS constantsAVX2<>+144(SB), Y13
-	VBROADCASTSS constantsAVX2<>+212(SB), Y12
-	VBROADCASTSS constantsAVX2<>+216(SB), Y11
-	VBROADCASTSS constantsAVX2<>+220(SB), Y10
-	VMOVUPS      constantsAVX2<>+160(SB), Y9
-	VBROADCASTSS constantsAVX2<>+224(SB), Y8
-	VBROADCASTSS constantsAVX2<>+228(SB), Y7
+	VBROADCASTSS constantsAVX2<>+140(SB), Y15
+	VBROADCASTSS constantsAVX2<>+144(SB), Y14
+	VBROADCASTSS constantsAVX2<>+148(SB), Y13
+	VBROADCASTSS constantsAVX2<>+152(SB), Y12
+	VBROADCASTSS most+16(FP), Y0
+	VPAND        Y14, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y0
+	VFMADD231PS  Y15, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+156(SB), Y11
+	VPMADDWD     Y11, Y0, Y1
+	VPMADDWD     Y11, Y0, Y0
+	VPACKSSDW    Y0, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y1, Y1, Y10
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
@@ -5881,73 +3153,2332 @@ TEXT ·EncodeFpE2M1PackedAVX2(SB), NOSPLIT, $144-40
 	JGT          lanestream
 
 laneloop:
-	VMOVUPS    (SI), Y0
-	VMOVUPS    32(SI), Y1
-	VMOVUPS    64(SI), Y2
-	VMOVUPS    96(SI), Y3
-	VCMPPS     $0x03, Y1, Y0, Y4
-	VCMPPS     $0x03, Y3, Y2, Y5
-	VORPS      Y5, Y4, Y4
-	VPMOVMSKB  Y4, AX
-	TESTL      AX, AX
-	JNE        lanerare
-	VPAND      Y14, Y0, Y4
-	VPMINUD    Y15, Y4, Y4
-	VPAND      Y13, Y4, Y5
-	VPSUBUSW   Y12, Y5, Y5
-	VPADDD     Y11, Y5, Y6
-	VADDPS     Y6, Y4, Y4
-	VPSUBD     Y6, Y4, Y4
-	VPSRLD     $0x16, Y5, Y5
-	VPADDD     Y5, Y4, Y4
-	VPSRLD     $0x1c, Y0, Y0
-	VPAND      Y10, Y0, Y0
-	VPOR       Y0, Y4, Y4
-	VPAND      Y14, Y1, Y0
-	VPMINUD    Y15, Y0, Y0
-	VPAND      Y13, Y0, Y5
-	VPSUBUSW   Y12, Y5, Y5
-	VPADDD     Y11, Y5, Y6
-	VADDPS     Y6, Y0, Y0
-	VPSUBD     Y6, Y0, Y0
-	VPSRLD     $0x16, Y5, Y5
-	VPADDD     Y5, Y0, Y0
-	VPSRLD     $0x1c, Y1, Y1
-	VPAND      Y10, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VPACKSSDW  Y0, Y4, Y4
-	VPAND      Y14, Y2, Y0
-	VPMINUD    Y15, Y0, Y0
-	VPAND      Y13, Y0, Y1
-	VPSUBUSW   Y12, Y1, Y1
-	VPADDD     Y11, Y1, Y5
-	VADDPS     Y5, Y0, Y0
-	VPSUBD     Y5, Y0, Y0
-	VPSRLD     $0x16, Y1, Y1
-	VPADDD     Y1, Y0, Y0
-	VPSRLD     $0x1c, Y2, Y2
-	VPAND      Y10, Y2, Y2
-	VPOR       Y2, Y0, Y0
-	VPAND      Y14, Y3, Y1
-	VPMINUD    Y15, Y1, Y1
-	VPAND      Y13, Y1, Y2
-	VPSUBUSW   Y12, Y2, Y2
-	VPADDD     Y11, Y2, Y5
-	VADDPS     Y5, Y1, Y1
-	VPSUBD     Y5, Y1, Y1
-	VPSRLD     $0x16, Y2, Y2
-	VPADDD     Y2, Y1, Y1
-	VPSRLD     $0x1c, Y3, Y3
-	VPAND      Y10, Y3, Y3
-	VPOR       Y3, Y1, Y1
-	VPACKSSDW  Y1, Y0, Y0
-	VPACKUSWB  Y0, Y4, Y4
-	VPERMD     Y4, Y9, Y4
-	VPAND      Y8, Y4, Y0
-	VPMADDUBSW Y7, Y0, Y0
-	VPACKUSWB  Y0, Y0, Y0
-	VPERMQ     $0x08, Y0, Y0
-	VMOVUPS    X0, (DI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      96(SI), Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+160(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
+
+laneback:
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+32, DX
+	CMPQ DX, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ DX, DX
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, DX
+	JEQ   piece1
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+	MOVQ  32(SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  40(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  48(SI)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  56(SI)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, DX
+	JEQ   piece2
+	MOVQ  DX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, DX
+	JEQ   piece3
+	MOVQ  DX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, DX
+	JEQ   piece4
+	MOVQ  DX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, DX
+	JEQ   piece5
+	MOVQ  DX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece5:
+	VMOVUPS     32(SP), Y0
+	VMOVUPS     64(SP), Y1
+	VMOVUPS     96(SP), Y2
+	VMOVUPS     128(SP), Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         lanetailrare
+	VPAND       Y14, Y0, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y0, Y5
+	VFMADD231PS Y15, Y4, Y5
+	CMPQ        DX, $+9
+	JLT         lanetailnarrow
+	VPAND       Y14, Y1, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y1, Y6
+	VFMADD231PS Y15, Y4, Y6
+	CMPQ        DX, $+17
+	JLT         lanetailnarrow
+	VPAND       Y14, Y2, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y2, Y7
+	VFMADD231PS Y15, Y4, Y7
+	CMPQ        DX, $+25
+	JLT         lanetailnarrow
+	VPAND       Y14, Y3, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y3, Y8
+	VFMADD231PS Y15, Y4, Y8
+
+lanetailnarrow:
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMADDWD     Y11, Y7, Y7
+	VPMADDWD     Y11, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y7, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+160(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
+
+lanetailback:
+	TESTQ $0x00000010, DX
+	JEQ   piece6
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, DX
+	JEQ   piece7
+	MOVQ  DX, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, DX
+	JEQ   piece8
+	MOVQ  DX, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, DX
+	JEQ   piece9
+	MOVQ  DX, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, DX
+	JEQ   piece10
+	MOVQ  DX, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece10:
+laneend:
+	MOVQ  ahead+32(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      96(SI), Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+160(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, DX
+	CMPQ         DX, $+32
+	JGE          lanestream
+	JMP          lanetail
+
+lanerare:
+	VMOVUPS      (SI), Y0
+	VPAND        Y14, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VMOVUPS      32(SI), Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VMOVUPS      64(SI), Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VMOVUPS      96(SI), Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+160(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+192(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+116(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+160(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+196(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	JMP          laneback
+
+lanetailrare:
+	VMOVUPS      32(SP), Y0
+	VPAND        Y14, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VMOVUPS      64(SP), Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VMOVUPS      96(SP), Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VMOVUPS      128(SP), Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+160(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+192(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+116(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+160(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+196(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	JMP          lanetailback
+
+// func EncodeFpE5M2AVX2(y *uint8, x *float32, most float32, n int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·EncodeFpE5M2AVX2(SB), NOSPLIT, $160-40
+	// pointers: DI y, SI x, DX elements left
+	// per call: Y0 most, Y15 0x4a00fde8, Y14 0x7f800000, Y13 0x38800000, Y12 0x7fffffff, Y1 And, Y1 UMax, Y0 And, Y0 MulAdd, Y1 Halves, Y10 ShuffledU8, Y11 0x10020
+	// loaded at each use: 0x80808080, 0x1010101, 0x7f7f7f7f, table
+	// vector registers in use at once: 16
+	MOVQ         y+0(FP), DI
+	MOVQ         x+8(FP), SI
+	VBROADCASTSS constantsAVX2<>+200(SB), Y15
+	VBROADCASTSS constantsAVX2<>+144(SB), Y14
+	VBROADCASTSS constantsAVX2<>+204(SB), Y13
+	VBROADCASTSS constantsAVX2<>+152(SB), Y12
+	VBROADCASTSS most+16(FP), Y0
+	VPAND        Y14, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y0
+	VFMADD231PS  Y15, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+208(SB), Y11
+	VPMADDWD     Y11, Y0, Y1
+	VPMADDWD     Y11, Y0, Y0
+	VPACKSSDW    Y0, Y1, Y1
+	VPSRLW       $0x05, Y1, Y1
+	VPACKUSWB    Y1, Y1, Y10
+	MOVQ         n+24(FP), DX
+	CMPQ         DX, $+32
+	JLT          lanetail
+	MOVQ         ahead+32(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
+
+laneloop:
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      96(SI), Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x05, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+160(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
+
+laneback:
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+32, DX
+	CMPQ DX, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ DX, DX
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, DX
+	JEQ   piece1
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+	MOVQ  32(SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  40(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  48(SI)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  56(SI)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, DX
+	JEQ   piece2
+	MOVQ  DX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, DX
+	JEQ   piece3
+	MOVQ  DX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, DX
+	JEQ   piece4
+	MOVQ  DX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, DX
+	JEQ   piece5
+	MOVQ  DX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece5:
+	VMOVUPS     32(SP), Y0
+	VMOVUPS     64(SP), Y1
+	VMOVUPS     96(SP), Y2
+	VMOVUPS     128(SP), Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         lanetailrare
+	VPAND       Y14, Y0, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y0, Y5
+	VFMADD231PS Y15, Y4, Y5
+	CMPQ        DX, $+9
+	JLT         lanetailnarrow
+	VPAND       Y14, Y1, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y1, Y6
+	VFMADD231PS Y15, Y4, Y6
+	CMPQ        DX, $+17
+	JLT         lanetailnarrow
+	VPAND       Y14, Y2, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y2, Y7
+	VFMADD231PS Y15, Y4, Y7
+	CMPQ        DX, $+25
+	JLT         lanetailnarrow
+	VPAND       Y14, Y3, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y3, Y8
+	VFMADD231PS Y15, Y4, Y8
+
+lanetailnarrow:
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMADDWD     Y11, Y7, Y7
+	VPMADDWD     Y11, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y7, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+160(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
+
+lanetailback:
+	TESTQ $0x00000010, DX
+	JEQ   piece6
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, DX
+	JEQ   piece7
+	MOVQ  DX, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, DX
+	JEQ   piece8
+	MOVQ  DX, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, DX
+	JEQ   piece9
+	MOVQ  DX, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, DX
+	JEQ   piece10
+	MOVQ  DX, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece10:
+laneend:
+	MOVQ  ahead+32(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      96(SI), Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x05, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+160(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, DX
+	CMPQ         DX, $+32
+	JGE          lanestream
+	JMP          lanetail
+
+lanerare:
+	VMOVUPS      (SI), Y0
+	VPAND        Y14, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VMOVUPS      32(SI), Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VMOVUPS      64(SI), Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VMOVUPS      96(SI), Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x05, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+160(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+192(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+116(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+160(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+196(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	JMP          laneback
+
+lanetailrare:
+	VMOVUPS      32(SP), Y0
+	VPAND        Y14, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VMOVUPS      64(SP), Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VMOVUPS      96(SP), Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VMOVUPS      128(SP), Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x05, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+160(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+192(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+116(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+160(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+196(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	JMP          lanetailback
+
+// func EncodeFpE4M3FNUZAVX2(y *uint8, x *float32, most float32, n int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·EncodeFpE4M3FNUZAVX2(SB), NOSPLIT, $160-40
+	// pointers: DI y, SI x, DX elements left
+	// per call: Y0 most, Y15 0x4980fba0, Y14 0x7f800000, Y13 0x3c000000, Y12 0x7fffffff, Y1 And, Y1 UMax, Y0 And, Y0 MulAdd, Y1 Halves, Y10 ShuffledU8, Y11 0x10010
+	// loaded at each use: 0x81818181, 0x80808080, 0x1010101, table
+	// vector registers in use at once: 16
+	MOVQ         y+0(FP), DI
+	MOVQ         x+8(FP), SI
+	VBROADCASTSS constantsAVX2<>+212(SB), Y15
+	VBROADCASTSS constantsAVX2<>+144(SB), Y14
+	VBROADCASTSS constantsAVX2<>+132(SB), Y13
+	VBROADCASTSS constantsAVX2<>+152(SB), Y12
+	VBROADCASTSS most+16(FP), Y0
+	VPAND        Y14, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y0
+	VFMADD231PS  Y15, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+156(SB), Y11
+	VPMADDWD     Y11, Y0, Y1
+	VPMADDWD     Y11, Y0, Y0
+	VPACKSSDW    Y0, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y1, Y1, Y10
+	MOVQ         n+24(FP), DX
+	CMPQ         DX, $+32
+	JLT          lanetail
+	MOVQ         ahead+32(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
+
+laneloop:
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      96(SI), Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+216(SB), Y1
+	VPSUBB       Y1, Y5, Y1
+	VPAND        Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+160(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
+
+laneback:
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+32, DX
+	CMPQ DX, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ DX, DX
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, DX
+	JEQ   piece1
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+	MOVQ  32(SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  40(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  48(SI)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  56(SI)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, DX
+	JEQ   piece2
+	MOVQ  DX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, DX
+	JEQ   piece3
+	MOVQ  DX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, DX
+	JEQ   piece4
+	MOVQ  DX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, DX
+	JEQ   piece5
+	MOVQ  DX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece5:
+	VMOVUPS     32(SP), Y0
+	VMOVUPS     64(SP), Y1
+	VMOVUPS     96(SP), Y2
+	VMOVUPS     128(SP), Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         lanetailrare
+	VPAND       Y14, Y0, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y0, Y5
+	VFMADD231PS Y15, Y4, Y5
+	CMPQ        DX, $+9
+	JLT         lanetailnarrow
+	VPAND       Y14, Y1, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y1, Y6
+	VFMADD231PS Y15, Y4, Y6
+	CMPQ        DX, $+17
+	JLT         lanetailnarrow
+	VPAND       Y14, Y2, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y2, Y7
+	VFMADD231PS Y15, Y4, Y7
+	CMPQ        DX, $+25
+	JLT         lanetailnarrow
+	VPAND       Y14, Y3, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y3, Y8
+	VFMADD231PS Y15, Y4, Y8
+
+lanetailnarrow:
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMADDWD     Y11, Y7, Y7
+	VPMADDWD     Y11, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y7, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+216(SB), Y1
+	VPSUBB       Y1, Y5, Y1
+	VPAND        Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+160(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
+
+lanetailback:
+	TESTQ $0x00000010, DX
+	JEQ   piece6
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, DX
+	JEQ   piece7
+	MOVQ  DX, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, DX
+	JEQ   piece8
+	MOVQ  DX, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, DX
+	JEQ   piece9
+	MOVQ  DX, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, DX
+	JEQ   piece10
+	MOVQ  DX, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece10:
+laneend:
+	MOVQ  ahead+32(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      96(SI), Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+216(SB), Y1
+	VPSUBB       Y1, Y5, Y1
+	VPAND        Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+160(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, DX
+	CMPQ         DX, $+32
+	JGE          lanestream
+	JMP          lanetail
+
+lanerare:
+	VMOVUPS      (SI), Y0
+	VPAND        Y14, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VMOVUPS      32(SI), Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VMOVUPS      64(SI), Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VMOVUPS      96(SI), Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+160(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+192(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+216(SB), Y3
+	VPSUBB       Y3, Y2, Y3
+	VPAND        Y3, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+160(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	JMP          laneback
+
+lanetailrare:
+	VMOVUPS      32(SP), Y0
+	VPAND        Y14, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VMOVUPS      64(SP), Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VMOVUPS      96(SP), Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VMOVUPS      128(SP), Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+160(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+192(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+216(SB), Y3
+	VPSUBB       Y3, Y2, Y3
+	VPAND        Y3, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+160(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	JMP          lanetailback
+
+// func EncodeFpE5M2FNUZAVX2(y *uint8, x *float32, most float32, n int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·EncodeFpE5M2FNUZAVX2(SB), NOSPLIT, $160-40
+	// pointers: DI y, SI x, DX elements left
+	// per call: Y0 most, Y15 0x4a00fdec, Y14 0x7f800000, Y13 0x38000000, Y12 0x7fffffff, Y1 And, Y1 UMax, Y0 And, Y0 MulAdd, Y1 Halves, Y10 ShuffledU8, Y11 0x10020
+	// loaded at each use: 0x81818181, 0x80808080, 0x1010101, table
+	// vector registers in use at once: 16
+	MOVQ         y+0(FP), DI
+	MOVQ         x+8(FP), SI
+	VBROADCASTSS constantsAVX2<>+220(SB), Y15
+	VBROADCASTSS constantsAVX2<>+144(SB), Y14
+	VBROADCASTSS constantsAVX2<>+224(SB), Y13
+	VBROADCASTSS constantsAVX2<>+152(SB), Y12
+	VBROADCASTSS most+16(FP), Y0
+	VPAND        Y14, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y0
+	VFMADD231PS  Y15, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+208(SB), Y11
+	VPMADDWD     Y11, Y0, Y1
+	VPMADDWD     Y11, Y0, Y0
+	VPACKSSDW    Y0, Y1, Y1
+	VPSRLW       $0x05, Y1, Y1
+	VPACKUSWB    Y1, Y1, Y10
+	MOVQ         n+24(FP), DX
+	CMPQ         DX, $+32
+	JLT          lanetail
+	MOVQ         ahead+32(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
+
+laneloop:
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      96(SI), Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x05, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+216(SB), Y1
+	VPSUBB       Y1, Y5, Y1
+	VPAND        Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+160(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
+
+laneback:
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+32, DX
+	CMPQ DX, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ DX, DX
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, DX
+	JEQ   piece1
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+	MOVQ  32(SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  40(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  48(SI)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  56(SI)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, DX
+	JEQ   piece2
+	MOVQ  DX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, DX
+	JEQ   piece3
+	MOVQ  DX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, DX
+	JEQ   piece4
+	MOVQ  DX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, DX
+	JEQ   piece5
+	MOVQ  DX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece5:
+	VMOVUPS     32(SP), Y0
+	VMOVUPS     64(SP), Y1
+	VMOVUPS     96(SP), Y2
+	VMOVUPS     128(SP), Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         lanetailrare
+	VPAND       Y14, Y0, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y0, Y5
+	VFMADD231PS Y15, Y4, Y5
+	CMPQ        DX, $+9
+	JLT         lanetailnarrow
+	VPAND       Y14, Y1, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y1, Y6
+	VFMADD231PS Y15, Y4, Y6
+	CMPQ        DX, $+17
+	JLT         lanetailnarrow
+	VPAND       Y14, Y2, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y2, Y7
+	VFMADD231PS Y15, Y4, Y7
+	CMPQ        DX, $+25
+	JLT         lanetailnarrow
+	VPAND       Y14, Y3, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y3, Y8
+	VFMADD231PS Y15, Y4, Y8
+
+lanetailnarrow:
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMADDWD     Y11, Y7, Y7
+	VPMADDWD     Y11, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y7, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+216(SB), Y1
+	VPSUBB       Y1, Y5, Y1
+	VPAND        Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+160(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
+
+lanetailback:
+	TESTQ $0x00000010, DX
+	JEQ   piece6
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, DX
+	JEQ   piece7
+	MOVQ  DX, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, DX
+	JEQ   piece8
+	MOVQ  DX, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, DX
+	JEQ   piece9
+	MOVQ  DX, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, DX
+	JEQ   piece10
+	MOVQ  DX, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece10:
+laneend:
+	MOVQ  ahead+32(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      96(SI), Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x05, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+216(SB), Y1
+	VPSUBB       Y1, Y5, Y1
+	VPAND        Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+160(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, DX
+	CMPQ         DX, $+32
+	JGE          lanestream
+	JMP          lanetail
+
+lanerare:
+	VMOVUPS      (SI), Y0
+	VPAND        Y14, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VMOVUPS      32(SI), Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VMOVUPS      64(SI), Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VMOVUPS      96(SI), Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x05, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+160(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+192(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+216(SB), Y3
+	VPSUBB       Y3, Y2, Y3
+	VPAND        Y3, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+160(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	JMP          laneback
+
+lanetailrare:
+	VMOVUPS      32(SP), Y0
+	VPAND        Y14, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VMOVUPS      64(SP), Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VMOVUPS      96(SP), Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VMOVUPS      128(SP), Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x05, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+160(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+192(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+216(SB), Y3
+	VPSUBB       Y3, Y2, Y3
+	VPAND        Y3, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+160(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	JMP          lanetailback
+
+// func EncodeFpE2M1AVX2(y *uint8, x *float32, most float32, n int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·EncodeFpE2M1AVX2(SB), NOSPLIT, $160-40
+	// pointers: DI y, SI x, DX elements left
+	// per call: Y15 0x4a80fed6, Y14 0x7f800000, Y13 0x3f800000, Y12 0x7fffffff, Y11 0x8080808, Y10 0x401000, Y9 table
+	// vector registers in use at once: 16
+	MOVQ         y+0(FP), DI
+	MOVQ         x+8(FP), SI
+	VBROADCASTSS constantsAVX2<>+228(SB), Y15
+	VBROADCASTSS constantsAVX2<>+144(SB), Y14
+	VBROADCASTSS constantsAVX2<>+232(SB), Y13
+	VBROADCASTSS constantsAVX2<>+152(SB), Y12
+	VBROADCASTSS constantsAVX2<>+236(SB), Y11
+	VBROADCASTSS constantsAVX2<>+240(SB), Y10
+	VMOVUPS      constantsAVX2<>+160(SB), Y9
+	MOVQ         n+24(FP), DX
+	CMPQ         DX, $+32
+	JLT          lanetail
+	MOVQ         ahead+32(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
+
+laneloop:
+	VMOVUPS     (SI), Y0
+	VMOVUPS     32(SI), Y1
+	VMOVUPS     64(SI), Y2
+	VMOVUPS     96(SI), Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         lanerare
+	VPAND       Y14, Y0, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y0, Y5
+	VFMADD231PS Y15, Y4, Y5
+	VPAND       Y14, Y1, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y1, Y6
+	VFMADD231PS Y15, Y4, Y6
+	VPMADDWD    Y10, Y5, Y5
+	VPMADDWD    Y10, Y6, Y6
+	VPACKSSDW   Y6, Y5, Y5
+	VPSRLW      $0x0c, Y5, Y5
+	VPACKSSDW   Y1, Y0, Y0
+	VPAND       Y14, Y2, Y1
+	VPMAXUD     Y13, Y1, Y1
+	VPAND       Y12, Y2, Y4
+	VFMADD231PS Y15, Y1, Y4
+	VPAND       Y14, Y3, Y1
+	VPMAXUD     Y13, Y1, Y1
+	VPAND       Y12, Y3, Y6
+	VFMADD231PS Y15, Y1, Y6
+	VPMADDWD    Y10, Y4, Y4
+	VPMADDWD    Y10, Y6, Y6
+	VPACKSSDW   Y6, Y4, Y4
+	VPSRLW      $0x0c, Y4, Y4
+	VPACKSSDW   Y3, Y2, Y2
+	VPACKUSWB   Y4, Y5, Y5
+	VPACKSSWB   Y2, Y0, Y0
+	VPSRLW      $0x04, Y0, Y0
+	VPAND       Y11, Y0, Y0
+	VPOR        Y0, Y5, Y5
+	VPERMD      Y5, Y9, Y5
+	VMOVUPS     Y5, (DI)
+
+laneback:
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+32, DX
+	CMPQ DX, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ DX, DX
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, DX
+	JEQ   piece1
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+	MOVQ  32(SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  40(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  48(SI)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  56(SI)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, DX
+	JEQ   piece2
+	MOVQ  DX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, DX
+	JEQ   piece3
+	MOVQ  DX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, DX
+	JEQ   piece4
+	MOVQ  DX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, DX
+	JEQ   piece5
+	MOVQ  DX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece5:
+	VMOVUPS     32(SP), Y0
+	VMOVUPS     64(SP), Y1
+	VMOVUPS     96(SP), Y2
+	VMOVUPS     128(SP), Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         lanetailrare
+	VPAND       Y14, Y0, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y0, Y5
+	VFMADD231PS Y15, Y4, Y5
+	CMPQ        DX, $+9
+	JLT         lanetailnarrow
+	VPAND       Y14, Y1, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y1, Y6
+	VFMADD231PS Y15, Y4, Y6
+	CMPQ        DX, $+17
+	JLT         lanetailnarrow
+	VPAND       Y14, Y2, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y2, Y7
+	VFMADD231PS Y15, Y4, Y7
+	CMPQ        DX, $+25
+	JLT         lanetailnarrow
+	VPAND       Y14, Y3, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y3, Y8
+	VFMADD231PS Y15, Y4, Y8
+
+lanetailnarrow:
+	VPMADDWD  Y10, Y5, Y5
+	VPMADDWD  Y10, Y6, Y6
+	VPACKSSDW Y6, Y5, Y5
+	VPSRLW    $0x0c, Y5, Y5
+	VPACKSSDW Y1, Y0, Y0
+	VPMADDWD  Y10, Y7, Y7
+	VPMADDWD  Y10, Y8, Y8
+	VPACKSSDW Y8, Y7, Y7
+	VPSRLW    $0x0c, Y7, Y7
+	VPACKSSDW Y3, Y2, Y2
+	VPACKUSWB Y7, Y5, Y5
+	VPACKSSWB Y2, Y0, Y0
+	VPSRLW    $0x04, Y0, Y0
+	VPAND     Y11, Y0, Y0
+	VPOR      Y0, Y5, Y5
+	VPERMD    Y5, Y9, Y5
+	VMOVUPS   Y5, (SP)
+
+lanetailback:
+	TESTQ $0x00000010, DX
+	JEQ   piece6
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, DX
+	JEQ   piece7
+	MOVQ  DX, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, DX
+	JEQ   piece8
+	MOVQ  DX, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, DX
+	JEQ   piece9
+	MOVQ  DX, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, DX
+	JEQ   piece10
+	MOVQ  DX, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece10:
+laneend:
+	MOVQ  ahead+32(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VMOVUPS     (SI), Y0
+	VMOVUPS     32(SI), Y1
+	VMOVUPS     64(SI), Y2
+	VMOVUPS     96(SI), Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         lanerare
+	VPAND       Y14, Y0, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y0, Y5
+	VFMADD231PS Y15, Y4, Y5
+	VPAND       Y14, Y1, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y1, Y6
+	VFMADD231PS Y15, Y4, Y6
+	VPMADDWD    Y10, Y5, Y5
+	VPMADDWD    Y10, Y6, Y6
+	VPACKSSDW   Y6, Y5, Y5
+	VPSRLW      $0x0c, Y5, Y5
+	VPACKSSDW   Y1, Y0, Y0
+	VPAND       Y14, Y2, Y1
+	VPMAXUD     Y13, Y1, Y1
+	VPAND       Y12, Y2, Y4
+	VFMADD231PS Y15, Y1, Y4
+	VPAND       Y14, Y3, Y1
+	VPMAXUD     Y13, Y1, Y1
+	VPAND       Y12, Y3, Y6
+	VFMADD231PS Y15, Y1, Y6
+	VPMADDWD    Y10, Y4, Y4
+	VPMADDWD    Y10, Y6, Y6
+	VPACKSSDW   Y6, Y4, Y4
+	VPSRLW      $0x0c, Y4, Y4
+	VPACKSSDW   Y3, Y2, Y2
+	VPACKUSWB   Y4, Y5, Y5
+	VPACKSSWB   Y2, Y0, Y0
+	VPSRLW      $0x04, Y0, Y0
+	VPAND       Y11, Y0, Y0
+	VPOR        Y0, Y5, Y5
+	VPERMD      Y5, Y9, Y5
+	VMOVNTPS    Y5, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	SUBQ        $+32, DX
+	CMPQ        DX, $+32
+	JGE         lanestream
+	JMP         lanetail
+
+lanerare:
+	VMOVUPS     (SI), Y0
+	VPAND       Y14, Y0, Y1
+	VPMAXUD     Y13, Y1, Y1
+	VPAND       Y12, Y0, Y2
+	VFMADD231PS Y15, Y1, Y2
+	VCMPPS      $0x07, Y0, Y0, Y1
+	VANDPS      Y2, Y1, Y2
+	VANDPS      Y0, Y1, Y1
+	VMOVUPS     32(SI), Y0
+	VPAND       Y14, Y0, Y3
+	VPMAXUD     Y13, Y3, Y3
+	VPAND       Y12, Y0, Y4
+	VFMADD231PS Y15, Y3, Y4
+	VCMPPS      $0x07, Y0, Y0, Y3
+	VANDPS      Y4, Y3, Y4
+	VANDPS      Y0, Y3, Y3
+	VPMADDWD    Y10, Y2, Y2
+	VPMADDWD    Y10, Y4, Y4
+	VPACKSSDW   Y4, Y2, Y2
+	VPSRLW      $0x0c, Y2, Y2
+	VPACKSSDW   Y3, Y1, Y1
+	VMOVUPS     64(SI), Y0
+	VPAND       Y14, Y0, Y3
+	VPMAXUD     Y13, Y3, Y3
+	VPAND       Y12, Y0, Y4
+	VFMADD231PS Y15, Y3, Y4
+	VCMPPS      $0x07, Y0, Y0, Y3
+	VANDPS      Y4, Y3, Y4
+	VANDPS      Y0, Y3, Y3
+	VMOVUPS     96(SI), Y0
+	VPAND       Y14, Y0, Y5
+	VPMAXUD     Y13, Y5, Y5
+	VPAND       Y12, Y0, Y6
+	VFMADD231PS Y15, Y5, Y6
+	VCMPPS      $0x07, Y0, Y0, Y5
+	VANDPS      Y6, Y5, Y6
+	VANDPS      Y0, Y5, Y5
+	VPMADDWD    Y10, Y4, Y4
+	VPMADDWD    Y10, Y6, Y6
+	VPACKSSDW   Y6, Y4, Y4
+	VPSRLW      $0x0c, Y4, Y4
+	VPACKSSDW   Y5, Y3, Y3
+	VPACKUSWB   Y4, Y2, Y2
+	VPACKSSWB   Y3, Y1, Y1
+	VPSRLW      $0x04, Y1, Y1
+	VPAND       Y11, Y1, Y1
+	VPOR        Y1, Y2, Y2
+	VPERMD      Y2, Y9, Y2
+	VMOVUPS     Y2, (DI)
+	JMP         laneback
+
+lanetailrare:
+	VMOVUPS     32(SP), Y0
+	VPAND       Y14, Y0, Y1
+	VPMAXUD     Y13, Y1, Y1
+	VPAND       Y12, Y0, Y2
+	VFMADD231PS Y15, Y1, Y2
+	VCMPPS      $0x07, Y0, Y0, Y1
+	VANDPS      Y2, Y1, Y2
+	VANDPS      Y0, Y1, Y1
+	VMOVUPS     64(SP), Y0
+	VPAND       Y14, Y0, Y3
+	VPMAXUD     Y13, Y3, Y3
+	VPAND       Y12, Y0, Y4
+	VFMADD231PS Y15, Y3, Y4
+	VCMPPS      $0x07, Y0, Y0, Y3
+	VANDPS      Y4, Y3, Y4
+	VANDPS      Y0, Y3, Y3
+	VPMADDWD    Y10, Y2, Y2
+	VPMADDWD    Y10, Y4, Y4
+	VPACKSSDW   Y4, Y2, Y2
+	VPSRLW      $0x0c, Y2, Y2
+	VPACKSSDW   Y3, Y1, Y1
+	VMOVUPS     96(SP), Y0
+	VPAND       Y14, Y0, Y3
+	VPMAXUD     Y13, Y3, Y3
+	VPAND       Y12, Y0, Y4
+	VFMADD231PS Y15, Y3, Y4
+	VCMPPS      $0x07, Y0, Y0, Y3
+	VANDPS      Y4, Y3, Y4
+	VANDPS      Y0, Y3, Y3
+	VMOVUPS     128(SP), Y0
+	VPAND       Y14, Y0, Y5
+	VPMAXUD     Y13, Y5, Y5
+	VPAND       Y12, Y0, Y6
+	VFMADD231PS Y15, Y5, Y6
+	VCMPPS      $0x07, Y0, Y0, Y5
+	VANDPS      Y6, Y5, Y6
+	VANDPS      Y0, Y5, Y5
+	VPMADDWD    Y10, Y4, Y4
+	VPMADDWD    Y10, Y6, Y6
+	VPACKSSDW   Y6, Y4, Y4
+	VPSRLW      $0x0c, Y4, Y4
+	VPACKSSDW   Y5, Y3, Y3
+	VPACKUSWB   Y4, Y2, Y2
+	VPACKSSWB   Y3, Y1, Y1
+	VPSRLW      $0x04, Y1, Y1
+	VPAND       Y11, Y1, Y1
+	VPOR        Y1, Y2, Y2
+	VPERMD      Y2, Y9, Y2
+	VMOVUPS     Y2, (SP)
+	JMP         lanetailback
+
+// func EncodeFpE2M1PackedAVX2(y *uint8, x *float32, most float32, n int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·EncodeFpE2M1PackedAVX2(SB), NOSPLIT, $144-40
+	// pointers: DI y, SI x, DX elements left
+	// per call: Y15 0x4a80fed6, Y14 0x7f800000, Y13 0x3f800000, Y12 0x7fffffff, Y11 0x401000, Y10 table, Y9 0x10011001
+	// loaded at each use: 0x8080808
+	// vector registers in use at once: 16
+	MOVQ         y+0(FP), DI
+	MOVQ         x+8(FP), SI
+	VBROADCASTSS constantsAVX2<>+228(SB), Y15
+	VBROADCASTSS constantsAVX2<>+144(SB), Y14
+	VBROADCASTSS constantsAVX2<>+232(SB), Y13
+	VBROADCASTSS constantsAVX2<>+152(SB), Y12
+	VBROADCASTSS constantsAVX2<>+240(SB), Y11
+	VMOVUPS      constantsAVX2<>+160(SB), Y10
+	VBROADCASTSS constantsAVX2<>+244(SB), Y9
+	MOVQ         n+24(FP), DX
+	CMPQ         DX, $+32
+	JLT          lanetail
+	MOVQ         ahead+32(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
+
+laneloop:
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      96(SI), Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+236(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VPERMD       Y5, Y10, Y5
+	VPMADDUBSW   Y9, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (DI)
 
 laneback:
 	ADDQ $+16, DI
@@ -6043,81 +5574,61 @@ piece4:
 	MOVL  CX, 16(SP)(AX*1)
 
 piece5:
-	VMOVUPS   16(SP), Y0
-	VMOVUPS   48(SP), Y1
-	VMOVUPS   80(SP), Y2
-	VMOVUPS   112(SP), Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanetailrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x1c, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	CMPQ      DX, $+9
-	JLT       lanetailnarrow
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x1c, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	CMPQ      DX, $+17
-	JLT       lanetailnarrow
-	VPAND     Y14, Y2, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y1, Y1
-	VPSUBD    Y6, Y1, Y1
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y1, Y1
-	VPSRLD    $0x1c, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	CMPQ      DX, $+25
-	JLT       lanetailnarrow
-	VPAND     Y14, Y3, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y2, Y2
-	VPSUBD    Y6, Y2, Y2
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y2, Y2
-	VPSRLD    $0x1c, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y2, Y2
+	VMOVUPS     16(SP), Y0
+	VMOVUPS     48(SP), Y1
+	VMOVUPS     80(SP), Y2
+	VMOVUPS     112(SP), Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         lanetailrare
+	VPAND       Y14, Y0, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y0, Y5
+	VFMADD231PS Y15, Y4, Y5
+	CMPQ        DX, $+9
+	JLT         lanetailnarrow
+	VPAND       Y14, Y1, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y1, Y6
+	VFMADD231PS Y15, Y4, Y6
+	CMPQ        DX, $+17
+	JLT         lanetailnarrow
+	VPAND       Y14, Y2, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y2, Y7
+	VFMADD231PS Y15, Y4, Y7
+	CMPQ        DX, $+25
+	JLT         lanetailnarrow
+	VPAND       Y14, Y3, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y3, Y8
+	VFMADD231PS Y15, Y4, Y8
 
 lanetailnarrow:
-	VPACKSSDW  Y0, Y4, Y4
-	VPACKSSDW  Y2, Y1, Y1
-	VPACKUSWB  Y1, Y4, Y4
-	VPERMD     Y4, Y9, Y4
-	VPAND      Y8, Y4, Y0
-	VPMADDUBSW Y7, Y0, Y0
-	VPACKUSWB  Y0, Y0, Y0
-	VPERMQ     $0x08, Y0, Y0
-	VMOVUPS    X0, (SP)
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMADDWD     Y11, Y7, Y7
+	VPMADDWD     Y11, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y7, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+236(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VPERMD       Y5, Y10, Y5
+	VPMADDUBSW   Y9, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SP)
 
 lanetailback:
 	MOVQ DX, AX
@@ -6184,241 +5695,173 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VMOVUPS     (SI), Y0
-	VMOVUPS     32(SI), Y1
-	VMOVUPS     64(SI), Y2
-	VMOVUPS     96(SI), Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         lanerare
-	VPAND       Y14, Y0, Y4
-	VPMINUD     Y15, Y4, Y4
-	VPAND       Y13, Y4, Y5
-	VPSUBUSW    Y12, Y5, Y5
-	VPADDD      Y11, Y5, Y6
-	VADDPS      Y6, Y4, Y4
-	VPSUBD      Y6, Y4, Y4
-	VPSRLD      $0x16, Y5, Y5
-	VPADDD      Y5, Y4, Y4
-	VPSRLD      $0x1c, Y0, Y0
-	VPAND       Y10, Y0, Y0
-	VPOR        Y0, Y4, Y4
-	VPAND       Y14, Y1, Y0
-	VPMINUD     Y15, Y0, Y0
-	VPAND       Y13, Y0, Y5
-	VPSUBUSW    Y12, Y5, Y5
-	VPADDD      Y11, Y5, Y6
-	VADDPS      Y6, Y0, Y0
-	VPSUBD      Y6, Y0, Y0
-	VPSRLD      $0x16, Y5, Y5
-	VPADDD      Y5, Y0, Y0
-	VPSRLD      $0x1c, Y1, Y1
-	VPAND       Y10, Y1, Y1
-	VPOR        Y1, Y0, Y0
-	VPACKSSDW   Y0, Y4, Y4
-	VPAND       Y14, Y2, Y0
-	VPMINUD     Y15, Y0, Y0
-	VPAND       Y13, Y0, Y1
-	VPSUBUSW    Y12, Y1, Y1
-	VPADDD      Y11, Y1, Y5
-	VADDPS      Y5, Y0, Y0
-	VPSUBD      Y5, Y0, Y0
-	VPSRLD      $0x16, Y1, Y1
-	VPADDD      Y1, Y0, Y0
-	VPSRLD      $0x1c, Y2, Y2
-	VPAND       Y10, Y2, Y2
-	VPOR        Y2, Y0, Y0
-	VPAND       Y14, Y3, Y1
-	VPMINUD     Y15, Y1, Y1
-	VPAND       Y13, Y1, Y2
-	VPSUBUSW    Y12, Y2, Y2
-	VPADDD      Y11, Y2, Y5
-	VADDPS      Y5, Y1, Y1
-	VPSUBD      Y5, Y1, Y1
-	VPSRLD      $0x16, Y2, Y2
-	VPADDD      Y2, Y1, Y1
-	VPSRLD      $0x1c, Y3, Y3
-	VPAND       Y10, Y3, Y3
-	VPOR        Y3, Y1, Y1
-	VPACKSSDW   Y1, Y0, Y0
-	VPACKUSWB   Y0, Y4, Y4
-	VPERMD      Y4, Y9, Y4
-	VPAND       Y8, Y4, Y0
-	VPMADDUBSW  Y7, Y0, Y0
-	VPACKUSWB   Y0, Y0, Y0
-	VPERMQ      $0x08, Y0, Y0
-	VMOVNTPS    X0, (DI)
-	ADDQ        $+16, DI
-	ADDQ        $+128, SI
-	SUBQ        $+32, DX
-	CMPQ        DX, $+32
-	JGE         lanestream
-	JMP         lanetail
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      96(SI), Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+236(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VPERMD       Y5, Y10, Y5
+	VPMADDUBSW   Y9, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVNTPS     X0, (DI)
+	ADDQ         $+16, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, DX
+	CMPQ         DX, $+32
+	JGE          lanestream
+	JMP          lanetail
 
 lanerare:
-	VMOVUPS    (SI), Y0
-	VPAND      Y14, Y0, Y1
-	VPMINUD    Y15, Y1, Y1
-	VPAND      Y13, Y1, Y2
-	VPSUBUSW   Y12, Y2, Y2
-	VPADDD     Y11, Y2, Y3
-	VADDPS     Y3, Y1, Y1
-	VPSUBD     Y3, Y1, Y1
-	VPSRLD     $0x16, Y2, Y2
-	VPADDD     Y2, Y1, Y1
-	VCMPPS     $0x07, Y0, Y0, Y2
-	VANDPS     Y1, Y2, Y1
-	VANDPS     Y0, Y2, Y2
-	VPSRLD     $0x1c, Y2, Y2
-	VPAND      Y10, Y2, Y2
-	VPOR       Y2, Y1, Y1
-	VMOVUPS    32(SI), Y0
-	VPAND      Y14, Y0, Y2
-	VPMINUD    Y15, Y2, Y2
-	VPAND      Y13, Y2, Y3
-	VPSUBUSW   Y12, Y3, Y3
-	VPADDD     Y11, Y3, Y4
-	VADDPS     Y4, Y2, Y2
-	VPSUBD     Y4, Y2, Y2
-	VPSRLD     $0x16, Y3, Y3
-	VPADDD     Y3, Y2, Y2
-	VCMPPS     $0x07, Y0, Y0, Y3
-	VANDPS     Y2, Y3, Y2
-	VANDPS     Y0, Y3, Y3
-	VPSRLD     $0x1c, Y3, Y3
-	VPAND      Y10, Y3, Y3
-	VPOR       Y3, Y2, Y2
-	VPACKSSDW  Y2, Y1, Y1
-	VMOVUPS    64(SI), Y0
-	VPAND      Y14, Y0, Y2
-	VPMINUD    Y15, Y2, Y2
-	VPAND      Y13, Y2, Y3
-	VPSUBUSW   Y12, Y3, Y3
-	VPADDD     Y11, Y3, Y4
-	VADDPS     Y4, Y2, Y2
-	VPSUBD     Y4, Y2, Y2
-	VPSRLD     $0x16, Y3, Y3
-	VPADDD     Y3, Y2, Y2
-	VCMPPS     $0x07, Y0, Y0, Y3
-	VANDPS     Y2, Y3, Y2
-	VANDPS     Y0, Y3, Y3
-	VPSRLD     $0x1c, Y3, Y3
-	VPAND      Y10, Y3, Y3
-	VPOR       Y3, Y2, Y2
-	VMOVUPS    96(SI), Y0
-	VPAND      Y14, Y0, Y3
-	VPMINUD    Y15, Y3, Y3
-	VPAND      Y13, Y3, Y4
-	VPSUBUSW   Y12, Y4, Y4
-	VPADDD     Y11, Y4, Y5
-	VADDPS     Y5, Y3, Y3
-	VPSUBD     Y5, Y3, Y3
-	VPSRLD     $0x16, Y4, Y4
-	VPADDD     Y4, Y3, Y3
-	VCMPPS     $0x07, Y0, Y0, Y4
-	VANDPS     Y3, Y4, Y3
-	VANDPS     Y0, Y4, Y4
-	VPSRLD     $0x1c, Y4, Y4
-	VPAND      Y10, Y4, Y4
-	VPOR       Y4, Y3, Y3
-	VPACKSSDW  Y3, Y2, Y2
-	VPACKUSWB  Y2, Y1, Y1
-	VPERMD     Y1, Y9, Y1
-	VPAND      Y8, Y1, Y0
-	VPMADDUBSW Y7, Y0, Y0
-	VPACKUSWB  Y0, Y0, Y0
-	VPERMQ     $0x08, Y0, Y0
-	VMOVUPS    X0, (DI)
-	JMP        laneback
+	VMOVUPS      (SI), Y0
+	VPAND        Y14, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y1
+	VMOVUPS      32(SI), Y0
+	VPAND        Y14, Y0, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y12, Y0, Y4
+	VFMADD231PS  Y15, Y3, Y4
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VANDPS       Y4, Y3, Y4
+	VANDPS       Y0, Y3, Y3
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y3, Y1, Y1
+	VMOVUPS      64(SI), Y0
+	VPAND        Y14, Y0, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y12, Y0, Y4
+	VFMADD231PS  Y15, Y3, Y4
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VANDPS       Y4, Y3, Y4
+	VANDPS       Y0, Y3, Y3
+	VMOVUPS      96(SI), Y0
+	VPAND        Y14, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y0, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y0, Y0, Y5
+	VANDPS       Y6, Y5, Y6
+	VANDPS       Y0, Y5, Y5
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y5, Y3, Y3
+	VPACKUSWB    Y4, Y2, Y2
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+236(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VPERMD       Y2, Y10, Y2
+	VPMADDUBSW   Y9, Y2, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (DI)
+	JMP          laneback
 
 lanetailrare:
-	VMOVUPS  16(SP), Y0
-	VPAND    Y14, Y0, Y1
-	VPMINUD  Y15, Y1, Y1
-	VPAND    Y13, Y1, Y2
-	VPSUBUSW Y12, Y2, Y2
-	VPADDD   Y11, Y2, Y3
-	VADDPS   Y3, Y1, Y1
-	VPSUBD   Y3, Y1, Y1
-	VPSRLD   $0x16, Y2, Y2
-	VPADDD   Y2, Y1, Y1
-	VCMPPS   $0x07, Y0, Y0, Y2
-	VANDPS   Y1, Y2, Y1
-	VANDPS   Y0, Y2, Y2
-	VPSRLD   $0x1c, Y2, Y2
-	VPAND    Y10, Y2, Y2
-	VPOR     Y2, Y1, Y1
-	CMPQ     DX, $+9
-	JLT      lanetailrarenarrow
-	VMOVUPS  48(SP), Y0
-	VPAND    Y14, Y0, Y2
-	VPMINUD  Y15, Y2, Y2
-	VPAND    Y13, Y2, Y3
-	VPSUBUSW Y12, Y3, Y3
-	VPADDD   Y11, Y3, Y4
-	VADDPS   Y4, Y2, Y2
-	VPSUBD   Y4, Y2, Y2
-	VPSRLD   $0x16, Y3, Y3
-	VPADDD   Y3, Y2, Y2
-	VCMPPS   $0x07, Y0, Y0, Y3
-	VANDPS   Y2, Y3, Y2
-	VANDPS   Y0, Y3, Y3
-	VPSRLD   $0x1c, Y3, Y3
-	VPAND    Y10, Y3, Y3
-	VPOR     Y3, Y2, Y2
-	CMPQ     DX, $+17
-	JLT      lanetailrarenarrow
-	VMOVUPS  80(SP), Y0
-	VPAND    Y14, Y0, Y3
-	VPMINUD  Y15, Y3, Y3
-	VPAND    Y13, Y3, Y4
-	VPSUBUSW Y12, Y4, Y4
-	VPADDD   Y11, Y4, Y5
-	VADDPS   Y5, Y3, Y3
-	VPSUBD   Y5, Y3, Y3
-	VPSRLD   $0x16, Y4, Y4
-	VPADDD   Y4, Y3, Y3
-	VCMPPS   $0x07, Y0, Y0, Y4
-	VANDPS   Y3, Y4, Y3
-	VANDPS   Y0, Y4, Y4
-	VPSRLD   $0x1c, Y4, Y4
-	VPAND    Y10, Y4, Y4
-	VPOR     Y4, Y3, Y3
-	CMPQ     DX, $+25
-	JLT      lanetailrarenarrow
-	VMOVUPS  112(SP), Y0
-	VPAND    Y14, Y0, Y4
-	VPMINUD  Y15, Y4, Y4
-	VPAND    Y13, Y4, Y5
-	VPSUBUSW Y12, Y5, Y5
-	VPADDD   Y11, Y5, Y6
-	VADDPS   Y6, Y4, Y4
-	VPSUBD   Y6, Y4, Y4
-	VPSRLD   $0x16, Y5, Y5
-	VPADDD   Y5, Y4, Y4
-	VCMPPS   $0x07, Y0, Y0, Y5
-	VANDPS   Y4, Y5, Y4
-	VANDPS   Y0, Y5, Y5
-	VPSRLD   $0x1c, Y5, Y5
-	VPAND    Y10, Y5, Y5
-	VPOR     Y5, Y4, Y4
-
-lanetailrarenarrow:
-	VPACKSSDW  Y2, Y1, Y1
-	VPACKSSDW  Y4, Y3, Y3
-	VPACKUSWB  Y3, Y1, Y1
-	VPERMD     Y1, Y9, Y1
-	VPAND      Y8, Y1, Y0
-	VPMADDUBSW Y7, Y0, Y0
-	VPACKUSWB  Y0, Y0, Y0
-	VPERMQ     $0x08, Y0, Y0
-	VMOVUPS    X0, (SP)
-	JMP        lanetailback
+	VMOVUPS      16(SP), Y0
+	VPAND        Y14, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y1
+	VMOVUPS      48(SP), Y0
+	VPAND        Y14, Y0, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y12, Y0, Y4
+	VFMADD231PS  Y15, Y3, Y4
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VANDPS       Y4, Y3, Y4
+	VANDPS       Y0, Y3, Y3
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y3, Y1, Y1
+	VMOVUPS      80(SP), Y0
+	VPAND        Y14, Y0, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y12, Y0, Y4
+	VFMADD231PS  Y15, Y3, Y4
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VANDPS       Y4, Y3, Y4
+	VANDPS       Y0, Y3, Y3
+	VMOVUPS      112(SP), Y0
+	VPAND        Y14, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y0, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y0, Y0, Y5
+	VANDPS       Y6, Y5, Y6
+	VANDPS       Y0, Y5, Y5
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y5, Y3, Y3
+	VPACKUSWB    Y4, Y2, Y2
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+236(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VPERMD       Y2, Y10, Y2
+	VPMADDUBSW   Y9, Y2, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SP)
+	JMP          lanetailback
 
 // func EncodeFpE8M0AVX2(y *uint8, x *float32, most float32, n int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
@@ -6429,7 +5872,7 @@ TEXT ·EncodeFpE8M0AVX2(SB), NOSPLIT, $160-40
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Y15
-	VBROADCASTSS constantsAVX2<>+232(SB), Y14
+	VBROADCASTSS constantsAVX2<>+248(SB), Y14
 	VXORPS       Y13, Y13, Y13
 	VMOVUPS      constantsAVX2<>+160(SB), Y12
 	MOVQ         n+24(FP), DX
@@ -6703,11 +6146,11 @@ DATA constantsAVX2<>+124(SB)/4, $0xffffffff
 DATA constantsAVX2<>+128(SB)/4, $0xbfffbfff
 DATA constantsAVX2<>+132(SB)/4, $0x3c000000
 DATA constantsAVX2<>+136(SB)/4, $0xbc800000
-DATA constantsAVX2<>+140(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+140(SB)/4, $0x4980fb98
 DATA constantsAVX2<>+144(SB)/4, $0x7f800000
 DATA constantsAVX2<>+148(SB)/4, $0x3c800000
-DATA constantsAVX2<>+152(SB)/4, $0x46800000
-DATA constantsAVX2<>+156(SB)/4, $0x00000080
+DATA constantsAVX2<>+152(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+156(SB)/4, $0x00010010
 DATA constantsAVX2<>+160(SB)/4, $0x00000000
 DATA constantsAVX2<>+164(SB)/4, $0x00000004
 DATA constantsAVX2<>+168(SB)/4, $0x00000001
@@ -6716,15 +6159,19 @@ DATA constantsAVX2<>+176(SB)/4, $0x00000002
 DATA constantsAVX2<>+180(SB)/4, $0x00000006
 DATA constantsAVX2<>+184(SB)/4, $0x00000003
 DATA constantsAVX2<>+188(SB)/4, $0x00000007
-DATA constantsAVX2<>+192(SB)/4, $0x38800000
-DATA constantsAVX2<>+196(SB)/4, $0x43000000
-DATA constantsAVX2<>+200(SB)/4, $0x46000000
-DATA constantsAVX2<>+204(SB)/4, $0x38000000
-DATA constantsAVX2<>+208(SB)/4, $0x42800000
-DATA constantsAVX2<>+212(SB)/4, $0x3f800000
-DATA constantsAVX2<>+216(SB)/4, $0x4a800000
-DATA constantsAVX2<>+220(SB)/4, $0x00000008
-DATA constantsAVX2<>+224(SB)/4, $0x0f0f0f0f
-DATA constantsAVX2<>+228(SB)/4, $0x10011001
-DATA constantsAVX2<>+232(SB)/4, $0x3faaaaab
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $236
+DATA constantsAVX2<>+192(SB)/4, $0x01010101
+DATA constantsAVX2<>+196(SB)/4, $0x7f7f7f7f
+DATA constantsAVX2<>+200(SB)/4, $0x4a00fde8
+DATA constantsAVX2<>+204(SB)/4, $0x38800000
+DATA constantsAVX2<>+208(SB)/4, $0x00010020
+DATA constantsAVX2<>+212(SB)/4, $0x4980fba0
+DATA constantsAVX2<>+216(SB)/4, $0x81818181
+DATA constantsAVX2<>+220(SB)/4, $0x4a00fdec
+DATA constantsAVX2<>+224(SB)/4, $0x38000000
+DATA constantsAVX2<>+228(SB)/4, $0x4a80fed6
+DATA constantsAVX2<>+232(SB)/4, $0x3f800000
+DATA constantsAVX2<>+236(SB)/4, $0x08080808
+DATA constantsAVX2<>+240(SB)/4, $0x00401000
+DATA constantsAVX2<>+244(SB)/4, $0x10011001
+DATA constantsAVX2<>+248(SB)/4, $0x3faaaaab
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $252

@@ -199,7 +199,7 @@ lanestream:
 TEXT ·EncodeBF16AVX512(SB), NOSPLIT, $0-32
 	// pointers: DI y, SI x, DX elements left
 	// per call: Z15 0x10001, Z14 0x80008000, Z13 table, Z12 table, Z11 0xffffffff
-	// vector registers in use at once: 11
+	// vector registers in use at once: 10
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS constantsAVX512<>+0(SB), Z15
@@ -219,11 +219,9 @@ laneloop:
 	VMOVUPS    64(SI), Z1
 	VMOVUPS    128(SI), Z2
 	VMOVUPS    192(SI), Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
+	VCMPPS     $0x03, Z1, Z0, K1
+	VCMPPS     $0x03, Z3, Z2, K2
+	KORTESTQ   K1, K2
 	JNE        lanerare
 	VMOVDQA64  Z0, Z4
 	VPERMT2W   Z1, Z12, Z4
@@ -261,11 +259,9 @@ lanetail:
 	VMOVUPS.Z 128(SI), K7, Z2
 	KSHIFTRQ  $0x30, K0, K7
 	VMOVUPS.Z 192(SI), K7, Z3
-	VADDPS    Z1, Z0, Z4
-	VADDPS    Z3, Z2, Z5
-	VADDPS    Z5, Z4, Z4
-	VCMPPS    $0x03, Z4, Z4, K1
-	KORTESTQ  K1, K1
+	VCMPPS    $0x03, Z1, Z0, K1
+	VCMPPS    $0x03, Z3, Z2, K2
+	KORTESTQ  K1, K2
 	JNE       lanetailrare
 	CMPQ      DX, $+17
 	JLT       lanetailnarrow
@@ -314,11 +310,9 @@ lanestream:
 	VMOVUPS     64(SI), Z1
 	VMOVUPS     128(SI), Z2
 	VMOVUPS     192(SI), Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
 	JNE         lanerare
 	VMOVDQA64   Z0, Z4
 	VPERMT2W    Z1, Z12, Z4
@@ -372,47 +366,39 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
-	KMOVQ     K0, K7
-	VMOVUPS.Z (SI), K7, Z0
-	CMPQ      DX, $+17
-	JLT       lanetailrarenarrow
-	KSHIFTRQ  $0x10, K0, K7
-	VMOVUPS.Z 64(SI), K7, Z1
-	CMPQ      DX, $+33
-	JLT       lanetailrarenarrow
-	KSHIFTRQ  $0x20, K0, K7
-	VMOVUPS.Z 128(SI), K7, Z2
-	CMPQ      DX, $+49
-	JLT       lanetailrarenarrow
-	KSHIFTRQ  $0x30, K0, K7
-	VMOVUPS.Z 192(SI), K7, Z3
-
-lanetailrarenarrow:
-	VBROADCASTSS constantsAVX512<>+140(SB), Z4
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z4, K1, Z0
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z4, K1, Z1
-	VMOVDQA64    Z0, Z5
-	VPERMT2W     Z1, Z12, Z5
-	VPERMT2W     Z1, Z13, Z0
-	VPTERNLOGD   $0xf8, Z15, Z5, Z0
-	VPCMPUW      $0x06, Z14, Z0, K1
-	VPSUBW       Z11, Z5, K1, Z5
 	KMOVQ        K0, K7
-	VMOVDQU16    Z5, K7, (DI)
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z4, K1, Z2
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z4, K1, Z3
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z3, Z12, Z0
-	VPERMT2W     Z3, Z13, Z2
-	VPTERNLOGD   $0xf8, Z15, Z0, Z2
-	VPCMPUW      $0x06, Z14, Z2, K1
-	VPSUBW       Z11, Z0, K1, Z0
+	VMOVUPS.Z    (SI), K7, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z1
+	VBROADCASTSS constantsAVX512<>+140(SB), Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z2, K1, Z0
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VMOVDQA64    Z0, Z3
+	VPERMT2W     Z1, Z12, Z3
+	VPERMT2W     Z1, Z13, Z0
+	VPTERNLOGD   $0xf8, Z15, Z3, Z0
+	VPCMPUW      $0x06, Z14, Z0, K1
+	VPSUBW       Z11, Z3, K1, Z3
+	KMOVQ        K0, K7
+	VMOVDQU16    Z3, K7, (DI)
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z0, K7, 64(DI)
+	VMOVUPS.Z    128(SI), K7, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z2, K1, Z0
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z12, Z2
+	VPERMT2W     Z1, Z13, Z0
+	VPTERNLOGD   $0xf8, Z15, Z2, Z0
+	VPCMPUW      $0x06, Z14, Z0, K1
+	VPSUBW       Z11, Z2, K1, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Z2, K7, 64(DI)
 	JMP          lanetailback
 
 // func DecodeBF16AVX512(y *float32, x *uint16, n int, ahead int)
@@ -1712,8 +1698,6 @@ lanetailrare:
 	VBROADCASTSS constantsAVX512<>+140(SB), Z0
 	VBLENDMPS    Z0, Z6, K1, Z6
 	VMOVUPS      Z6, K7, (DI)
-	CMPQ         DX, $+17
-	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x10, K0, K7
 	VPMOVZXBD.Z  16(SI), K7, Z6
 	VPANDD       Z1, Z6, Z7
@@ -1727,8 +1711,6 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z2, Z6, Z8
 	VBLENDMPS    Z0, Z8, K1, Z8
 	VMOVUPS      Z8, K7, 64(DI)
-	CMPQ         DX, $+33
-	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x20, K0, K7
 	VPMOVZXBD.Z  32(SI), K7, Z6
 	VPANDD       Z1, Z6, Z7
@@ -1742,8 +1724,6 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z2, Z6, Z8
 	VBLENDMPS    Z0, Z8, K1, Z8
 	VMOVUPS      Z8, K7, 128(DI)
-	CMPQ         DX, $+49
-	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x30, K0, K7
 	VPMOVZXBD.Z  48(SI), K7, Z6
 	VPANDD       Z1, Z6, Z7
@@ -1756,25 +1736,33 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z2, Z6, Z5
 	VBLENDMPS    Z0, Z5, K1, Z0
 	VMOVUPS      Z0, K7, 192(DI)
-
-lanetailrarenarrow:
-	JMP lanetailback
+	JMP          lanetailback
 
 // func EncodeFpE4M3AVX512(y *uint8, x *float32, most float32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·EncodeFpE4M3AVX512(SB), NOSPLIT, $0-40
 	// pointers: DI y, SI x, DX elements left
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x3c800000, Z11 0x46800000, Z10 0x80, Z9 table
-	// vector registers in use at once: 15
+	// per call: Z0 most, Z15 0x4980fb98, Z14 0x7f800000, Z13 0x3c800000, Z12 0x7fffffff, Z1 And, Z1 UMax, Z0 And, Z0 MulAdd, Z1 Halves, Z10 ShuffledU8, Z9 0x80808080, Z11 0x10010, Z8 table
+	// vector registers in use at once: 17
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VBROADCASTSS most+16(FP), Z15
-	VBROADCASTSS constantsAVX512<>+468(SB), Z14
-	VBROADCASTSS constantsAVX512<>+472(SB), Z13
-	VBROADCASTSS constantsAVX512<>+476(SB), Z12
-	VBROADCASTSS constantsAVX512<>+480(SB), Z11
-	VBROADCASTSS constantsAVX512<>+484(SB), Z10
-	VMOVUPS      constantsAVX512<>+488(SB), Z9
+	VBROADCASTSS constantsAVX512<>+468(SB), Z15
+	VBROADCASTSS constantsAVX512<>+472(SB), Z14
+	VBROADCASTSS constantsAVX512<>+476(SB), Z13
+	VBROADCASTSS constantsAVX512<>+480(SB), Z12
+	VBROADCASTSS most+16(FP), Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z0
+	VFMADD231PS  Z15, Z1, Z0
+	VBROADCASTSS constantsAVX512<>+484(SB), Z11
+	VPMADDWD     Z11, Z0, Z1
+	VPMADDWD     Z11, Z0, Z0
+	VPACKSSDW    Z0, Z1, Z1
+	VPSRLW       $0x04, Z1, Z1
+	VPACKUSWB    Z1, Z1, Z10
+	VBROADCASTSS constantsAVX512<>+448(SB), Z9
+	VMOVUPS      constantsAVX512<>+488(SB), Z8
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -1783,65 +1771,46 @@ TEXT ·EncodeFpE4M3AVX512(SB), NOSPLIT, $0-40
 	JGT          lanestream
 
 laneloop:
-	VMOVUPS    (SI), Z0
-	VMOVUPS    64(SI), Z1
-	VMOVUPS    128(SI), Z2
-	VMOVUPS    192(SI), Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanerare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x14, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x14, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z9, Z4
-	VMOVUPS    Z4, (DI)
+	VMOVUPS     (SI), Z0
+	VMOVUPS     64(SI), Z1
+	VMOVUPS     128(SI), Z2
+	VMOVUPS     192(SI), Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanerare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z11, Z5, Z5
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x04, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x04, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPMINUB     Z10, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z5
+	VPERMD      Z5, Z8, Z5
+	VMOVUPS     Z5, (DI)
 
 laneback:
 	ADDQ $+64, DI
@@ -1851,83 +1820,64 @@ laneback:
 	JGE  laneloop
 
 lanetail:
-	TESTQ      DX, DX
-	JEQ        laneend
-	MOVQ       $-1, AX
-	BZHIQ      DX, AX, AX
-	KMOVQ      AX, K0
-	KMOVQ      K0, K7
-	VMOVUPS.Z  (SI), K7, Z0
-	KSHIFTRQ   $0x10, K0, K7
-	VMOVUPS.Z  64(SI), K7, Z1
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVUPS.Z  128(SI), K7, Z2
-	KSHIFTRQ   $0x30, K0, K7
-	VMOVUPS.Z  192(SI), K7, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanetailrare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	CMPQ       DX, $+17
-	JLT        lanetailnarrow
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	CMPQ       DX, $+33
-	JLT        lanetailnarrow
-	VPANDD     Z14, Z2, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z1, Z1
-	VPSUBD     Z6, Z1, Z1
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z1, Z1
-	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z1
-	CMPQ       DX, $+49
-	JLT        lanetailnarrow
-	VPANDD     Z14, Z3, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z2, Z2
-	VPSUBD     Z6, Z2, Z2
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z2, Z2
-	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z2
+	TESTQ       DX, DX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       DX, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVUPS.Z   (SI), K7, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z1
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanetailrare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	CMPQ        DX, $+17
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	CMPQ        DX, $+33
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z2, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z2, Z7
+	VFMADD231PS Z15, Z4, Z7
+	CMPQ        DX, $+49
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z3, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z3, Z16
+	VFMADD231PS Z15, Z4, Z16
 
 lanetailnarrow:
-	VPACKSSDW Z0, Z4, Z4
-	VPACKSSDW Z2, Z1, Z1
-	VPACKUSWB Z1, Z4, Z4
-	VPERMD    Z4, Z9, Z4
-	KMOVQ     K0, K7
-	VMOVDQU8  Z4, K7, (DI)
+	VPMADDWD   Z11, Z5, Z5
+	VPMADDWD   Z11, Z6, Z6
+	VPACKSSDW  Z6, Z5, Z5
+	VPSRLW     $0x04, Z5, Z5
+	VPACKSSDW  Z1, Z0, Z0
+	VPMADDWD   Z11, Z7, Z7
+	VPMADDWD   Z11, Z16, Z16
+	VPACKSSDW  Z16, Z7, Z7
+	VPSRLW     $0x04, Z7, Z7
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z7, Z5, Z5
+	VPMINUB    Z10, Z5, Z5
+	VPACKSSWB  Z2, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z5
+	VPERMD     Z5, Z8, Z5
+	KMOVQ      K0, K7
+	VMOVDQU8   Z5, K7, (DI)
 
 lanetailback:
 laneend:
@@ -1951,61 +1901,42 @@ lanestream:
 	VMOVUPS     64(SI), Z1
 	VMOVUPS     128(SI), Z2
 	VMOVUPS     192(SI), Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
 	JNE         lanerare
 	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z5
-	VADDPS      Z5, Z0, Z0
-	VPSUBD      Z5, Z0, Z0
-	VPSRLD      $0x14, Z1, Z1
-	VPADDD      Z1, Z0, Z0
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z5
-	VADDPS      Z5, Z1, Z1
-	VPSUBD      Z5, Z1, Z1
-	VPSRLD      $0x14, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z11, Z5, Z5
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x04, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z9, Z4
-	VMOVNTPS    Z4, (DI)
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x04, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPMINUB     Z10, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z5
+	VPERMD      Z5, Z8, Z5
+	VMOVNTPS    Z5, (DI)
 	ADDQ        $+64, DI
 	ADDQ        $+256, SI
 	SUBQ        $+64, DX
@@ -2016,161 +1947,145 @@ lanestream:
 lanerare:
 	VMOVUPS      (SI), Z0
 	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+336(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VMOVUPS      64(SI), Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVUPS      64(SI), Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
+	VMOVUPS      128(SI), Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	VMOVUPS      192(SI), Z3
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z5, Z6
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z6, K4, Z6
 	VPACKSSDW    Z3, Z1, Z1
-	VMOVUPS      128(SI), Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VMOVUPS      192(SI), Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z10, Z5, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z9, Z1
-	VMOVUPS      Z1, (DI)
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPSRLW       $0x04, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+552(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+552(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+556(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	VMOVUPS      Z2, (DI)
 	JMP          laneback
 
 lanetailrare:
 	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+336(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	CMPQ         DX, $+17
-	JLT          lanetailrarenarrow
+	VMOVAPS.Z    Z2, K1, Z2
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	CMPQ         DX, $+33
-	JLT          lanetailrarenarrow
+	VMOVUPS.Z    64(SI), K7, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z10, Z5, Z4
-	CMPQ         DX, $+49
-	JLT          lanetailrarenarrow
+	VMOVUPS.Z    128(SI), K7, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z2
-	VPANDD       Z14, Z2, Z5
-	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z13, Z5, Z6
-	VPSUBUSW     Z12, Z6, Z6
-	VPADDD       Z11, Z6, Z7
-	VADDPS       Z7, Z5, Z5
-	VPSUBD       Z7, Z5, Z5
-	VPSRLD       $0x14, Z6, Z6
-	VPADDD       Z6, Z5, Z5
-	VPSRLD       $0x18, Z2, Z6
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z0, K1, Z5
-	VPTERNLOGD   $0xf8, Z10, Z6, Z5
-
-lanetailrarenarrow:
-	VPACKSSDW Z3, Z1, Z1
-	VPACKSSDW Z5, Z4, Z4
-	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z9, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
+	VMOVUPS.Z    192(SI), K7, Z3
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z5, Z6
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z6, K4, Z6
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPSRLW       $0x04, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+552(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+552(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+556(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	KMOVQ        K0, K7
+	VMOVDQU8     Z2, K7, (DI)
+	JMP          lanetailback
 
 // func EncodeFpE5M2AVX512(y *uint8, x *float32, most float32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·EncodeFpE5M2AVX512(SB), NOSPLIT, $0-40
 	// pointers: DI y, SI x, DX elements left
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x38800000, Z11 0x43000000, Z10 0x80, Z9 table
-	// vector registers in use at once: 15
+	// per call: Z0 most, Z15 0x4a00fde8, Z14 0x7f800000, Z13 0x38800000, Z12 0x7fffffff, Z1 And, Z1 UMax, Z0 And, Z0 MulAdd, Z1 Halves, Z10 ShuffledU8, Z9 0x80808080, Z11 0x10020, Z8 table
+	// vector registers in use at once: 17
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VBROADCASTSS most+16(FP), Z15
-	VBROADCASTSS constantsAVX512<>+468(SB), Z14
-	VBROADCASTSS constantsAVX512<>+472(SB), Z13
-	VBROADCASTSS constantsAVX512<>+552(SB), Z12
-	VBROADCASTSS constantsAVX512<>+556(SB), Z11
-	VBROADCASTSS constantsAVX512<>+484(SB), Z10
-	VMOVUPS      constantsAVX512<>+488(SB), Z9
+	VBROADCASTSS constantsAVX512<>+560(SB), Z15
+	VBROADCASTSS constantsAVX512<>+472(SB), Z14
+	VBROADCASTSS constantsAVX512<>+564(SB), Z13
+	VBROADCASTSS constantsAVX512<>+480(SB), Z12
+	VBROADCASTSS most+16(FP), Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z0
+	VFMADD231PS  Z15, Z1, Z0
+	VBROADCASTSS constantsAVX512<>+568(SB), Z11
+	VPMADDWD     Z11, Z0, Z1
+	VPMADDWD     Z11, Z0, Z0
+	VPACKSSDW    Z0, Z1, Z1
+	VPSRLW       $0x05, Z1, Z1
+	VPACKUSWB    Z1, Z1, Z10
+	VBROADCASTSS constantsAVX512<>+448(SB), Z9
+	VMOVUPS      constantsAVX512<>+488(SB), Z8
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -2179,65 +2094,46 @@ TEXT ·EncodeFpE5M2AVX512(SB), NOSPLIT, $0-40
 	JGT          lanestream
 
 laneloop:
-	VMOVUPS    (SI), Z0
-	VMOVUPS    64(SI), Z1
-	VMOVUPS    128(SI), Z2
-	VMOVUPS    192(SI), Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanerare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x15, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x15, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z9, Z4
-	VMOVUPS    Z4, (DI)
+	VMOVUPS     (SI), Z0
+	VMOVUPS     64(SI), Z1
+	VMOVUPS     128(SI), Z2
+	VMOVUPS     192(SI), Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanerare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z11, Z5, Z5
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x05, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x05, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPMINUB     Z10, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z5
+	VPERMD      Z5, Z8, Z5
+	VMOVUPS     Z5, (DI)
 
 laneback:
 	ADDQ $+64, DI
@@ -2247,83 +2143,64 @@ laneback:
 	JGE  laneloop
 
 lanetail:
-	TESTQ      DX, DX
-	JEQ        laneend
-	MOVQ       $-1, AX
-	BZHIQ      DX, AX, AX
-	KMOVQ      AX, K0
-	KMOVQ      K0, K7
-	VMOVUPS.Z  (SI), K7, Z0
-	KSHIFTRQ   $0x10, K0, K7
-	VMOVUPS.Z  64(SI), K7, Z1
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVUPS.Z  128(SI), K7, Z2
-	KSHIFTRQ   $0x30, K0, K7
-	VMOVUPS.Z  192(SI), K7, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanetailrare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	CMPQ       DX, $+17
-	JLT        lanetailnarrow
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	CMPQ       DX, $+33
-	JLT        lanetailnarrow
-	VPANDD     Z14, Z2, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z1, Z1
-	VPSUBD     Z6, Z1, Z1
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z1, Z1
-	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z1
-	CMPQ       DX, $+49
-	JLT        lanetailnarrow
-	VPANDD     Z14, Z3, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z2, Z2
-	VPSUBD     Z6, Z2, Z2
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z2, Z2
-	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z2
+	TESTQ       DX, DX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       DX, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVUPS.Z   (SI), K7, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z1
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanetailrare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	CMPQ        DX, $+17
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	CMPQ        DX, $+33
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z2, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z2, Z7
+	VFMADD231PS Z15, Z4, Z7
+	CMPQ        DX, $+49
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z3, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z3, Z16
+	VFMADD231PS Z15, Z4, Z16
 
 lanetailnarrow:
-	VPACKSSDW Z0, Z4, Z4
-	VPACKSSDW Z2, Z1, Z1
-	VPACKUSWB Z1, Z4, Z4
-	VPERMD    Z4, Z9, Z4
-	KMOVQ     K0, K7
-	VMOVDQU8  Z4, K7, (DI)
+	VPMADDWD   Z11, Z5, Z5
+	VPMADDWD   Z11, Z6, Z6
+	VPACKSSDW  Z6, Z5, Z5
+	VPSRLW     $0x05, Z5, Z5
+	VPACKSSDW  Z1, Z0, Z0
+	VPMADDWD   Z11, Z7, Z7
+	VPMADDWD   Z11, Z16, Z16
+	VPACKSSDW  Z16, Z7, Z7
+	VPSRLW     $0x05, Z7, Z7
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z7, Z5, Z5
+	VPMINUB    Z10, Z5, Z5
+	VPACKSSWB  Z2, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z5
+	VPERMD     Z5, Z8, Z5
+	KMOVQ      K0, K7
+	VMOVDQU8   Z5, K7, (DI)
 
 lanetailback:
 laneend:
@@ -2347,61 +2224,42 @@ lanestream:
 	VMOVUPS     64(SI), Z1
 	VMOVUPS     128(SI), Z2
 	VMOVUPS     192(SI), Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
 	JNE         lanerare
 	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z5
-	VADDPS      Z5, Z0, Z0
-	VPSUBD      Z5, Z0, Z0
-	VPSRLD      $0x15, Z1, Z1
-	VPADDD      Z1, Z0, Z0
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z5
-	VADDPS      Z5, Z1, Z1
-	VPSUBD      Z5, Z1, Z1
-	VPSRLD      $0x15, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z11, Z5, Z5
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x05, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z9, Z4
-	VMOVNTPS    Z4, (DI)
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x05, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPMINUB     Z10, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z5
+	VPERMD      Z5, Z8, Z5
+	VMOVNTPS    Z5, (DI)
 	ADDQ        $+64, DI
 	ADDQ        $+256, SI
 	SUBQ        $+64, DX
@@ -2412,162 +2270,146 @@ lanestream:
 lanerare:
 	VMOVUPS      (SI), Z0
 	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+336(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VMOVUPS      64(SI), Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVUPS      64(SI), Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x05, Z2, Z2
+	VMOVUPS      128(SI), Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	VMOVUPS      192(SI), Z3
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z5, Z6
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z6, K4, Z6
 	VPACKSSDW    Z3, Z1, Z1
-	VMOVUPS      128(SI), Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VMOVUPS      192(SI), Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z10, Z5, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z9, Z1
-	VMOVUPS      Z1, (DI)
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPSRLW       $0x05, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+552(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+552(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+556(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	VMOVUPS      Z2, (DI)
 	JMP          laneback
 
 lanetailrare:
 	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+336(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	CMPQ         DX, $+17
-	JLT          lanetailrarenarrow
+	VMOVAPS.Z    Z2, K1, Z2
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	CMPQ         DX, $+33
-	JLT          lanetailrarenarrow
+	VMOVUPS.Z    64(SI), K7, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x05, Z2, Z2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z10, Z5, Z4
-	CMPQ         DX, $+49
-	JLT          lanetailrarenarrow
+	VMOVUPS.Z    128(SI), K7, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z2
-	VPANDD       Z14, Z2, Z5
-	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z13, Z5, Z6
-	VPSUBUSW     Z12, Z6, Z6
-	VPADDD       Z11, Z6, Z7
-	VADDPS       Z7, Z5, Z5
-	VPSUBD       Z7, Z5, Z5
-	VPSRLD       $0x15, Z6, Z6
-	VPADDD       Z6, Z5, Z5
-	VPSRLD       $0x18, Z2, Z6
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z0, K1, Z5
-	VPTERNLOGD   $0xf8, Z10, Z6, Z5
-
-lanetailrarenarrow:
-	VPACKSSDW Z3, Z1, Z1
-	VPACKSSDW Z5, Z4, Z4
-	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z9, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
+	VMOVUPS.Z    192(SI), K7, Z3
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z5, Z6
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z6, K4, Z6
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPSRLW       $0x05, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+552(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+552(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+556(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	KMOVQ        K0, K7
+	VMOVDQU8     Z2, K7, (DI)
+	JMP          lanetailback
 
 // func EncodeFpE4M3FNUZAVX512(y *uint8, x *float32, most float32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·EncodeFpE4M3FNUZAVX512(SB), NOSPLIT, $0-40
 	// pointers: DI y, SI x, DX elements left
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x3c000000, Z11 0x46000000, Z10 0x7f, Z9 0x80, Z8 table
-	// vector registers in use at once: 15
+	// per call: Z0 most, Z15 0x4980fba0, Z14 0x7f800000, Z13 0x3c000000, Z12 0x7fffffff, Z1 And, Z1 UMax, Z0 And, Z0 MulAdd, Z1 Halves, Z10 ShuffledU8, Z9 0x81818181, Z8 0x80808080, Z11 0x10010, Z7 table
+	// vector registers in use at once: 18
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VBROADCASTSS most+16(FP), Z15
-	VBROADCASTSS constantsAVX512<>+468(SB), Z14
-	VBROADCASTSS constantsAVX512<>+472(SB), Z13
-	VBROADCASTSS constantsAVX512<>+460(SB), Z12
-	VBROADCASTSS constantsAVX512<>+560(SB), Z11
-	VBROADCASTSS constantsAVX512<>+336(SB), Z10
-	VBROADCASTSS constantsAVX512<>+484(SB), Z9
-	VMOVUPS      constantsAVX512<>+488(SB), Z8
+	VBROADCASTSS constantsAVX512<>+572(SB), Z15
+	VBROADCASTSS constantsAVX512<>+472(SB), Z14
+	VBROADCASTSS constantsAVX512<>+460(SB), Z13
+	VBROADCASTSS constantsAVX512<>+480(SB), Z12
+	VBROADCASTSS most+16(FP), Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z0
+	VFMADD231PS  Z15, Z1, Z0
+	VBROADCASTSS constantsAVX512<>+484(SB), Z11
+	VPMADDWD     Z11, Z0, Z1
+	VPMADDWD     Z11, Z0, Z0
+	VPACKSSDW    Z0, Z1, Z1
+	VPSRLW       $0x04, Z1, Z1
+	VPACKUSWB    Z1, Z1, Z10
+	VBROADCASTSS constantsAVX512<>+576(SB), Z9
+	VBROADCASTSS constantsAVX512<>+448(SB), Z8
+	VMOVUPS      constantsAVX512<>+488(SB), Z7
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -2576,73 +2418,48 @@ TEXT ·EncodeFpE4M3FNUZAVX512(SB), NOSPLIT, $0-40
 	JGT          lanestream
 
 laneloop:
-	VMOVUPS    (SI), Z0
-	VMOVUPS    64(SI), Z1
-	VMOVUPS    128(SI), Z2
-	VMOVUPS    192(SI), Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanerare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPADDD     Z10, Z4, Z5
-	VPANDD     Z5, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPADDD     Z10, Z0, Z5
-	VPANDD     Z5, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x14, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x18, Z2, Z2
-	VPADDD     Z10, Z0, Z1
-	VPANDD     Z1, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x14, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z3, Z3
-	VPADDD     Z10, Z1, Z2
-	VPANDD     Z2, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z8, Z4
-	VMOVUPS    Z4, (DI)
+	VMOVUPS     (SI), Z0
+	VMOVUPS     64(SI), Z1
+	VMOVUPS     128(SI), Z2
+	VMOVUPS     192(SI), Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanerare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z11, Z5, Z5
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x04, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x04, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPMINUB     Z10, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPSUBB      Z9, Z5, Z1
+	VPANDD      Z1, Z0, Z0
+	VPTERNLOGD  $0xf8, Z8, Z0, Z5
+	VPERMD      Z5, Z7, Z5
+	VMOVUPS     Z5, (DI)
 
 laneback:
 	ADDQ $+64, DI
@@ -2652,91 +2469,66 @@ laneback:
 	JGE  laneloop
 
 lanetail:
-	TESTQ      DX, DX
-	JEQ        laneend
-	MOVQ       $-1, AX
-	BZHIQ      DX, AX, AX
-	KMOVQ      AX, K0
-	KMOVQ      K0, K7
-	VMOVUPS.Z  (SI), K7, Z0
-	KSHIFTRQ   $0x10, K0, K7
-	VMOVUPS.Z  64(SI), K7, Z1
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVUPS.Z  128(SI), K7, Z2
-	KSHIFTRQ   $0x30, K0, K7
-	VMOVUPS.Z  192(SI), K7, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanetailrare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPADDD     Z10, Z4, Z5
-	VPANDD     Z5, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
-	CMPQ       DX, $+17
-	JLT        lanetailnarrow
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPADDD     Z10, Z0, Z5
-	VPANDD     Z5, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
-	CMPQ       DX, $+33
-	JLT        lanetailnarrow
-	VPANDD     Z14, Z2, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z1, Z1
-	VPSUBD     Z6, Z1, Z1
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z1, Z1
-	VPSRLD     $0x18, Z2, Z2
-	VPADDD     Z10, Z1, Z5
-	VPANDD     Z5, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z1
-	CMPQ       DX, $+49
-	JLT        lanetailnarrow
-	VPANDD     Z14, Z3, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z2, Z2
-	VPSUBD     Z6, Z2, Z2
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z2, Z2
-	VPSRLD     $0x18, Z3, Z3
-	VPADDD     Z10, Z2, Z5
-	VPANDD     Z5, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z2
+	TESTQ       DX, DX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       DX, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVUPS.Z   (SI), K7, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z1
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanetailrare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	CMPQ        DX, $+17
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	CMPQ        DX, $+33
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z2, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z2, Z16
+	VFMADD231PS Z15, Z4, Z16
+	CMPQ        DX, $+49
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z3, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z3, Z17
+	VFMADD231PS Z15, Z4, Z17
 
 lanetailnarrow:
-	VPACKSSDW Z0, Z4, Z4
-	VPACKSSDW Z2, Z1, Z1
-	VPACKUSWB Z1, Z4, Z4
-	VPERMD    Z4, Z8, Z4
-	KMOVQ     K0, K7
-	VMOVDQU8  Z4, K7, (DI)
+	VPMADDWD   Z11, Z5, Z5
+	VPMADDWD   Z11, Z6, Z6
+	VPACKSSDW  Z6, Z5, Z5
+	VPSRLW     $0x04, Z5, Z5
+	VPACKSSDW  Z1, Z0, Z0
+	VPMADDWD   Z11, Z16, Z16
+	VPMADDWD   Z11, Z17, Z17
+	VPACKSSDW  Z17, Z16, Z16
+	VPSRLW     $0x04, Z16, Z16
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z16, Z5, Z5
+	VPMINUB    Z10, Z5, Z5
+	VPACKSSWB  Z2, Z0, Z0
+	VPSUBB     Z9, Z5, Z1
+	VPANDD     Z1, Z0, Z0
+	VPTERNLOGD $0xf8, Z8, Z0, Z5
+	VPERMD     Z5, Z7, Z5
+	KMOVQ      K0, K7
+	VMOVDQU8   Z5, K7, (DI)
 
 lanetailback:
 laneend:
@@ -2760,69 +2552,44 @@ lanestream:
 	VMOVUPS     64(SI), Z1
 	VMOVUPS     128(SI), Z2
 	VMOVUPS     192(SI), Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
 	JNE         lanerare
 	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPADDD      Z10, Z4, Z5
-	VPANDD      Z5, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPADDD      Z10, Z0, Z5
-	VPANDD      Z5, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z5
-	VADDPS      Z5, Z0, Z0
-	VPSUBD      Z5, Z0, Z0
-	VPSRLD      $0x14, Z1, Z1
-	VPADDD      Z1, Z0, Z0
-	VPSRLD      $0x18, Z2, Z2
-	VPADDD      Z10, Z0, Z1
-	VPANDD      Z1, Z2, Z2
-	VPTERNLOGD  $0xf8, Z9, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z5
-	VADDPS      Z5, Z1, Z1
-	VPSUBD      Z5, Z1, Z1
-	VPSRLD      $0x14, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPADDD      Z10, Z1, Z2
-	VPANDD      Z2, Z3, Z3
-	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z11, Z5, Z5
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x04, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z8, Z4
-	VMOVNTPS    Z4, (DI)
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x04, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPMINUB     Z10, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPSUBB      Z9, Z5, Z1
+	VPANDD      Z1, Z0, Z0
+	VPTERNLOGD  $0xf8, Z8, Z0, Z5
+	VPERMD      Z5, Z7, Z5
+	VMOVNTPS    Z5, (DI)
 	ADDQ        $+64, DI
 	ADDQ        $+256, SI
 	SUBQ        $+64, DX
@@ -2831,178 +2598,150 @@ lanestream:
 	JMP         lanetail
 
 lanerare:
-	VMOVUPS    (SI), Z0
-	VPANDD     Z14, Z0, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x14, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z0, Z2
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z1, Z9, K1, Z1
-	VPADDD     Z10, Z1, Z0
-	VPANDD     Z0, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z1
-	VMOVUPS    64(SI), Z0
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x14, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VPSRLD     $0x18, Z0, Z3
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z2, Z9, K1, Z2
-	VPADDD     Z10, Z2, Z0
-	VPANDD     Z0, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z2
-	VPACKSSDW  Z2, Z1, Z1
-	VMOVUPS    128(SI), Z0
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x14, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VPSRLD     $0x18, Z0, Z3
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z2, Z9, K1, Z2
-	VPADDD     Z10, Z2, Z0
-	VPANDD     Z0, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z2
-	VMOVUPS    192(SI), Z0
-	VPANDD     Z14, Z0, Z3
-	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z13, Z3, Z4
-	VPSUBUSW   Z12, Z4, Z4
-	VPADDD     Z11, Z4, Z5
-	VADDPS     Z5, Z3, Z3
-	VPSUBD     Z5, Z3, Z3
-	VPSRLD     $0x14, Z4, Z4
-	VPADDD     Z4, Z3, Z3
-	VPSRLD     $0x18, Z0, Z4
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z3, Z9, K1, Z3
-	VPADDD     Z10, Z3, Z0
-	VPANDD     Z0, Z4, Z4
-	VPTERNLOGD $0xf8, Z9, Z4, Z3
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z8, Z1
-	VMOVUPS    Z1, (DI)
-	JMP        laneback
+	VMOVUPS      (SI), Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVUPS      64(SI), Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
+	VMOVUPS      128(SI), Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	VMOVUPS      192(SI), Z3
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z5, Z6
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z6, K4, Z6
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPSRLW       $0x04, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+552(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+552(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPSUBB       Z9, Z2, Z3
+	VPANDD       Z3, Z0, Z0
+	VPTERNLOGD   $0xf8, Z8, Z0, Z2
+	VPERMD       Z2, Z7, Z2
+	VPTERNLOGD   $0xf8, Z8, Z1, Z2
+	VMOVUPS      Z2, (DI)
+	JMP          laneback
 
 lanetailrare:
-	KMOVQ      K0, K7
-	VMOVUPS.Z  (SI), K7, Z0
-	VPANDD     Z14, Z0, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x14, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z0, Z2
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z1, Z9, K1, Z1
-	VPADDD     Z10, Z1, Z0
-	VPANDD     Z0, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z1
-	CMPQ       DX, $+17
-	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x10, K0, K7
-	VMOVUPS.Z  64(SI), K7, Z0
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x14, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VPSRLD     $0x18, Z0, Z3
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z2, Z9, K1, Z2
-	VPADDD     Z10, Z2, Z0
-	VPANDD     Z0, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z2
-	CMPQ       DX, $+33
-	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVUPS.Z  128(SI), K7, Z0
-	VPANDD     Z14, Z0, Z3
-	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z13, Z3, Z4
-	VPSUBUSW   Z12, Z4, Z4
-	VPADDD     Z11, Z4, Z5
-	VADDPS     Z5, Z3, Z3
-	VPSUBD     Z5, Z3, Z3
-	VPSRLD     $0x14, Z4, Z4
-	VPADDD     Z4, Z3, Z3
-	VPSRLD     $0x18, Z0, Z4
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z3, Z9, K1, Z3
-	VPADDD     Z10, Z3, Z0
-	VPANDD     Z0, Z4, Z4
-	VPTERNLOGD $0xf8, Z9, Z4, Z3
-	CMPQ       DX, $+49
-	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x30, K0, K7
-	VMOVUPS.Z  192(SI), K7, Z0
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x18, Z0, Z5
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z4, Z9, K1, Z4
-	VPADDD     Z10, Z4, Z0
-	VPANDD     Z0, Z5, Z5
-	VPTERNLOGD $0xf8, Z9, Z5, Z4
-
-lanetailrarenarrow:
-	VPACKSSDW Z2, Z1, Z1
-	VPACKSSDW Z4, Z3, Z3
-	VPACKUSWB Z3, Z1, Z1
-	VPERMD    Z1, Z8, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (SI), K7, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z3
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z5, Z6
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z6, K4, Z6
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPSRLW       $0x04, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+552(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+552(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPSUBB       Z9, Z2, Z3
+	VPANDD       Z3, Z0, Z0
+	VPTERNLOGD   $0xf8, Z8, Z0, Z2
+	VPERMD       Z2, Z7, Z2
+	VPTERNLOGD   $0xf8, Z8, Z1, Z2
+	KMOVQ        K0, K7
+	VMOVDQU8     Z2, K7, (DI)
+	JMP          lanetailback
 
 // func EncodeFpE5M2FNUZAVX512(y *uint8, x *float32, most float32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·EncodeFpE5M2FNUZAVX512(SB), NOSPLIT, $0-40
 	// pointers: DI y, SI x, DX elements left
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x38000000, Z11 0x42800000, Z10 0x7f, Z9 0x80, Z8 table
-	// vector registers in use at once: 15
+	// per call: Z0 most, Z15 0x4a00fdec, Z14 0x7f800000, Z13 0x38000000, Z12 0x7fffffff, Z1 And, Z1 UMax, Z0 And, Z0 MulAdd, Z1 Halves, Z10 ShuffledU8, Z9 0x81818181, Z8 0x80808080, Z11 0x10020, Z7 table
+	// vector registers in use at once: 18
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VBROADCASTSS most+16(FP), Z15
-	VBROADCASTSS constantsAVX512<>+468(SB), Z14
-	VBROADCASTSS constantsAVX512<>+472(SB), Z13
-	VBROADCASTSS constantsAVX512<>+564(SB), Z12
+	VBROADCASTSS constantsAVX512<>+580(SB), Z15
+	VBROADCASTSS constantsAVX512<>+472(SB), Z14
+	VBROADCASTSS constantsAVX512<>+584(SB), Z13
+	VBROADCASTSS constantsAVX512<>+480(SB), Z12
+	VBROADCASTSS most+16(FP), Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z0
+	VFMADD231PS  Z15, Z1, Z0
 	VBROADCASTSS constantsAVX512<>+568(SB), Z11
-	VBROADCASTSS constantsAVX512<>+336(SB), Z10
-	VBROADCASTSS constantsAVX512<>+484(SB), Z9
-	VMOVUPS      constantsAVX512<>+488(SB), Z8
+	VPMADDWD     Z11, Z0, Z1
+	VPMADDWD     Z11, Z0, Z0
+	VPACKSSDW    Z0, Z1, Z1
+	VPSRLW       $0x05, Z1, Z1
+	VPACKUSWB    Z1, Z1, Z10
+	VBROADCASTSS constantsAVX512<>+576(SB), Z9
+	VBROADCASTSS constantsAVX512<>+448(SB), Z8
+	VMOVUPS      constantsAVX512<>+488(SB), Z7
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -3011,73 +2750,48 @@ TEXT ·EncodeFpE5M2FNUZAVX512(SB), NOSPLIT, $0-40
 	JGT          lanestream
 
 laneloop:
-	VMOVUPS    (SI), Z0
-	VMOVUPS    64(SI), Z1
-	VMOVUPS    128(SI), Z2
-	VMOVUPS    192(SI), Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanerare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPADDD     Z10, Z4, Z5
-	VPANDD     Z5, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPADDD     Z10, Z0, Z5
-	VPANDD     Z5, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x15, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x18, Z2, Z2
-	VPADDD     Z10, Z0, Z1
-	VPANDD     Z1, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x15, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z3, Z3
-	VPADDD     Z10, Z1, Z2
-	VPANDD     Z2, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z8, Z4
-	VMOVUPS    Z4, (DI)
+	VMOVUPS     (SI), Z0
+	VMOVUPS     64(SI), Z1
+	VMOVUPS     128(SI), Z2
+	VMOVUPS     192(SI), Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanerare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z11, Z5, Z5
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x05, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x05, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPMINUB     Z10, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPSUBB      Z9, Z5, Z1
+	VPANDD      Z1, Z0, Z0
+	VPTERNLOGD  $0xf8, Z8, Z0, Z5
+	VPERMD      Z5, Z7, Z5
+	VMOVUPS     Z5, (DI)
 
 laneback:
 	ADDQ $+64, DI
@@ -3087,91 +2801,66 @@ laneback:
 	JGE  laneloop
 
 lanetail:
-	TESTQ      DX, DX
-	JEQ        laneend
-	MOVQ       $-1, AX
-	BZHIQ      DX, AX, AX
-	KMOVQ      AX, K0
-	KMOVQ      K0, K7
-	VMOVUPS.Z  (SI), K7, Z0
-	KSHIFTRQ   $0x10, K0, K7
-	VMOVUPS.Z  64(SI), K7, Z1
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVUPS.Z  128(SI), K7, Z2
-	KSHIFTRQ   $0x30, K0, K7
-	VMOVUPS.Z  192(SI), K7, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanetailrare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPADDD     Z10, Z4, Z5
-	VPANDD     Z5, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
-	CMPQ       DX, $+17
-	JLT        lanetailnarrow
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPADDD     Z10, Z0, Z5
-	VPANDD     Z5, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
-	CMPQ       DX, $+33
-	JLT        lanetailnarrow
-	VPANDD     Z14, Z2, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z1, Z1
-	VPSUBD     Z6, Z1, Z1
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z1, Z1
-	VPSRLD     $0x18, Z2, Z2
-	VPADDD     Z10, Z1, Z5
-	VPANDD     Z5, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z1
-	CMPQ       DX, $+49
-	JLT        lanetailnarrow
-	VPANDD     Z14, Z3, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z2, Z2
-	VPSUBD     Z6, Z2, Z2
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z2, Z2
-	VPSRLD     $0x18, Z3, Z3
-	VPADDD     Z10, Z2, Z5
-	VPANDD     Z5, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z2
+	TESTQ       DX, DX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       DX, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVUPS.Z   (SI), K7, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z1
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanetailrare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	CMPQ        DX, $+17
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	CMPQ        DX, $+33
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z2, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z2, Z16
+	VFMADD231PS Z15, Z4, Z16
+	CMPQ        DX, $+49
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z3, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z3, Z17
+	VFMADD231PS Z15, Z4, Z17
 
 lanetailnarrow:
-	VPACKSSDW Z0, Z4, Z4
-	VPACKSSDW Z2, Z1, Z1
-	VPACKUSWB Z1, Z4, Z4
-	VPERMD    Z4, Z8, Z4
-	KMOVQ     K0, K7
-	VMOVDQU8  Z4, K7, (DI)
+	VPMADDWD   Z11, Z5, Z5
+	VPMADDWD   Z11, Z6, Z6
+	VPACKSSDW  Z6, Z5, Z5
+	VPSRLW     $0x05, Z5, Z5
+	VPACKSSDW  Z1, Z0, Z0
+	VPMADDWD   Z11, Z16, Z16
+	VPMADDWD   Z11, Z17, Z17
+	VPACKSSDW  Z17, Z16, Z16
+	VPSRLW     $0x05, Z16, Z16
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z16, Z5, Z5
+	VPMINUB    Z10, Z5, Z5
+	VPACKSSWB  Z2, Z0, Z0
+	VPSUBB     Z9, Z5, Z1
+	VPANDD     Z1, Z0, Z0
+	VPTERNLOGD $0xf8, Z8, Z0, Z5
+	VPERMD     Z5, Z7, Z5
+	KMOVQ      K0, K7
+	VMOVDQU8   Z5, K7, (DI)
 
 lanetailback:
 laneend:
@@ -3195,69 +2884,44 @@ lanestream:
 	VMOVUPS     64(SI), Z1
 	VMOVUPS     128(SI), Z2
 	VMOVUPS     192(SI), Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
 	JNE         lanerare
 	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPADDD      Z10, Z4, Z5
-	VPANDD      Z5, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPADDD      Z10, Z0, Z5
-	VPANDD      Z5, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z5
-	VADDPS      Z5, Z0, Z0
-	VPSUBD      Z5, Z0, Z0
-	VPSRLD      $0x15, Z1, Z1
-	VPADDD      Z1, Z0, Z0
-	VPSRLD      $0x18, Z2, Z2
-	VPADDD      Z10, Z0, Z1
-	VPANDD      Z1, Z2, Z2
-	VPTERNLOGD  $0xf8, Z9, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z5
-	VADDPS      Z5, Z1, Z1
-	VPSUBD      Z5, Z1, Z1
-	VPSRLD      $0x15, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPADDD      Z10, Z1, Z2
-	VPANDD      Z2, Z3, Z3
-	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z11, Z5, Z5
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x05, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z8, Z4
-	VMOVNTPS    Z4, (DI)
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x05, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPMINUB     Z10, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPSUBB      Z9, Z5, Z1
+	VPANDD      Z1, Z0, Z0
+	VPTERNLOGD  $0xf8, Z8, Z0, Z5
+	VPERMD      Z5, Z7, Z5
+	VMOVNTPS    Z5, (DI)
 	ADDQ        $+64, DI
 	ADDQ        $+256, SI
 	SUBQ        $+64, DX
@@ -3266,176 +2930,138 @@ lanestream:
 	JMP         lanetail
 
 lanerare:
-	VMOVUPS    (SI), Z0
-	VPANDD     Z14, Z0, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x15, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z0, Z2
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z1, Z9, K1, Z1
-	VPADDD     Z10, Z1, Z0
-	VPANDD     Z0, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z1
-	VMOVUPS    64(SI), Z0
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x15, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VPSRLD     $0x18, Z0, Z3
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z2, Z9, K1, Z2
-	VPADDD     Z10, Z2, Z0
-	VPANDD     Z0, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z2
-	VPACKSSDW  Z2, Z1, Z1
-	VMOVUPS    128(SI), Z0
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x15, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VPSRLD     $0x18, Z0, Z3
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z2, Z9, K1, Z2
-	VPADDD     Z10, Z2, Z0
-	VPANDD     Z0, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z2
-	VMOVUPS    192(SI), Z0
-	VPANDD     Z14, Z0, Z3
-	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z13, Z3, Z4
-	VPSUBUSW   Z12, Z4, Z4
-	VPADDD     Z11, Z4, Z5
-	VADDPS     Z5, Z3, Z3
-	VPSUBD     Z5, Z3, Z3
-	VPSRLD     $0x15, Z4, Z4
-	VPADDD     Z4, Z3, Z3
-	VPSRLD     $0x18, Z0, Z4
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z3, Z9, K1, Z3
-	VPADDD     Z10, Z3, Z0
-	VPANDD     Z0, Z4, Z4
-	VPTERNLOGD $0xf8, Z9, Z4, Z3
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z8, Z1
-	VMOVUPS    Z1, (DI)
-	JMP        laneback
+	VMOVUPS      (SI), Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVUPS      64(SI), Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x05, Z2, Z2
+	VMOVUPS      128(SI), Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	VMOVUPS      192(SI), Z3
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z5, Z6
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z6, K4, Z6
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPSRLW       $0x05, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+552(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+552(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPSUBB       Z9, Z2, Z3
+	VPANDD       Z3, Z0, Z0
+	VPTERNLOGD   $0xf8, Z8, Z0, Z2
+	VPERMD       Z2, Z7, Z2
+	VPTERNLOGD   $0xf8, Z8, Z1, Z2
+	VMOVUPS      Z2, (DI)
+	JMP          laneback
 
 lanetailrare:
-	KMOVQ      K0, K7
-	VMOVUPS.Z  (SI), K7, Z0
-	VPANDD     Z14, Z0, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x15, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z0, Z2
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z1, Z9, K1, Z1
-	VPADDD     Z10, Z1, Z0
-	VPANDD     Z0, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z1
-	CMPQ       DX, $+17
-	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x10, K0, K7
-	VMOVUPS.Z  64(SI), K7, Z0
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x15, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VPSRLD     $0x18, Z0, Z3
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z2, Z9, K1, Z2
-	VPADDD     Z10, Z2, Z0
-	VPANDD     Z0, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z2
-	CMPQ       DX, $+33
-	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVUPS.Z  128(SI), K7, Z0
-	VPANDD     Z14, Z0, Z3
-	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z13, Z3, Z4
-	VPSUBUSW   Z12, Z4, Z4
-	VPADDD     Z11, Z4, Z5
-	VADDPS     Z5, Z3, Z3
-	VPSUBD     Z5, Z3, Z3
-	VPSRLD     $0x15, Z4, Z4
-	VPADDD     Z4, Z3, Z3
-	VPSRLD     $0x18, Z0, Z4
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z3, Z9, K1, Z3
-	VPADDD     Z10, Z3, Z0
-	VPANDD     Z0, Z4, Z4
-	VPTERNLOGD $0xf8, Z9, Z4, Z3
-	CMPQ       DX, $+49
-	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x30, K0, K7
-	VMOVUPS.Z  192(SI), K7, Z0
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x18, Z0, Z5
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z4, Z9, K1, Z4
-	VPADDD     Z10, Z4, Z0
-	VPANDD     Z0, Z5, Z5
-	VPTERNLOGD $0xf8, Z9, Z5, Z4
-
-lanetailrarenarrow:
-	VPACKSSDW Z2, Z1, Z1
-	VPACKSSDW Z4, Z3, Z3
-	VPACKUSWB Z3, Z1, Z1
-	VPERMD    Z1, Z8, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (SI), K7, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x05, Z2, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z3
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z5, Z6
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z6, K4, Z6
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPSRLW       $0x05, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+552(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+552(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPSUBB       Z9, Z2, Z3
+	VPANDD       Z3, Z0, Z0
+	VPTERNLOGD   $0xf8, Z8, Z0, Z2
+	VPERMD       Z2, Z7, Z2
+	VPTERNLOGD   $0xf8, Z8, Z1, Z2
+	KMOVQ        K0, K7
+	VMOVDQU8     Z2, K7, (DI)
+	JMP          lanetailback
 
 // func EncodeFpE2M1AVX512(y *uint8, x *float32, most float32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·EncodeFpE2M1AVX512(SB), NOSPLIT, $0-40
 	// pointers: DI y, SI x, DX elements left
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x3f800000, Z11 0x4a800000, Z10 0x8, Z9 table
-	// vector registers in use at once: 14
+	// per call: Z15 0x4a80fed6, Z14 0x7f800000, Z13 0x3f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table
+	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VBROADCASTSS most+16(FP), Z15
-	VBROADCASTSS constantsAVX512<>+468(SB), Z14
-	VBROADCASTSS constantsAVX512<>+472(SB), Z13
-	VBROADCASTSS constantsAVX512<>+572(SB), Z12
-	VBROADCASTSS constantsAVX512<>+576(SB), Z11
-	VBROADCASTSS constantsAVX512<>+580(SB), Z10
+	VBROADCASTSS constantsAVX512<>+588(SB), Z15
+	VBROADCASTSS constantsAVX512<>+472(SB), Z14
+	VBROADCASTSS constantsAVX512<>+592(SB), Z13
+	VBROADCASTSS constantsAVX512<>+480(SB), Z12
+	VBROADCASTSS constantsAVX512<>+596(SB), Z11
+	VBROADCASTSS constantsAVX512<>+600(SB), Z10
 	VMOVUPS      constantsAVX512<>+488(SB), Z9
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
@@ -3445,65 +3071,46 @@ TEXT ·EncodeFpE2M1AVX512(SB), NOSPLIT, $0-40
 	JGT          lanestream
 
 laneloop:
-	VMOVUPS    (SI), Z0
-	VMOVUPS    64(SI), Z1
-	VMOVUPS    128(SI), Z2
-	VMOVUPS    192(SI), Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanerare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x1c, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x16, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x1c, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x1c, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z9, Z4
-	VMOVUPS    Z4, (DI)
+	VMOVUPS     (SI), Z0
+	VMOVUPS     64(SI), Z1
+	VMOVUPS     128(SI), Z2
+	VMOVUPS     192(SI), Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanerare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z10, Z5, Z5
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x0c, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z10, Z4, Z4
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z5
+	VPERMD      Z5, Z9, Z5
+	VMOVUPS     Z5, (DI)
 
 laneback:
 	ADDQ $+64, DI
@@ -3513,83 +3120,64 @@ laneback:
 	JGE  laneloop
 
 lanetail:
-	TESTQ      DX, DX
-	JEQ        laneend
-	MOVQ       $-1, AX
-	BZHIQ      DX, AX, AX
-	KMOVQ      AX, K0
-	KMOVQ      K0, K7
-	VMOVUPS.Z  (SI), K7, Z0
-	KSHIFTRQ   $0x10, K0, K7
-	VMOVUPS.Z  64(SI), K7, Z1
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVUPS.Z  128(SI), K7, Z2
-	KSHIFTRQ   $0x30, K0, K7
-	VMOVUPS.Z  192(SI), K7, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanetailrare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	CMPQ       DX, $+17
-	JLT        lanetailnarrow
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x1c, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	CMPQ       DX, $+33
-	JLT        lanetailnarrow
-	VPANDD     Z14, Z2, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z1, Z1
-	VPSUBD     Z6, Z1, Z1
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z1, Z1
-	VPSRLD     $0x1c, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z1
-	CMPQ       DX, $+49
-	JLT        lanetailnarrow
-	VPANDD     Z14, Z3, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z2, Z2
-	VPSUBD     Z6, Z2, Z2
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z2, Z2
-	VPSRLD     $0x1c, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z2
+	TESTQ       DX, DX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       DX, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVUPS.Z   (SI), K7, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z1
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanetailrare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	CMPQ        DX, $+17
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	CMPQ        DX, $+33
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z2, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z2, Z7
+	VFMADD231PS Z15, Z4, Z7
+	CMPQ        DX, $+49
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z3, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z3, Z8
+	VFMADD231PS Z15, Z4, Z8
 
 lanetailnarrow:
-	VPACKSSDW Z0, Z4, Z4
-	VPACKSSDW Z2, Z1, Z1
-	VPACKUSWB Z1, Z4, Z4
-	VPERMD    Z4, Z9, Z4
-	KMOVQ     K0, K7
-	VMOVDQU8  Z4, K7, (DI)
+	VPMADDWD   Z10, Z5, Z5
+	VPMADDWD   Z10, Z6, Z6
+	VPACKSSDW  Z6, Z5, Z5
+	VPSRLW     $0x0c, Z5, Z5
+	VPACKSSDW  Z1, Z0, Z0
+	VPMADDWD   Z10, Z7, Z7
+	VPMADDWD   Z10, Z8, Z8
+	VPACKSSDW  Z8, Z7, Z7
+	VPSRLW     $0x0c, Z7, Z7
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z7, Z5, Z5
+	VPACKSSWB  Z2, Z0, Z0
+	VPSRLW     $0x04, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z0, Z5
+	VPERMD     Z5, Z9, Z5
+	KMOVQ      K0, K7
+	VMOVDQU8   Z5, K7, (DI)
 
 lanetailback:
 laneend:
@@ -3613,61 +3201,42 @@ lanestream:
 	VMOVUPS     64(SI), Z1
 	VMOVUPS     128(SI), Z2
 	VMOVUPS     192(SI), Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
 	JNE         lanerare
 	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x16, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x16, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSRLD      $0x1c, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z5
-	VADDPS      Z5, Z0, Z0
-	VPSUBD      Z5, Z0, Z0
-	VPSRLD      $0x16, Z1, Z1
-	VPADDD      Z1, Z0, Z0
-	VPSRLD      $0x1c, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z5
-	VADDPS      Z5, Z1, Z1
-	VPSUBD      Z5, Z1, Z1
-	VPSRLD      $0x16, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x1c, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z10, Z5, Z5
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z9, Z4
-	VMOVNTPS    Z4, (DI)
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z10, Z4, Z4
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z5
+	VPERMD      Z5, Z9, Z5
+	VMOVNTPS    Z5, (DI)
 	ADDQ        $+64, DI
 	ADDQ        $+256, SI
 	SUBQ        $+64, DX
@@ -3676,171 +3245,128 @@ lanestream:
 	JMP         lanetail
 
 lanerare:
-	VMOVUPS    (SI), Z0
-	VPANDD     Z14, Z0, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z1, K1, Z1
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VMOVUPS    64(SI), Z0
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VPACKSSDW  Z2, Z1, Z1
-	VMOVUPS    128(SI), Z0
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VMOVUPS    192(SI), Z0
-	VPANDD     Z14, Z0, Z3
-	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z13, Z3, Z4
-	VPSUBUSW   Z12, Z4, Z4
-	VPADDD     Z11, Z4, Z5
-	VADDPS     Z5, Z3, Z3
-	VPSUBD     Z5, Z3, Z3
-	VPSRLD     $0x16, Z4, Z4
-	VPADDD     Z4, Z3, Z3
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z3, K1, Z3
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z3
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z9, Z1
-	VMOVUPS    Z1, (DI)
-	JMP        laneback
+	VMOVUPS     (SI), Z0
+	VPANDD      Z14, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z0, Z2
+	VFMADD231PS Z15, Z1, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     64(SI), Z1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VCMPPS      $0x07, Z1, Z1, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMADDWD    Z10, Z2, Z2
+	VPMADDWD    Z10, Z4, Z4
+	VPACKSSDW   Z4, Z2, Z2
+	VPSRLW      $0x0c, Z2, Z2
+	VPACKSSDW   Z1, Z0, Z0
+	VMOVUPS     128(SI), Z1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VCMPPS      $0x07, Z1, Z1, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	VMOVUPS     192(SI), Z3
+	VPANDD      Z14, Z3, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z5, Z6
+	VCMPPS      $0x07, Z3, Z3, K1
+	VMOVAPS.Z   Z6, K1, Z6
+	VMOVAPS.Z   Z3, K1, Z3
+	VPMADDWD    Z10, Z4, Z4
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z1, Z1
+	VPACKUSWB   Z4, Z2, Z2
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z2
+	VPERMD      Z2, Z9, Z2
+	VMOVUPS     Z2, (DI)
+	JMP         laneback
 
 lanetailrare:
-	KMOVQ      K0, K7
-	VMOVUPS.Z  (SI), K7, Z0
-	VPANDD     Z14, Z0, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z1, K1, Z1
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	CMPQ       DX, $+17
-	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x10, K0, K7
-	VMOVUPS.Z  64(SI), K7, Z0
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	CMPQ       DX, $+33
-	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVUPS.Z  128(SI), K7, Z0
-	VPANDD     Z14, Z0, Z3
-	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z13, Z3, Z4
-	VPSUBUSW   Z12, Z4, Z4
-	VPADDD     Z11, Z4, Z5
-	VADDPS     Z5, Z3, Z3
-	VPSUBD     Z5, Z3, Z3
-	VPSRLD     $0x16, Z4, Z4
-	VPADDD     Z4, Z3, Z3
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z3, K1, Z3
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z3
-	CMPQ       DX, $+49
-	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x30, K0, K7
-	VMOVUPS.Z  192(SI), K7, Z0
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z4, K1, Z4
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-
-lanetailrarenarrow:
-	VPACKSSDW Z2, Z1, Z1
-	VPACKSSDW Z4, Z3, Z3
-	VPACKUSWB Z3, Z1, Z1
-	VPERMD    Z1, Z9, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
+	KMOVQ       K0, K7
+	VMOVUPS.Z   (SI), K7, Z0
+	VPANDD      Z14, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z0, Z2
+	VFMADD231PS Z15, Z1, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VCMPPS      $0x07, Z1, Z1, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMADDWD    Z10, Z2, Z2
+	VPMADDWD    Z10, Z4, Z4
+	VPACKSSDW   Z4, Z2, Z2
+	VPSRLW      $0x0c, Z2, Z2
+	VPACKSSDW   Z1, Z0, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VCMPPS      $0x07, Z1, Z1, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z3
+	VPANDD      Z14, Z3, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z5, Z6
+	VCMPPS      $0x07, Z3, Z3, K1
+	VMOVAPS.Z   Z6, K1, Z6
+	VMOVAPS.Z   Z3, K1, Z3
+	VPMADDWD    Z10, Z4, Z4
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z1, Z1
+	VPACKUSWB   Z4, Z2, Z2
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z2
+	VPERMD      Z2, Z9, Z2
+	KMOVQ       K0, K7
+	VMOVDQU8    Z2, K7, (DI)
+	JMP         lanetailback
 
 // func EncodeFpE2M1PackedAVX512(y *uint8, x *float32, most float32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·EncodeFpE2M1PackedAVX512(SB), NOSPLIT, $0-40
 	// pointers: DI y, SI x, DX elements left
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x3f800000, Z11 0x4a800000, Z10 0x8, Z9 table, Z8 0xf0f0f0f, Z7 0x10011001
-	// vector registers in use at once: 16
+	// per call: Z15 0x4a80fed6, Z14 0x7f800000, Z13 0x3f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 0x10011001
+	// vector registers in use at once: 17
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VBROADCASTSS most+16(FP), Z15
-	VBROADCASTSS constantsAVX512<>+468(SB), Z14
-	VBROADCASTSS constantsAVX512<>+472(SB), Z13
-	VBROADCASTSS constantsAVX512<>+572(SB), Z12
-	VBROADCASTSS constantsAVX512<>+576(SB), Z11
-	VBROADCASTSS constantsAVX512<>+580(SB), Z10
+	VBROADCASTSS constantsAVX512<>+588(SB), Z15
+	VBROADCASTSS constantsAVX512<>+472(SB), Z14
+	VBROADCASTSS constantsAVX512<>+592(SB), Z13
+	VBROADCASTSS constantsAVX512<>+480(SB), Z12
+	VBROADCASTSS constantsAVX512<>+596(SB), Z11
+	VBROADCASTSS constantsAVX512<>+600(SB), Z10
 	VMOVUPS      constantsAVX512<>+488(SB), Z9
-	VBROADCASTSS constantsAVX512<>+584(SB), Z8
-	VBROADCASTSS constantsAVX512<>+588(SB), Z7
+	VBROADCASTSS constantsAVX512<>+604(SB), Z8
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -3849,68 +3375,48 @@ TEXT ·EncodeFpE2M1PackedAVX512(SB), NOSPLIT, $0-40
 	JGT          lanestream
 
 laneloop:
-	VMOVUPS    (SI), Z0
-	VMOVUPS    64(SI), Z1
-	VMOVUPS    128(SI), Z2
-	VMOVUPS    192(SI), Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanerare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x1c, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x16, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x1c, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x1c, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z9, Z4
-	VPANDD     Z8, Z4, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMOVWB    Z0, Y0
-	VMOVUPS    Y0, (DI)
+	VMOVUPS     (SI), Z0
+	VMOVUPS     64(SI), Z1
+	VMOVUPS     128(SI), Z2
+	VMOVUPS     192(SI), Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanerare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z10, Z5, Z5
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x0c, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z10, Z4, Z4
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z5
+	VPERMD      Z5, Z9, Z5
+	VPMADDUBSW  Z8, Z5, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
 
 laneback:
 	ADDQ $+32, DI
@@ -3920,85 +3426,65 @@ laneback:
 	JGE  laneloop
 
 lanetail:
-	TESTQ      DX, DX
-	JEQ        laneend
-	MOVQ       $-1, AX
-	BZHIQ      DX, AX, AX
-	KMOVQ      AX, K0
-	KMOVQ      K0, K7
-	VMOVUPS.Z  (SI), K7, Z0
-	KSHIFTRQ   $0x10, K0, K7
-	VMOVUPS.Z  64(SI), K7, Z1
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVUPS.Z  128(SI), K7, Z2
-	KSHIFTRQ   $0x30, K0, K7
-	VMOVUPS.Z  192(SI), K7, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanetailrare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	CMPQ       DX, $+17
-	JLT        lanetailnarrow
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x1c, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	CMPQ       DX, $+33
-	JLT        lanetailnarrow
-	VPANDD     Z14, Z2, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z1, Z1
-	VPSUBD     Z6, Z1, Z1
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z1, Z1
-	VPSRLD     $0x1c, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z1
-	CMPQ       DX, $+49
-	JLT        lanetailnarrow
-	VPANDD     Z14, Z3, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z2, Z2
-	VPSUBD     Z6, Z2, Z2
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z2, Z2
-	VPSRLD     $0x1c, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z2
+	TESTQ       DX, DX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       DX, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVUPS.Z   (SI), K7, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z1
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanetailrare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	CMPQ        DX, $+17
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	CMPQ        DX, $+33
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z2, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z2, Z7
+	VFMADD231PS Z15, Z4, Z7
+	CMPQ        DX, $+49
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z3, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z3, Z16
+	VFMADD231PS Z15, Z4, Z16
 
 lanetailnarrow:
-	VPACKSSDW  Z0, Z4, Z4
-	VPACKSSDW  Z2, Z1, Z1
-	VPACKUSWB  Z1, Z4, Z4
-	VPERMD     Z4, Z9, Z4
-	VPANDD     Z8, Z4, Z0
+	VPMADDWD   Z10, Z5, Z5
+	VPMADDWD   Z10, Z6, Z6
+	VPACKSSDW  Z6, Z5, Z5
+	VPSRLW     $0x0c, Z5, Z5
+	VPACKSSDW  Z1, Z0, Z0
+	VPMADDWD   Z10, Z7, Z7
+	VPMADDWD   Z10, Z16, Z16
+	VPACKSSDW  Z16, Z7, Z7
+	VPSRLW     $0x0c, Z7, Z7
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z7, Z5, Z5
+	VPACKSSWB  Z2, Z0, Z0
+	VPSRLW     $0x04, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z0, Z5
+	VPERMD     Z5, Z9, Z5
 	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z7, Z0, Z0
+	VMOVDQU8.Z Z5, K7, Z0
+	VPMADDUBSW Z8, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(DX), CX
 	SHRQ       $0x01, CX
@@ -4029,62 +3515,42 @@ lanestream:
 	VMOVUPS     64(SI), Z1
 	VMOVUPS     128(SI), Z2
 	VMOVUPS     192(SI), Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
 	JNE         lanerare
 	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x16, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x16, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSRLD      $0x1c, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z5
-	VADDPS      Z5, Z0, Z0
-	VPSUBD      Z5, Z0, Z0
-	VPSRLD      $0x16, Z1, Z1
-	VPADDD      Z1, Z0, Z0
-	VPSRLD      $0x1c, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z5
-	VADDPS      Z5, Z1, Z1
-	VPSUBD      Z5, Z1, Z1
-	VPSRLD      $0x16, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x1c, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z10, Z5, Z5
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z9, Z4
-	VPANDD      Z8, Z4, Z0
-	VPMADDUBSW  Z7, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z10, Z4, Z4
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z5
+	VPERMD      Z5, Z9, Z5
+	VPMADDUBSW  Z8, Z5, Z0
 	VPMOVWB     Z0, Y0
 	VMOVNTPS    Y0, (DI)
 	ADDQ        $+32, DI
@@ -4095,165 +3561,121 @@ lanestream:
 	JMP         lanetail
 
 lanerare:
-	VMOVUPS    (SI), Z0
-	VPANDD     Z14, Z0, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z1, K1, Z1
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VMOVUPS    64(SI), Z0
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VPACKSSDW  Z2, Z1, Z1
-	VMOVUPS    128(SI), Z0
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VMOVUPS    192(SI), Z0
-	VPANDD     Z14, Z0, Z3
-	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z13, Z3, Z4
-	VPSUBUSW   Z12, Z4, Z4
-	VPADDD     Z11, Z4, Z5
-	VADDPS     Z5, Z3, Z3
-	VPSUBD     Z5, Z3, Z3
-	VPSRLD     $0x16, Z4, Z4
-	VPADDD     Z4, Z3, Z3
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z3, K1, Z3
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z3
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z9, Z1
-	VPANDD     Z8, Z1, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMOVWB    Z0, Y0
-	VMOVUPS    Y0, (DI)
-	JMP        laneback
+	VMOVUPS     (SI), Z0
+	VPANDD      Z14, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z0, Z2
+	VFMADD231PS Z15, Z1, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     64(SI), Z1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VCMPPS      $0x07, Z1, Z1, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMADDWD    Z10, Z2, Z2
+	VPMADDWD    Z10, Z4, Z4
+	VPACKSSDW   Z4, Z2, Z2
+	VPSRLW      $0x0c, Z2, Z2
+	VPACKSSDW   Z1, Z0, Z0
+	VMOVUPS     128(SI), Z1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VCMPPS      $0x07, Z1, Z1, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	VMOVUPS     192(SI), Z3
+	VPANDD      Z14, Z3, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z5, Z6
+	VCMPPS      $0x07, Z3, Z3, K1
+	VMOVAPS.Z   Z6, K1, Z6
+	VMOVAPS.Z   Z3, K1, Z3
+	VPMADDWD    Z10, Z4, Z4
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z1, Z1
+	VPACKUSWB   Z4, Z2, Z2
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z2
+	VPERMD      Z2, Z9, Z2
+	VPMADDUBSW  Z8, Z2, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+	JMP         laneback
 
 lanetailrare:
-	KMOVQ      K0, K7
-	VMOVUPS.Z  (SI), K7, Z0
-	VPANDD     Z14, Z0, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z1, K1, Z1
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	CMPQ       DX, $+17
-	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x10, K0, K7
-	VMOVUPS.Z  64(SI), K7, Z0
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	CMPQ       DX, $+33
-	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVUPS.Z  128(SI), K7, Z0
-	VPANDD     Z14, Z0, Z3
-	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z13, Z3, Z4
-	VPSUBUSW   Z12, Z4, Z4
-	VPADDD     Z11, Z4, Z5
-	VADDPS     Z5, Z3, Z3
-	VPSUBD     Z5, Z3, Z3
-	VPSRLD     $0x16, Z4, Z4
-	VPADDD     Z4, Z3, Z3
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z3, K1, Z3
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z3
-	CMPQ       DX, $+49
-	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x30, K0, K7
-	VMOVUPS.Z  192(SI), K7, Z0
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z4, K1, Z4
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-
-lanetailrarenarrow:
-	VPACKSSDW  Z2, Z1, Z1
-	VPACKSSDW  Z4, Z3, Z3
-	VPACKUSWB  Z3, Z1, Z1
-	VPERMD     Z1, Z9, Z1
-	VPANDD     Z8, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(DX), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-	JMP        lanetailback
+	KMOVQ       K0, K7
+	VMOVUPS.Z   (SI), K7, Z0
+	VPANDD      Z14, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z0, Z2
+	VFMADD231PS Z15, Z1, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VCMPPS      $0x07, Z1, Z1, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMADDWD    Z10, Z2, Z2
+	VPMADDWD    Z10, Z4, Z4
+	VPACKSSDW   Z4, Z2, Z2
+	VPSRLW      $0x0c, Z2, Z2
+	VPACKSSDW   Z1, Z0, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VCMPPS      $0x07, Z1, Z1, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z3
+	VPANDD      Z14, Z3, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z5, Z6
+	VCMPPS      $0x07, Z3, Z3, K1
+	VMOVAPS.Z   Z6, K1, Z6
+	VMOVAPS.Z   Z3, K1, Z3
+	VPMADDWD    Z10, Z4, Z4
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z1, Z1
+	VPACKUSWB   Z4, Z2, Z2
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z2
+	VPERMD      Z2, Z9, Z2
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z2, K7, Z0
+	VPMADDUBSW  Z8, Z0, Z0
+	VPMOVWB     Z0, Y0
+	LEAQ        1(DX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    Y0, K7, (DI)
+	JMP         lanetailback
 
 // func EncodeFpE8M0AVX512(y *uint8, x *float32, most float32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -4264,7 +3686,7 @@ TEXT ·EncodeFpE8M0AVX512(SB), NOSPLIT, $0-40
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Z15
-	VBROADCASTSS constantsAVX512<>+592(SB), Z14
+	VBROADCASTSS constantsAVX512<>+608(SB), Z14
 	VPXORD       Z13, Z13, Z13
 	VMOVUPS      constantsAVX512<>+488(SB), Z12
 	MOVQ         n+24(FP), DX
@@ -4505,11 +3927,11 @@ DATA constantsAVX512<>+452(SB)/4, $0x43800000
 DATA constantsAVX512<>+456(SB)/4, $0xbfffbfff
 DATA constantsAVX512<>+460(SB)/4, $0x3c000000
 DATA constantsAVX512<>+464(SB)/4, $0xbc800000
-DATA constantsAVX512<>+468(SB)/4, $0x7fffffff
+DATA constantsAVX512<>+468(SB)/4, $0x4980fb98
 DATA constantsAVX512<>+472(SB)/4, $0x7f800000
 DATA constantsAVX512<>+476(SB)/4, $0x3c800000
-DATA constantsAVX512<>+480(SB)/4, $0x46800000
-DATA constantsAVX512<>+484(SB)/4, $0x00000080
+DATA constantsAVX512<>+480(SB)/4, $0x7fffffff
+DATA constantsAVX512<>+484(SB)/4, $0x00010010
 DATA constantsAVX512<>+488(SB)/4, $0x00000000
 DATA constantsAVX512<>+492(SB)/4, $0x00000004
 DATA constantsAVX512<>+496(SB)/4, $0x00000008
@@ -4526,15 +3948,19 @@ DATA constantsAVX512<>+536(SB)/4, $0x00000003
 DATA constantsAVX512<>+540(SB)/4, $0x00000007
 DATA constantsAVX512<>+544(SB)/4, $0x0000000b
 DATA constantsAVX512<>+548(SB)/4, $0x0000000f
-DATA constantsAVX512<>+552(SB)/4, $0x38800000
-DATA constantsAVX512<>+556(SB)/4, $0x43000000
-DATA constantsAVX512<>+560(SB)/4, $0x46000000
-DATA constantsAVX512<>+564(SB)/4, $0x38000000
-DATA constantsAVX512<>+568(SB)/4, $0x42800000
-DATA constantsAVX512<>+572(SB)/4, $0x3f800000
-DATA constantsAVX512<>+576(SB)/4, $0x4a800000
-DATA constantsAVX512<>+580(SB)/4, $0x00000008
-DATA constantsAVX512<>+584(SB)/4, $0x0f0f0f0f
-DATA constantsAVX512<>+588(SB)/4, $0x10011001
-DATA constantsAVX512<>+592(SB)/4, $0x3faaaaab
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $596
+DATA constantsAVX512<>+552(SB)/4, $0x01010101
+DATA constantsAVX512<>+556(SB)/4, $0x7f7f7f7f
+DATA constantsAVX512<>+560(SB)/4, $0x4a00fde8
+DATA constantsAVX512<>+564(SB)/4, $0x38800000
+DATA constantsAVX512<>+568(SB)/4, $0x00010020
+DATA constantsAVX512<>+572(SB)/4, $0x4980fba0
+DATA constantsAVX512<>+576(SB)/4, $0x81818181
+DATA constantsAVX512<>+580(SB)/4, $0x4a00fdec
+DATA constantsAVX512<>+584(SB)/4, $0x38000000
+DATA constantsAVX512<>+588(SB)/4, $0x4a80fed6
+DATA constantsAVX512<>+592(SB)/4, $0x3f800000
+DATA constantsAVX512<>+596(SB)/4, $0x08080808
+DATA constantsAVX512<>+600(SB)/4, $0x00401000
+DATA constantsAVX512<>+604(SB)/4, $0x10011001
+DATA constantsAVX512<>+608(SB)/4, $0x3faaaaab
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $612

@@ -71,49 +71,49 @@ func DecodeFpE2M1PackedNEON(y *float32, x *uint8, n int, ahead int)
 func DecodeFpE4M3NEON(y *float32, x *uint8, n int, ahead int)
 
 // EncodeFpE4M3NEON sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows.
+// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows. E2M1 saturates.
 // It runs over n >= 1 elements.
 //
 //go:noescape
 func EncodeFpE4M3NEON(y *uint8, x *float32, most float32, n int, ahead int)
 
 // EncodeFpE5M2NEON sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows.
+// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows. E2M1 saturates.
 // It runs over n >= 1 elements.
 //
 //go:noescape
 func EncodeFpE5M2NEON(y *uint8, x *float32, most float32, n int, ahead int)
 
 // EncodeFpE4M3FNUZNEON sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows.
+// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows. E2M1 saturates.
 // It runs over n >= 1 elements.
 //
 //go:noescape
 func EncodeFpE4M3FNUZNEON(y *uint8, x *float32, most float32, n int, ahead int)
 
 // EncodeFpE5M2FNUZNEON sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows.
+// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows. E2M1 saturates.
 // It runs over n >= 1 elements.
 //
 //go:noescape
 func EncodeFpE5M2FNUZNEON(y *uint8, x *float32, most float32, n int, ahead int)
 
 // EncodeFpE2M1NEON sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows.
+// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows. E2M1 saturates.
 // It runs over n >= 1 elements.
 //
 //go:noescape
 func EncodeFpE2M1NEON(y *uint8, x *float32, most float32, n int, ahead int)
 
 // EncodeFpE2M1PackedNEON sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows.
+// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows. E2M1 saturates.
 // It runs over n >= 1 elements.
 //
 //go:noescape
 func EncodeFpE2M1PackedNEON(y *uint8, x *float32, most float32, n int, ahead int)
 
 // EncodeFpE8M0NEON sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows.
+// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows. E2M1 saturates.
 // It runs over n >= 1 elements.
 //
 //go:noescape

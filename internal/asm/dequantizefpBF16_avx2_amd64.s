@@ -1320,8 +1320,6 @@ grouptailrare:
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VBLENDVPS    Y3, Y0, Y5, Y3
 	VMULPS       Y12, Y3, Y3
-	CMPQ         BX, $+9
-	JLT          grouptailrarenarrow
 	VPMOVZXBD    72(SP), Y0
 	VPAND        Y1, Y0, Y2
 	VPCMPEQD     Y1, Y2, Y4
@@ -1339,46 +1337,6 @@ grouptailrare:
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VBLENDVPS    Y4, Y0, Y6, Y4
 	VMULPS       Y12, Y4, Y4
-	CMPQ         BX, $+17
-	JLT          grouptailrarenarrow
-	VPMOVZXBD    80(SP), Y0
-	VPAND        Y1, Y0, Y2
-	VPCMPEQD     Y1, Y2, Y5
-	VPSLLD       $0x18, Y0, Y0
-	VPSLLD       $0x14, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPADDD       Y6, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
-	VBROADCASTSS constantsAVX2<>+64(SB), Y7
-	VFMADD231PS  Y6, Y2, Y7
-	VMINPS       Y7, Y2, Y7
-	VBROADCASTSS constantsAVX2<>+68(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VBLENDVPS    Y5, Y0, Y7, Y5
-	VMULPS       Y12, Y5, Y5
-	CMPQ         BX, $+25
-	JLT          grouptailrarenarrow
-	VPMOVZXBD    88(SP), Y0
-	VPAND        Y1, Y0, Y2
-	VPCMPEQD     Y1, Y2, Y1
-	VPSLLD       $0x18, Y0, Y0
-	VPSLLD       $0x14, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPADDD       Y6, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
-	VBROADCASTSS constantsAVX2<>+64(SB), Y7
-	VFMADD231PS  Y6, Y2, Y7
-	VMINPS       Y7, Y2, Y7
-	VBROADCASTSS constantsAVX2<>+68(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VBLENDVPS    Y1, Y0, Y7, Y1
-	VMULPS       Y12, Y1, Y1
-
-grouptailrarenarrow:
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPSLLD       $0x0f, Y3, Y2
 	VPSRLD       $0x1f, Y2, Y2
@@ -1397,24 +1355,58 @@ grouptailrarenarrow:
 	VPACKUSDW    Y4, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
 	VMOVUPS      Y3, (SP)
+	VPMOVZXBD    80(SP), Y0
+	VPAND        Y1, Y0, Y2
+	VPCMPEQD     Y1, Y2, Y3
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPADDD       Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VMINPS       Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VPSLLD       $0x0f, Y5, Y2
+	VBLENDVPS    Y3, Y0, Y5, Y3
+	VMULPS       Y12, Y3, Y3
+	VPMOVZXBD    88(SP), Y0
+	VPAND        Y1, Y0, Y2
+	VPCMPEQD     Y1, Y2, Y1
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPADDD       Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VMINPS       Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBLENDVPS    Y1, Y0, Y5, Y1
+	VMULPS       Y12, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPSLLD       $0x0f, Y3, Y2
 	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
+	VPADDD       Y2, Y3, Y2
 	VPADDD       Y13, Y2, Y2
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y2, Y0, Y5
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBLENDVPS    Y3, Y2, Y0, Y3
 	VPSLLD       $0x0f, Y1, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y1, Y2
 	VPADDD       Y13, Y2, Y2
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y0, Y1
-	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
+	VPACKUSDW    Y1, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(SP)
 	JMP          grouptailback
 
 groupmeetrare:
@@ -1753,8 +1745,6 @@ lanetailrare:
 	VBROADCASTSS constantsAVX2<>+72(SB), Y1
 	VBLENDVPS    Y4, Y1, Y6, Y4
 	VMULPS       Y0, Y4, Y4
-	CMPQ         BX, $+9
-	JLT          lanetailrarenarrow
 	VMOVUPS      128(SP), Y0
 	VPMOVZXBD    72(SP), Y1
 	VPAND        Y2, Y1, Y3
@@ -1773,48 +1763,6 @@ lanetailrare:
 	VBROADCASTSS constantsAVX2<>+72(SB), Y1
 	VBLENDVPS    Y5, Y1, Y7, Y5
 	VMULPS       Y0, Y5, Y5
-	CMPQ         BX, $+17
-	JLT          lanetailrarenarrow
-	VMOVUPS      160(SP), Y0
-	VPMOVZXBD    80(SP), Y1
-	VPAND        Y2, Y1, Y3
-	VPCMPEQD     Y2, Y3, Y6
-	VPSLLD       $0x18, Y1, Y1
-	VPSLLD       $0x14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y7
-	VPADDD       Y7, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+60(SB), Y7
-	VBROADCASTSS constantsAVX2<>+64(SB), Y8
-	VFMADD231PS  Y7, Y3, Y8
-	VMINPS       Y8, Y3, Y8
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VPAND        Y3, Y1, Y1
-	VPOR         Y1, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+72(SB), Y1
-	VBLENDVPS    Y6, Y1, Y8, Y6
-	VMULPS       Y0, Y6, Y6
-	CMPQ         BX, $+25
-	JLT          lanetailrarenarrow
-	VMOVUPS      192(SP), Y0
-	VPMOVZXBD    88(SP), Y1
-	VPAND        Y2, Y1, Y3
-	VPCMPEQD     Y2, Y3, Y2
-	VPSLLD       $0x18, Y1, Y1
-	VPSLLD       $0x14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y7
-	VPADDD       Y7, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+60(SB), Y7
-	VBROADCASTSS constantsAVX2<>+64(SB), Y8
-	VFMADD231PS  Y7, Y3, Y8
-	VMINPS       Y8, Y3, Y8
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VPAND        Y3, Y1, Y1
-	VPOR         Y1, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+72(SB), Y1
-	VBLENDVPS    Y2, Y1, Y8, Y2
-	VMULPS       Y0, Y2, Y2
-
-lanetailrarenarrow:
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPSLLD       $0x0f, Y4, Y1
 	VPSRLD       $0x1f, Y1, Y1
@@ -1833,24 +1781,60 @@ lanetailrarenarrow:
 	VPACKUSDW    Y5, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, (SP)
+	VMOVUPS      160(SP), Y0
+	VPMOVZXBD    80(SP), Y1
+	VPAND        Y2, Y1, Y3
+	VPCMPEQD     Y2, Y3, Y4
+	VPSLLD       $0x18, Y1, Y1
+	VPSLLD       $0x14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPADDD       Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
+	VFMADD231PS  Y5, Y3, Y6
+	VMINPS       Y6, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPAND        Y3, Y1, Y1
+	VPOR         Y1, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+72(SB), Y1
+	VBLENDVPS    Y4, Y1, Y6, Y4
+	VMULPS       Y0, Y4, Y4
+	VMOVUPS      192(SP), Y0
+	VPMOVZXBD    88(SP), Y1
+	VPAND        Y2, Y1, Y3
+	VPCMPEQD     Y2, Y3, Y2
+	VPSLLD       $0x18, Y1, Y1
+	VPSLLD       $0x14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPADDD       Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
+	VFMADD231PS  Y5, Y3, Y6
+	VMINPS       Y6, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPAND        Y3, Y1, Y1
+	VPOR         Y1, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+72(SB), Y1
+	VBLENDVPS    Y2, Y1, Y6, Y2
+	VMULPS       Y0, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VPSLLD       $0x0f, Y6, Y1
+	VPSLLD       $0x0f, Y4, Y1
 	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y6, Y1
+	VPADDD       Y1, Y4, Y1
 	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y1, Y0, Y6
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y1, Y0, Y4
 	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
 	VPADDD       Y13, Y1, Y1
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
-	VPSRLD       $0x10, Y6, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
+	VPACKUSDW    Y2, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(SP)
 	JMP          lanetailback
 
 // func DequantizeFpE5M2BF16AVX2(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)

@@ -10,7 +10,7 @@ TEXT ·DequantizeFpE4M3BF16NEON(SB), NOSPLIT, $120-48
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
 	// per call: V15 0x43800000, V14 0x80808080, V13 0xffffffff, V12 0xbfffbfff, V11 0x10000, V10 0x7fff
 	// per group: V9 scale, V8 Mul, V0 Sub, V0 Ordered, V7 Select
-	// vector registers in use at once: 22
+	// vector registers in use at once: 21
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -783,8 +783,6 @@ grouptailrare:
 	VDUP R16, V2.S4
 	VBSL V18.B16, V2.B16, V5.B16
 	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
-	CMP $5, R3
-	BLT grouptailrarenarrow
 	VUXTL2 V1.H8, V1.S4
 	VAND V3.B16, V1.B16, V18.B16
 	VCMEQ V3.S4, V18.S4, V19.S4
@@ -798,61 +796,56 @@ grouptailrare:
 	VORR V1.B16, V20.B16, V20.B16
 	VBSL V20.B16, V2.B16, V19.B16
 	WORD $0x6e29de73 // fmul v19.4s, v19.4s, v9.4s
-	CMP $9, R3
-	BLT grouptailrarenarrow
+	MOVD $2143289344, R16
+	VDUP R16, V1.S4
+	WORD $0x4e25e4b2 // fcmeq v18.4s, v5.4s, v5.4s
+	VBSL V1.B16, V5.B16, V18.B16
+	VCMTST V11.S4, V18.S4, V5.S4
+	VSUB V5.S4, V10.S4, V5.S4
+	WORD $0x4e33e674 // fcmeq v20.4s, v19.4s, v19.4s
+	VBSL V1.B16, V19.B16, V20.B16
+	VCMTST V11.S4, V20.S4, V19.S4
+	VSUB V19.S4, V10.S4, V19.S4
+	WORD $0x0e654252 // addhn v18.4h, v18.4s, v5.4s
+	WORD $0x4e734292 // addhn2 v18.8h, v20.4s, v19.4s
+	FMOVQ F18, 16(RSP)
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	VAND V3.B16, V1.B16, V18.B16
-	VCMEQ V3.S4, V18.S4, V20.S4
-	VSHL $24, V1.S4, V1.S4
+	VUXTL V0.H4, V5.S4
+	VAND V3.B16, V5.B16, V18.B16
+	VCMEQ V3.S4, V18.S4, V19.S4
+	VSHL $24, V5.S4, V5.S4
 	VSHL $20, V18.S4, V18.S4
 	VADD V6.S4, V18.S4, V18.S4
-	VMOV V17.B16, V21.B16
-	VFMLA V16.S4, V18.S4, V21.S4
-	WORD $0x4eb2f6b5 // fmin v21.4s, v21.4s, v18.4s
-	VAND V4.B16, V1.B16, V1.B16
-	VORR V1.B16, V21.B16, V21.B16
-	VBSL V21.B16, V2.B16, V20.B16
-	WORD $0x6e29de94 // fmul v20.4s, v20.4s, v9.4s
-	CMP $13, R3
-	BLT grouptailrarenarrow
+	VMOV V17.B16, V20.B16
+	VFMLA V16.S4, V18.S4, V20.S4
+	WORD $0x4eb2f694 // fmin v20.4s, v20.4s, v18.4s
+	VAND V4.B16, V5.B16, V5.B16
+	VORR V5.B16, V20.B16, V20.B16
+	VBSL V20.B16, V2.B16, V19.B16
+	WORD $0x6e29de73 // fmul v19.4s, v19.4s, v9.4s
 	VUXTL2 V0.H8, V0.S4
-	VAND V3.B16, V0.B16, V1.B16
-	VCMEQ V3.S4, V1.S4, V3.S4
+	VAND V3.B16, V0.B16, V5.B16
+	VCMEQ V3.S4, V5.S4, V3.S4
 	VSHL $24, V0.S4, V0.S4
-	VSHL $20, V1.S4, V1.S4
-	VADD V6.S4, V1.S4, V1.S4
-	VFMLA V16.S4, V1.S4, V17.S4
-	WORD $0x4ea1f631 // fmin v17.4s, v17.4s, v1.4s
+	VSHL $20, V5.S4, V5.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VFMLA V16.S4, V5.S4, V17.S4
+	WORD $0x4ea5f631 // fmin v17.4s, v17.4s, v5.4s
 	VAND V4.B16, V0.B16, V0.B16
 	VORR V0.B16, V17.B16, V17.B16
 	VBSL V17.B16, V2.B16, V3.B16
 	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-grouptailrarenarrow:
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
-	VBSL V0.B16, V5.B16, V1.B16
-	VCMTST V11.S4, V1.S4, V2.S4
-	VSUB V2.S4, V10.S4, V2.S4
-	WORD $0x4e33e664 // fcmeq v4.4s, v19.4s, v19.4s
-	VBSL V0.B16, V19.B16, V4.B16
-	VCMTST V11.S4, V4.S4, V5.S4
-	VSUB V5.S4, V10.S4, V5.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e654081 // addhn2 v1.8h, v4.4s, v5.4s
-	FMOVQ F1, 16(RSP)
-	WORD $0x4e34e681 // fcmeq v1.4s, v20.4s, v20.4s
-	VBSL V0.B16, V20.B16, V1.B16
-	VCMTST V11.S4, V1.S4, V2.S4
+	WORD $0x4e33e660 // fcmeq v0.4s, v19.4s, v19.4s
+	VBSL V1.B16, V19.B16, V0.B16
+	VCMTST V11.S4, V0.S4, V2.S4
 	VSUB V2.S4, V10.S4, V2.S4
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V4.B16
-	VCMTST V11.S4, V4.S4, V0.S4
-	VSUB V0.S4, V10.S4, V0.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e604081 // addhn2 v1.8h, v4.4s, v0.4s
-	FMOVQ F1, 32(RSP)
+	VBSL V1.B16, V3.B16, V4.B16
+	VCMTST V11.S4, V4.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
+	WORD $0x4e614080 // addhn2 v0.8h, v4.4s, v1.4s
+	FMOVQ F0, 32(RSP)
 	B grouptailback
 groupmeetrare:
 	MOVD R6, R4
@@ -987,8 +980,6 @@ lanetailrare:
 	VDUP R16, V3.S4
 	VBSL V16.B16, V3.B16, V6.B16
 	WORD $0x6e20dcc6 // fmul v6.4s, v6.4s, v0.4s
-	CMP $5, R3
-	BLT lanetailrarenarrow
 	FMOVQ 80(RSP), F0
 	VUXTL2 V2.H8, V2.S4
 	VAND V4.B16, V2.B16, V16.B16
@@ -1003,54 +994,49 @@ lanetailrare:
 	VORR V2.B16, V18.B16, V18.B16
 	VBSL V18.B16, V3.B16, V17.B16
 	WORD $0x6e20de31 // fmul v17.4s, v17.4s, v0.4s
-	CMP $9, R3
-	BLT lanetailrarenarrow
-	FMOVQ 96(RSP), F0
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	WORD $0x4e26e4c2 // fcmeq v2.4s, v6.4s, v6.4s
+	VBSL V0.B16, V6.B16, V2.B16
+	VCMTST V11.S4, V2.S4, V6.S4
+	VSUB V6.S4, V10.S4, V6.S4
+	WORD $0x4e31e630 // fcmeq v16.4s, v17.4s, v17.4s
+	VBSL V0.B16, V17.B16, V16.B16
+	VCMTST V11.S4, V16.S4, V17.S4
+	VSUB V17.S4, V10.S4, V17.S4
+	WORD $0x0e664042 // addhn v2.4h, v2.4s, v6.4s
+	WORD $0x4e714202 // addhn2 v2.8h, v16.4s, v17.4s
+	FMOVQ F2, 16(RSP)
+	FMOVQ 96(RSP), F2
 	VUXTL2 V1.B16, V1.H8
-	VUXTL V1.H4, V2.S4
-	VAND V4.B16, V2.B16, V16.B16
-	VCMEQ V4.S4, V16.S4, V18.S4
-	VSHL $24, V2.S4, V2.S4
+	VUXTL V1.H4, V6.S4
+	VAND V4.B16, V6.B16, V16.B16
+	VCMEQ V4.S4, V16.S4, V17.S4
+	VSHL $24, V6.S4, V6.S4
 	VSHL $20, V16.S4, V16.S4
 	VADD V7.S4, V16.S4, V16.S4
-	VMOV V9.B16, V19.B16
-	VFMLA V8.S4, V16.S4, V19.S4
-	WORD $0x4eb0f673 // fmin v19.4s, v19.4s, v16.4s
-	VAND V5.B16, V2.B16, V2.B16
-	VORR V2.B16, V19.B16, V19.B16
-	VBSL V19.B16, V3.B16, V18.B16
-	WORD $0x6e20de52 // fmul v18.4s, v18.4s, v0.4s
-	CMP $13, R3
-	BLT lanetailrarenarrow
-	FMOVQ 112(RSP), F0
+	VMOV V9.B16, V18.B16
+	VFMLA V8.S4, V16.S4, V18.S4
+	WORD $0x4eb0f652 // fmin v18.4s, v18.4s, v16.4s
+	VAND V5.B16, V6.B16, V6.B16
+	VORR V6.B16, V18.B16, V18.B16
+	VBSL V18.B16, V3.B16, V17.B16
+	WORD $0x6e22de31 // fmul v17.4s, v17.4s, v2.4s
+	FMOVQ 112(RSP), F2
 	VUXTL2 V1.H8, V1.S4
-	VAND V4.B16, V1.B16, V2.B16
-	VCMEQ V4.S4, V2.S4, V4.S4
+	VAND V4.B16, V1.B16, V6.B16
+	VCMEQ V4.S4, V6.S4, V4.S4
 	VSHL $24, V1.S4, V1.S4
-	VSHL $20, V2.S4, V2.S4
-	VADD V7.S4, V2.S4, V2.S4
-	VFMLA V8.S4, V2.S4, V9.S4
-	WORD $0x4ea2f529 // fmin v9.4s, v9.4s, v2.4s
+	VSHL $20, V6.S4, V6.S4
+	VADD V7.S4, V6.S4, V6.S4
+	VFMLA V8.S4, V6.S4, V9.S4
+	WORD $0x4ea6f529 // fmin v9.4s, v9.4s, v6.4s
 	VAND V5.B16, V1.B16, V1.B16
 	VORR V1.B16, V9.B16, V9.B16
 	VBSL V9.B16, V3.B16, V4.B16
-	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
-lanetailrarenarrow:
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
-	VBSL V0.B16, V6.B16, V1.B16
-	VCMTST V11.S4, V1.S4, V2.S4
-	VSUB V2.S4, V10.S4, V2.S4
-	WORD $0x4e31e623 // fcmeq v3.4s, v17.4s, v17.4s
-	VBSL V0.B16, V17.B16, V3.B16
-	VCMTST V11.S4, V3.S4, V5.S4
-	VSUB V5.S4, V10.S4, V5.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e654061 // addhn2 v1.8h, v3.4s, v5.4s
-	FMOVQ F1, 16(RSP)
-	WORD $0x4e32e641 // fcmeq v1.4s, v18.4s, v18.4s
-	VBSL V0.B16, V18.B16, V1.B16
+	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
+	WORD $0x4e31e621 // fcmeq v1.4s, v17.4s, v17.4s
+	VBSL V0.B16, V17.B16, V1.B16
 	VCMTST V11.S4, V1.S4, V2.S4
 	VSUB V2.S4, V10.S4, V2.S4
 	WORD $0x4e24e483 // fcmeq v3.4s, v4.4s, v4.4s

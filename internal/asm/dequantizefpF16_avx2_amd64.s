@@ -1132,8 +1132,6 @@ grouptailrare:
 	VMULPS       Y12, Y3, Y3
 	VCVTPS2PH    $0x00, Y3, X3
 	VMOVUPS      X3, (SP)
-	CMPQ         BX, $+9
-	JLT          grouptailrarenarrow
 	VPMOVZXBD    72(SP), Y0
 	VPAND        Y1, Y0, Y3
 	VPCMPEQD     Y1, Y3, Y4
@@ -1151,8 +1149,6 @@ grouptailrare:
 	VMULPS       Y12, Y4, Y4
 	VCVTPS2PH    $0x00, Y4, X4
 	VMOVUPS      X4, 16(SP)
-	CMPQ         BX, $+17
-	JLT          grouptailrarenarrow
 	VPMOVZXBD    80(SP), Y0
 	VPAND        Y1, Y0, Y3
 	VPCMPEQD     Y1, Y3, Y4
@@ -1170,8 +1166,6 @@ grouptailrare:
 	VMULPS       Y12, Y4, Y4
 	VCVTPS2PH    $0x00, Y4, X4
 	VMOVUPS      X4, 32(SP)
-	CMPQ         BX, $+25
-	JLT          grouptailrarenarrow
 	VPMOVZXBD    88(SP), Y0
 	VPAND        Y1, Y0, Y3
 	VPCMPEQD     Y1, Y3, Y1
@@ -1189,9 +1183,7 @@ grouptailrare:
 	VMULPS       Y12, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, 48(SP)
-
-grouptailrarenarrow:
-	JMP grouptailback
+	JMP          grouptailback
 
 groupmeetrare:
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
@@ -1441,8 +1433,6 @@ lanetailrare:
 	VMULPS       Y0, Y4, Y4
 	VCVTPS2PH    $0x00, Y4, X4
 	VMOVUPS      X4, (SP)
-	CMPQ         BX, $+9
-	JLT          lanetailrarenarrow
 	VMOVUPS      128(SP), Y0
 	VPMOVZXBD    72(SP), Y1
 	VPAND        Y2, Y1, Y4
@@ -1461,8 +1451,6 @@ lanetailrare:
 	VMULPS       Y0, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, 16(SP)
-	CMPQ         BX, $+17
-	JLT          lanetailrarenarrow
 	VMOVUPS      160(SP), Y0
 	VPMOVZXBD    80(SP), Y1
 	VPAND        Y2, Y1, Y4
@@ -1481,8 +1469,6 @@ lanetailrare:
 	VMULPS       Y0, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, 32(SP)
-	CMPQ         BX, $+25
-	JLT          lanetailrarenarrow
 	VMOVUPS      192(SP), Y0
 	VPMOVZXBD    88(SP), Y1
 	VPAND        Y2, Y1, Y4
@@ -1501,9 +1487,7 @@ lanetailrare:
 	VMULPS       Y0, Y2, Y2
 	VCVTPS2PH    $0x00, Y2, X2
 	VMOVUPS      X2, 48(SP)
-
-lanetailrarenarrow:
-	JMP lanetailback
+	JMP          lanetailback
 
 // func DequantizeFpE5M2F16AVX2(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, MMX+

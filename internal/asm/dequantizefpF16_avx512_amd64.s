@@ -893,8 +893,6 @@ grouptailrare:
 	VMULPS       Z10, Z6, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
 	VMOVDQU16    Y6, K7, (DI)
-	CMPQ         BX, $+17
-	JLT          grouptailrarenarrow
 	KSHIFTRQ     $0x10, K0, K7
 	VPMOVZXBD.Z  16(SI), K7, Z6
 	VPANDD       Z1, Z6, Z7
@@ -910,8 +908,6 @@ grouptailrare:
 	VMULPS       Z10, Z16, Z16
 	VCVTPS2PH    $0x00, Z16, Y16
 	VMOVDQU16    Y16, K7, 32(DI)
-	CMPQ         BX, $+33
-	JLT          grouptailrarenarrow
 	KSHIFTRQ     $0x20, K0, K7
 	VPMOVZXBD.Z  32(SI), K7, Z6
 	VPANDD       Z1, Z6, Z7
@@ -927,8 +923,6 @@ grouptailrare:
 	VMULPS       Z10, Z16, Z16
 	VCVTPS2PH    $0x00, Z16, Y16
 	VMOVDQU16    Y16, K7, 64(DI)
-	CMPQ         BX, $+49
-	JLT          grouptailrarenarrow
 	KSHIFTRQ     $0x30, K0, K7
 	VPMOVZXBD.Z  48(SI), K7, Z6
 	VPANDD       Z1, Z6, Z7
@@ -943,9 +937,7 @@ grouptailrare:
 	VMULPS       Z10, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVDQU16    Y0, K7, 96(DI)
-
-grouptailrarenarrow:
-	JMP grouptailback
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R10, R8
@@ -1305,8 +1297,6 @@ lanetailrare:
 	VMULPS       Z0, Z7, Z7
 	VCVTPS2PH    $0x00, Z7, Y7
 	VMOVDQU16    Y7, K7, (DI)
-	CMPQ         BX, $+17
-	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVUPS.Z    64(DX), K7, Z0
 	VPMOVZXBD.Z  16(SI), K7, Z7
@@ -1323,8 +1313,6 @@ lanetailrare:
 	VMULPS       Z0, Z9, Z9
 	VCVTPS2PH    $0x00, Z9, Y9
 	VMOVDQU16    Y9, K7, 32(DI)
-	CMPQ         BX, $+33
-	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVUPS.Z    128(DX), K7, Z0
 	VPMOVZXBD.Z  32(SI), K7, Z7
@@ -1341,8 +1329,6 @@ lanetailrare:
 	VMULPS       Z0, Z9, Z9
 	VCVTPS2PH    $0x00, Z9, Y9
 	VMOVDQU16    Y9, K7, 64(DI)
-	CMPQ         BX, $+49
-	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x30, K0, K7
 	VMOVUPS.Z    192(DX), K7, Z0
 	VPMOVZXBD.Z  48(SI), K7, Z7
@@ -1358,9 +1344,7 @@ lanetailrare:
 	VMULPS       Z0, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
 	VMOVDQU16    Y1, K7, 96(DI)
-
-lanetailrarenarrow:
-	JMP lanetailback
+	JMP          lanetailback
 
 // func DequantizeFpE5M2F16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+

@@ -727,8 +727,6 @@ grouptailrare:
 	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 16(RSP)
-	CMP $5, R3
-	BLT grouptailrarenarrow
 	VUXTL2 V1.H8, V1.S4
 	VAND V3.B16, V1.B16, V5.B16
 	VCMEQ V3.S4, V5.S4, V16.S4
@@ -744,8 +742,6 @@ grouptailrare:
 	WORD $0x6e2bde10 // fmul v16.4s, v16.4s, v11.4s
 	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
 	FMOVD F16, 24(RSP)
-	CMP $9, R3
-	BLT grouptailrarenarrow
 	VUXTL2 V0.B16, V0.H8
 	VUXTL V0.H4, V1.S4
 	VAND V3.B16, V1.B16, V5.B16
@@ -762,8 +758,6 @@ grouptailrare:
 	WORD $0x6e2bde10 // fmul v16.4s, v16.4s, v11.4s
 	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
 	FMOVD F16, 32(RSP)
-	CMP $13, R3
-	BLT grouptailrarenarrow
 	VUXTL2 V0.H8, V0.S4
 	VAND V3.B16, V0.B16, V1.B16
 	VCMEQ V3.S4, V1.S4, V3.S4
@@ -778,7 +772,6 @@ grouptailrare:
 	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 40(RSP)
-grouptailrarenarrow:
 	B grouptailback
 groupmeetrare:
 	MOVD R6, R4
@@ -897,8 +890,6 @@ lanetailrare:
 	WORD $0x6e20dcc6 // fmul v6.4s, v6.4s, v0.4s
 	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
 	FMOVD F6, 16(RSP)
-	CMP $5, R3
-	BLT lanetailrarenarrow
 	FMOVQ 80(RSP), F0
 	VUXTL2 V2.H8, V2.S4
 	VAND V4.B16, V2.B16, V6.B16
@@ -915,8 +906,6 @@ lanetailrare:
 	WORD $0x6e20dd4a // fmul v10.4s, v10.4s, v0.4s
 	WORD $0x0e21694a // fcvtn v10.4h, v10.4s
 	FMOVD F10, 24(RSP)
-	CMP $9, R3
-	BLT lanetailrarenarrow
 	FMOVQ 96(RSP), F0
 	VUXTL2 V1.B16, V1.H8
 	VUXTL V1.H4, V2.S4
@@ -934,8 +923,6 @@ lanetailrare:
 	WORD $0x6e20dd4a // fmul v10.4s, v10.4s, v0.4s
 	WORD $0x0e21694a // fcvtn v10.4h, v10.4s
 	FMOVD F10, 32(RSP)
-	CMP $13, R3
-	BLT lanetailrarenarrow
 	FMOVQ 112(RSP), F0
 	VUXTL2 V1.H8, V1.S4
 	VAND V4.B16, V1.B16, V2.B16
@@ -951,7 +938,6 @@ lanetailrare:
 	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	FMOVD F4, 40(RSP)
-lanetailrarenarrow:
 	B lanetailback
 
 // func DequantizeFpE5M2F16NEON(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)

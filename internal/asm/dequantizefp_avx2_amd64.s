@@ -1127,8 +1127,6 @@ grouptailrare:
 	VBLENDVPS    Y3, Y0, Y4, Y3
 	VMULPS       Y12, Y3, Y3
 	VMOVUPS      Y3, (SP)
-	CMPQ         BX, $+9
-	JLT          grouptailrarenarrow
 	VPMOVZXBD    136(SP), Y0
 	VPAND        Y1, Y0, Y3
 	VPCMPEQD     Y1, Y3, Y4
@@ -1145,8 +1143,6 @@ grouptailrare:
 	VBLENDVPS    Y4, Y0, Y6, Y4
 	VMULPS       Y12, Y4, Y4
 	VMOVUPS      Y4, 32(SP)
-	CMPQ         BX, $+17
-	JLT          grouptailrarenarrow
 	VPMOVZXBD    144(SP), Y0
 	VPAND        Y1, Y0, Y3
 	VPCMPEQD     Y1, Y3, Y4
@@ -1163,8 +1159,6 @@ grouptailrare:
 	VBLENDVPS    Y4, Y0, Y6, Y4
 	VMULPS       Y12, Y4, Y4
 	VMOVUPS      Y4, 64(SP)
-	CMPQ         BX, $+25
-	JLT          grouptailrarenarrow
 	VPMOVZXBD    152(SP), Y0
 	VPAND        Y1, Y0, Y3
 	VPCMPEQD     Y1, Y3, Y1
@@ -1181,9 +1175,7 @@ grouptailrare:
 	VBLENDVPS    Y1, Y0, Y5, Y1
 	VMULPS       Y12, Y1, Y1
 	VMOVUPS      Y1, 96(SP)
-
-grouptailrarenarrow:
-	JMP grouptailback
+	JMP          grouptailback
 
 groupmeetrare:
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
@@ -1420,8 +1412,6 @@ lanetailrare:
 	VBLENDVPS    Y4, Y1, Y5, Y4
 	VMULPS       Y0, Y4, Y4
 	VMOVUPS      Y4, (SP)
-	CMPQ         BX, $+9
-	JLT          lanetailrarenarrow
 	VMOVUPS      192(SP), Y0
 	VPMOVZXBD    136(SP), Y1
 	VPAND        Y2, Y1, Y4
@@ -1439,8 +1429,6 @@ lanetailrare:
 	VBLENDVPS    Y5, Y1, Y7, Y5
 	VMULPS       Y0, Y5, Y5
 	VMOVUPS      Y5, 32(SP)
-	CMPQ         BX, $+17
-	JLT          lanetailrarenarrow
 	VMOVUPS      224(SP), Y0
 	VPMOVZXBD    144(SP), Y1
 	VPAND        Y2, Y1, Y4
@@ -1458,8 +1446,6 @@ lanetailrare:
 	VBLENDVPS    Y5, Y1, Y7, Y5
 	VMULPS       Y0, Y5, Y5
 	VMOVUPS      Y5, 64(SP)
-	CMPQ         BX, $+25
-	JLT          lanetailrarenarrow
 	VMOVUPS      256(SP), Y0
 	VPMOVZXBD    152(SP), Y1
 	VPAND        Y2, Y1, Y4
@@ -1477,9 +1463,7 @@ lanetailrare:
 	VBLENDVPS    Y2, Y1, Y6, Y2
 	VMULPS       Y0, Y2, Y2
 	VMOVUPS      Y2, 96(SP)
-
-lanetailrarenarrow:
-	JMP lanetailback
+	JMP          lanetailback
 
 // func DequantizeFpE5M2AVX2(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, MMX+

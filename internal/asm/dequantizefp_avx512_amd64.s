@@ -856,8 +856,6 @@ grouptailrare:
 	VBLENDMPS    Z0, Z6, K1, Z6
 	VMULPS       Z10, Z6, Z6
 	VMOVUPS      Z6, K7, (DI)
-	CMPQ         BX, $+17
-	JLT          grouptailrarenarrow
 	KSHIFTRQ     $0x10, K0, K7
 	VPMOVZXBD.Z  16(SI), K7, Z6
 	VPANDD       Z1, Z6, Z7
@@ -872,8 +870,6 @@ grouptailrare:
 	VBLENDMPS    Z0, Z16, K1, Z16
 	VMULPS       Z10, Z16, Z16
 	VMOVUPS      Z16, K7, 64(DI)
-	CMPQ         BX, $+33
-	JLT          grouptailrarenarrow
 	KSHIFTRQ     $0x20, K0, K7
 	VPMOVZXBD.Z  32(SI), K7, Z6
 	VPANDD       Z1, Z6, Z7
@@ -888,8 +884,6 @@ grouptailrare:
 	VBLENDMPS    Z0, Z16, K1, Z16
 	VMULPS       Z10, Z16, Z16
 	VMOVUPS      Z16, K7, 128(DI)
-	CMPQ         BX, $+49
-	JLT          grouptailrarenarrow
 	KSHIFTRQ     $0x30, K0, K7
 	VPMOVZXBD.Z  48(SI), K7, Z6
 	VPANDD       Z1, Z6, Z7
@@ -903,9 +897,7 @@ grouptailrare:
 	VBLENDMPS    Z0, Z5, K1, Z0
 	VMULPS       Z10, Z0, Z0
 	VMOVUPS      Z0, K7, 192(DI)
-
-grouptailrarenarrow:
-	JMP grouptailback
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R10, R8
@@ -1244,8 +1236,6 @@ lanetailrare:
 	VBLENDMPS    Z1, Z7, K1, Z7
 	VMULPS       Z0, Z7, Z7
 	VMOVUPS      Z7, K7, (DI)
-	CMPQ         BX, $+17
-	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVUPS.Z    64(DX), K7, Z0
 	VPMOVZXBD.Z  16(SI), K7, Z7
@@ -1261,8 +1251,6 @@ lanetailrare:
 	VBLENDMPS    Z1, Z9, K1, Z9
 	VMULPS       Z0, Z9, Z9
 	VMOVUPS      Z9, K7, 64(DI)
-	CMPQ         BX, $+33
-	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVUPS.Z    128(DX), K7, Z0
 	VPMOVZXBD.Z  32(SI), K7, Z7
@@ -1278,8 +1266,6 @@ lanetailrare:
 	VBLENDMPS    Z1, Z9, K1, Z9
 	VMULPS       Z0, Z9, Z9
 	VMOVUPS      Z9, K7, 128(DI)
-	CMPQ         BX, $+49
-	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x30, K0, K7
 	VMOVUPS.Z    192(DX), K7, Z0
 	VPMOVZXBD.Z  48(SI), K7, Z7
@@ -1294,9 +1280,7 @@ lanetailrare:
 	VBLENDMPS    Z1, Z6, K1, Z1
 	VMULPS       Z0, Z1, Z1
 	VMOVUPS      Z1, K7, 192(DI)
-
-lanetailrarenarrow:
-	JMP lanetailback
+	JMP          lanetailback
 
 // func DequantizeFpE5M2AVX512(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+

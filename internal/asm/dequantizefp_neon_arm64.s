@@ -714,8 +714,6 @@ grouptailrare:
 	VBSL V16.B16, V2.B16, V5.B16
 	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
 	FMOVQ F5, 16(RSP)
-	CMP $5, R3
-	BLT grouptailrarenarrow
 	VUXTL2 V1.H8, V1.S4
 	VAND V3.B16, V1.B16, V5.B16
 	VCMEQ V3.S4, V5.S4, V16.S4
@@ -730,8 +728,6 @@ grouptailrare:
 	VBSL V17.B16, V2.B16, V16.B16
 	WORD $0x6e2bde10 // fmul v16.4s, v16.4s, v11.4s
 	FMOVQ F16, 32(RSP)
-	CMP $9, R3
-	BLT grouptailrarenarrow
 	VUXTL2 V0.B16, V0.H8
 	VUXTL V0.H4, V1.S4
 	VAND V3.B16, V1.B16, V5.B16
@@ -747,8 +743,6 @@ grouptailrare:
 	VBSL V17.B16, V2.B16, V16.B16
 	WORD $0x6e2bde10 // fmul v16.4s, v16.4s, v11.4s
 	FMOVQ F16, 48(RSP)
-	CMP $13, R3
-	BLT grouptailrarenarrow
 	VUXTL2 V0.H8, V0.S4
 	VAND V3.B16, V0.B16, V1.B16
 	VCMEQ V3.S4, V1.S4, V3.S4
@@ -762,7 +756,6 @@ grouptailrare:
 	VBSL V8.B16, V2.B16, V3.B16
 	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
 	FMOVQ F3, 64(RSP)
-grouptailrarenarrow:
 	B grouptailback
 groupmeetrare:
 	MOVD R6, R4
@@ -878,8 +871,6 @@ lanetailrare:
 	VBSL V10.B16, V3.B16, V6.B16
 	WORD $0x6e20dcc6 // fmul v6.4s, v6.4s, v0.4s
 	FMOVQ F6, 16(RSP)
-	CMP $5, R3
-	BLT lanetailrarenarrow
 	FMOVQ 112(RSP), F0
 	VUXTL2 V2.H8, V2.S4
 	VAND V4.B16, V2.B16, V6.B16
@@ -895,8 +886,6 @@ lanetailrare:
 	VBSL V11.B16, V3.B16, V10.B16
 	WORD $0x6e20dd4a // fmul v10.4s, v10.4s, v0.4s
 	FMOVQ F10, 32(RSP)
-	CMP $9, R3
-	BLT lanetailrarenarrow
 	FMOVQ 128(RSP), F0
 	VUXTL2 V1.B16, V1.H8
 	VUXTL V1.H4, V2.S4
@@ -913,8 +902,6 @@ lanetailrare:
 	VBSL V11.B16, V3.B16, V10.B16
 	WORD $0x6e20dd4a // fmul v10.4s, v10.4s, v0.4s
 	FMOVQ F10, 48(RSP)
-	CMP $13, R3
-	BLT lanetailrarenarrow
 	FMOVQ 144(RSP), F0
 	VUXTL2 V1.H8, V1.S4
 	VAND V4.B16, V1.B16, V2.B16
@@ -929,7 +916,6 @@ lanetailrare:
 	VBSL V9.B16, V3.B16, V4.B16
 	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
 	FMOVQ F4, 64(RSP)
-lanetailrarenarrow:
 	B lanetailback
 
 // func DequantizeFpE5M2NEON(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)

@@ -1145,7 +1145,7 @@ func DecodeFp(isa ISA, codeKind Code, y *float32, x unsafe.Pointer, n int, ahead
 }
 
 // EncodeFp sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows.
+// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows. E2M1 saturates.
 func EncodeFp(isa ISA, codeKind Code, y *uint8, x *float32, most float32, n int, ahead int) {
 	switch int(isa)<<16 | int(codeKind)<<0 {
 	case int(AVX2)<<16 | int(E4M3)<<0:

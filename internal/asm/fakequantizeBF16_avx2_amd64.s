@@ -1628,85 +1628,77 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	VPMOVZXWD 64(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y11, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y0
-	VMINPS    Y0, Y14, Y0
-	VADDPS    Y13, Y0, Y0
-	VMULPS    Y11, Y0, Y0
-	VADDPS    Y13, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 80(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y11, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y1
-	VMAXPS    Y1, Y15, Y1
-	VMINPS    Y1, Y14, Y1
-	VADDPS    Y13, Y1, Y1
-	VMULPS    Y11, Y1, Y1
-	VADDPS    Y13, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 96(SP), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VDIVPS    Y11, Y2, Y2
-	VROUNDPS  $0x08, Y2, Y2
-	VMAXPS    Y2, Y15, Y2
-	VMINPS    Y2, Y14, Y2
-	VADDPS    Y13, Y2, Y2
-	VMULPS    Y11, Y2, Y2
-	VADDPS    Y13, Y2, Y2
-	CMPQ      R8, $+25
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 112(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VDIVPS    Y11, Y3, Y3
-	VROUNDPS  $0x08, Y3, Y3
-	VMAXPS    Y3, Y15, Y3
-	VMINPS    Y3, Y14, Y3
-	VADDPS    Y13, Y3, Y3
-	VMULPS    Y11, Y3, Y3
-	VADDPS    Y13, Y3, Y3
-
-grouptailrarenarrow:
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPSLLD       $0x0f, Y0, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y0, Y5
-	VPADDD       Y12, Y5, Y5
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VPMOVZXWD    80(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y11, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VADDPS       Y13, Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VADDPS       Y13, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y12, Y3, Y3
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y5, Y4, Y0
-	VPSLLD       $0x0f, Y1, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y1, Y5
-	VPADDD       Y12, Y5, Y5
+	VBLENDVPS    Y0, Y3, Y2, Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y12, Y3, Y3
 	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y5, Y4, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, (SP)
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y12, Y0, Y0
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y0, Y4, Y2
-	VPSLLD       $0x0f, Y3, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y3, Y0
-	VPADDD       Y12, Y0, Y0
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y0, Y4, Y3
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VPMOVZXWD    112(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y11, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VADDPS       Y13, Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VADDPS       Y13, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y12, Y3, Y3
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y3, Y2, Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y12, Y3, Y3
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(SP)
 	JMP          grouptailback
 
 groupmeetrare:
@@ -1867,85 +1859,77 @@ longrare:
 	JMP          longback
 
 longtailrare:
-	VPMOVZXWD 64(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y11, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y0
-	VMINPS    Y0, Y14, Y0
-	VADDPS    Y13, Y0, Y0
-	VMULPS    Y11, Y0, Y0
-	VADDPS    Y13, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       longtailrarenarrow
-	VPMOVZXWD 80(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y11, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y1
-	VMAXPS    Y1, Y15, Y1
-	VMINPS    Y1, Y14, Y1
-	VADDPS    Y13, Y1, Y1
-	VMULPS    Y11, Y1, Y1
-	VADDPS    Y13, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       longtailrarenarrow
-	VPMOVZXWD 96(SP), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VDIVPS    Y11, Y2, Y2
-	VROUNDPS  $0x08, Y2, Y2
-	VMAXPS    Y2, Y15, Y2
-	VMINPS    Y2, Y14, Y2
-	VADDPS    Y13, Y2, Y2
-	VMULPS    Y11, Y2, Y2
-	VADDPS    Y13, Y2, Y2
-	CMPQ      R8, $+25
-	JLT       longtailrarenarrow
-	VPMOVZXWD 112(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VDIVPS    Y11, Y3, Y3
-	VROUNDPS  $0x08, Y3, Y3
-	VMAXPS    Y3, Y15, Y3
-	VMINPS    Y3, Y14, Y3
-	VADDPS    Y13, Y3, Y3
-	VMULPS    Y11, Y3, Y3
-	VADDPS    Y13, Y3, Y3
-
-longtailrarenarrow:
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPSLLD       $0x0f, Y0, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y0, Y5
-	VPADDD       Y12, Y5, Y5
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VPMOVZXWD    80(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y11, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VADDPS       Y13, Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VADDPS       Y13, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y12, Y3, Y3
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y5, Y4, Y0
-	VPSLLD       $0x0f, Y1, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y1, Y5
-	VPADDD       Y12, Y5, Y5
+	VBLENDVPS    Y0, Y3, Y2, Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y12, Y3, Y3
 	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y5, Y4, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, (SP)
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y12, Y0, Y0
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y0, Y4, Y2
-	VPSLLD       $0x0f, Y3, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y3, Y0
-	VPADDD       Y12, Y0, Y0
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y0, Y4, Y3
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VPMOVZXWD    112(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y11, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VADDPS       Y13, Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VADDPS       Y13, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y12, Y3, Y3
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y3, Y2, Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y12, Y3, Y3
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(SP)
 	JMP          longtailback
 
 short2stream:
@@ -2184,89 +2168,81 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
-	VPMOVZXWD 64(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   128(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y0
-	VMINPS    Y0, Y14, Y0
-	VADDPS    Y13, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y13, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 80(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   160(SP), Y2
-	VDIVPS    Y2, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y1
-	VMAXPS    Y1, Y15, Y1
-	VMINPS    Y1, Y14, Y1
-	VADDPS    Y13, Y1, Y1
-	VMULPS    Y2, Y1, Y1
-	VADDPS    Y13, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 96(SP), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMOVUPS   192(SP), Y3
-	VDIVPS    Y3, Y2, Y2
-	VROUNDPS  $0x08, Y2, Y2
-	VMAXPS    Y2, Y15, Y2
-	VMINPS    Y2, Y14, Y2
-	VADDPS    Y13, Y2, Y2
-	VMULPS    Y3, Y2, Y2
-	VADDPS    Y13, Y2, Y2
-	CMPQ      R8, $+25
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 112(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMOVUPS   224(SP), Y4
-	VDIVPS    Y4, Y3, Y3
-	VROUNDPS  $0x08, Y3, Y3
-	VMAXPS    Y3, Y15, Y3
-	VMINPS    Y3, Y14, Y3
-	VADDPS    Y13, Y3, Y3
-	VMULPS    Y4, Y3, Y3
-	VADDPS    Y13, Y3, Y3
-
-lanetailrarenarrow:
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPSLLD       $0x0f, Y0, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y0, Y5
-	VPADDD       Y12, Y5, Y5
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      128(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VPMOVZXWD    80(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      160(SP), Y2
+	VDIVPS       Y2, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VADDPS       Y13, Y1, Y1
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y13, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y12, Y3, Y3
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y5, Y4, Y0
-	VPSLLD       $0x0f, Y1, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y1, Y5
-	VPADDD       Y12, Y5, Y5
+	VBLENDVPS    Y0, Y3, Y2, Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y12, Y3, Y3
 	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y5, Y4, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, (SP)
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y12, Y0, Y0
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y0, Y4, Y2
-	VPSLLD       $0x0f, Y3, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y3, Y0
-	VPADDD       Y12, Y0, Y0
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y0, Y4, Y3
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      192(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VPMOVZXWD    112(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      224(SP), Y3
+	VDIVPS       Y3, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VADDPS       Y13, Y1, Y1
+	VMULPS       Y3, Y1, Y1
+	VADDPS       Y13, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y12, Y3, Y3
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y3, Y2, Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y12, Y3, Y3
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(SP)
 	JMP          lanetailback
 
 // func FakeQuantizeZeroPointBF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
@@ -4178,86 +4154,78 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	VPMOVZXWD 64(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y11, Y0
-	VMINPS    Y0, Y10, Y0
-	VADDPS    Y15, Y0, Y0
-	VMULPS    Y13, Y0, Y0
-	VADDPS    Y15, Y0, Y0
-	CMPQ      R9, $+9
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 80(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y13, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y1
-	VMAXPS    Y1, Y11, Y1
-	VMINPS    Y1, Y10, Y1
-	VADDPS    Y15, Y1, Y1
-	VMULPS    Y13, Y1, Y1
-	VADDPS    Y15, Y1, Y1
-	CMPQ      R9, $+17
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 96(SP), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VDIVPS    Y13, Y2, Y2
-	VROUNDPS  $0x08, Y2, Y2
-	VMAXPS    Y2, Y11, Y2
-	VMINPS    Y2, Y10, Y2
-	VADDPS    Y15, Y2, Y2
-	VMULPS    Y13, Y2, Y2
-	VADDPS    Y15, Y2, Y2
-	CMPQ      R9, $+25
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 112(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VDIVPS    Y13, Y3, Y3
-	VROUNDPS  $0x08, Y3, Y3
-	VMAXPS    Y3, Y11, Y3
-	VMINPS    Y3, Y10, Y3
-	VADDPS    Y15, Y3, Y3
-	VMULPS    Y13, Y3, Y3
-	VADDPS    Y15, Y3, Y3
-
-grouptailrarenarrow:
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPSLLD       $0x0f, Y0, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y0, Y5
-	VPADDD       Y14, Y5, Y5
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y11, Y0
+	VMINPS       Y0, Y10, Y0
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y15, Y0, Y0
+	VPMOVZXWD    80(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y11, Y1
+	VMINPS       Y1, Y10, Y1
+	VADDPS       Y15, Y1, Y1
+	VMULPS       Y13, Y1, Y1
+	VADDPS       Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y14, Y3, Y3
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y5, Y4, Y0
-	VPSLLD       $0x0f, Y1, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y1, Y5
-	VPADDD       Y14, Y5, Y5
+	VBLENDVPS    Y0, Y3, Y2, Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y14, Y3, Y3
 	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y5, Y4, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, (SP)
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y0, Y3
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y11, Y0
+	VMINPS       Y0, Y10, Y0
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y15, Y0, Y0
+	VPMOVZXWD    112(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y11, Y1
+	VMINPS       Y1, Y10, Y1
+	VADDPS       Y15, Y1, Y1
+	VMULPS       Y13, Y1, Y1
+	VADDPS       Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y14, Y3, Y3
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y3, Y2, Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y14, Y3, Y3
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(SP)
 	JMP          grouptailback
 
 groupmeetrare:
@@ -4422,86 +4390,78 @@ longrare:
 	JMP          longback
 
 longtailrare:
-	VPMOVZXWD 64(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y10, Y0
-	VMINPS    Y0, Y9, Y0
-	VADDPS    Y15, Y0, Y0
-	VMULPS    Y13, Y0, Y0
-	VADDPS    Y15, Y0, Y0
-	CMPQ      R9, $+9
-	JLT       longtailrarenarrow
-	VPMOVZXWD 80(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y13, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y1
-	VMAXPS    Y1, Y10, Y1
-	VMINPS    Y1, Y9, Y1
-	VADDPS    Y15, Y1, Y1
-	VMULPS    Y13, Y1, Y1
-	VADDPS    Y15, Y1, Y1
-	CMPQ      R9, $+17
-	JLT       longtailrarenarrow
-	VPMOVZXWD 96(SP), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VDIVPS    Y13, Y2, Y2
-	VROUNDPS  $0x08, Y2, Y2
-	VMAXPS    Y2, Y10, Y2
-	VMINPS    Y2, Y9, Y2
-	VADDPS    Y15, Y2, Y2
-	VMULPS    Y13, Y2, Y2
-	VADDPS    Y15, Y2, Y2
-	CMPQ      R9, $+25
-	JLT       longtailrarenarrow
-	VPMOVZXWD 112(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VDIVPS    Y13, Y3, Y3
-	VROUNDPS  $0x08, Y3, Y3
-	VMAXPS    Y3, Y10, Y3
-	VMINPS    Y3, Y9, Y3
-	VADDPS    Y15, Y3, Y3
-	VMULPS    Y13, Y3, Y3
-	VADDPS    Y15, Y3, Y3
-
-longtailrarenarrow:
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPSLLD       $0x0f, Y0, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y0, Y5
-	VPADDD       Y14, Y5, Y5
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y10, Y0
+	VMINPS       Y0, Y9, Y0
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y15, Y0, Y0
+	VPMOVZXWD    80(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y10, Y1
+	VMINPS       Y1, Y9, Y1
+	VADDPS       Y15, Y1, Y1
+	VMULPS       Y13, Y1, Y1
+	VADDPS       Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y14, Y3, Y3
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y5, Y4, Y0
-	VPSLLD       $0x0f, Y1, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y1, Y5
-	VPADDD       Y14, Y5, Y5
+	VBLENDVPS    Y0, Y3, Y2, Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y14, Y3, Y3
 	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y5, Y4, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, (SP)
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y0, Y3
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y10, Y0
+	VMINPS       Y0, Y9, Y0
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y15, Y0, Y0
+	VPMOVZXWD    112(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y10, Y1
+	VMINPS       Y1, Y9, Y1
+	VADDPS       Y15, Y1, Y1
+	VMULPS       Y13, Y1, Y1
+	VADDPS       Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y14, Y3, Y3
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y3, Y2, Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y14, Y3, Y3
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(SP)
 	JMP          longtailback
 
 short2stream:
@@ -4802,8 +4762,6 @@ lanetailrare:
 	VADDPS       Y15, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y15, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          lanetailrarenarrow
 	VPMOVZXWD    80(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VMOVUPS      160(SP), Y2
@@ -4821,82 +4779,76 @@ lanetailrare:
 	VADDPS       Y15, Y1, Y1
 	VMULPS       Y2, Y1, Y1
 	VADDPS       Y15, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    96(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      192(SP), Y3
-	VMOVUPS      448(SP), Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPSUBD       Y4, Y5, Y5
-	VBROADCASTSS most+44(FP), Y6
-	VPSUBD       Y4, Y6, Y6
-	VCVTDQ2PS    Y5, Y5
-	VCVTDQ2PS    Y6, Y6
-	VDIVPS       Y3, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y5, Y2
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y15, Y2, Y2
-	VMULPS       Y3, Y2, Y2
-	VADDPS       Y15, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    112(SP), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMOVUPS      224(SP), Y4
-	VMOVUPS      480(SP), Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPSUBD       Y5, Y6, Y6
-	VBROADCASTSS most+44(FP), Y7
-	VPSUBD       Y5, Y7, Y7
-	VCVTDQ2PS    Y6, Y6
-	VCVTDQ2PS    Y7, Y7
-	VDIVPS       Y4, Y3, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y6, Y3
-	VMINPS       Y3, Y7, Y3
-	VADDPS       Y15, Y3, Y3
-	VMULPS       Y4, Y3, Y3
-	VADDPS       Y15, Y3, Y3
-
-lanetailrarenarrow:
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPSLLD       $0x0f, Y0, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y0, Y5
-	VPADDD       Y14, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y14, Y3, Y3
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y5, Y4, Y0
-	VPSLLD       $0x0f, Y1, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y1, Y5
-	VPADDD       Y14, Y5, Y5
+	VBLENDVPS    Y0, Y3, Y2, Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y14, Y3, Y3
 	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y5, Y4, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, (SP)
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y14, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y0, Y3
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      192(SP), Y1
+	VMOVUPS      448(SP), Y2
+	VBROADCASTSS least+40(FP), Y3
+	VPSUBD       Y2, Y3, Y3
+	VBROADCASTSS most+44(FP), Y4
+	VPSUBD       Y2, Y4, Y4
+	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y4, Y4
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y3, Y0
+	VMINPS       Y0, Y4, Y0
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y15, Y0, Y0
+	VPMOVZXWD    112(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      224(SP), Y2
+	VMOVUPS      480(SP), Y3
+	VBROADCASTSS least+40(FP), Y4
+	VPSUBD       Y3, Y4, Y4
+	VBROADCASTSS most+44(FP), Y5
+	VPSUBD       Y3, Y5, Y5
+	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y5, Y5
+	VDIVPS       Y2, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y4, Y1
+	VMINPS       Y1, Y5, Y1
+	VADDPS       Y15, Y1, Y1
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y14, Y3, Y3
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y3, Y2, Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y14, Y3, Y3
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(SP)
 	JMP          lanetailback
 
 // func FakeQuantizeMinvalBF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
@@ -6495,96 +6447,88 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	VPMOVZXWD 64(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VSUBPS    Y12, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y0
-	VMINPS    Y0, Y14, Y0
-	VXORPS    Y1, Y1, Y1
-	VADDPS    Y1, Y0, Y0
-	VMULPS    Y13, Y0, Y0
-	VADDPS    Y12, Y0, Y0
-	CMPQ      R9, $+9
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 80(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VSUBPS    Y12, Y1, Y1
-	VDIVPS    Y13, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y1
-	VMAXPS    Y1, Y15, Y1
-	VMINPS    Y1, Y14, Y1
-	VXORPS    Y2, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VMULPS    Y13, Y1, Y1
-	VADDPS    Y12, Y1, Y1
-	CMPQ      R9, $+17
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 96(SP), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VSUBPS    Y12, Y2, Y2
-	VDIVPS    Y13, Y2, Y2
-	VROUNDPS  $0x08, Y2, Y2
-	VMAXPS    Y2, Y15, Y2
-	VMINPS    Y2, Y14, Y2
-	VXORPS    Y3, Y3, Y3
-	VADDPS    Y3, Y2, Y2
-	VMULPS    Y13, Y2, Y2
-	VADDPS    Y12, Y2, Y2
-	CMPQ      R9, $+25
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 112(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VSUBPS    Y12, Y3, Y3
-	VDIVPS    Y13, Y3, Y3
-	VROUNDPS  $0x08, Y3, Y3
-	VMAXPS    Y3, Y15, Y3
-	VMINPS    Y3, Y14, Y3
-	VXORPS    Y4, Y4, Y4
-	VADDPS    Y4, Y3, Y3
-	VMULPS    Y13, Y3, Y3
-	VADDPS    Y12, Y3, Y3
-
-grouptailrarenarrow:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPSLLD       $0x0f, Y0, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y0, Y6
-	VPADDD       Y4, Y6, Y6
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y12, Y0, Y0
+	VPMOVZXWD    80(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VSUBPS       Y12, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VMULPS       Y13, Y1, Y1
+	VADDPS       Y12, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPSLLD       $0x0f, Y0, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y0, Y4
+	VPADDD       Y2, Y4, Y4
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y6, Y5, Y0
-	VPSLLD       $0x0f, Y1, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y1, Y6
-	VPADDD       Y4, Y6, Y6
+	VBLENDVPS    Y0, Y4, Y3, Y0
+	VPSLLD       $0x0f, Y1, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y1, Y4
+	VPADDD       Y2, Y4, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y6, Y5, Y1
+	VBLENDVPS    Y1, Y4, Y3, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, (SP)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPSLLD       $0x0f, Y2, Y4
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y12, Y0, Y0
+	VPMOVZXWD    112(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VSUBPS       Y12, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VMULPS       Y13, Y1, Y1
+	VADDPS       Y12, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPSLLD       $0x0f, Y0, Y4
 	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y2, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y1, Y2
-	VPSLLD       $0x0f, Y3, Y4
+	VPADDD       Y4, Y0, Y4
+	VPADDD       Y2, Y4, Y4
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y4, Y3, Y0
+	VPSLLD       $0x0f, Y1, Y4
 	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y4, Y1, Y3
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
+	VPADDD       Y4, Y1, Y4
+	VPADDD       Y2, Y4, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y4, Y3, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(SP)
 	JMP          grouptailback
 
 groupmeetrare:
@@ -6887,113 +6831,105 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
-	VPMOVZXWD 64(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   128(SP), Y1
-	VMOVUPS   384(SP), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y0
-	VMINPS    Y0, Y14, Y0
-	VXORPS    Y3, Y3, Y3
-	VADDPS    Y3, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y2, Y0, Y0
-	CMPQ      R9, $+9
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 80(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   160(SP), Y2
-	VMOVUPS   416(SP), Y3
-	VSUBPS    Y3, Y1, Y1
-	VDIVPS    Y2, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y1
-	VMAXPS    Y1, Y15, Y1
-	VMINPS    Y1, Y14, Y1
-	VXORPS    Y4, Y4, Y4
-	VADDPS    Y4, Y1, Y1
-	VMULPS    Y2, Y1, Y1
-	VADDPS    Y3, Y1, Y1
-	CMPQ      R9, $+17
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 96(SP), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMOVUPS   192(SP), Y3
-	VMOVUPS   448(SP), Y4
-	VSUBPS    Y4, Y2, Y2
-	VDIVPS    Y3, Y2, Y2
-	VROUNDPS  $0x08, Y2, Y2
-	VMAXPS    Y2, Y15, Y2
-	VMINPS    Y2, Y14, Y2
-	VXORPS    Y5, Y5, Y5
-	VADDPS    Y5, Y2, Y2
-	VMULPS    Y3, Y2, Y2
-	VADDPS    Y4, Y2, Y2
-	CMPQ      R9, $+25
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 112(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMOVUPS   224(SP), Y4
-	VMOVUPS   480(SP), Y5
-	VSUBPS    Y5, Y3, Y3
-	VDIVPS    Y4, Y3, Y3
-	VROUNDPS  $0x08, Y3, Y3
-	VMAXPS    Y3, Y15, Y3
-	VMINPS    Y3, Y14, Y3
-	VXORPS    Y6, Y6, Y6
-	VADDPS    Y6, Y3, Y3
-	VMULPS    Y4, Y3, Y3
-	VADDPS    Y5, Y3, Y3
-
-lanetailrarenarrow:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPSLLD       $0x0f, Y0, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y0, Y6
-	VPADDD       Y4, Y6, Y6
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      128(SP), Y1
+	VMOVUPS      384(SP), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VPMOVZXWD    80(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      160(SP), Y2
+	VMOVUPS      416(SP), Y3
+	VSUBPS       Y3, Y1, Y1
+	VDIVPS       Y2, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y1, Y1
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPSLLD       $0x0f, Y0, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y0, Y4
+	VPADDD       Y2, Y4, Y4
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y6, Y5, Y0
-	VPSLLD       $0x0f, Y1, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y1, Y6
-	VPADDD       Y4, Y6, Y6
+	VBLENDVPS    Y0, Y4, Y3, Y0
+	VPSLLD       $0x0f, Y1, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y1, Y4
+	VPADDD       Y2, Y4, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y6, Y5, Y1
+	VBLENDVPS    Y1, Y4, Y3, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, (SP)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPSLLD       $0x0f, Y2, Y4
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      192(SP), Y1
+	VMOVUPS      448(SP), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VPMOVZXWD    112(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      224(SP), Y2
+	VMOVUPS      480(SP), Y3
+	VSUBPS       Y3, Y1, Y1
+	VDIVPS       Y2, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y1, Y1
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPSLLD       $0x0f, Y0, Y4
 	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y2, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y1, Y2
-	VPSLLD       $0x0f, Y3, Y4
+	VPADDD       Y4, Y0, Y4
+	VPADDD       Y2, Y4, Y4
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y4, Y3, Y0
+	VPSLLD       $0x0f, Y1, Y4
 	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y4, Y1, Y3
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
+	VPADDD       Y4, Y1, Y4
+	VPADDD       Y2, Y4, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y4, Y3, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(SP)
 	JMP          lanetailback
 
 // func FakeQuantizeBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·FakeQuantizeBytesBF16AVX2(SB), $416-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 ToFloat, Y14 ToFloat
-	// per group: Y13 scale, Y12 recip
-	// loaded at each use: least, most, 0x1, 0x3f800000, 0x34800000, 0x0, 0x7fff, table, 0x7fc00000
+	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0, Y12 0x7fff
+	// per group: Y11 scale, Y10 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, table
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -7004,6 +6940,8 @@ TEXT ·FakeQuantizeBytesBF16AVX2(SB), $416-72
 	VCVTDQ2PS    Y0, Y15
 	VBROADCASTSS most+44(FP), Y0
 	VCVTDQ2PS    Y0, Y14
+	VXORPS       Y13, Y13, Y13
+	VBROADCASTSS constantsAVX2<>+0(SB), Y12
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -7027,8 +6965,8 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
 	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
@@ -7037,24 +6975,24 @@ groupbegin:
 grouploop:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y11, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -7064,55 +7002,53 @@ grouploop:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y0, Y5
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y1, Y6
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y11, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (DI)
+	VPACKUSDW    Y5, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y2, Y5
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y3, Y6
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y11, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VPADDD       Y12, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
+	VPACKUSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
@@ -7137,8 +7073,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (BX), Y10
 
 groupmeet:
 	MOVQ R10, R12
@@ -7147,42 +7083,42 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVAPS      Y12, Y0
+	VMOVAPS      Y10, Y0
 	VPMOVZXWD    (DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y13, Y1, Y2
-	VFNMADD231PS Y12, Y2, Y1
-	VFMADD231PS  Y13, Y1, Y2
+	VMULPS       Y11, Y1, Y2
+	VFNMADD231PS Y10, Y2, Y1
+	VFMADD231PS  Y11, Y1, Y2
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVAPS      Y12, Y1
+	VMOVAPS      Y10, Y1
 	VPMOVZXWD    16(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y13, Y3, Y4
-	VFNMADD231PS Y12, Y4, Y3
-	VFMADD231PS  Y13, Y3, Y4
+	VMULPS       Y11, Y3, Y4
+	VFNMADD231PS Y10, Y4, Y3
+	VFMADD231PS  Y11, Y3, Y4
 	SUBQ         $+8, R10
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVAPS      Y12, Y3
+	VMOVAPS      Y10, Y3
 	VPMOVZXWD    32(DX), Y5
 	VPSLLD       $0x10, Y5, Y5
-	VMULPS       Y13, Y5, Y6
-	VFNMADD231PS Y12, Y6, Y5
-	VFMADD231PS  Y13, Y5, Y6
+	VMULPS       Y11, Y5, Y6
+	VFNMADD231PS Y10, Y6, Y5
+	VFMADD231PS  Y11, Y5, Y6
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVAPS      Y12, Y5
+	VMOVAPS      Y10, Y5
 	VPMOVZXWD    48(DX), Y7
 	VPSLLD       $0x10, Y7, Y7
-	VMULPS       Y13, Y7, Y8
-	VFNMADD231PS Y12, Y8, Y7
-	VFMADD231PS  Y13, Y7, Y8
+	VMULPS       Y11, Y7, Y8
+	VFNMADD231PS Y10, Y8, Y7
+	VFMADD231PS  Y11, Y7, Y8
 	VCMPPS       $0x03, Y4, Y2, Y7
 	VCMPPS       $0x03, Y8, Y6, Y9
 	VORPS        Y9, Y7, Y7
@@ -7192,60 +7128,54 @@ groupmeet3:
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y7
 	VMINPS       Y7, Y14, Y7
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y0, Y7, Y9
+	VFMADD213PS  Y13, Y7, Y0
 	VCMPPS       $0x00, Y2, Y7, Y7
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y2, Y2, Y2
-	VFMADD231PS  Y1, Y0, Y2
-	VCMPPS       $0x00, Y4, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPSLLD       $0x0f, Y9, Y4
+	VMAXPS       Y4, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y2, Y1
+	VCMPPS       $0x00, Y4, Y2, Y2
+	VPSLLD       $0x0f, Y0, Y4
 	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y9, Y4
-	VPADDD       Y1, Y4, Y4
-	VPSLLD       $0x0f, Y2, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y2, Y9
-	VPADDD       Y1, Y9, Y9
+	VPADDD       Y4, Y0, Y4
+	VPADDD       Y12, Y4, Y4
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
 	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y9, Y9
-	VPACKUSDW    Y9, Y4, Y4
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, (DI)
 	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y2, Y2, Y2
-	VFMADD231PS  Y3, Y1, Y2
-	VCMPPS       $0x00, Y6, Y1, Y1
+	VMAXPS       Y6, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VFMADD213PS  Y13, Y0, Y3
+	VCMPPS       $0x00, Y6, Y0, Y0
 	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VFMADD231PS  Y5, Y3, Y4
-	VCMPPS       $0x00, Y8, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y5, Y6, Y6
-	VPSLLD       $0x0f, Y4, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VPADDD       Y5, Y2, Y2
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y2
-	VPACKSSDW    Y0, Y7, Y7
-	VPACKSSDW    Y3, Y1, Y1
-	VPACKSSWB    Y1, Y7, Y7
-	VPERMD       Y7, Y2, Y7
+	VMAXPS       Y8, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VFMADD213PS  Y13, Y1, Y5
+	VCMPPS       $0x00, Y8, Y1, Y1
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y12, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y12, Y3, Y3
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VMOVUPS      constantsAVX2<>+52(SB), Y3
+	VPACKSSDW    Y2, Y7, Y7
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSWB    Y0, Y7, Y7
+	VPERMD       Y7, Y3, Y7
 	VPABSB       Y7, Y7
 	VMOVUPS      Y7, (SI)
 	ADDQ         $+64, DI
@@ -7283,8 +7213,8 @@ grouppieces:
 	MOVQ R10, R9
 
 grouppiece:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
 	XORL         AX, AX
 	MOVQ         AX, 96(SP)
 	MOVQ         AX, 104(SP)
@@ -7349,24 +7279,24 @@ piece4:
 piece5:
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
 	VPMOVZXWD    128(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y11, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
 	VPMOVZXWD    144(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -7376,70 +7306,68 @@ piece5:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y0, Y5
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	CMPQ         R9, $+9
 	JLT          grouptailnarrow
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y1, Y6
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y11, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
-	VXORPS       Y7, Y7, Y7
-	VFMADD231PS  Y13, Y2, Y7
+	VMOVAPS      Y13, Y7
+	VFMADD231PS  Y11, Y2, Y7
 	VCMPPS       $0x00, Y3, Y2, Y2
 	CMPQ         R9, $+25
 	JLT          grouptailnarrow
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y13, Y3, Y8
+	VMOVAPS      Y13, Y8
+	VFMADD231PS  Y11, Y3, Y8
 	VCMPPS       $0x00, Y4, Y3, Y3
 
 grouptailnarrow:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y5, Y9
-	VPADDD       Y4, Y9, Y9
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y9, Y9
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVUPS      Y9, (SP)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSLLD       $0x0f, Y8, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y8, Y6
-	VPADDD       Y4, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
-	VMOVUPS      constantsAVX2<>+52(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, 64(SP)
+	VPSLLD    $0x0f, Y5, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y5, Y4
+	VPADDD    Y12, Y4, Y4
+	VPSLLD    $0x0f, Y6, Y5
+	VPSRLD    $0x1f, Y5, Y5
+	VPADDD    Y5, Y6, Y5
+	VPADDD    Y12, Y5, Y5
+	VPSRLD    $0x10, Y4, Y4
+	VPSRLD    $0x10, Y5, Y5
+	VPACKUSDW Y5, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y7, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y7, Y4
+	VPADDD    Y12, Y4, Y4
+	VPSLLD    $0x0f, Y8, Y5
+	VPSRLD    $0x1f, Y5, Y5
+	VPADDD    Y5, Y8, Y5
+	VPADDD    Y12, Y5, Y5
+	VPSRLD    $0x10, Y4, Y4
+	VPSRLD    $0x10, Y5, Y5
+	VPACKUSDW Y5, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, 32(SP)
+	VMOVUPS   constantsAVX2<>+52(SB), Y4
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VPERMD    Y0, Y4, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, 64(SP)
 
 grouptailback:
 	TESTQ $0x00000010, R9
@@ -7565,15 +7493,15 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (BX), Y11
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPSUBD       Y1, Y0, Y12
+	VPSUBD       Y1, Y0, Y10
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VFNMADD231PS Y13, Y12, Y0
+	VFNMADD231PS Y11, Y10, Y0
 	VBROADCASTSS constantsAVX2<>+12(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y12, Y0, Y11
+	VMULPS       Y10, Y0, Y9
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          longtail
@@ -7582,87 +7510,85 @@ longs:
 	JGT          longstream
 
 longloop:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y12, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y12, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y3
-	VFMADD231PS  Y12, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y4
-	VFMADD231PS  Y12, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y0, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y1, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (DI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y2, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y3, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VPMOVZXWD   (DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y9, Y0, Y1
+	VFMADD231PS Y10, Y0, Y1
+	VPMOVZXWD   16(DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y9, Y0, Y2
+	VFMADD231PS Y10, Y0, Y2
+	VPMOVZXWD   32(DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y9, Y0, Y3
+	VFMADD231PS Y10, Y0, Y3
+	VPMOVZXWD   48(DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y9, Y0, Y4
+	VFMADD231PS Y10, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y15, Y0
+	VMINPS      Y0, Y14, Y0
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y11, Y0, Y5
+	VCMPPS      $0x00, Y1, Y0, Y0
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y15, Y1
+	VMINPS      Y1, Y14, Y1
+	VMOVAPS     Y13, Y6
+	VFMADD231PS Y11, Y1, Y6
+	VCMPPS      $0x00, Y2, Y1, Y1
+	VPSLLD      $0x0f, Y5, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y5, Y2
+	VPADDD      Y12, Y2, Y2
+	VPSLLD      $0x0f, Y6, Y5
+	VPSRLD      $0x1f, Y5, Y5
+	VPADDD      Y5, Y6, Y5
+	VPADDD      Y12, Y5, Y5
+	VPSRLD      $0x10, Y2, Y2
+	VPSRLD      $0x10, Y5, Y5
+	VPACKUSDW   Y5, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, (DI)
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y15, Y2
+	VMINPS      Y2, Y14, Y2
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y11, Y2, Y5
+	VCMPPS      $0x00, Y3, Y2, Y2
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y15, Y3
+	VMINPS      Y3, Y14, Y3
+	VMOVAPS     Y13, Y6
+	VFMADD231PS Y11, Y3, Y6
+	VCMPPS      $0x00, Y4, Y3, Y3
+	VPSLLD      $0x0f, Y5, Y4
+	VPSRLD      $0x1f, Y4, Y4
+	VPADDD      Y4, Y5, Y4
+	VPADDD      Y12, Y4, Y4
+	VPSLLD      $0x0f, Y6, Y5
+	VPSRLD      $0x1f, Y5, Y5
+	VPADDD      Y5, Y6, Y5
+	VPADDD      Y12, Y5, Y5
+	VPSRLD      $0x10, Y4, Y4
+	VPSRLD      $0x10, Y5, Y5
+	VPACKUSDW   Y5, Y4, Y4
+	VPERMQ      $0xd8, Y4, Y4
+	VMOVUPS     Y4, 32(DI)
+	VMOVUPS     constantsAVX2<>+52(SB), Y4
+	VPACKSSDW   Y1, Y0, Y0
+	VPACKSSDW   Y3, Y2, Y2
+	VPACKSSWB   Y2, Y0, Y0
+	VPERMD      Y0, Y4, Y0
+	VPABSB      Y0, Y0
+	VMOVUPS     Y0, (SI)
 
 longback:
 	ADDQ $+64, DI
@@ -7739,20 +7665,20 @@ piece19:
 piece20:
 	VPMOVZXWD   96(SP), Y0
 	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y1
-	VFMADD231PS Y12, Y0, Y1
+	VMULPS      Y9, Y0, Y1
+	VFMADD231PS Y10, Y0, Y1
 	VPMOVZXWD   112(SP), Y0
 	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y2
-	VFMADD231PS Y12, Y0, Y2
+	VMULPS      Y9, Y0, Y2
+	VFMADD231PS Y10, Y0, Y2
 	VPMOVZXWD   128(SP), Y0
 	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y3
-	VFMADD231PS Y12, Y0, Y3
+	VMULPS      Y9, Y0, Y3
+	VFMADD231PS Y10, Y0, Y3
 	VPMOVZXWD   144(SP), Y0
 	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y4
-	VFMADD231PS Y12, Y0, Y4
+	VMULPS      Y9, Y0, Y4
+	VFMADD231PS Y10, Y0, Y4
 	VCMPPS      $0x03, Y2, Y1, Y0
 	VCMPPS      $0x03, Y4, Y3, Y5
 	VORPS       Y5, Y0, Y0
@@ -7762,70 +7688,68 @@ piece20:
 	VROUNDPS    $0x08, Y1, Y1
 	VMAXPS      Y1, Y15, Y0
 	VMINPS      Y0, Y14, Y0
-	VXORPS      Y5, Y5, Y5
-	VFMADD231PS Y13, Y0, Y5
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y11, Y0, Y5
 	VCMPPS      $0x00, Y1, Y0, Y0
 	CMPQ        R9, $+9
 	JLT         longtailnarrow
 	VROUNDPS    $0x08, Y2, Y2
 	VMAXPS      Y2, Y15, Y1
 	VMINPS      Y1, Y14, Y1
-	VXORPS      Y6, Y6, Y6
-	VFMADD231PS Y13, Y1, Y6
+	VMOVAPS     Y13, Y6
+	VFMADD231PS Y11, Y1, Y6
 	VCMPPS      $0x00, Y2, Y1, Y1
 	CMPQ        R9, $+17
 	JLT         longtailnarrow
 	VROUNDPS    $0x08, Y3, Y3
 	VMAXPS      Y3, Y15, Y2
 	VMINPS      Y2, Y14, Y2
-	VXORPS      Y7, Y7, Y7
-	VFMADD231PS Y13, Y2, Y7
+	VMOVAPS     Y13, Y7
+	VFMADD231PS Y11, Y2, Y7
 	VCMPPS      $0x00, Y3, Y2, Y2
 	CMPQ        R9, $+25
 	JLT         longtailnarrow
 	VROUNDPS    $0x08, Y4, Y4
 	VMAXPS      Y4, Y15, Y3
 	VMINPS      Y3, Y14, Y3
-	VXORPS      Y8, Y8, Y8
-	VFMADD231PS Y13, Y3, Y8
+	VMOVAPS     Y13, Y8
+	VFMADD231PS Y11, Y3, Y8
 	VCMPPS      $0x00, Y4, Y3, Y3
 
 longtailnarrow:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y5, Y9
-	VPADDD       Y4, Y9, Y9
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y9, Y9
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVUPS      Y9, (SP)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSLLD       $0x0f, Y8, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y8, Y6
-	VPADDD       Y4, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
-	VMOVUPS      constantsAVX2<>+52(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, 64(SP)
+	VPSLLD    $0x0f, Y5, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y5, Y4
+	VPADDD    Y12, Y4, Y4
+	VPSLLD    $0x0f, Y6, Y5
+	VPSRLD    $0x1f, Y5, Y5
+	VPADDD    Y5, Y6, Y5
+	VPADDD    Y12, Y5, Y5
+	VPSRLD    $0x10, Y4, Y4
+	VPSRLD    $0x10, Y5, Y5
+	VPACKUSDW Y5, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y7, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y7, Y4
+	VPADDD    Y12, Y4, Y4
+	VPSLLD    $0x0f, Y8, Y5
+	VPSRLD    $0x1f, Y5, Y5
+	VPADDD    Y5, Y8, Y5
+	VPADDD    Y12, Y5, Y5
+	VPSRLD    $0x10, Y4, Y4
+	VPSRLD    $0x10, Y5, Y5
+	VPACKUSDW Y5, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, 32(SP)
+	VMOVUPS   constantsAVX2<>+52(SB), Y4
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VPERMD    Y0, Y4, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, 64(SP)
 
 longtailback:
 	TESTQ $0x00000010, R9
@@ -7947,30 +7871,30 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS 4(R8), Y8
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y8, Y0, Y3
+	VFNMADD231PS Y10, Y3, Y0
+	VFMADD231PS  Y8, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y8, Y0, Y4
+	VFNMADD231PS Y10, Y4, Y0
+	VFMADD231PS  Y8, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -7980,55 +7904,53 @@ short2loop:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y0, Y5
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y1, Y6
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y11, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (DI)
+	VPACKUSDW    Y5, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y12, Y2, Y5
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y10, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y12, Y3, Y6
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y10, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VPADDD       Y12, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
+	VPACKUSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
@@ -8099,60 +8021,54 @@ laneloop:
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VXORPS       Y1, Y1, Y1
-	VFMADD231PS  Y3, Y0, Y1
+	VFMADD213PS  Y13, Y0, Y3
 	VCMPPS       $0x00, Y2, Y0, Y0
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y3, Y3, Y3
-	VFMADD231PS  Y5, Y2, Y3
-	VCMPPS       $0x00, Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y1, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y1, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y4, Y1, Y1
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (DI)
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y1
+	VMAXPS       Y4, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VXORPS       Y3, Y3, Y3
-	VFMADD231PS  Y7, Y1, Y3
-	VCMPPS       $0x00, Y6, Y1, Y1
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y9, Y4, Y5
-	VCMPPS       $0x00, Y8, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPSLLD       $0x0f, Y3, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y3, Y7
-	VPADDD       Y6, Y7, Y7
+	VFMADD213PS  Y13, Y1, Y5
+	VCMPPS       $0x00, Y4, Y1, Y1
+	VPSLLD       $0x0f, Y3, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y3, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y5, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y5, Y3
-	VPADDD       Y6, Y3, Y3
-	VPSRLD       $0x10, Y7, Y7
+	VPADDD       Y12, Y3, Y3
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y3, Y0
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y2, Y7
+	VCMPPS       $0x00, Y6, Y2, Y2
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VFMADD213PS  Y13, Y3, Y9
+	VCMPPS       $0x00, Y8, Y3, Y3
+	VPSLLD       $0x0f, Y7, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y7, Y4
+	VPADDD       Y12, Y4, Y4
+	VPSLLD       $0x0f, Y9, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y9, Y5
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VMOVUPS      constantsAVX2<>+52(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
 	VPABSB       Y0, Y0
 	VMOVUPS      Y0, (SI)
 
@@ -8436,70 +8352,64 @@ piece45:
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VXORPS       Y1, Y1, Y1
-	VFMADD231PS  Y3, Y0, Y1
+	VFMADD213PS  Y13, Y0, Y3
 	VCMPPS       $0x00, Y2, Y0, Y0
 	CMPQ         R9, $+9
 	JLT          lanetailnarrow
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y3, Y3, Y3
-	VFMADD231PS  Y5, Y2, Y3
-	VCMPPS       $0x00, Y4, Y2, Y2
+	VMAXPS       Y4, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VFMADD213PS  Y13, Y1, Y5
+	VCMPPS       $0x00, Y4, Y1, Y1
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
 	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y7, Y4, Y5
-	VCMPPS       $0x00, Y6, Y4, Y4
+	VMAXPS       Y6, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y2, Y7
+	VCMPPS       $0x00, Y6, Y2, Y2
 	CMPQ         R9, $+25
 	JLT          lanetailnarrow
 	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VXORPS       Y7, Y7, Y7
-	VFMADD231PS  Y9, Y6, Y7
-	VCMPPS       $0x00, Y8, Y6, Y6
+	VMAXPS       Y8, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VFMADD213PS  Y13, Y4, Y9
+	VCMPPS       $0x00, Y8, Y4, Y4
 
 lanetailnarrow:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y8
-	VPSLLD       $0x0f, Y1, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y1, Y9
-	VPADDD       Y8, Y9, Y9
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y8, Y1, Y1
-	VPSRLD       $0x10, Y9, Y9
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVUPS      Y9, (SP)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y1, Y3, Y3
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y1, Y5, Y5
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(SP)
-	VMOVUPS      constantsAVX2<>+52(SB), Y1
-	VPACKSSDW    Y2, Y0, Y0
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSWB    Y4, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, 64(SP)
+	VPSLLD    $0x0f, Y3, Y6
+	VPSRLD    $0x1f, Y6, Y6
+	VPADDD    Y6, Y3, Y6
+	VPADDD    Y12, Y6, Y6
+	VPSLLD    $0x0f, Y5, Y3
+	VPSRLD    $0x1f, Y3, Y3
+	VPADDD    Y3, Y5, Y3
+	VPADDD    Y12, Y3, Y3
+	VPSRLD    $0x10, Y6, Y6
+	VPSRLD    $0x10, Y3, Y3
+	VPACKUSDW Y3, Y6, Y6
+	VPERMQ    $0xd8, Y6, Y6
+	VMOVUPS   Y6, (SP)
+	VPSLLD    $0x0f, Y7, Y3
+	VPSRLD    $0x1f, Y3, Y3
+	VPADDD    Y3, Y7, Y3
+	VPADDD    Y12, Y3, Y3
+	VPSLLD    $0x0f, Y9, Y5
+	VPSRLD    $0x1f, Y5, Y5
+	VPADDD    Y5, Y9, Y5
+	VPADDD    Y12, Y5, Y5
+	VPSRLD    $0x10, Y3, Y3
+	VPSRLD    $0x10, Y5, Y5
+	VPACKUSDW Y5, Y3, Y3
+	VPERMQ    $0xd8, Y3, Y3
+	VMOVUPS   Y3, 32(SP)
+	VMOVUPS   constantsAVX2<>+52(SB), Y3
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y4, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VPERMD    Y0, Y3, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, 64(SP)
 
 lanetailback:
 	TESTQ $0x00000010, R9
@@ -8613,24 +8523,24 @@ groupstream:
 	PREFETCHNTA  (DX)(CX*1)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y11, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -8640,55 +8550,53 @@ groupstream:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y0, Y5
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y1, Y6
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y11, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (DI)
+	VPACKUSDW    Y5, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y2, Y5
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y3, Y6
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y11, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VPADDD       Y12, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, 32(DI)
+	VPACKUSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVNTPS     Y4, 32(DI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
@@ -8707,94 +8615,83 @@ groupstream:
 grouprare:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y13, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y2
+	VADDPS       Y13, Y1, Y2
+	VMULPS       Y11, Y2, Y2
+	VADDPS       Y13, Y2, Y2
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y13, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
+	VADDPS       Y13, Y3, Y4
+	VMULPS       Y11, Y4, Y4
+	VADDPS       Y13, Y4, Y4
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y0, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPSLLD       $0x0f, Y2, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y2, Y5
+	VPADDD       Y12, Y5, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y5, Y2
-	VPSLLD       $0x0f, Y4, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y4, Y6
-	VPADDD       Y0, Y6, Y6
+	VBLENDVPS    Y2, Y5, Y0, Y2
+	VPSLLD       $0x0f, Y4, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y4, Y5
+	VPADDD       Y12, Y5, Y5
 	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y5, Y4
+	VBLENDVPS    Y4, Y5, Y0, Y4
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y2, Y4
-	VMULPS       Y13, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y6
-	VMULPS       Y13, Y6, Y6
-	VXORPS       Y7, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y7
-	VPSLLD       $0x0f, Y4, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y4, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y8, Y7, Y4
-	VPSLLD       $0x0f, Y6, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y6, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y8, Y7, Y6
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
+	VPMOVZXWD    32(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VDIVPS       Y11, Y2, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VADDPS       Y13, Y4, Y5
+	VMULPS       Y11, Y5, Y5
+	VADDPS       Y13, Y5, Y5
+	VCMPPS       $0x00, Y2, Y4, Y4
+	VPMOVZXWD    48(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VDIVPS       Y11, Y2, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VADDPS       Y13, Y6, Y7
+	VMULPS       Y11, Y7, Y7
+	VADDPS       Y13, Y7, Y7
+	VCMPPS       $0x00, Y2, Y6, Y6
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBLENDVPS    Y5, Y2, Y0, Y5
+	VPSLLD       $0x0f, Y7, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y7, Y2
+	VPADDD       Y12, Y2, Y2
+	VCMPPS       $0x07, Y7, Y7, Y7
+	VBLENDVPS    Y7, Y2, Y0, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(DI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y3, Y1, Y1
-	VPACKSSDW    Y5, Y2, Y2
-	VPACKSSWB    Y2, Y1, Y1
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
 	VMOVUPS      Y1, (SI)
@@ -8808,9 +8705,9 @@ groupmeet0mix:
 	VMOVDQU      constantsAVX2<>+20(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBLENDVPS    Y0, Y1, Y11, Y11
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -8829,8 +8726,8 @@ groupmeet1next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (BX), Y10
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -8841,9 +8738,9 @@ groupmeet1mix:
 	VMOVDQU      constantsAVX2<>+20(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBLENDVPS    Y1, Y3, Y11, Y11
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBLENDVPS    Y1, Y3, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -8862,8 +8759,8 @@ groupmeet2next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (BX), Y10
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -8874,9 +8771,9 @@ groupmeet2mix:
 	VMOVDQU      constantsAVX2<>+20(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y13, Y13
+	VBLENDVPS    Y3, Y5, Y11, Y11
 	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y3, Y5, Y12, Y12
+	VBLENDVPS    Y3, Y5, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -8895,8 +8792,8 @@ groupmeet3next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (BX), Y10
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -8907,9 +8804,9 @@ groupmeet3mix:
 	VMOVDQU      constantsAVX2<>+20(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
 	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y5, Y7, Y13, Y13
+	VBLENDVPS    Y5, Y7, Y11, Y11
 	VBROADCASTSS 4(BX), Y7
-	VBLENDVPS    Y5, Y7, Y12, Y12
+	VBLENDVPS    Y5, Y7, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -8919,104 +8816,85 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	VPMOVZXWD 96(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y1
-	VMINPS    Y1, Y14, Y1
-	VXORPS    Y2, Y2, Y2
-	VADDPS    Y2, Y1, Y2
-	VMULPS    Y13, Y2, Y2
-	VXORPS    Y3, Y3, Y3
-	VADDPS    Y3, Y2, Y2
-	VCMPPS    $0x00, Y0, Y1, Y1
-	CMPQ      R9, $+9
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 112(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y3
-	VMINPS    Y3, Y14, Y3
-	VXORPS    Y4, Y4, Y4
-	VADDPS    Y4, Y3, Y4
-	VMULPS    Y13, Y4, Y4
-	VXORPS    Y5, Y5, Y5
-	VADDPS    Y5, Y4, Y4
-	VCMPPS    $0x00, Y0, Y3, Y3
-	CMPQ      R9, $+17
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 128(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y5
-	VMINPS    Y5, Y14, Y5
-	VXORPS    Y6, Y6, Y6
-	VADDPS    Y6, Y5, Y6
-	VMULPS    Y13, Y6, Y6
-	VXORPS    Y7, Y7, Y7
-	VADDPS    Y7, Y6, Y6
-	VCMPPS    $0x00, Y0, Y5, Y5
-	CMPQ      R9, $+25
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 144(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y7
-	VMINPS    Y7, Y14, Y7
-	VXORPS    Y8, Y8, Y8
-	VADDPS    Y8, Y7, Y8
-	VMULPS    Y13, Y8, Y8
-	VXORPS    Y9, Y9, Y9
-	VADDPS    Y9, Y8, Y8
-	VCMPPS    $0x00, Y0, Y7, Y7
-
-grouptailrarenarrow:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
-	VPSLLD       $0x0f, Y2, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y2, Y10
-	VPADDD       Y0, Y10, Y10
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VADDPS       Y13, Y1, Y2
+	VMULPS       Y11, Y2, Y2
+	VADDPS       Y13, Y2, Y2
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VADDPS       Y13, Y3, Y4
+	VMULPS       Y11, Y4, Y4
+	VADDPS       Y13, Y4, Y4
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPSLLD       $0x0f, Y2, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y2, Y5
+	VPADDD       Y12, Y5, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y10, Y9, Y2
-	VPSLLD       $0x0f, Y4, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y4, Y10
-	VPADDD       Y0, Y10, Y10
+	VBLENDVPS    Y2, Y5, Y0, Y2
+	VPSLLD       $0x0f, Y4, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y4, Y5
+	VPADDD       Y12, Y5, Y5
 	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y10, Y9, Y4
+	VBLENDVPS    Y4, Y5, Y0, Y4
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SP)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y4, Y2, Y6
-	VPSLLD       $0x0f, Y8, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y8, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y4, Y2, Y8
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
+	VPMOVZXWD    128(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VDIVPS       Y11, Y2, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VADDPS       Y13, Y4, Y5
+	VMULPS       Y11, Y5, Y5
+	VADDPS       Y13, Y5, Y5
+	VCMPPS       $0x00, Y2, Y4, Y4
+	VPMOVZXWD    144(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VDIVPS       Y11, Y2, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VADDPS       Y13, Y6, Y7
+	VMULPS       Y11, Y7, Y7
+	VADDPS       Y13, Y7, Y7
+	VCMPPS       $0x00, Y2, Y6, Y6
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBLENDVPS    Y5, Y2, Y0, Y5
+	VPSLLD       $0x0f, Y7, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y7, Y2
+	VPADDD       Y12, Y2, Y2
+	VCMPPS       $0x07, Y7, Y7, Y7
+	VBLENDVPS    Y7, Y2, Y0, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(SP)
 	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y3, Y1, Y1
-	VPACKSSDW    Y7, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
 	VMOVUPS      Y1, 64(SP)
@@ -9033,291 +8911,259 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA  (DX)(CX*1)
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y12, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y12, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y3
-	VFMADD231PS  Y12, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y4
-	VFMADD231PS  Y12, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y0, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y1, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (DI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y2, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y3, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          longstream
-	JMP          longtail
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXWD   (DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y9, Y0, Y1
+	VFMADD231PS Y10, Y0, Y1
+	VPMOVZXWD   16(DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y9, Y0, Y2
+	VFMADD231PS Y10, Y0, Y2
+	VPMOVZXWD   32(DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y9, Y0, Y3
+	VFMADD231PS Y10, Y0, Y3
+	VPMOVZXWD   48(DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y9, Y0, Y4
+	VFMADD231PS Y10, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y15, Y0
+	VMINPS      Y0, Y14, Y0
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y11, Y0, Y5
+	VCMPPS      $0x00, Y1, Y0, Y0
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y15, Y1
+	VMINPS      Y1, Y14, Y1
+	VMOVAPS     Y13, Y6
+	VFMADD231PS Y11, Y1, Y6
+	VCMPPS      $0x00, Y2, Y1, Y1
+	VPSLLD      $0x0f, Y5, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y5, Y2
+	VPADDD      Y12, Y2, Y2
+	VPSLLD      $0x0f, Y6, Y5
+	VPSRLD      $0x1f, Y5, Y5
+	VPADDD      Y5, Y6, Y5
+	VPADDD      Y12, Y5, Y5
+	VPSRLD      $0x10, Y2, Y2
+	VPSRLD      $0x10, Y5, Y5
+	VPACKUSDW   Y5, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVNTPS    Y2, (DI)
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y15, Y2
+	VMINPS      Y2, Y14, Y2
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y11, Y2, Y5
+	VCMPPS      $0x00, Y3, Y2, Y2
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y15, Y3
+	VMINPS      Y3, Y14, Y3
+	VMOVAPS     Y13, Y6
+	VFMADD231PS Y11, Y3, Y6
+	VCMPPS      $0x00, Y4, Y3, Y3
+	VPSLLD      $0x0f, Y5, Y4
+	VPSRLD      $0x1f, Y4, Y4
+	VPADDD      Y4, Y5, Y4
+	VPADDD      Y12, Y4, Y4
+	VPSLLD      $0x0f, Y6, Y5
+	VPSRLD      $0x1f, Y5, Y5
+	VPADDD      Y5, Y6, Y5
+	VPADDD      Y12, Y5, Y5
+	VPSRLD      $0x10, Y4, Y4
+	VPSRLD      $0x10, Y5, Y5
+	VPACKUSDW   Y5, Y4, Y4
+	VPERMQ      $0xd8, Y4, Y4
+	VMOVNTPS    Y4, 32(DI)
+	VMOVUPS     constantsAVX2<>+52(SB), Y4
+	VPACKSSDW   Y1, Y0, Y0
+	VPACKSSDW   Y3, Y2, Y2
+	VPACKSSWB   Y2, Y0, Y0
+	VPERMD      Y0, Y4, Y0
+	VPABSB      Y0, Y0
+	VMOVNTPS    Y0, (SI)
+	ADDQ        $+64, DI
+	ADDQ        $+32, SI
+	ADDQ        $+64, DX
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         longstream
+	JMP         longtail
 
 longrare:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y13, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y2
+	VADDPS       Y13, Y1, Y2
+	VMULPS       Y11, Y2, Y2
+	VADDPS       Y13, Y2, Y2
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y13, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
+	VADDPS       Y13, Y3, Y4
+	VMULPS       Y11, Y4, Y4
+	VADDPS       Y13, Y4, Y4
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y0, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPSLLD       $0x0f, Y2, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y2, Y5
+	VPADDD       Y12, Y5, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y5, Y2
-	VPSLLD       $0x0f, Y4, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y4, Y6
-	VPADDD       Y0, Y6, Y6
+	VBLENDVPS    Y2, Y5, Y0, Y2
+	VPSLLD       $0x0f, Y4, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y4, Y5
+	VPADDD       Y12, Y5, Y5
 	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y5, Y4
+	VBLENDVPS    Y4, Y5, Y0, Y4
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y2, Y4
-	VMULPS       Y13, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y6
-	VMULPS       Y13, Y6, Y6
-	VXORPS       Y7, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y7
-	VPSLLD       $0x0f, Y4, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y4, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y8, Y7, Y4
-	VPSLLD       $0x0f, Y6, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y6, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y8, Y7, Y6
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
+	VPMOVZXWD    32(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VDIVPS       Y11, Y2, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VADDPS       Y13, Y4, Y5
+	VMULPS       Y11, Y5, Y5
+	VADDPS       Y13, Y5, Y5
+	VCMPPS       $0x00, Y2, Y4, Y4
+	VPMOVZXWD    48(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VDIVPS       Y11, Y2, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VADDPS       Y13, Y6, Y7
+	VMULPS       Y11, Y7, Y7
+	VADDPS       Y13, Y7, Y7
+	VCMPPS       $0x00, Y2, Y6, Y6
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBLENDVPS    Y5, Y2, Y0, Y5
+	VPSLLD       $0x0f, Y7, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y7, Y2
+	VPADDD       Y12, Y2, Y2
+	VCMPPS       $0x07, Y7, Y7, Y7
+	VBLENDVPS    Y7, Y2, Y0, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(DI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y3, Y1, Y1
-	VPACKSSDW    Y5, Y2, Y2
-	VPACKSSWB    Y2, Y1, Y1
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
 	VMOVUPS      Y1, (SI)
 	JMP          longback
 
 longtailrare:
-	VPMOVZXWD 96(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y1
-	VMINPS    Y1, Y14, Y1
-	VXORPS    Y2, Y2, Y2
-	VADDPS    Y2, Y1, Y2
-	VMULPS    Y13, Y2, Y2
-	VXORPS    Y3, Y3, Y3
-	VADDPS    Y3, Y2, Y2
-	VCMPPS    $0x00, Y0, Y1, Y1
-	CMPQ      R9, $+9
-	JLT       longtailrarenarrow
-	VPMOVZXWD 112(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y3
-	VMINPS    Y3, Y14, Y3
-	VXORPS    Y4, Y4, Y4
-	VADDPS    Y4, Y3, Y4
-	VMULPS    Y13, Y4, Y4
-	VXORPS    Y5, Y5, Y5
-	VADDPS    Y5, Y4, Y4
-	VCMPPS    $0x00, Y0, Y3, Y3
-	CMPQ      R9, $+17
-	JLT       longtailrarenarrow
-	VPMOVZXWD 128(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y5
-	VMINPS    Y5, Y14, Y5
-	VXORPS    Y6, Y6, Y6
-	VADDPS    Y6, Y5, Y6
-	VMULPS    Y13, Y6, Y6
-	VXORPS    Y7, Y7, Y7
-	VADDPS    Y7, Y6, Y6
-	VCMPPS    $0x00, Y0, Y5, Y5
-	CMPQ      R9, $+25
-	JLT       longtailrarenarrow
-	VPMOVZXWD 144(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y7
-	VMINPS    Y7, Y14, Y7
-	VXORPS    Y8, Y8, Y8
-	VADDPS    Y8, Y7, Y8
-	VMULPS    Y13, Y8, Y8
-	VXORPS    Y9, Y9, Y9
-	VADDPS    Y9, Y8, Y8
-	VCMPPS    $0x00, Y0, Y7, Y7
-
-longtailrarenarrow:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
-	VPSLLD       $0x0f, Y2, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y2, Y10
-	VPADDD       Y0, Y10, Y10
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VADDPS       Y13, Y1, Y2
+	VMULPS       Y11, Y2, Y2
+	VADDPS       Y13, Y2, Y2
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VADDPS       Y13, Y3, Y4
+	VMULPS       Y11, Y4, Y4
+	VADDPS       Y13, Y4, Y4
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPSLLD       $0x0f, Y2, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y2, Y5
+	VPADDD       Y12, Y5, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y10, Y9, Y2
-	VPSLLD       $0x0f, Y4, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y4, Y10
-	VPADDD       Y0, Y10, Y10
+	VBLENDVPS    Y2, Y5, Y0, Y2
+	VPSLLD       $0x0f, Y4, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y4, Y5
+	VPADDD       Y12, Y5, Y5
 	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y10, Y9, Y4
+	VBLENDVPS    Y4, Y5, Y0, Y4
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SP)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y4, Y2, Y6
-	VPSLLD       $0x0f, Y8, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y8, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y4, Y2, Y8
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
+	VPMOVZXWD    128(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VDIVPS       Y11, Y2, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VADDPS       Y13, Y4, Y5
+	VMULPS       Y11, Y5, Y5
+	VADDPS       Y13, Y5, Y5
+	VCMPPS       $0x00, Y2, Y4, Y4
+	VPMOVZXWD    144(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VDIVPS       Y11, Y2, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VADDPS       Y13, Y6, Y7
+	VMULPS       Y11, Y7, Y7
+	VADDPS       Y13, Y7, Y7
+	VCMPPS       $0x00, Y2, Y6, Y6
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBLENDVPS    Y5, Y2, Y0, Y5
+	VPSLLD       $0x0f, Y7, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y7, Y2
+	VPADDD       Y12, Y2, Y2
+	VCMPPS       $0x07, Y7, Y7, Y7
+	VBLENDVPS    Y7, Y2, Y0, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(SP)
 	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y3, Y1, Y1
-	VPACKSSDW    Y7, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
 	VMOVUPS      Y1, 64(SP)
@@ -9325,30 +9171,30 @@ longtailrarenarrow:
 
 short2stream:
 	PREFETCHNTA  (DX)(CX*1)
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS 4(R8), Y8
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y8, Y0, Y3
+	VFNMADD231PS Y10, Y3, Y0
+	VFMADD231PS  Y8, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y8, Y0, Y4
+	VFNMADD231PS Y10, Y4, Y0
+	VFMADD231PS  Y8, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -9358,55 +9204,53 @@ short2stream:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y0, Y5
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y1, Y6
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y11, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (DI)
+	VPACKUSDW    Y5, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y12, Y2, Y5
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y10, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y12, Y3, Y6
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y10, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VPADDD       Y12, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, 32(DI)
+	VPACKUSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVNTPS     Y4, 32(DI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
@@ -9427,94 +9271,83 @@ short2stream:
 short2rare:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y13, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y2
+	VADDPS       Y13, Y1, Y2
+	VMULPS       Y11, Y2, Y2
+	VADDPS       Y13, Y2, Y2
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y13, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
+	VADDPS       Y13, Y3, Y4
+	VMULPS       Y11, Y4, Y4
+	VADDPS       Y13, Y4, Y4
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y0, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPSLLD       $0x0f, Y2, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y2, Y5
+	VPADDD       Y12, Y5, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y5, Y2
-	VPSLLD       $0x0f, Y4, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y4, Y6
-	VPADDD       Y0, Y6, Y6
+	VBLENDVPS    Y2, Y5, Y0, Y2
+	VPSLLD       $0x0f, Y4, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y4, Y5
+	VPADDD       Y12, Y5, Y5
 	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y5, Y4
+	VBLENDVPS    Y4, Y5, Y0, Y4
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y2, Y4
-	VMULPS       Y12, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y6
-	VMULPS       Y12, Y6, Y6
-	VXORPS       Y7, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y7
-	VPSLLD       $0x0f, Y4, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y4, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y8, Y7, Y4
-	VPSLLD       $0x0f, Y6, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y6, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y8, Y7, Y6
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
+	VPMOVZXWD    32(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VDIVPS       Y10, Y2, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VADDPS       Y13, Y4, Y5
+	VMULPS       Y10, Y5, Y5
+	VADDPS       Y13, Y5, Y5
+	VCMPPS       $0x00, Y2, Y4, Y4
+	VPMOVZXWD    48(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VDIVPS       Y10, Y2, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VADDPS       Y13, Y6, Y7
+	VMULPS       Y10, Y7, Y7
+	VADDPS       Y13, Y7, Y7
+	VCMPPS       $0x00, Y2, Y6, Y6
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBLENDVPS    Y5, Y2, Y0, Y5
+	VPSLLD       $0x0f, Y7, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y7, Y2
+	VPADDD       Y12, Y2, Y2
+	VCMPPS       $0x07, Y7, Y7, Y7
+	VBLENDVPS    Y7, Y2, Y0, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(DI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y3, Y1, Y1
-	VPACKSSDW    Y5, Y2, Y2
-	VPACKSSWB    Y2, Y1, Y1
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
 	VMOVUPS      Y1, (SI)
@@ -9528,11 +9361,9 @@ lanerare:
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y2
 	VMINPS       Y2, Y14, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y3
+	VADDPS       Y13, Y2, Y3
 	VMULPS       Y1, Y3, Y3
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y3, Y3
+	VADDPS       Y13, Y3, Y3
 	VCMPPS       $0x00, Y0, Y2, Y2
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -9541,188 +9372,160 @@ lanerare:
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y4
 	VMINPS       Y4, Y14, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y5
+	VADDPS       Y13, Y4, Y5
 	VMULPS       Y1, Y5, Y5
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y5, Y5
+	VADDPS       Y13, Y5, Y5
 	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPSLLD       $0x0f, Y3, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       Y0, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y12, Y1, Y1
 	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y6, Y1, Y3
-	VPSLLD       $0x0f, Y5, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
+	VBLENDVPS    Y3, Y1, Y0, Y3
+	VPSLLD       $0x0f, Y5, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y5, Y1
+	VPADDD       Y12, Y1, Y1
 	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y6, Y1, Y5
+	VBLENDVPS    Y5, Y1, Y0, Y5
 	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
 	VMOVUPS      Y3, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(BX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y3, Y5
-	VMULPS       Y1, Y5, Y5
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y5, Y5
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(BX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VXORPS       Y7, Y7, Y7
-	VADDPS       Y7, Y6, Y7
-	VMULPS       Y1, Y7, Y7
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y7, Y7
-	VCMPPS       $0x00, Y0, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPSLLD       $0x0f, Y5, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y5, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y8, Y1, Y5
-	VPSLLD       $0x0f, Y7, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y7, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y7, Y7, Y7
-	VBLENDVPS    Y7, Y8, Y1, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
+	VPMOVZXWD    32(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      64(BX), Y3
+	VDIVPS       Y3, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VADDPS       Y13, Y5, Y6
+	VMULPS       Y3, Y6, Y6
+	VADDPS       Y13, Y6, Y6
+	VCMPPS       $0x00, Y1, Y5, Y5
+	VPMOVZXWD    48(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      96(BX), Y3
+	VDIVPS       Y3, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VADDPS       Y13, Y7, Y8
+	VMULPS       Y3, Y8, Y8
+	VADDPS       Y13, Y8, Y8
+	VCMPPS       $0x00, Y1, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y6, Y1
+	VPADDD       Y12, Y1, Y1
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y1, Y0, Y6
+	VPSLLD       $0x0f, Y8, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y8, Y1
+	VPADDD       Y12, Y1, Y1
+	VCMPPS       $0x07, Y8, Y8, Y8
+	VBLENDVPS    Y8, Y1, Y0, Y8
+	VPSRLD       $0x10, Y6, Y6
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y6, Y3, Y3
-	VPACKSSWB    Y3, Y2, Y2
+	VPACKSSDW    Y7, Y5, Y5
+	VPACKSSWB    Y5, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VPABSB       Y2, Y2
 	VMOVUPS      Y2, (SI)
 	JMP          laneback
 
 lanetailrare:
-	VPMOVZXWD 96(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   160(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y2
-	VMINPS    Y2, Y14, Y2
-	VXORPS    Y3, Y3, Y3
-	VADDPS    Y3, Y2, Y3
-	VMULPS    Y1, Y3, Y3
-	VXORPS    Y1, Y1, Y1
-	VADDPS    Y1, Y3, Y3
-	VCMPPS    $0x00, Y0, Y2, Y2
-	CMPQ      R9, $+9
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 112(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   192(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y4
-	VMINPS    Y4, Y14, Y4
-	VXORPS    Y5, Y5, Y5
-	VADDPS    Y5, Y4, Y5
-	VMULPS    Y1, Y5, Y5
-	VXORPS    Y1, Y1, Y1
-	VADDPS    Y1, Y5, Y5
-	VCMPPS    $0x00, Y0, Y4, Y4
-	CMPQ      R9, $+17
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 128(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   224(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y6
-	VMINPS    Y6, Y14, Y6
-	VXORPS    Y7, Y7, Y7
-	VADDPS    Y7, Y6, Y7
-	VMULPS    Y1, Y7, Y7
-	VXORPS    Y1, Y1, Y1
-	VADDPS    Y1, Y7, Y7
-	VCMPPS    $0x00, Y0, Y6, Y6
-	CMPQ      R9, $+25
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 144(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   256(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y8
-	VMINPS    Y8, Y14, Y8
-	VXORPS    Y9, Y9, Y9
-	VADDPS    Y9, Y8, Y9
-	VMULPS    Y1, Y9, Y9
-	VXORPS    Y1, Y1, Y1
-	VADDPS    Y1, Y9, Y9
-	VCMPPS    $0x00, Y0, Y8, Y8
-
-lanetailrarenarrow:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPSLLD       $0x0f, Y3, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y3, Y10
-	VPADDD       Y0, Y10, Y10
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      160(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VADDPS       Y13, Y2, Y3
+	VMULPS       Y1, Y3, Y3
+	VADDPS       Y13, Y3, Y3
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      192(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VADDPS       Y13, Y4, Y5
+	VMULPS       Y1, Y5, Y5
+	VADDPS       Y13, Y5, Y5
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y12, Y1, Y1
 	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y10, Y1, Y3
-	VPSLLD       $0x0f, Y5, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y5, Y10
-	VPADDD       Y0, Y10, Y10
+	VBLENDVPS    Y3, Y1, Y0, Y3
+	VPSLLD       $0x0f, Y5, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y5, Y1
+	VPADDD       Y12, Y1, Y1
 	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y10, Y1, Y5
+	VBLENDVPS    Y5, Y1, Y0, Y5
 	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
 	VMOVUPS      Y3, (SP)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPSLLD       $0x0f, Y7, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y7, Y3
-	VPADDD       Y0, Y3, Y3
-	VCMPPS       $0x07, Y7, Y7, Y7
-	VBLENDVPS    Y7, Y3, Y1, Y7
-	VPSLLD       $0x0f, Y9, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y9, Y3
-	VPADDD       Y0, Y3, Y3
-	VCMPPS       $0x07, Y9, Y9, Y9
-	VBLENDVPS    Y9, Y3, Y1, Y9
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y9, Y9
-	VPACKUSDW    Y9, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(SP)
+	VPMOVZXWD    128(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      224(SP), Y3
+	VDIVPS       Y3, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VADDPS       Y13, Y5, Y6
+	VMULPS       Y3, Y6, Y6
+	VADDPS       Y13, Y6, Y6
+	VCMPPS       $0x00, Y1, Y5, Y5
+	VPMOVZXWD    144(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      256(SP), Y3
+	VDIVPS       Y3, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VADDPS       Y13, Y7, Y8
+	VMULPS       Y3, Y8, Y8
+	VADDPS       Y13, Y8, Y8
+	VCMPPS       $0x00, Y1, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y6, Y1
+	VPADDD       Y12, Y1, Y1
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y1, Y0, Y6
+	VPSLLD       $0x0f, Y8, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y8, Y1
+	VPADDD       Y12, Y1, Y1
+	VCMPPS       $0x07, Y8, Y8, Y8
+	VBLENDVPS    Y8, Y1, Y0, Y8
+	VPSRLD       $0x10, Y6, Y6
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
 	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y8, Y6, Y6
-	VPACKSSWB    Y6, Y2, Y2
+	VPACKSSDW    Y7, Y5, Y5
+	VPACKSSWB    Y5, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VPABSB       Y2, Y2
 	VMOVUPS      Y2, 64(SP)
@@ -11979,104 +11782,96 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	VPMOVZXWD 96(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y15, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y14, Y1
-	VMINPS    Y1, Y13, Y1
-	VXORPS    Y2, Y2, Y2
-	VADDPS    Y2, Y1, Y2
-	VMULPS    Y15, Y2, Y2
-	VXORPS    Y3, Y3, Y3
-	VADDPS    Y3, Y2, Y2
-	VCMPPS    $0x00, Y0, Y1, Y1
-	CMPQ      R10, $+9
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 112(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y15, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y14, Y3
-	VMINPS    Y3, Y13, Y3
-	VXORPS    Y4, Y4, Y4
-	VADDPS    Y4, Y3, Y4
-	VMULPS    Y15, Y4, Y4
-	VXORPS    Y5, Y5, Y5
-	VADDPS    Y5, Y4, Y4
-	VCMPPS    $0x00, Y0, Y3, Y3
-	CMPQ      R10, $+17
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 128(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y15, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y14, Y5
-	VMINPS    Y5, Y13, Y5
-	VXORPS    Y6, Y6, Y6
-	VADDPS    Y6, Y5, Y6
-	VMULPS    Y15, Y6, Y6
-	VXORPS    Y7, Y7, Y7
-	VADDPS    Y7, Y6, Y6
-	VCMPPS    $0x00, Y0, Y5, Y5
-	CMPQ      R10, $+25
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 144(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y15, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y14, Y7
-	VMINPS    Y7, Y13, Y7
-	VXORPS    Y8, Y8, Y8
-	VADDPS    Y8, Y7, Y8
-	VMULPS    Y15, Y8, Y8
-	VXORPS    Y9, Y9, Y9
-	VADDPS    Y9, Y8, Y8
-	VCMPPS    $0x00, Y0, Y7, Y7
-
-grouptailrarenarrow:
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y14, Y1
+	VMINPS       Y1, Y13, Y1
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y1, Y2
+	VMULPS       Y15, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y14, Y3
+	VMINPS       Y3, Y13, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y15, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x00, Y0, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
-	VPSLLD       $0x0f, Y2, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y2, Y10
-	VPADDD       Y0, Y10, Y10
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPSLLD       $0x0f, Y2, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y2, Y6
+	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y10, Y9, Y2
-	VPSLLD       $0x0f, Y4, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y4, Y10
-	VPADDD       Y0, Y10, Y10
+	VBLENDVPS    Y2, Y6, Y5, Y2
+	VPSLLD       $0x0f, Y4, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y4, Y6
+	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y10, Y9, Y4
+	VBLENDVPS    Y4, Y6, Y5, Y4
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SP)
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y14, Y2
+	VMINPS       Y2, Y13, Y2
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y2, Y4
+	VMULPS       Y15, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VPMOVZXWD    144(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y14, Y5
+	VMINPS       Y5, Y13, Y5
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y5, Y6
+	VMULPS       Y15, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VADDPS       Y7, Y6, Y6
+	VCMPPS       $0x00, Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7
+	VPSLLD       $0x0f, Y4, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y4, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y8, Y7, Y4
+	VPSLLD       $0x0f, Y6, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y6, Y8
+	VPADDD       Y0, Y8, Y8
 	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y4, Y2, Y6
-	VPSLLD       $0x0f, Y8, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y8, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y4, Y2, Y8
+	VBLENDVPS    Y6, Y8, Y7, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(SP)
 	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y3, Y1, Y1
-	VPACKSSDW    Y7, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
+	VPACKSSDW    Y5, Y2, Y2
+	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
 	VMOVUPS      Y1, 64(SP)
@@ -12281,104 +12076,96 @@ longrare:
 	JMP          longback
 
 longtailrare:
-	VPMOVZXWD 96(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y15, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y12, Y1
-	VMINPS    Y1, Y11, Y1
-	VXORPS    Y2, Y2, Y2
-	VADDPS    Y2, Y1, Y2
-	VMULPS    Y15, Y2, Y2
-	VXORPS    Y3, Y3, Y3
-	VADDPS    Y3, Y2, Y2
-	VCMPPS    $0x00, Y0, Y1, Y1
-	CMPQ      R10, $+9
-	JLT       longtailrarenarrow
-	VPMOVZXWD 112(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y15, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y12, Y3
-	VMINPS    Y3, Y11, Y3
-	VXORPS    Y4, Y4, Y4
-	VADDPS    Y4, Y3, Y4
-	VMULPS    Y15, Y4, Y4
-	VXORPS    Y5, Y5, Y5
-	VADDPS    Y5, Y4, Y4
-	VCMPPS    $0x00, Y0, Y3, Y3
-	CMPQ      R10, $+17
-	JLT       longtailrarenarrow
-	VPMOVZXWD 128(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y15, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y12, Y5
-	VMINPS    Y5, Y11, Y5
-	VXORPS    Y6, Y6, Y6
-	VADDPS    Y6, Y5, Y6
-	VMULPS    Y15, Y6, Y6
-	VXORPS    Y7, Y7, Y7
-	VADDPS    Y7, Y6, Y6
-	VCMPPS    $0x00, Y0, Y5, Y5
-	CMPQ      R10, $+25
-	JLT       longtailrarenarrow
-	VPMOVZXWD 144(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y15, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y12, Y7
-	VMINPS    Y7, Y11, Y7
-	VXORPS    Y8, Y8, Y8
-	VADDPS    Y8, Y7, Y8
-	VMULPS    Y15, Y8, Y8
-	VXORPS    Y9, Y9, Y9
-	VADDPS    Y9, Y8, Y8
-	VCMPPS    $0x00, Y0, Y7, Y7
-
-longtailrarenarrow:
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y12, Y1
+	VMINPS       Y1, Y11, Y1
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y1, Y2
+	VMULPS       Y15, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y12, Y3
+	VMINPS       Y3, Y11, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y15, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x00, Y0, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
-	VPSLLD       $0x0f, Y2, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y2, Y10
-	VPADDD       Y0, Y10, Y10
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPSLLD       $0x0f, Y2, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y2, Y6
+	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y10, Y9, Y2
-	VPSLLD       $0x0f, Y4, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y4, Y10
-	VPADDD       Y0, Y10, Y10
+	VBLENDVPS    Y2, Y6, Y5, Y2
+	VPSLLD       $0x0f, Y4, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y4, Y6
+	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y10, Y9, Y4
+	VBLENDVPS    Y4, Y6, Y5, Y4
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SP)
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y12, Y2
+	VMINPS       Y2, Y11, Y2
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y2, Y4
+	VMULPS       Y15, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VPMOVZXWD    144(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y12, Y5
+	VMINPS       Y5, Y11, Y5
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y5, Y6
+	VMULPS       Y15, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VADDPS       Y7, Y6, Y6
+	VCMPPS       $0x00, Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7
+	VPSLLD       $0x0f, Y4, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y4, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y8, Y7, Y4
+	VPSLLD       $0x0f, Y6, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y6, Y8
+	VPADDD       Y0, Y8, Y8
 	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y4, Y2, Y6
-	VPSLLD       $0x0f, Y8, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y8, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y4, Y2, Y8
+	VBLENDVPS    Y6, Y8, Y7, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(SP)
 	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y3, Y1, Y1
-	VPACKSSDW    Y7, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
+	VPACKSSDW    Y5, Y2, Y2
+	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
 	VMOVUPS      Y1, 64(SP)
@@ -12753,8 +12540,6 @@ lanetailrare:
 	VXORPS       Y1, Y1, Y1
 	VADDPS       Y1, Y2, Y2
 	VCMPPS       $0x00, Y0, Y3, Y3
-	CMPQ         R10, $+9
-	JLT          lanetailrarenarrow
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      192(SP), Y1
@@ -12775,12 +12560,49 @@ lanetailrare:
 	VXORPS       Y1, Y1, Y1
 	VADDPS       Y1, Y4, Y4
 	VCMPPS       $0x00, Y0, Y5, Y5
-	CMPQ         R10, $+17
-	JLT          lanetailrarenarrow
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y2, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y2, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y6, Y1, Y2
+	VPSLLD       $0x0f, Y4, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y4, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y6, Y1, Y4
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SP)
 	VPMOVZXWD    128(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      224(SP), Y1
-	VMOVUPS      480(SP), Y6
+	VMOVUPS      480(SP), Y2
+	VBROADCASTSS least+48(FP), Y4
+	VPSUBD       Y2, Y4, Y4
+	VBROADCASTSS most+52(FP), Y6
+	VPSUBD       Y2, Y6, Y6
+	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y6, Y6
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y4, Y4
+	VMINPS       Y4, Y6, Y4
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y4, Y2
+	VMULPS       Y1, Y2, Y2
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y2, Y2
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VPMOVZXWD    144(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      256(SP), Y1
+	VMOVUPS      512(SP), Y6
 	VBROADCASTSS least+48(FP), Y7
 	VPSUBD       Y6, Y7, Y7
 	VBROADCASTSS most+52(FP), Y8
@@ -12797,72 +12619,29 @@ lanetailrare:
 	VXORPS       Y1, Y1, Y1
 	VADDPS       Y1, Y6, Y6
 	VCMPPS       $0x00, Y0, Y7, Y7
-	CMPQ         R10, $+25
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    144(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      256(SP), Y1
-	VMOVUPS      512(SP), Y8
-	VBROADCASTSS least+48(FP), Y9
-	VPSUBD       Y8, Y9, Y9
-	VBROADCASTSS most+52(FP), Y10
-	VPSUBD       Y8, Y10, Y10
-	VCVTDQ2PS    Y9, Y9
-	VCVTDQ2PS    Y10, Y10
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y9, Y9
-	VMINPS       Y9, Y10, Y9
-	VXORPS       Y8, Y8, Y8
-	VADDPS       Y8, Y9, Y8
-	VMULPS       Y1, Y8, Y8
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y8, Y8
-	VCMPPS       $0x00, Y0, Y9, Y9
-
-lanetailrarenarrow:
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPSLLD       $0x0f, Y2, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y2, Y10
-	VPADDD       Y0, Y10, Y10
+	VPSLLD       $0x0f, Y2, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y2, Y8
+	VPADDD       Y0, Y8, Y8
 	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y10, Y1, Y2
-	VPSLLD       $0x0f, Y4, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y4, Y10
-	VPADDD       Y0, Y10, Y10
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y10, Y1, Y4
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPSLLD       $0x0f, Y6, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y6, Y2
-	VPADDD       Y0, Y2, Y2
+	VBLENDVPS    Y2, Y8, Y1, Y2
+	VPSLLD       $0x0f, Y6, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y6, Y8
+	VPADDD       Y0, Y8, Y8
 	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y2, Y1, Y6
-	VPSLLD       $0x0f, Y8, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y8, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y2, Y1, Y8
+	VBLENDVPS    Y6, Y8, Y1, Y6
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
+	VPACKUSDW    Y6, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(SP)
 	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y5, Y3, Y3
-	VPACKSSDW    Y9, Y7, Y7
-	VPACKSSWB    Y7, Y3, Y3
+	VPACKSSDW    Y7, Y4, Y4
+	VPACKSSWB    Y4, Y3, Y3
 	VPERMD       Y3, Y0, Y3
 	VPABSB       Y3, Y3
 	VMOVUPS      Y3, 64(SP)
@@ -14643,104 +14422,96 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	VPMOVZXWD 96(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VSUBPS    Y12, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y1
-	VMINPS    Y1, Y14, Y1
-	VXORPS    Y2, Y2, Y2
-	VADDPS    Y2, Y1, Y2
-	VMULPS    Y13, Y2, Y2
-	VADDPS    Y12, Y2, Y2
-	VCMPPS    $0x00, Y0, Y1, Y1
-	CMPQ      R10, $+9
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 112(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VSUBPS    Y12, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y3
-	VMINPS    Y3, Y14, Y3
-	VXORPS    Y4, Y4, Y4
-	VADDPS    Y4, Y3, Y4
-	VMULPS    Y13, Y4, Y4
-	VADDPS    Y12, Y4, Y4
-	VCMPPS    $0x00, Y0, Y3, Y3
-	CMPQ      R10, $+17
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 128(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VSUBPS    Y12, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y5
-	VMINPS    Y5, Y14, Y5
-	VXORPS    Y6, Y6, Y6
-	VADDPS    Y6, Y5, Y6
-	VMULPS    Y13, Y6, Y6
-	VADDPS    Y12, Y6, Y6
-	VCMPPS    $0x00, Y0, Y5, Y5
-	CMPQ      R10, $+25
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 144(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VSUBPS    Y12, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y7
-	VMINPS    Y7, Y14, Y7
-	VXORPS    Y8, Y8, Y8
-	VADDPS    Y8, Y7, Y8
-	VMULPS    Y13, Y8, Y8
-	VADDPS    Y12, Y8, Y8
-	VCMPPS    $0x00, Y0, Y7, Y7
-
-grouptailrarenarrow:
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y1, Y2
+	VMULPS       Y13, Y2, Y2
+	VADDPS       Y12, Y2, Y2
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y13, Y4, Y4
+	VADDPS       Y12, Y4, Y4
+	VCMPPS       $0x00, Y0, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
-	VPSLLD       $0x0f, Y2, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y2, Y10
-	VPADDD       Y0, Y10, Y10
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPSLLD       $0x0f, Y2, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y2, Y6
+	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y10, Y9, Y2
-	VPSLLD       $0x0f, Y4, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y4, Y10
-	VPADDD       Y0, Y10, Y10
+	VBLENDVPS    Y2, Y6, Y5, Y2
+	VPSLLD       $0x0f, Y4, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y4, Y6
+	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y10, Y9, Y4
+	VBLENDVPS    Y4, Y6, Y5, Y4
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SP)
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y2, Y4
+	VMULPS       Y13, Y4, Y4
+	VADDPS       Y12, Y4, Y4
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VPMOVZXWD    144(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y5, Y6
+	VMULPS       Y13, Y6, Y6
+	VADDPS       Y12, Y6, Y6
+	VCMPPS       $0x00, Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7
+	VPSLLD       $0x0f, Y4, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y4, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y8, Y7, Y4
+	VPSLLD       $0x0f, Y6, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y6, Y8
+	VPADDD       Y0, Y8, Y8
 	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y4, Y2, Y6
-	VPSLLD       $0x0f, Y8, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y8, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y4, Y2, Y8
+	VBLENDVPS    Y6, Y8, Y7, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(SP)
 	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y3, Y1, Y1
-	VPACKSSDW    Y7, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
+	VPACKSSDW    Y5, Y2, Y2
+	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
 	VMOVUPS      Y1, 64(SP)
@@ -15080,70 +14851,34 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
-	VPMOVZXWD 96(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   160(SP), Y1
-	VMOVUPS   416(SP), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y3
-	VMINPS    Y3, Y14, Y3
-	VXORPS    Y4, Y4, Y4
-	VADDPS    Y4, Y3, Y4
-	VMULPS    Y1, Y4, Y4
-	VADDPS    Y2, Y4, Y4
-	VCMPPS    $0x00, Y0, Y3, Y3
-	CMPQ      R10, $+9
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 112(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   192(SP), Y1
-	VMOVUPS   448(SP), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y5
-	VMINPS    Y5, Y14, Y5
-	VXORPS    Y6, Y6, Y6
-	VADDPS    Y6, Y5, Y6
-	VMULPS    Y1, Y6, Y6
-	VADDPS    Y2, Y6, Y6
-	VCMPPS    $0x00, Y0, Y5, Y5
-	CMPQ      R10, $+17
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 128(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   224(SP), Y1
-	VMOVUPS   480(SP), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y7
-	VMINPS    Y7, Y14, Y7
-	VXORPS    Y8, Y8, Y8
-	VADDPS    Y8, Y7, Y8
-	VMULPS    Y1, Y8, Y8
-	VADDPS    Y2, Y8, Y8
-	VCMPPS    $0x00, Y0, Y7, Y7
-	CMPQ      R10, $+25
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 144(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   256(SP), Y1
-	VMOVUPS   512(SP), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y9
-	VMINPS    Y9, Y14, Y9
-	VXORPS    Y10, Y10, Y10
-	VADDPS    Y10, Y9, Y10
-	VMULPS    Y1, Y10, Y10
-	VADDPS    Y2, Y10, Y10
-	VCMPPS    $0x00, Y0, Y9, Y9
-
-lanetailrarenarrow:
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      160(SP), Y1
+	VMOVUPS      416(SP), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y1, Y4, Y4
+	VADDPS       Y2, Y4, Y4
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      192(SP), Y1
+	VMOVUPS      448(SP), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y5, Y6
+	VMULPS       Y1, Y6, Y6
+	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x00, Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VBROADCASTSS constantsAVX2<>+16(SB), Y1
 	VPSLLD       $0x0f, Y4, Y2
@@ -15163,29 +14898,57 @@ lanetailrarenarrow:
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, (SP)
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      224(SP), Y1
+	VMOVUPS      480(SP), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y4, Y6
+	VMULPS       Y1, Y6, Y6
+	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VPMOVZXWD    144(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      256(SP), Y1
+	VMOVUPS      512(SP), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VXORPS       Y8, Y8, Y8
+	VADDPS       Y8, Y7, Y8
+	VMULPS       Y1, Y8, Y8
+	VADDPS       Y2, Y8, Y8
+	VCMPPS       $0x00, Y0, Y7, Y7
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y6, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y6, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y2, Y1, Y6
 	VPSLLD       $0x0f, Y8, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y8, Y2
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y8, Y8, Y8
 	VBLENDVPS    Y8, Y2, Y1, Y8
-	VPSLLD       $0x0f, Y10, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y10, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y10, Y10, Y10
-	VBLENDVPS    Y10, Y2, Y1, Y10
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y8, Y8
-	VPSRLD       $0x10, Y10, Y10
-	VPACKUSDW    Y10, Y8, Y8
-	VPERMQ       $0xd8, Y8, Y8
-	VMOVUPS      Y8, 32(SP)
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
 	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y5, Y3, Y3
-	VPACKSSDW    Y9, Y7, Y7
-	VPACKSSWB    Y7, Y3, Y3
+	VPACKSSDW    Y7, Y4, Y4
+	VPACKSSWB    Y4, Y3, Y3
 	VPERMD       Y3, Y0, Y3
 	VPABSB       Y3, Y3
 	VMOVUPS      Y3, 64(SP)
@@ -15195,9 +14958,9 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, BMI2, FMA3, MMX+
 TEXT ·FakeQuantizeBitsBF16AVX2(SB), $400-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 ToFloat, Y14 ToFloat
-	// per group: Y13 scale, Y12 recip
-	// loaded at each use: least, most, 0x1, 0x3f800000, 0x34800000, 0x0, 0x7fff, 0x7fc00000
+	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0, Y12 0x7fff
+	// per group: Y11 scale, Y10 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -15208,6 +14971,8 @@ TEXT ·FakeQuantizeBitsBF16AVX2(SB), $400-72
 	VCVTDQ2PS    Y0, Y15
 	VBROADCASTSS most+44(FP), Y0
 	VCVTDQ2PS    Y0, Y14
+	VXORPS       Y13, Y13, Y13
+	VBROADCASTSS constantsAVX2<>+0(SB), Y12
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -15231,8 +14996,8 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
 	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
@@ -15241,24 +15006,24 @@ groupbegin:
 grouploop:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y11, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -15268,55 +15033,53 @@ grouploop:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y0, Y5
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y1, Y6
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y11, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (DI)
+	VPACKUSDW    Y5, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y2, Y5
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y3, Y6
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y11, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VPADDD       Y12, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
+	VPACKUSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
 	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y1, AX
@@ -15342,8 +15105,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (BX), Y10
 
 groupmeet:
 	MOVQ R10, R12
@@ -15352,42 +15115,42 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVAPS      Y12, Y0
+	VMOVAPS      Y10, Y0
 	VPMOVZXWD    (DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y13, Y1, Y2
-	VFNMADD231PS Y12, Y2, Y1
-	VFMADD231PS  Y13, Y1, Y2
+	VMULPS       Y11, Y1, Y2
+	VFNMADD231PS Y10, Y2, Y1
+	VFMADD231PS  Y11, Y1, Y2
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVAPS      Y12, Y1
+	VMOVAPS      Y10, Y1
 	VPMOVZXWD    16(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y13, Y3, Y4
-	VFNMADD231PS Y12, Y4, Y3
-	VFMADD231PS  Y13, Y3, Y4
+	VMULPS       Y11, Y3, Y4
+	VFNMADD231PS Y10, Y4, Y3
+	VFMADD231PS  Y11, Y3, Y4
 	SUBQ         $+8, R10
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVAPS      Y12, Y3
+	VMOVAPS      Y10, Y3
 	VPMOVZXWD    32(DX), Y5
 	VPSLLD       $0x10, Y5, Y5
-	VMULPS       Y13, Y5, Y6
-	VFNMADD231PS Y12, Y6, Y5
-	VFMADD231PS  Y13, Y5, Y6
+	VMULPS       Y11, Y5, Y6
+	VFNMADD231PS Y10, Y6, Y5
+	VFMADD231PS  Y11, Y5, Y6
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVAPS      Y12, Y5
+	VMOVAPS      Y10, Y5
 	VPMOVZXWD    48(DX), Y7
 	VPSLLD       $0x10, Y7, Y7
-	VMULPS       Y13, Y7, Y8
-	VFNMADD231PS Y12, Y8, Y7
-	VFMADD231PS  Y13, Y7, Y8
+	VMULPS       Y11, Y7, Y8
+	VFNMADD231PS Y10, Y8, Y7
+	VFMADD231PS  Y11, Y7, Y8
 	VCMPPS       $0x03, Y4, Y2, Y7
 	VCMPPS       $0x03, Y8, Y6, Y9
 	VORPS        Y9, Y7, Y7
@@ -15397,62 +15160,56 @@ groupmeet3:
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y7
 	VMINPS       Y7, Y14, Y7
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y0, Y7, Y9
+	VFMADD213PS  Y13, Y7, Y0
 	VCMPPS       $0x00, Y2, Y7, Y7
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y2, Y2, Y2
-	VFMADD231PS  Y1, Y0, Y2
-	VCMPPS       $0x00, Y4, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPSLLD       $0x0f, Y9, Y4
+	VMAXPS       Y4, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y2, Y1
+	VCMPPS       $0x00, Y4, Y2, Y2
+	VPSLLD       $0x0f, Y0, Y4
 	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y9, Y4
-	VPADDD       Y1, Y4, Y4
-	VPSLLD       $0x0f, Y2, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y2, Y9
-	VPADDD       Y1, Y9, Y9
+	VPADDD       Y4, Y0, Y4
+	VPADDD       Y12, Y4, Y4
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
 	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y9, Y9
-	VPACKUSDW    Y9, Y4, Y4
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, (DI)
 	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y2, Y2, Y2
-	VFMADD231PS  Y3, Y1, Y2
-	VCMPPS       $0x00, Y6, Y1, Y1
+	VMAXPS       Y6, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VFMADD213PS  Y13, Y0, Y3
+	VCMPPS       $0x00, Y6, Y0, Y0
 	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VFMADD231PS  Y5, Y3, Y4
-	VCMPPS       $0x00, Y8, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y5, Y6, Y6
-	VPSLLD       $0x0f, Y4, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VPADDD       Y5, Y2, Y2
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
+	VMAXPS       Y8, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VFMADD213PS  Y13, Y1, Y5
+	VCMPPS       $0x00, Y8, Y1, Y1
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y12, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y12, Y3, Y3
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y0, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y1, AX
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y3, AX
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, 3(SI)
 	ADDQ         $+64, DI
 	ADDQ         $+4, SI
@@ -15489,8 +15246,8 @@ grouppieces:
 	MOVQ R10, R9
 
 grouppiece:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
 	XORL         AX, AX
 	MOVQ         AX, 80(SP)
 	MOVQ         AX, 88(SP)
@@ -15555,24 +15312,24 @@ piece4:
 piece5:
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y11, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
 	VPMOVZXWD    128(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -15582,71 +15339,69 @@ piece5:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y0, Y5
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	CMPQ         R9, $+9
 	JLT          grouptailnarrow
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y1, Y6
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y11, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
-	VXORPS       Y7, Y7, Y7
-	VFMADD231PS  Y13, Y2, Y7
+	VMOVAPS      Y13, Y7
+	VFMADD231PS  Y11, Y2, Y7
 	VCMPPS       $0x00, Y3, Y2, Y2
 	CMPQ         R9, $+25
 	JLT          grouptailnarrow
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y13, Y3, Y8
+	VMOVAPS      Y13, Y8
+	VFMADD231PS  Y11, Y3, Y8
 	VCMPPS       $0x00, Y4, Y3, Y3
 
 grouptailnarrow:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y5, Y9
-	VPADDD       Y4, Y9, Y9
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y9, Y9
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVUPS      Y9, (SP)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSLLD       $0x0f, Y8, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y8, Y6
-	VPADDD       Y4, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 67(SP)
+	VPSLLD    $0x0f, Y5, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y5, Y4
+	VPADDD    Y12, Y4, Y4
+	VPSLLD    $0x0f, Y6, Y5
+	VPSRLD    $0x1f, Y5, Y5
+	VPADDD    Y5, Y6, Y5
+	VPADDD    Y12, Y5, Y5
+	VPSRLD    $0x10, Y4, Y4
+	VPSRLD    $0x10, Y5, Y5
+	VPACKUSDW Y5, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y7, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y7, Y4
+	VPADDD    Y12, Y4, Y4
+	VPSLLD    $0x0f, Y8, Y5
+	VPSRLD    $0x1f, Y5, Y5
+	VPADDD    Y5, Y8, Y5
+	VPADDD    Y12, Y5, Y5
+	VPSRLD    $0x10, Y4, Y4
+	VPSRLD    $0x10, Y5, Y5
+	VPACKUSDW Y5, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, 32(SP)
+	VMOVMSKPS Y0, AX
+	MOVB      AL, 64(SP)
+	VMOVMSKPS Y1, AX
+	MOVB      AL, 65(SP)
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 66(SP)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 67(SP)
 
 grouptailback:
 	TESTQ $0x00000010, R9
@@ -15749,15 +15504,15 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (BX), Y11
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPSUBD       Y1, Y0, Y12
+	VPSUBD       Y1, Y0, Y10
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VFNMADD231PS Y13, Y12, Y0
+	VFNMADD231PS Y11, Y10, Y0
 	VBROADCASTSS constantsAVX2<>+12(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y12, Y0, Y11
+	VMULPS       Y10, Y0, Y9
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          longtail
@@ -15766,88 +15521,86 @@ longs:
 	JGT          longstream
 
 longloop:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y12, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y12, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y3
-	VFMADD231PS  Y12, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y4
-	VFMADD231PS  Y12, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y0, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y1, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (DI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y2, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y3, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
+	VPMOVZXWD   (DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y9, Y0, Y1
+	VFMADD231PS Y10, Y0, Y1
+	VPMOVZXWD   16(DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y9, Y0, Y2
+	VFMADD231PS Y10, Y0, Y2
+	VPMOVZXWD   32(DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y9, Y0, Y3
+	VFMADD231PS Y10, Y0, Y3
+	VPMOVZXWD   48(DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y9, Y0, Y4
+	VFMADD231PS Y10, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y15, Y0
+	VMINPS      Y0, Y14, Y0
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y11, Y0, Y5
+	VCMPPS      $0x00, Y1, Y0, Y0
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y15, Y1
+	VMINPS      Y1, Y14, Y1
+	VMOVAPS     Y13, Y6
+	VFMADD231PS Y11, Y1, Y6
+	VCMPPS      $0x00, Y2, Y1, Y1
+	VPSLLD      $0x0f, Y5, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y5, Y2
+	VPADDD      Y12, Y2, Y2
+	VPSLLD      $0x0f, Y6, Y5
+	VPSRLD      $0x1f, Y5, Y5
+	VPADDD      Y5, Y6, Y5
+	VPADDD      Y12, Y5, Y5
+	VPSRLD      $0x10, Y2, Y2
+	VPSRLD      $0x10, Y5, Y5
+	VPACKUSDW   Y5, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, (DI)
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y15, Y2
+	VMINPS      Y2, Y14, Y2
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y11, Y2, Y5
+	VCMPPS      $0x00, Y3, Y2, Y2
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y15, Y3
+	VMINPS      Y3, Y14, Y3
+	VMOVAPS     Y13, Y6
+	VFMADD231PS Y11, Y3, Y6
+	VCMPPS      $0x00, Y4, Y3, Y3
+	VPSLLD      $0x0f, Y5, Y4
+	VPSRLD      $0x1f, Y4, Y4
+	VPADDD      Y4, Y5, Y4
+	VPADDD      Y12, Y4, Y4
+	VPSLLD      $0x0f, Y6, Y5
+	VPSRLD      $0x1f, Y5, Y5
+	VPADDD      Y5, Y6, Y5
+	VPADDD      Y12, Y5, Y5
+	VPSRLD      $0x10, Y4, Y4
+	VPSRLD      $0x10, Y5, Y5
+	VPACKUSDW   Y5, Y4, Y4
+	VPERMQ      $0xd8, Y4, Y4
+	VMOVUPS     Y4, 32(DI)
+	VMOVMSKPS   Y0, AX
+	MOVB        AL, (SI)
+	VMOVMSKPS   Y1, AX
+	MOVB        AL, 1(SI)
+	VMOVMSKPS   Y2, AX
+	MOVB        AL, 2(SI)
+	VMOVMSKPS   Y3, AX
+	MOVB        AL, 3(SI)
 
 longback:
 	ADDQ $+64, DI
@@ -15924,20 +15677,20 @@ piece15:
 piece16:
 	VPMOVZXWD   80(SP), Y0
 	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y1
-	VFMADD231PS Y12, Y0, Y1
+	VMULPS      Y9, Y0, Y1
+	VFMADD231PS Y10, Y0, Y1
 	VPMOVZXWD   96(SP), Y0
 	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y2
-	VFMADD231PS Y12, Y0, Y2
+	VMULPS      Y9, Y0, Y2
+	VFMADD231PS Y10, Y0, Y2
 	VPMOVZXWD   112(SP), Y0
 	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y3
-	VFMADD231PS Y12, Y0, Y3
+	VMULPS      Y9, Y0, Y3
+	VFMADD231PS Y10, Y0, Y3
 	VPMOVZXWD   128(SP), Y0
 	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y4
-	VFMADD231PS Y12, Y0, Y4
+	VMULPS      Y9, Y0, Y4
+	VFMADD231PS Y10, Y0, Y4
 	VCMPPS      $0x03, Y2, Y1, Y0
 	VCMPPS      $0x03, Y4, Y3, Y5
 	VORPS       Y5, Y0, Y0
@@ -15947,71 +15700,69 @@ piece16:
 	VROUNDPS    $0x08, Y1, Y1
 	VMAXPS      Y1, Y15, Y0
 	VMINPS      Y0, Y14, Y0
-	VXORPS      Y5, Y5, Y5
-	VFMADD231PS Y13, Y0, Y5
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y11, Y0, Y5
 	VCMPPS      $0x00, Y1, Y0, Y0
 	CMPQ        R9, $+9
 	JLT         longtailnarrow
 	VROUNDPS    $0x08, Y2, Y2
 	VMAXPS      Y2, Y15, Y1
 	VMINPS      Y1, Y14, Y1
-	VXORPS      Y6, Y6, Y6
-	VFMADD231PS Y13, Y1, Y6
+	VMOVAPS     Y13, Y6
+	VFMADD231PS Y11, Y1, Y6
 	VCMPPS      $0x00, Y2, Y1, Y1
 	CMPQ        R9, $+17
 	JLT         longtailnarrow
 	VROUNDPS    $0x08, Y3, Y3
 	VMAXPS      Y3, Y15, Y2
 	VMINPS      Y2, Y14, Y2
-	VXORPS      Y7, Y7, Y7
-	VFMADD231PS Y13, Y2, Y7
+	VMOVAPS     Y13, Y7
+	VFMADD231PS Y11, Y2, Y7
 	VCMPPS      $0x00, Y3, Y2, Y2
 	CMPQ        R9, $+25
 	JLT         longtailnarrow
 	VROUNDPS    $0x08, Y4, Y4
 	VMAXPS      Y4, Y15, Y3
 	VMINPS      Y3, Y14, Y3
-	VXORPS      Y8, Y8, Y8
-	VFMADD231PS Y13, Y3, Y8
+	VMOVAPS     Y13, Y8
+	VFMADD231PS Y11, Y3, Y8
 	VCMPPS      $0x00, Y4, Y3, Y3
 
 longtailnarrow:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y5, Y9
-	VPADDD       Y4, Y9, Y9
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y9, Y9
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVUPS      Y9, (SP)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSLLD       $0x0f, Y8, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y8, Y6
-	VPADDD       Y4, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 67(SP)
+	VPSLLD    $0x0f, Y5, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y5, Y4
+	VPADDD    Y12, Y4, Y4
+	VPSLLD    $0x0f, Y6, Y5
+	VPSRLD    $0x1f, Y5, Y5
+	VPADDD    Y5, Y6, Y5
+	VPADDD    Y12, Y5, Y5
+	VPSRLD    $0x10, Y4, Y4
+	VPSRLD    $0x10, Y5, Y5
+	VPACKUSDW Y5, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y7, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y7, Y4
+	VPADDD    Y12, Y4, Y4
+	VPSLLD    $0x0f, Y8, Y5
+	VPSRLD    $0x1f, Y5, Y5
+	VPADDD    Y5, Y8, Y5
+	VPADDD    Y12, Y5, Y5
+	VPSRLD    $0x10, Y4, Y4
+	VPSRLD    $0x10, Y5, Y5
+	VPACKUSDW Y5, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, 32(SP)
+	VMOVMSKPS Y0, AX
+	MOVB      AL, 64(SP)
+	VMOVMSKPS Y1, AX
+	MOVB      AL, 65(SP)
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 66(SP)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 67(SP)
 
 longtailback:
 	TESTQ $0x00000010, R9
@@ -16110,30 +15861,30 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS 4(R8), Y8
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y8, Y0, Y3
+	VFNMADD231PS Y10, Y3, Y0
+	VFMADD231PS  Y8, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y8, Y0, Y4
+	VFNMADD231PS Y10, Y4, Y0
+	VFMADD231PS  Y8, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -16143,55 +15894,53 @@ short2loop:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y0, Y5
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y1, Y6
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y11, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (DI)
+	VPACKUSDW    Y5, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y12, Y2, Y5
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y10, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y12, Y3, Y6
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y10, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VPADDD       Y12, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
+	VPACKUSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
 	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y1, AX
@@ -16263,62 +16012,56 @@ laneloop:
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VXORPS       Y1, Y1, Y1
-	VFMADD231PS  Y3, Y0, Y1
+	VFMADD213PS  Y13, Y0, Y3
 	VCMPPS       $0x00, Y2, Y0, Y0
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y3, Y3, Y3
-	VFMADD231PS  Y5, Y2, Y3
-	VCMPPS       $0x00, Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y1, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y1, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y4, Y1, Y1
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (DI)
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y1
+	VMAXPS       Y4, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VXORPS       Y3, Y3, Y3
-	VFMADD231PS  Y7, Y1, Y3
-	VCMPPS       $0x00, Y6, Y1, Y1
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y9, Y4, Y5
-	VCMPPS       $0x00, Y8, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPSLLD       $0x0f, Y3, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y3, Y7
-	VPADDD       Y6, Y7, Y7
+	VFMADD213PS  Y13, Y1, Y5
+	VCMPPS       $0x00, Y4, Y1, Y1
+	VPSLLD       $0x0f, Y3, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y3, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y5, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y5, Y3
-	VPADDD       Y6, Y3, Y3
-	VPSRLD       $0x10, Y7, Y7
+	VPADDD       Y12, Y3, Y3
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y2, Y7
+	VCMPPS       $0x00, Y6, Y2, Y2
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VFMADD213PS  Y13, Y3, Y9
+	VCMPPS       $0x00, Y8, Y3, Y3
+	VPSLLD       $0x0f, Y7, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y7, Y4
+	VPADDD       Y12, Y4, Y4
+	VPSLLD       $0x0f, Y9, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y9, Y5
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
 	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 1(SI)
 	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y4, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 3(SI)
 
 laneback:
@@ -16601,71 +16344,65 @@ piece37:
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VXORPS       Y1, Y1, Y1
-	VFMADD231PS  Y3, Y0, Y1
+	VFMADD213PS  Y13, Y0, Y3
 	VCMPPS       $0x00, Y2, Y0, Y0
 	CMPQ         R9, $+9
 	JLT          lanetailnarrow
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y3, Y3, Y3
-	VFMADD231PS  Y5, Y2, Y3
-	VCMPPS       $0x00, Y4, Y2, Y2
+	VMAXPS       Y4, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VFMADD213PS  Y13, Y1, Y5
+	VCMPPS       $0x00, Y4, Y1, Y1
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
 	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y7, Y4, Y5
-	VCMPPS       $0x00, Y6, Y4, Y4
+	VMAXPS       Y6, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y2, Y7
+	VCMPPS       $0x00, Y6, Y2, Y2
 	CMPQ         R9, $+25
 	JLT          lanetailnarrow
 	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VXORPS       Y7, Y7, Y7
-	VFMADD231PS  Y9, Y6, Y7
-	VCMPPS       $0x00, Y8, Y6, Y6
+	VMAXPS       Y8, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VFMADD213PS  Y13, Y4, Y9
+	VCMPPS       $0x00, Y8, Y4, Y4
 
 lanetailnarrow:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y8
-	VPSLLD       $0x0f, Y1, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y1, Y9
-	VPADDD       Y8, Y9, Y9
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y8, Y1, Y1
-	VPSRLD       $0x10, Y9, Y9
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVUPS      Y9, (SP)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y1, Y3, Y3
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y1, Y5, Y5
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(SP)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y6, AX
-	MOVB         AL, 67(SP)
+	VPSLLD    $0x0f, Y3, Y6
+	VPSRLD    $0x1f, Y6, Y6
+	VPADDD    Y6, Y3, Y6
+	VPADDD    Y12, Y6, Y6
+	VPSLLD    $0x0f, Y5, Y3
+	VPSRLD    $0x1f, Y3, Y3
+	VPADDD    Y3, Y5, Y3
+	VPADDD    Y12, Y3, Y3
+	VPSRLD    $0x10, Y6, Y6
+	VPSRLD    $0x10, Y3, Y3
+	VPACKUSDW Y3, Y6, Y6
+	VPERMQ    $0xd8, Y6, Y6
+	VMOVUPS   Y6, (SP)
+	VPSLLD    $0x0f, Y7, Y3
+	VPSRLD    $0x1f, Y3, Y3
+	VPADDD    Y3, Y7, Y3
+	VPADDD    Y12, Y3, Y3
+	VPSLLD    $0x0f, Y9, Y5
+	VPSRLD    $0x1f, Y5, Y5
+	VPADDD    Y5, Y9, Y5
+	VPADDD    Y12, Y5, Y5
+	VPSRLD    $0x10, Y3, Y3
+	VPSRLD    $0x10, Y5, Y5
+	VPACKUSDW Y5, Y3, Y3
+	VPERMQ    $0xd8, Y3, Y3
+	VMOVUPS   Y3, 32(SP)
+	VMOVMSKPS Y0, AX
+	MOVB      AL, 64(SP)
+	VMOVMSKPS Y1, AX
+	MOVB      AL, 65(SP)
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 66(SP)
+	VMOVMSKPS Y4, AX
+	MOVB      AL, 67(SP)
 
 lanetailback:
 	TESTQ $0x00000010, R9
@@ -16754,24 +16491,24 @@ groupstream:
 	PREFETCHNTA  (DX)(CX*1)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y11, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -16781,55 +16518,53 @@ groupstream:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y0, Y5
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y1, Y6
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y11, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (DI)
+	VPACKUSDW    Y5, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y2, Y5
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y3, Y6
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y11, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VPADDD       Y12, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, 32(DI)
+	VPACKUSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVNTPS     Y4, 32(DI)
 	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y1, AX
@@ -16849,97 +16584,86 @@ groupstream:
 grouprare:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y13, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y2
+	VADDPS       Y13, Y1, Y2
+	VMULPS       Y11, Y2, Y2
+	VADDPS       Y13, Y2, Y2
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y13, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
+	VADDPS       Y13, Y3, Y4
+	VMULPS       Y11, Y4, Y4
+	VADDPS       Y13, Y4, Y4
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y0, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPSLLD       $0x0f, Y2, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y2, Y5
+	VPADDD       Y12, Y5, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y5, Y2
-	VPSLLD       $0x0f, Y4, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y4, Y6
-	VPADDD       Y0, Y6, Y6
+	VBLENDVPS    Y2, Y5, Y0, Y2
+	VPSLLD       $0x0f, Y4, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y4, Y5
+	VPADDD       Y12, Y5, Y5
 	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y5, Y4
+	VBLENDVPS    Y4, Y5, Y0, Y4
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y2, Y4
-	VMULPS       Y13, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y6
-	VMULPS       Y13, Y6, Y6
-	VXORPS       Y7, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y7
-	VPSLLD       $0x0f, Y4, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y4, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y8, Y7, Y4
-	VPSLLD       $0x0f, Y6, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y6, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y8, Y7, Y6
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
+	VPMOVZXWD    32(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VDIVPS       Y11, Y2, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VADDPS       Y13, Y4, Y5
+	VMULPS       Y11, Y5, Y5
+	VADDPS       Y13, Y5, Y5
+	VCMPPS       $0x00, Y2, Y4, Y4
+	VPMOVZXWD    48(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VDIVPS       Y11, Y2, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VADDPS       Y13, Y6, Y7
+	VMULPS       Y11, Y7, Y7
+	VADDPS       Y13, Y7, Y7
+	VCMPPS       $0x00, Y2, Y6, Y6
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBLENDVPS    Y5, Y2, Y0, Y5
+	VPSLLD       $0x0f, Y7, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y7, Y2
+	VPADDD       Y12, Y2, Y2
+	VCMPPS       $0x07, Y7, Y7, Y7
+	VBLENDVPS    Y7, Y2, Y0, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(DI)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y2, AX
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 3(SI)
 	JMP          groupback
 
@@ -16951,9 +16675,9 @@ groupmeet0mix:
 	VMOVDQU      constantsAVX2<>+20(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBLENDVPS    Y0, Y1, Y11, Y11
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -16972,8 +16696,8 @@ groupmeet1next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (BX), Y10
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -16984,9 +16708,9 @@ groupmeet1mix:
 	VMOVDQU      constantsAVX2<>+20(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBLENDVPS    Y1, Y3, Y11, Y11
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBLENDVPS    Y1, Y3, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -17005,8 +16729,8 @@ groupmeet2next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (BX), Y10
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -17017,9 +16741,9 @@ groupmeet2mix:
 	VMOVDQU      constantsAVX2<>+20(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y13, Y13
+	VBLENDVPS    Y3, Y5, Y11, Y11
 	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y3, Y5, Y12, Y12
+	VBLENDVPS    Y3, Y5, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -17038,8 +16762,8 @@ groupmeet3next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (BX), Y10
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -17050,9 +16774,9 @@ groupmeet3mix:
 	VMOVDQU      constantsAVX2<>+20(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
 	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y5, Y7, Y13, Y13
+	VBLENDVPS    Y5, Y7, Y11, Y11
 	VBROADCASTSS 4(BX), Y7
-	VBLENDVPS    Y5, Y7, Y12, Y12
+	VBLENDVPS    Y5, Y7, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -17062,107 +16786,88 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	VPMOVZXWD 80(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y1
-	VMINPS    Y1, Y14, Y1
-	VXORPS    Y2, Y2, Y2
-	VADDPS    Y2, Y1, Y2
-	VMULPS    Y13, Y2, Y2
-	VXORPS    Y3, Y3, Y3
-	VADDPS    Y3, Y2, Y2
-	VCMPPS    $0x00, Y0, Y1, Y1
-	CMPQ      R9, $+9
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 96(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y3
-	VMINPS    Y3, Y14, Y3
-	VXORPS    Y4, Y4, Y4
-	VADDPS    Y4, Y3, Y4
-	VMULPS    Y13, Y4, Y4
-	VXORPS    Y5, Y5, Y5
-	VADDPS    Y5, Y4, Y4
-	VCMPPS    $0x00, Y0, Y3, Y3
-	CMPQ      R9, $+17
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 112(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y5
-	VMINPS    Y5, Y14, Y5
-	VXORPS    Y6, Y6, Y6
-	VADDPS    Y6, Y5, Y6
-	VMULPS    Y13, Y6, Y6
-	VXORPS    Y7, Y7, Y7
-	VADDPS    Y7, Y6, Y6
-	VCMPPS    $0x00, Y0, Y5, Y5
-	CMPQ      R9, $+25
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 128(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y7
-	VMINPS    Y7, Y14, Y7
-	VXORPS    Y8, Y8, Y8
-	VADDPS    Y8, Y7, Y8
-	VMULPS    Y13, Y8, Y8
-	VXORPS    Y9, Y9, Y9
-	VADDPS    Y9, Y8, Y8
-	VCMPPS    $0x00, Y0, Y7, Y7
-
-grouptailrarenarrow:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
-	VPSLLD       $0x0f, Y2, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y2, Y10
-	VPADDD       Y0, Y10, Y10
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VADDPS       Y13, Y1, Y2
+	VMULPS       Y11, Y2, Y2
+	VADDPS       Y13, Y2, Y2
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VADDPS       Y13, Y3, Y4
+	VMULPS       Y11, Y4, Y4
+	VADDPS       Y13, Y4, Y4
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPSLLD       $0x0f, Y2, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y2, Y5
+	VPADDD       Y12, Y5, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y10, Y9, Y2
-	VPSLLD       $0x0f, Y4, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y4, Y10
-	VPADDD       Y0, Y10, Y10
+	VBLENDVPS    Y2, Y5, Y0, Y2
+	VPSLLD       $0x0f, Y4, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y4, Y5
+	VPADDD       Y12, Y5, Y5
 	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y10, Y9, Y4
+	VBLENDVPS    Y4, Y5, Y0, Y4
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SP)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y4, Y2, Y6
-	VPSLLD       $0x0f, Y8, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y8, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y4, Y2, Y8
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
+	VPMOVZXWD    112(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VDIVPS       Y11, Y2, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VADDPS       Y13, Y4, Y5
+	VMULPS       Y11, Y5, Y5
+	VADDPS       Y13, Y5, Y5
+	VCMPPS       $0x00, Y2, Y4, Y4
+	VPMOVZXWD    128(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VDIVPS       Y11, Y2, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VADDPS       Y13, Y6, Y7
+	VMULPS       Y11, Y7, Y7
+	VADDPS       Y13, Y7, Y7
+	VCMPPS       $0x00, Y2, Y6, Y6
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBLENDVPS    Y5, Y2, Y0, Y5
+	VPSLLD       $0x0f, Y7, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y7, Y2
+	VPADDD       Y12, Y2, Y2
+	VCMPPS       $0x07, Y7, Y7, Y7
+	VBLENDVPS    Y7, Y2, Y0, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(SP)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 64(SP)
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y7, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 67(SP)
 	JMP          grouptailback
 
@@ -17177,325 +16882,293 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA  (DX)(CX*1)
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y12, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y12, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y3
-	VFMADD231PS  Y12, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y4
-	VFMADD231PS  Y12, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y0, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y1, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (DI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y2, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y3, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, 32(DI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(SI)
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          longstream
-	JMP          longtail
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXWD   (DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y9, Y0, Y1
+	VFMADD231PS Y10, Y0, Y1
+	VPMOVZXWD   16(DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y9, Y0, Y2
+	VFMADD231PS Y10, Y0, Y2
+	VPMOVZXWD   32(DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y9, Y0, Y3
+	VFMADD231PS Y10, Y0, Y3
+	VPMOVZXWD   48(DX), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y9, Y0, Y4
+	VFMADD231PS Y10, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y15, Y0
+	VMINPS      Y0, Y14, Y0
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y11, Y0, Y5
+	VCMPPS      $0x00, Y1, Y0, Y0
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y15, Y1
+	VMINPS      Y1, Y14, Y1
+	VMOVAPS     Y13, Y6
+	VFMADD231PS Y11, Y1, Y6
+	VCMPPS      $0x00, Y2, Y1, Y1
+	VPSLLD      $0x0f, Y5, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y5, Y2
+	VPADDD      Y12, Y2, Y2
+	VPSLLD      $0x0f, Y6, Y5
+	VPSRLD      $0x1f, Y5, Y5
+	VPADDD      Y5, Y6, Y5
+	VPADDD      Y12, Y5, Y5
+	VPSRLD      $0x10, Y2, Y2
+	VPSRLD      $0x10, Y5, Y5
+	VPACKUSDW   Y5, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVNTPS    Y2, (DI)
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y15, Y2
+	VMINPS      Y2, Y14, Y2
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y11, Y2, Y5
+	VCMPPS      $0x00, Y3, Y2, Y2
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y15, Y3
+	VMINPS      Y3, Y14, Y3
+	VMOVAPS     Y13, Y6
+	VFMADD231PS Y11, Y3, Y6
+	VCMPPS      $0x00, Y4, Y3, Y3
+	VPSLLD      $0x0f, Y5, Y4
+	VPSRLD      $0x1f, Y4, Y4
+	VPADDD      Y4, Y5, Y4
+	VPADDD      Y12, Y4, Y4
+	VPSLLD      $0x0f, Y6, Y5
+	VPSRLD      $0x1f, Y5, Y5
+	VPADDD      Y5, Y6, Y5
+	VPADDD      Y12, Y5, Y5
+	VPSRLD      $0x10, Y4, Y4
+	VPSRLD      $0x10, Y5, Y5
+	VPACKUSDW   Y5, Y4, Y4
+	VPERMQ      $0xd8, Y4, Y4
+	VMOVNTPS    Y4, 32(DI)
+	VMOVMSKPS   Y0, AX
+	MOVB        AL, (SI)
+	VMOVMSKPS   Y1, AX
+	MOVB        AL, 1(SI)
+	VMOVMSKPS   Y2, AX
+	MOVB        AL, 2(SI)
+	VMOVMSKPS   Y3, AX
+	MOVB        AL, 3(SI)
+	ADDQ        $+64, DI
+	ADDQ        $+4, SI
+	ADDQ        $+64, DX
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         longstream
+	JMP         longtail
 
 longrare:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y13, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y2
+	VADDPS       Y13, Y1, Y2
+	VMULPS       Y11, Y2, Y2
+	VADDPS       Y13, Y2, Y2
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y13, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
+	VADDPS       Y13, Y3, Y4
+	VMULPS       Y11, Y4, Y4
+	VADDPS       Y13, Y4, Y4
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y0, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPSLLD       $0x0f, Y2, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y2, Y5
+	VPADDD       Y12, Y5, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y5, Y2
-	VPSLLD       $0x0f, Y4, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y4, Y6
-	VPADDD       Y0, Y6, Y6
+	VBLENDVPS    Y2, Y5, Y0, Y2
+	VPSLLD       $0x0f, Y4, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y4, Y5
+	VPADDD       Y12, Y5, Y5
 	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y5, Y4
+	VBLENDVPS    Y4, Y5, Y0, Y4
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y2, Y4
-	VMULPS       Y13, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y6
-	VMULPS       Y13, Y6, Y6
-	VXORPS       Y7, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y7
-	VPSLLD       $0x0f, Y4, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y4, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y8, Y7, Y4
-	VPSLLD       $0x0f, Y6, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y6, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y8, Y7, Y6
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
+	VPMOVZXWD    32(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VDIVPS       Y11, Y2, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VADDPS       Y13, Y4, Y5
+	VMULPS       Y11, Y5, Y5
+	VADDPS       Y13, Y5, Y5
+	VCMPPS       $0x00, Y2, Y4, Y4
+	VPMOVZXWD    48(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VDIVPS       Y11, Y2, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VADDPS       Y13, Y6, Y7
+	VMULPS       Y11, Y7, Y7
+	VADDPS       Y13, Y7, Y7
+	VCMPPS       $0x00, Y2, Y6, Y6
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBLENDVPS    Y5, Y2, Y0, Y5
+	VPSLLD       $0x0f, Y7, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y7, Y2
+	VPADDD       Y12, Y2, Y2
+	VCMPPS       $0x07, Y7, Y7, Y7
+	VBLENDVPS    Y7, Y2, Y0, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(DI)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y2, AX
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 3(SI)
 	JMP          longback
 
 longtailrare:
-	VPMOVZXWD 80(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y1
-	VMINPS    Y1, Y14, Y1
-	VXORPS    Y2, Y2, Y2
-	VADDPS    Y2, Y1, Y2
-	VMULPS    Y13, Y2, Y2
-	VXORPS    Y3, Y3, Y3
-	VADDPS    Y3, Y2, Y2
-	VCMPPS    $0x00, Y0, Y1, Y1
-	CMPQ      R9, $+9
-	JLT       longtailrarenarrow
-	VPMOVZXWD 96(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y3
-	VMINPS    Y3, Y14, Y3
-	VXORPS    Y4, Y4, Y4
-	VADDPS    Y4, Y3, Y4
-	VMULPS    Y13, Y4, Y4
-	VXORPS    Y5, Y5, Y5
-	VADDPS    Y5, Y4, Y4
-	VCMPPS    $0x00, Y0, Y3, Y3
-	CMPQ      R9, $+17
-	JLT       longtailrarenarrow
-	VPMOVZXWD 112(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y5
-	VMINPS    Y5, Y14, Y5
-	VXORPS    Y6, Y6, Y6
-	VADDPS    Y6, Y5, Y6
-	VMULPS    Y13, Y6, Y6
-	VXORPS    Y7, Y7, Y7
-	VADDPS    Y7, Y6, Y6
-	VCMPPS    $0x00, Y0, Y5, Y5
-	CMPQ      R9, $+25
-	JLT       longtailrarenarrow
-	VPMOVZXWD 128(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y7
-	VMINPS    Y7, Y14, Y7
-	VXORPS    Y8, Y8, Y8
-	VADDPS    Y8, Y7, Y8
-	VMULPS    Y13, Y8, Y8
-	VXORPS    Y9, Y9, Y9
-	VADDPS    Y9, Y8, Y8
-	VCMPPS    $0x00, Y0, Y7, Y7
-
-longtailrarenarrow:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
-	VPSLLD       $0x0f, Y2, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y2, Y10
-	VPADDD       Y0, Y10, Y10
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VADDPS       Y13, Y1, Y2
+	VMULPS       Y11, Y2, Y2
+	VADDPS       Y13, Y2, Y2
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VADDPS       Y13, Y3, Y4
+	VMULPS       Y11, Y4, Y4
+	VADDPS       Y13, Y4, Y4
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPSLLD       $0x0f, Y2, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y2, Y5
+	VPADDD       Y12, Y5, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y10, Y9, Y2
-	VPSLLD       $0x0f, Y4, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y4, Y10
-	VPADDD       Y0, Y10, Y10
+	VBLENDVPS    Y2, Y5, Y0, Y2
+	VPSLLD       $0x0f, Y4, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y4, Y5
+	VPADDD       Y12, Y5, Y5
 	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y10, Y9, Y4
+	VBLENDVPS    Y4, Y5, Y0, Y4
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SP)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y4, Y2, Y6
-	VPSLLD       $0x0f, Y8, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y8, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y4, Y2, Y8
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
+	VPMOVZXWD    112(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VDIVPS       Y11, Y2, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VADDPS       Y13, Y4, Y5
+	VMULPS       Y11, Y5, Y5
+	VADDPS       Y13, Y5, Y5
+	VCMPPS       $0x00, Y2, Y4, Y4
+	VPMOVZXWD    128(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VDIVPS       Y11, Y2, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VADDPS       Y13, Y6, Y7
+	VMULPS       Y11, Y7, Y7
+	VADDPS       Y13, Y7, Y7
+	VCMPPS       $0x00, Y2, Y6, Y6
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBLENDVPS    Y5, Y2, Y0, Y5
+	VPSLLD       $0x0f, Y7, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y7, Y2
+	VPADDD       Y12, Y2, Y2
+	VCMPPS       $0x07, Y7, Y7, Y7
+	VBLENDVPS    Y7, Y2, Y0, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(SP)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 64(SP)
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y7, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 67(SP)
 	JMP          longtailback
 
 short2stream:
 	PREFETCHNTA  (DX)(CX*1)
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS 4(R8), Y8
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y8, Y0, Y3
+	VFNMADD231PS Y10, Y3, Y0
+	VFMADD231PS  Y8, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y8, Y0, Y4
+	VFNMADD231PS Y10, Y4, Y0
+	VFMADD231PS  Y8, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -17505,55 +17178,53 @@ short2stream:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y0, Y5
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y1, Y6
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y11, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (DI)
+	VPACKUSDW    Y5, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y12, Y2, Y5
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y10, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y12, Y3, Y6
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y10, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VPADDD       Y12, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, 32(DI)
+	VPACKUSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVNTPS     Y4, 32(DI)
 	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y1, AX
@@ -17575,97 +17246,86 @@ short2stream:
 short2rare:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y2
-	VMULPS       Y13, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y2
+	VADDPS       Y13, Y1, Y2
+	VMULPS       Y11, Y2, Y2
+	VADDPS       Y13, Y2, Y2
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y13, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
+	VADDPS       Y13, Y3, Y4
+	VMULPS       Y11, Y4, Y4
+	VADDPS       Y13, Y4, Y4
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y0, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPSLLD       $0x0f, Y2, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y2, Y5
+	VPADDD       Y12, Y5, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y5, Y2
-	VPSLLD       $0x0f, Y4, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y4, Y6
-	VPADDD       Y0, Y6, Y6
+	VBLENDVPS    Y2, Y5, Y0, Y2
+	VPSLLD       $0x0f, Y4, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y4, Y5
+	VPADDD       Y12, Y5, Y5
 	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y5, Y4
+	VBLENDVPS    Y4, Y5, Y0, Y4
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y2, Y4
-	VMULPS       Y12, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y6
-	VMULPS       Y12, Y6, Y6
-	VXORPS       Y7, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y7
-	VPSLLD       $0x0f, Y4, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y4, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y8, Y7, Y4
-	VPSLLD       $0x0f, Y6, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y6, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y8, Y7, Y6
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
+	VPMOVZXWD    32(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VDIVPS       Y10, Y2, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VADDPS       Y13, Y4, Y5
+	VMULPS       Y10, Y5, Y5
+	VADDPS       Y13, Y5, Y5
+	VCMPPS       $0x00, Y2, Y4, Y4
+	VPMOVZXWD    48(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VDIVPS       Y10, Y2, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VADDPS       Y13, Y6, Y7
+	VMULPS       Y10, Y7, Y7
+	VADDPS       Y13, Y7, Y7
+	VCMPPS       $0x00, Y2, Y6, Y6
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBLENDVPS    Y5, Y2, Y0, Y5
+	VPSLLD       $0x0f, Y7, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y7, Y2
+	VPADDD       Y12, Y2, Y2
+	VCMPPS       $0x07, Y7, Y7, Y7
+	VBLENDVPS    Y7, Y2, Y0, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(DI)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y2, AX
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 3(SI)
 	JMP          short2back
 
@@ -17677,11 +17337,9 @@ lanerare:
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y2
 	VMINPS       Y2, Y14, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y3
+	VADDPS       Y13, Y2, Y3
 	VMULPS       Y1, Y3, Y3
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y3, Y3
+	VADDPS       Y13, Y3, Y3
 	VCMPPS       $0x00, Y0, Y2, Y2
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -17690,192 +17348,164 @@ lanerare:
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y4
 	VMINPS       Y4, Y14, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y5
+	VADDPS       Y13, Y4, Y5
 	VMULPS       Y1, Y5, Y5
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y5, Y5
+	VADDPS       Y13, Y5, Y5
 	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPSLLD       $0x0f, Y3, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       Y0, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y12, Y1, Y1
 	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y6, Y1, Y3
-	VPSLLD       $0x0f, Y5, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
+	VBLENDVPS    Y3, Y1, Y0, Y3
+	VPSLLD       $0x0f, Y5, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y5, Y1
+	VPADDD       Y12, Y1, Y1
 	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y6, Y1, Y5
+	VBLENDVPS    Y5, Y1, Y0, Y5
 	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
 	VMOVUPS      Y3, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(BX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y3, Y5
-	VMULPS       Y1, Y5, Y5
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y5, Y5
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(BX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VXORPS       Y7, Y7, Y7
-	VADDPS       Y7, Y6, Y7
-	VMULPS       Y1, Y7, Y7
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y7, Y7
-	VCMPPS       $0x00, Y0, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPSLLD       $0x0f, Y5, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y5, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y8, Y1, Y5
-	VPSLLD       $0x0f, Y7, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y7, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y7, Y7, Y7
-	VBLENDVPS    Y7, Y8, Y1, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
+	VPMOVZXWD    32(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      64(BX), Y3
+	VDIVPS       Y3, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VADDPS       Y13, Y5, Y6
+	VMULPS       Y3, Y6, Y6
+	VADDPS       Y13, Y6, Y6
+	VCMPPS       $0x00, Y1, Y5, Y5
+	VPMOVZXWD    48(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      96(BX), Y3
+	VDIVPS       Y3, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VADDPS       Y13, Y7, Y8
+	VMULPS       Y3, Y8, Y8
+	VADDPS       Y13, Y8, Y8
+	VCMPPS       $0x00, Y1, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y6, Y1
+	VPADDD       Y12, Y1, Y1
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y1, Y0, Y6
+	VPSLLD       $0x0f, Y8, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y8, Y1
+	VPADDD       Y12, Y1, Y1
+	VCMPPS       $0x07, Y8, Y8, Y8
+	VBLENDVPS    Y8, Y1, Y0, Y8
+	VPSRLD       $0x10, Y6, Y6
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
 	VMOVMSKPS    Y2, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y4, AX
 	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y3, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y6, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(SI)
 	JMP          laneback
 
 lanetailrare:
-	VPMOVZXWD 80(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   144(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y2
-	VMINPS    Y2, Y14, Y2
-	VXORPS    Y3, Y3, Y3
-	VADDPS    Y3, Y2, Y3
-	VMULPS    Y1, Y3, Y3
-	VXORPS    Y1, Y1, Y1
-	VADDPS    Y1, Y3, Y3
-	VCMPPS    $0x00, Y0, Y2, Y2
-	CMPQ      R9, $+9
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 96(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   176(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y4
-	VMINPS    Y4, Y14, Y4
-	VXORPS    Y5, Y5, Y5
-	VADDPS    Y5, Y4, Y5
-	VMULPS    Y1, Y5, Y5
-	VXORPS    Y1, Y1, Y1
-	VADDPS    Y1, Y5, Y5
-	VCMPPS    $0x00, Y0, Y4, Y4
-	CMPQ      R9, $+17
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 112(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   208(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y6
-	VMINPS    Y6, Y14, Y6
-	VXORPS    Y7, Y7, Y7
-	VADDPS    Y7, Y6, Y7
-	VMULPS    Y1, Y7, Y7
-	VXORPS    Y1, Y1, Y1
-	VADDPS    Y1, Y7, Y7
-	VCMPPS    $0x00, Y0, Y6, Y6
-	CMPQ      R9, $+25
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 128(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   240(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y8
-	VMINPS    Y8, Y14, Y8
-	VXORPS    Y9, Y9, Y9
-	VADDPS    Y9, Y8, Y9
-	VMULPS    Y1, Y9, Y9
-	VXORPS    Y1, Y1, Y1
-	VADDPS    Y1, Y9, Y9
-	VCMPPS    $0x00, Y0, Y8, Y8
-
-lanetailrarenarrow:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPSLLD       $0x0f, Y3, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y3, Y10
-	VPADDD       Y0, Y10, Y10
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      144(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VADDPS       Y13, Y2, Y3
+	VMULPS       Y1, Y3, Y3
+	VADDPS       Y13, Y3, Y3
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      176(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VADDPS       Y13, Y4, Y5
+	VMULPS       Y1, Y5, Y5
+	VADDPS       Y13, Y5, Y5
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y12, Y1, Y1
 	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y10, Y1, Y3
-	VPSLLD       $0x0f, Y5, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y5, Y10
-	VPADDD       Y0, Y10, Y10
+	VBLENDVPS    Y3, Y1, Y0, Y3
+	VPSLLD       $0x0f, Y5, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y5, Y1
+	VPADDD       Y12, Y1, Y1
 	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y10, Y1, Y5
+	VBLENDVPS    Y5, Y1, Y0, Y5
 	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
 	VMOVUPS      Y3, (SP)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPSLLD       $0x0f, Y7, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y7, Y3
-	VPADDD       Y0, Y3, Y3
-	VCMPPS       $0x07, Y7, Y7, Y7
-	VBLENDVPS    Y7, Y3, Y1, Y7
-	VPSLLD       $0x0f, Y9, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y9, Y3
-	VPADDD       Y0, Y3, Y3
-	VCMPPS       $0x07, Y9, Y9, Y9
-	VBLENDVPS    Y9, Y3, Y1, Y9
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y9, Y9
-	VPACKUSDW    Y9, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(SP)
+	VPMOVZXWD    112(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      208(SP), Y3
+	VDIVPS       Y3, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VADDPS       Y13, Y5, Y6
+	VMULPS       Y3, Y6, Y6
+	VADDPS       Y13, Y6, Y6
+	VCMPPS       $0x00, Y1, Y5, Y5
+	VPMOVZXWD    128(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      240(SP), Y3
+	VDIVPS       Y3, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VADDPS       Y13, Y7, Y8
+	VMULPS       Y3, Y8, Y8
+	VADDPS       Y13, Y8, Y8
+	VCMPPS       $0x00, Y1, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y6, Y1
+	VPADDD       Y12, Y1, Y1
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y1, Y0, Y6
+	VPSLLD       $0x0f, Y8, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y8, Y1
+	VPADDD       Y12, Y1, Y1
+	VCMPPS       $0x07, Y8, Y8, Y8
+	VBLENDVPS    Y8, Y1, Y0, Y8
+	VPSRLD       $0x10, Y6, Y6
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
 	VMOVMSKPS    Y2, AX
 	MOVB         AL, 64(SP)
 	VMOVMSKPS    Y4, AX
 	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y6, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y8, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 67(SP)
 	JMP          lanetailback
 
@@ -20069,107 +19699,99 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	VPMOVZXWD 80(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y15, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y14, Y1
-	VMINPS    Y1, Y13, Y1
-	VXORPS    Y2, Y2, Y2
-	VADDPS    Y2, Y1, Y2
-	VMULPS    Y15, Y2, Y2
-	VXORPS    Y3, Y3, Y3
-	VADDPS    Y3, Y2, Y2
-	VCMPPS    $0x00, Y0, Y1, Y1
-	CMPQ      R10, $+9
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 96(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y15, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y14, Y3
-	VMINPS    Y3, Y13, Y3
-	VXORPS    Y4, Y4, Y4
-	VADDPS    Y4, Y3, Y4
-	VMULPS    Y15, Y4, Y4
-	VXORPS    Y5, Y5, Y5
-	VADDPS    Y5, Y4, Y4
-	VCMPPS    $0x00, Y0, Y3, Y3
-	CMPQ      R10, $+17
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 112(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y15, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y14, Y5
-	VMINPS    Y5, Y13, Y5
-	VXORPS    Y6, Y6, Y6
-	VADDPS    Y6, Y5, Y6
-	VMULPS    Y15, Y6, Y6
-	VXORPS    Y7, Y7, Y7
-	VADDPS    Y7, Y6, Y6
-	VCMPPS    $0x00, Y0, Y5, Y5
-	CMPQ      R10, $+25
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 128(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y15, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y14, Y7
-	VMINPS    Y7, Y13, Y7
-	VXORPS    Y8, Y8, Y8
-	VADDPS    Y8, Y7, Y8
-	VMULPS    Y15, Y8, Y8
-	VXORPS    Y9, Y9, Y9
-	VADDPS    Y9, Y8, Y8
-	VCMPPS    $0x00, Y0, Y7, Y7
-
-grouptailrarenarrow:
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y14, Y1
+	VMINPS       Y1, Y13, Y1
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y1, Y2
+	VMULPS       Y15, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y14, Y3
+	VMINPS       Y3, Y13, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y15, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x00, Y0, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
-	VPSLLD       $0x0f, Y2, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y2, Y10
-	VPADDD       Y0, Y10, Y10
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPSLLD       $0x0f, Y2, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y2, Y6
+	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y10, Y9, Y2
-	VPSLLD       $0x0f, Y4, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y4, Y10
-	VPADDD       Y0, Y10, Y10
+	VBLENDVPS    Y2, Y6, Y5, Y2
+	VPSLLD       $0x0f, Y4, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y4, Y6
+	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y10, Y9, Y4
+	VBLENDVPS    Y4, Y6, Y5, Y4
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SP)
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y14, Y2
+	VMINPS       Y2, Y13, Y2
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y2, Y4
+	VMULPS       Y15, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y14, Y5
+	VMINPS       Y5, Y13, Y5
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y5, Y6
+	VMULPS       Y15, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VADDPS       Y7, Y6, Y6
+	VCMPPS       $0x00, Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7
+	VPSLLD       $0x0f, Y4, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y4, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y8, Y7, Y4
+	VPSLLD       $0x0f, Y6, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y6, Y8
+	VPADDD       Y0, Y8, Y8
 	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y4, Y2, Y6
-	VPSLLD       $0x0f, Y8, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y8, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y4, Y2, Y8
+	VBLENDVPS    Y6, Y8, Y7, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(SP)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 64(SP)
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y7, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 67(SP)
 	JMP          grouptailback
 
@@ -20374,107 +19996,99 @@ longrare:
 	JMP          longback
 
 longtailrare:
-	VPMOVZXWD 80(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y15, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y12, Y1
-	VMINPS    Y1, Y11, Y1
-	VXORPS    Y2, Y2, Y2
-	VADDPS    Y2, Y1, Y2
-	VMULPS    Y15, Y2, Y2
-	VXORPS    Y3, Y3, Y3
-	VADDPS    Y3, Y2, Y2
-	VCMPPS    $0x00, Y0, Y1, Y1
-	CMPQ      R10, $+9
-	JLT       longtailrarenarrow
-	VPMOVZXWD 96(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y15, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y12, Y3
-	VMINPS    Y3, Y11, Y3
-	VXORPS    Y4, Y4, Y4
-	VADDPS    Y4, Y3, Y4
-	VMULPS    Y15, Y4, Y4
-	VXORPS    Y5, Y5, Y5
-	VADDPS    Y5, Y4, Y4
-	VCMPPS    $0x00, Y0, Y3, Y3
-	CMPQ      R10, $+17
-	JLT       longtailrarenarrow
-	VPMOVZXWD 112(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y15, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y12, Y5
-	VMINPS    Y5, Y11, Y5
-	VXORPS    Y6, Y6, Y6
-	VADDPS    Y6, Y5, Y6
-	VMULPS    Y15, Y6, Y6
-	VXORPS    Y7, Y7, Y7
-	VADDPS    Y7, Y6, Y6
-	VCMPPS    $0x00, Y0, Y5, Y5
-	CMPQ      R10, $+25
-	JLT       longtailrarenarrow
-	VPMOVZXWD 128(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y15, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y12, Y7
-	VMINPS    Y7, Y11, Y7
-	VXORPS    Y8, Y8, Y8
-	VADDPS    Y8, Y7, Y8
-	VMULPS    Y15, Y8, Y8
-	VXORPS    Y9, Y9, Y9
-	VADDPS    Y9, Y8, Y8
-	VCMPPS    $0x00, Y0, Y7, Y7
-
-longtailrarenarrow:
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y12, Y1
+	VMINPS       Y1, Y11, Y1
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y1, Y2
+	VMULPS       Y15, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y12, Y3
+	VMINPS       Y3, Y11, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y15, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x00, Y0, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
-	VPSLLD       $0x0f, Y2, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y2, Y10
-	VPADDD       Y0, Y10, Y10
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPSLLD       $0x0f, Y2, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y2, Y6
+	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y10, Y9, Y2
-	VPSLLD       $0x0f, Y4, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y4, Y10
-	VPADDD       Y0, Y10, Y10
+	VBLENDVPS    Y2, Y6, Y5, Y2
+	VPSLLD       $0x0f, Y4, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y4, Y6
+	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y10, Y9, Y4
+	VBLENDVPS    Y4, Y6, Y5, Y4
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SP)
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y12, Y2
+	VMINPS       Y2, Y11, Y2
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y2, Y4
+	VMULPS       Y15, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y12, Y5
+	VMINPS       Y5, Y11, Y5
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y5, Y6
+	VMULPS       Y15, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VADDPS       Y7, Y6, Y6
+	VCMPPS       $0x00, Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7
+	VPSLLD       $0x0f, Y4, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y4, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y8, Y7, Y4
+	VPSLLD       $0x0f, Y6, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y6, Y8
+	VPADDD       Y0, Y8, Y8
 	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y4, Y2, Y6
-	VPSLLD       $0x0f, Y8, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y8, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y4, Y2, Y8
+	VBLENDVPS    Y6, Y8, Y7, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(SP)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 64(SP)
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y7, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 67(SP)
 	JMP          longtailback
 
@@ -20850,8 +20464,6 @@ lanetailrare:
 	VXORPS       Y1, Y1, Y1
 	VADDPS       Y1, Y2, Y2
 	VCMPPS       $0x00, Y0, Y3, Y3
-	CMPQ         R10, $+9
-	JLT          lanetailrarenarrow
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      176(SP), Y1
@@ -20872,12 +20484,49 @@ lanetailrare:
 	VXORPS       Y1, Y1, Y1
 	VADDPS       Y1, Y4, Y4
 	VCMPPS       $0x00, Y0, Y5, Y5
-	CMPQ         R10, $+17
-	JLT          lanetailrarenarrow
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y2, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y2, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y6, Y1, Y2
+	VPSLLD       $0x0f, Y4, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y4, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y6, Y1, Y4
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SP)
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      208(SP), Y1
-	VMOVUPS      464(SP), Y6
+	VMOVUPS      464(SP), Y2
+	VBROADCASTSS least+48(FP), Y4
+	VPSUBD       Y2, Y4, Y4
+	VBROADCASTSS most+52(FP), Y6
+	VPSUBD       Y2, Y6, Y6
+	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y6, Y6
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y4, Y4
+	VMINPS       Y4, Y6, Y4
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y4, Y2
+	VMULPS       Y1, Y2, Y2
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y2, Y2
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      240(SP), Y1
+	VMOVUPS      496(SP), Y6
 	VBROADCASTSS least+48(FP), Y7
 	VPSUBD       Y6, Y7, Y7
 	VBROADCASTSS most+52(FP), Y8
@@ -20894,75 +20543,32 @@ lanetailrare:
 	VXORPS       Y1, Y1, Y1
 	VADDPS       Y1, Y6, Y6
 	VCMPPS       $0x00, Y0, Y7, Y7
-	CMPQ         R10, $+25
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      240(SP), Y1
-	VMOVUPS      496(SP), Y8
-	VBROADCASTSS least+48(FP), Y9
-	VPSUBD       Y8, Y9, Y9
-	VBROADCASTSS most+52(FP), Y10
-	VPSUBD       Y8, Y10, Y10
-	VCVTDQ2PS    Y9, Y9
-	VCVTDQ2PS    Y10, Y10
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y9, Y9
-	VMINPS       Y9, Y10, Y9
-	VXORPS       Y8, Y8, Y8
-	VADDPS       Y8, Y9, Y8
-	VMULPS       Y1, Y8, Y8
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y8, Y8
-	VCMPPS       $0x00, Y0, Y9, Y9
-
-lanetailrarenarrow:
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPSLLD       $0x0f, Y2, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y2, Y10
-	VPADDD       Y0, Y10, Y10
+	VPSLLD       $0x0f, Y2, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y2, Y8
+	VPADDD       Y0, Y8, Y8
 	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y10, Y1, Y2
-	VPSLLD       $0x0f, Y4, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y4, Y10
-	VPADDD       Y0, Y10, Y10
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y10, Y1, Y4
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPSLLD       $0x0f, Y6, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y6, Y2
-	VPADDD       Y0, Y2, Y2
+	VBLENDVPS    Y2, Y8, Y1, Y2
+	VPSLLD       $0x0f, Y6, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y6, Y8
+	VPADDD       Y0, Y8, Y8
 	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y2, Y1, Y6
-	VPSLLD       $0x0f, Y8, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y8, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y2, Y1, Y8
+	VBLENDVPS    Y6, Y8, Y1, Y6
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
+	VPACKUSDW    Y6, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(SP)
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, 64(SP)
 	VMOVMSKPS    Y5, AX
 	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y7, AX
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 67(SP)
 	JMP          lanetailback
 
@@ -22701,107 +22307,99 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	VPMOVZXWD 80(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VSUBPS    Y12, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y1
-	VMINPS    Y1, Y14, Y1
-	VXORPS    Y2, Y2, Y2
-	VADDPS    Y2, Y1, Y2
-	VMULPS    Y13, Y2, Y2
-	VADDPS    Y12, Y2, Y2
-	VCMPPS    $0x00, Y0, Y1, Y1
-	CMPQ      R10, $+9
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 96(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VSUBPS    Y12, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y3
-	VMINPS    Y3, Y14, Y3
-	VXORPS    Y4, Y4, Y4
-	VADDPS    Y4, Y3, Y4
-	VMULPS    Y13, Y4, Y4
-	VADDPS    Y12, Y4, Y4
-	VCMPPS    $0x00, Y0, Y3, Y3
-	CMPQ      R10, $+17
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 112(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VSUBPS    Y12, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y5
-	VMINPS    Y5, Y14, Y5
-	VXORPS    Y6, Y6, Y6
-	VADDPS    Y6, Y5, Y6
-	VMULPS    Y13, Y6, Y6
-	VADDPS    Y12, Y6, Y6
-	VCMPPS    $0x00, Y0, Y5, Y5
-	CMPQ      R10, $+25
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 128(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VSUBPS    Y12, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y7
-	VMINPS    Y7, Y14, Y7
-	VXORPS    Y8, Y8, Y8
-	VADDPS    Y8, Y7, Y8
-	VMULPS    Y13, Y8, Y8
-	VADDPS    Y12, Y8, Y8
-	VCMPPS    $0x00, Y0, Y7, Y7
-
-grouptailrarenarrow:
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y1, Y2
+	VMULPS       Y13, Y2, Y2
+	VADDPS       Y12, Y2, Y2
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y13, Y4, Y4
+	VADDPS       Y12, Y4, Y4
+	VCMPPS       $0x00, Y0, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
-	VPSLLD       $0x0f, Y2, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y2, Y10
-	VPADDD       Y0, Y10, Y10
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPSLLD       $0x0f, Y2, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y2, Y6
+	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y10, Y9, Y2
-	VPSLLD       $0x0f, Y4, Y10
-	VPSRLD       $0x1f, Y10, Y10
-	VPADDD       Y10, Y4, Y10
-	VPADDD       Y0, Y10, Y10
+	VBLENDVPS    Y2, Y6, Y5, Y2
+	VPSLLD       $0x0f, Y4, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y4, Y6
+	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y10, Y9, Y4
+	VBLENDVPS    Y4, Y6, Y5, Y4
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SP)
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y2, Y4
+	VMULPS       Y13, Y4, Y4
+	VADDPS       Y12, Y4, Y4
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y5, Y6
+	VMULPS       Y13, Y6, Y6
+	VADDPS       Y12, Y6, Y6
+	VCMPPS       $0x00, Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y6, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VPADDD       Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7
+	VPSLLD       $0x0f, Y4, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y4, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y8, Y7, Y4
+	VPSLLD       $0x0f, Y6, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y6, Y8
+	VPADDD       Y0, Y8, Y8
 	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y4, Y2, Y6
-	VPSLLD       $0x0f, Y8, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y8, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y4, Y2, Y8
+	VBLENDVPS    Y6, Y8, Y7, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(SP)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 64(SP)
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y7, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 67(SP)
 	JMP          grouptailback
 
@@ -23142,70 +22740,34 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
-	VPMOVZXWD 80(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   144(SP), Y1
-	VMOVUPS   400(SP), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y3
-	VMINPS    Y3, Y14, Y3
-	VXORPS    Y4, Y4, Y4
-	VADDPS    Y4, Y3, Y4
-	VMULPS    Y1, Y4, Y4
-	VADDPS    Y2, Y4, Y4
-	VCMPPS    $0x00, Y0, Y3, Y3
-	CMPQ      R10, $+9
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 96(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   176(SP), Y1
-	VMOVUPS   432(SP), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y5
-	VMINPS    Y5, Y14, Y5
-	VXORPS    Y6, Y6, Y6
-	VADDPS    Y6, Y5, Y6
-	VMULPS    Y1, Y6, Y6
-	VADDPS    Y2, Y6, Y6
-	VCMPPS    $0x00, Y0, Y5, Y5
-	CMPQ      R10, $+17
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 112(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   208(SP), Y1
-	VMOVUPS   464(SP), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y7
-	VMINPS    Y7, Y14, Y7
-	VXORPS    Y8, Y8, Y8
-	VADDPS    Y8, Y7, Y8
-	VMULPS    Y1, Y8, Y8
-	VADDPS    Y2, Y8, Y8
-	VCMPPS    $0x00, Y0, Y7, Y7
-	CMPQ      R10, $+25
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 128(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   240(SP), Y1
-	VMOVUPS   496(SP), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y9
-	VMINPS    Y9, Y14, Y9
-	VXORPS    Y10, Y10, Y10
-	VADDPS    Y10, Y9, Y10
-	VMULPS    Y1, Y10, Y10
-	VADDPS    Y2, Y10, Y10
-	VCMPPS    $0x00, Y0, Y9, Y9
-
-lanetailrarenarrow:
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      144(SP), Y1
+	VMOVUPS      400(SP), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y1, Y4, Y4
+	VADDPS       Y2, Y4, Y4
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      176(SP), Y1
+	VMOVUPS      432(SP), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y5, Y6
+	VMULPS       Y1, Y6, Y6
+	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x00, Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VBROADCASTSS constantsAVX2<>+16(SB), Y1
 	VPSLLD       $0x0f, Y4, Y2
@@ -23225,32 +22787,60 @@ lanetailrarenarrow:
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, (SP)
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      208(SP), Y1
+	VMOVUPS      464(SP), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y4, Y6
+	VMULPS       Y1, Y6, Y6
+	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      240(SP), Y1
+	VMOVUPS      496(SP), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VXORPS       Y8, Y8, Y8
+	VADDPS       Y8, Y7, Y8
+	VMULPS       Y1, Y8, Y8
+	VADDPS       Y2, Y8, Y8
+	VCMPPS       $0x00, Y0, Y7, Y7
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y6, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y6, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y2, Y1, Y6
 	VPSLLD       $0x0f, Y8, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y8, Y2
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y8, Y8, Y8
 	VBLENDVPS    Y8, Y2, Y1, Y8
-	VPSLLD       $0x0f, Y10, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y10, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y10, Y10, Y10
-	VBLENDVPS    Y10, Y2, Y1, Y10
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y8, Y8
-	VPSRLD       $0x10, Y10, Y10
-	VPACKUSDW    Y10, Y8, Y8
-	VPERMQ       $0xd8, Y8, Y8
-	VMOVUPS      Y8, 32(SP)
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, 64(SP)
 	VMOVMSKPS    Y5, AX
 	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y7, AX
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 67(SP)
 	JMP          lanetailback
 

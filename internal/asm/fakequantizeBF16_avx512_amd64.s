@@ -110,11 +110,9 @@ groupahead:
 	VMULPS       Z4, Z16, Z20
 	VFNMADD231PS Z5, Z20, Z16
 	VFMADD231PS  Z4, Z16, Z20
-	VADDPS       Z2, Z3, Z16
-	VADDPS       Z0, Z1, Z21
-	VADDPS       Z21, Z16, Z16
-	VCMPPS       $0x03, Z16, Z16, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z3, K1
+	VCMPPS       $0x03, Z0, Z1, K2
+	KORTESTQ     K1, K2
 	JNE          grouploop
 	VRNDSCALEPS  $0x08, Z3, Z16
 	VMAXPS       Z16, Z15, Z16
@@ -179,11 +177,9 @@ groupturn:
 	VMULPS.BCST       4(BX), Z16, Z20
 	VFNMADD231PS.BCST 4(DX), Z20, Z16
 	VFMADD231PS.BCST  4(BX), Z16, Z20
-	VADDPS            Z2, Z3, Z16
-	VADDPS            Z0, Z1, Z21
-	VADDPS            Z21, Z16, Z16
-	VCMPPS            $0x03, Z16, Z16, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z3, K1
+	VCMPPS            $0x03, Z0, Z1, K2
+	KORTESTQ          K1, K2
 	JNE               groupturned
 	VRNDSCALEPS       $0x08, Z3, Z16
 	VMAXPS            Z16, Z15, Z16
@@ -253,11 +249,9 @@ grouploop:
 	VMULPS       Z4, Z0, Z16
 	VFNMADD231PS Z5, Z16, Z0
 	VFMADD231PS  Z4, Z0, Z16
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z16, Z3, Z17
-	VADDPS       Z17, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z16, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z1
@@ -347,11 +341,9 @@ groupmeet3:
 	VMULPS       Z5, Z19, Z20
 	VFNMADD231PS Z4, Z20, Z19
 	VFMADD231PS  Z5, Z19, Z20
-	VADDPS       Z16, Z2, Z19
-	VADDPS       Z20, Z18, Z21
-	VADDPS       Z21, Z19, Z19
-	VCMPPS       $0x03, Z19, Z19, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z16, Z2, K1
+	VCMPPS       $0x03, Z20, Z18, K2
+	KORTESTQ     K1, K2
 	JNE          groupmeetrare
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VMAXPS       Z2, Z15, Z2
@@ -450,11 +442,9 @@ grouppiece:
 	VMULPS       Z4, Z0, Z16
 	VFNMADD231PS Z5, Z16, Z0
 	VFMADD231PS  Z4, Z0, Z16
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z16, Z3, Z17
-	VADDPS       Z17, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z16, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z1
@@ -572,11 +562,9 @@ longahead:
 	VPERMW.Z    192(SI), Z11, K6, Z17
 	VMULPS      Z3, Z17, Z21
 	VFMADD231PS Z4, Z17, Z21
-	VADDPS      Z1, Z2, Z17
-	VADDPS      Z16, Z0, Z22
-	VADDPS      Z22, Z17, Z17
-	VCMPPS      $0x03, Z17, Z17, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z1, Z2, K1
+	VCMPPS      $0x03, Z16, Z0, K2
+	KORTESTQ    K1, K2
 	JNE         longloop
 	VRNDSCALEPS $0x08, Z2, Z17
 	VMAXPS      Z17, Z15, Z17
@@ -631,11 +619,9 @@ longloop:
 	VPERMW.Z    64(SI), Z11, K6, Z0
 	VMULPS      Z3, Z0, Z17
 	VFMADD231PS Z4, Z0, Z17
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z17, Z16, Z18
-	VADDPS      Z18, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z17, Z16, K2
+	KORTESTQ    K1, K2
 	JNE         longrare
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMAXPS      Z1, Z15, Z1
@@ -705,11 +691,9 @@ longtail:
 	VPSLLD      $0x10, Z0, Z0
 	VMULPS      Z3, Z0, Z17
 	VFMADD231PS Z4, Z0, Z17
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z17, Z16, Z18
-	VADDPS      Z18, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z17, Z16, K2
+	KORTESTQ    K1, K2
 	JNE         longtailrare
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMAXPS      Z1, Z15, Z1
@@ -814,11 +798,9 @@ short2ahead:
 	VMULPS.BCST       12(BX), Z16, Z20
 	VFNMADD231PS.BCST 12(DX), Z20, Z16
 	VFMADD231PS.BCST  12(BX), Z16, Z20
-	VADDPS            Z2, Z3, Z16
-	VADDPS            Z0, Z1, Z21
-	VADDPS            Z21, Z16, Z16
-	VCMPPS            $0x03, Z16, Z16, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z3, K1
+	VCMPPS            $0x03, Z0, Z1, K2
+	KORTESTQ          K1, K2
 	JNE               short2loop
 	VRNDSCALEPS       $0x08, Z3, Z16
 	VMAXPS            Z16, Z15, Z16
@@ -881,11 +863,9 @@ short2loop:
 	VMULPS.BCST       4(BX), Z0, Z16
 	VFNMADD231PS.BCST 4(DX), Z16, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z16, Z3, Z17
-	VADDPS            Z17, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z16, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z1
@@ -982,11 +962,9 @@ short4ahead:
 	VMULPS.BCST       28(BX), Z18, Z22
 	VFNMADD231PS.BCST 28(DX), Z22, Z18
 	VFMADD231PS.BCST  28(BX), Z18, Z22
-	VADDPS            Z0, Z1, Z18
-	VADDPS            Z17, Z16, Z23
-	VADDPS            Z23, Z18, Z18
-	VCMPPS            $0x03, Z18, Z18, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z0, Z1, K1
+	VCMPPS            $0x03, Z17, Z16, K2
+	KORTESTQ          K1, K2
 	JNE               short4loop
 	VRNDSCALEPS       $0x08, Z1, Z18
 	VMAXPS            Z18, Z15, Z18
@@ -1051,11 +1029,9 @@ short4loop:
 	VMULPS.BCST       12(BX), Z0, Z18
 	VFNMADD231PS.BCST 12(DX), Z18, Z0
 	VFMADD231PS.BCST  12(BX), Z0, Z18
-	VADDPS            Z16, Z1, Z0
-	VADDPS            Z18, Z17, Z19
-	VADDPS            Z19, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z16, Z1, K1
+	VCMPPS            $0x03, Z18, Z17, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z1
@@ -1136,11 +1112,9 @@ laneloop:
 	VMOVUPS      192(DX), Z19
 	VFNMADD231PS Z19, Z18, Z0
 	VFMADD231PS  Z1, Z0, Z18
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z18, Z16, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z18, Z16, K2
+	KORTESTQ     K1, K2
 	JNE          lanerare
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VMAXPS       Z2, Z15, Z2
@@ -1224,11 +1198,9 @@ lanetail:
 	VMOVUPS.Z    192(DX), K7, Z19
 	VFNMADD231PS Z19, Z18, Z0
 	VFMADD231PS  Z1, Z0, Z18
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z18, Z16, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z18, Z16, K2
+	KORTESTQ     K1, K2
 	JNE          lanetailrare
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VMAXPS       Z2, Z15, Z2
@@ -1303,11 +1275,9 @@ groupstream:
 	VMULPS       Z4, Z0, Z16
 	VFNMADD231PS Z5, Z16, Z0
 	VFMADD231PS  Z4, Z0, Z16
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z16, Z3, Z17
-	VADDPS       Z17, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z16, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z1
@@ -1347,11 +1317,9 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VADDPS      Z2, Z3, Z16
-	VADDPS      Z0, Z1, Z17
-	VADDPS      Z17, Z16, Z16
-	VCMPPS      $0x03, Z16, Z16, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z2, Z3, K1
+	VCMPPS      $0x03, Z0, Z1, K2
+	KORTESTQ    K1, K2
 	JNE         grouploop
 	VRNDSCALEPS $0x08, Z3, Z16
 	VMAXPS      Z16, Z15, Z16
@@ -1553,83 +1521,75 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z5, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	CMPQ        R8, $+17
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VDIVPS      Z5, Z1, Z1
-	VRNDSCALEPS $0x08, Z1, Z1
-	VMAXPS      Z1, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z1
-	VMULPS      Z5, Z1, Z1
-	VADDPS      Z13, Z1, Z1
-	CMPQ        R8, $+33
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y2
-	VPMOVZXWD   Y2, Z2
-	VPSLLD      $0x10, Z2, Z2
-	VDIVPS      Z5, Z2, Z2
-	VRNDSCALEPS $0x08, Z2, Z2
-	VMAXPS      Z2, Z15, Z2
-	VMINPS      Z2, Z14, Z2
-	VADDPS      Z13, Z2, Z2
-	VMULPS      Z5, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	CMPQ        R8, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VDIVPS      Z5, Z3, Z3
-	VRNDSCALEPS $0x08, Z3, Z3
-	VMAXPS      Z3, Z15, Z3
-	VMINPS      Z3, Z14, Z3
-	VADDPS      Z13, Z3, Z3
-	VMULPS      Z5, Z3, Z3
-	VADDPS      Z13, Z3, Z3
-
-grouptailrarenarrow:
-	VBROADCASTSS constantsAVX512<>+280(SB), Z16
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z16, K1, Z0
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z16, K1, Z1
-	VMOVDQA64    Z0, Z17
-	VPERMT2W     Z1, Z7, Z17
-	VPERMT2W     Z1, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z17, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPSUBW       Z6, Z17, K1, Z17
 	KMOVQ        K0, K7
-	VMOVDQU16    Z17, K7, (DI)
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z16, K1, Z2
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z16, K1, Z3
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z3, Z7, Z0
-	VPERMT2W     Z3, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K1
-	VPSUBW       Z6, Z0, K1, Z0
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z5, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z5, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z1
+	VMULPS       Z5, Z1, Z1
+	VADDPS       Z13, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+280(SB), Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z2, K1, Z0
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VMOVDQA64    Z0, Z3
+	VPERMT2W     Z1, Z7, Z3
+	VPERMT2W     Z1, Z8, Z0
+	VPTERNLOGD   $0xf8, Z10, Z3, Z0
+	VPCMPUW      $0x06, Z9, Z0, K1
+	VPSUBW       Z6, Z3, K1, Z3
+	KMOVQ        K0, K7
+	VMOVDQU16    Z3, K7, (DI)
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z0, K7, 64(DI)
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z5, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z5, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z1
+	VMULPS       Z5, Z1, Z1
+	VADDPS       Z13, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z2, K1, Z0
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z7, Z2
+	VPERMT2W     Z1, Z8, Z0
+	VPTERNLOGD   $0xf8, Z10, Z2, Z0
+	VPCMPUW      $0x06, Z9, Z0, K1
+	VPSUBW       Z6, Z2, K1, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Z2, K7, 64(DI)
 	JMP          grouptailback
 
 groupmeetrare:
@@ -1657,11 +1617,9 @@ longstream:
 	VPERMW.Z    64(SI), Z11, K6, Z0
 	VMULPS      Z3, Z0, Z17
 	VFMADD231PS Z4, Z0, Z17
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z17, Z16, Z18
-	VADDPS      Z18, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z17, Z16, K2
+	KORTESTQ    K1, K2
 	JNE         longrare
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMAXPS      Z1, Z15, Z1
@@ -1759,83 +1717,75 @@ longrare:
 	JMP          longback
 
 longtailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z5, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	CMPQ        R8, $+17
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VDIVPS      Z5, Z1, Z1
-	VRNDSCALEPS $0x08, Z1, Z1
-	VMAXPS      Z1, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z1
-	VMULPS      Z5, Z1, Z1
-	VADDPS      Z13, Z1, Z1
-	CMPQ        R8, $+33
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y2
-	VPMOVZXWD   Y2, Z2
-	VPSLLD      $0x10, Z2, Z2
-	VDIVPS      Z5, Z2, Z2
-	VRNDSCALEPS $0x08, Z2, Z2
-	VMAXPS      Z2, Z15, Z2
-	VMINPS      Z2, Z14, Z2
-	VADDPS      Z13, Z2, Z2
-	VMULPS      Z5, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	CMPQ        R8, $+49
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y16
-	VPMOVZXWD   Y16, Z16
-	VPSLLD      $0x10, Z16, Z16
-	VDIVPS      Z5, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z16
-	VMAXPS      Z16, Z15, Z16
-	VMINPS      Z16, Z14, Z16
-	VADDPS      Z13, Z16, Z16
-	VMULPS      Z5, Z16, Z16
-	VADDPS      Z13, Z16, Z16
-
-longtailrarenarrow:
-	VBROADCASTSS constantsAVX512<>+280(SB), Z17
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z17, K1, Z0
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z17, K1, Z1
-	VMOVDQA64    Z0, Z18
-	VPERMT2W     Z1, Z7, Z18
-	VPERMT2W     Z1, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z18, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPSUBW       Z6, Z18, K1, Z18
 	KMOVQ        K0, K7
-	VMOVDQU16    Z18, K7, (DI)
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z17, K1, Z2
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z17, K1, Z16
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z16, Z7, Z0
-	VPERMT2W     Z16, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K1
-	VPSUBW       Z6, Z0, K1, Z0
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z5, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z5, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z1
+	VMULPS       Z5, Z1, Z1
+	VADDPS       Z13, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+280(SB), Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z2, K1, Z0
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VMOVDQA64    Z0, Z16
+	VPERMT2W     Z1, Z7, Z16
+	VPERMT2W     Z1, Z8, Z0
+	VPTERNLOGD   $0xf8, Z10, Z16, Z0
+	VPCMPUW      $0x06, Z9, Z0, K1
+	VPSUBW       Z6, Z16, K1, Z16
+	KMOVQ        K0, K7
+	VMOVDQU16    Z16, K7, (DI)
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z0, K7, 64(DI)
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z5, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z5, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z1
+	VMULPS       Z5, Z1, Z1
+	VADDPS       Z13, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z2, K1, Z0
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z7, Z2
+	VPERMT2W     Z1, Z8, Z0
+	VPTERNLOGD   $0xf8, Z10, Z2, Z0
+	VPCMPUW      $0x06, Z9, Z0, K1
+	VPSUBW       Z6, Z2, K1, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Z2, K7, 64(DI)
 	JMP          longtailback
 
 short2stream:
@@ -1859,11 +1809,9 @@ short2stream:
 	VMULPS.BCST       4(BX), Z0, Z16
 	VFNMADD231PS.BCST 4(DX), Z16, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z16, Z3, Z17
-	VADDPS            Z17, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z16, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z1
@@ -1985,11 +1933,9 @@ short4stream:
 	VMULPS.BCST       12(BX), Z0, Z18
 	VFNMADD231PS.BCST 12(DX), Z18, Z0
 	VFMADD231PS.BCST  12(BX), Z0, Z18
-	VADDPS            Z16, Z1, Z0
-	VADDPS            Z18, Z17, Z19
-	VADDPS            Z19, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z16, Z1, K1
+	VCMPPS            $0x03, Z18, Z17, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z1
@@ -2151,87 +2097,79 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	CMPQ        R8, $+17
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMOVUPS.Z   64(DX), K7, Z2
-	VDIVPS      Z2, Z1, Z1
-	VRNDSCALEPS $0x08, Z1, Z1
-	VMAXPS      Z1, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z1
-	VMULPS      Z2, Z1, Z1
-	VADDPS      Z13, Z1, Z1
-	CMPQ        R8, $+33
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y2
-	VPMOVZXWD   Y2, Z2
-	VPSLLD      $0x10, Z2, Z2
-	VMOVUPS.Z   128(DX), K7, Z3
-	VDIVPS      Z3, Z2, Z2
-	VRNDSCALEPS $0x08, Z2, Z2
-	VMAXPS      Z2, Z15, Z2
-	VMINPS      Z2, Z14, Z2
-	VADDPS      Z13, Z2, Z2
-	VMULPS      Z3, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	CMPQ        R8, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VMOVUPS.Z   192(DX), K7, Z4
-	VDIVPS      Z4, Z3, Z3
-	VRNDSCALEPS $0x08, Z3, Z3
-	VMAXPS      Z3, Z15, Z3
-	VMINPS      Z3, Z14, Z3
-	VADDPS      Z13, Z3, Z3
-	VMULPS      Z4, Z3, Z3
-	VADDPS      Z13, Z3, Z3
-
-lanetailrarenarrow:
-	VBROADCASTSS constantsAVX512<>+280(SB), Z4
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z4, K1, Z0
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z4, K1, Z1
-	VMOVDQA64    Z0, Z5
-	VPERMT2W     Z1, Z7, Z5
-	VPERMT2W     Z1, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z5, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPSUBW       Z6, Z5, K1, Z5
 	KMOVQ        K0, K7
-	VMOVDQU16    Z5, K7, (DI)
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z4, K1, Z2
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z4, K1, Z3
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z3, Z7, Z0
-	VPERMT2W     Z3, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K1
-	VPSUBW       Z6, Z0, K1, Z0
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS.Z    64(DX), K7, Z2
+	VDIVPS       Z2, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z1
+	VMULPS       Z2, Z1, Z1
+	VADDPS       Z13, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+280(SB), Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z2, K1, Z0
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VMOVDQA64    Z0, Z3
+	VPERMT2W     Z1, Z7, Z3
+	VPERMT2W     Z1, Z8, Z0
+	VPTERNLOGD   $0xf8, Z10, Z3, Z0
+	VPCMPUW      $0x06, Z9, Z0, K1
+	VPSUBW       Z6, Z3, K1, Z3
+	KMOVQ        K0, K7
+	VMOVDQU16    Z3, K7, (DI)
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z0, K7, 64(DI)
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    128(DX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS.Z    192(DX), K7, Z3
+	VDIVPS       Z3, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z1
+	VMULPS       Z3, Z1, Z1
+	VADDPS       Z13, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z2, K1, Z0
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z7, Z2
+	VPERMT2W     Z1, Z8, Z0
+	VPTERNLOGD   $0xf8, Z10, Z2, Z0
+	VPCMPUW      $0x06, Z9, Z0, K1
+	VPSUBW       Z6, Z2, K1, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Z2, K7, 64(DI)
 	JMP          lanetailback
 
 // func FakeQuantizeZeroPointBF16AVX512(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
@@ -2241,7 +2179,7 @@ TEXT ·FakeQuantizeZeroPointBF16AVX512(SB), NOSPLIT, $0-72
 	// per call: Z15 least, Z14 most, Z13 0x0, Z12 table, Z11 table, K6 Uppers, Z10 0x10001, Z9 0x80008000, Z8 table, Z7 table, Z6 0xffffffff
 	// per group: Z5 scale, Z4 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z3 ToFloat, Z2 ToFloat
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 32
+	// vector registers in use at once: 31
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -2313,11 +2251,9 @@ grouploop:
 	VMULPS       Z4, Z0, Z18
 	VFNMADD231PS Z5, Z18, Z0
 	VFMADD231PS  Z4, Z0, Z18
-	VADDPS       Z16, Z1, Z0
-	VADDPS       Z18, Z17, Z19
-	VADDPS       Z19, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z16, Z1, K1
+	VCMPPS       $0x03, Z18, Z17, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z3, Z1
@@ -2420,11 +2356,9 @@ groupmeet3:
 	VMULPS       Z5, Z29, Z30
 	VFNMADD231PS Z4, Z30, Z29
 	VFMADD231PS  Z5, Z29, Z30
-	VADDPS       Z22, Z18, Z29
-	VADDPS       Z30, Z26, Z31
-	VADDPS       Z31, Z29, Z29
-	VCMPPS       $0x03, Z29, Z29, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z22, Z18, K1
+	VCMPPS       $0x03, Z30, Z26, K2
+	KORTESTQ     K1, K2
 	JNE          groupmeetrare
 	VRNDSCALEPS  $0x08, Z18, Z18
 	VMAXPS       Z18, Z1, Z18
@@ -2529,11 +2463,9 @@ grouppiece:
 	VMULPS       Z4, Z0, Z18
 	VFNMADD231PS Z5, Z18, Z0
 	VFMADD231PS  Z4, Z0, Z18
-	VADDPS       Z16, Z1, Z0
-	VADDPS       Z18, Z17, Z19
-	VADDPS       Z19, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z16, Z1, K1
+	VCMPPS       $0x03, Z18, Z17, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z3, Z1
@@ -2639,11 +2571,9 @@ longloop:
 	VPERMW.Z    64(SI), Z11, K6, Z0
 	VMULPS      Z3, Z0, Z19
 	VFMADD231PS Z4, Z0, Z19
-	VADDPS      Z17, Z16, Z0
-	VADDPS      Z19, Z18, Z20
-	VADDPS      Z20, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z17, Z16, K1
+	VCMPPS      $0x03, Z19, Z18, K2
+	KORTESTQ    K1, K2
 	JNE         longrare
 	VRNDSCALEPS $0x08, Z16, Z16
 	VMAXPS      Z16, Z2, Z16
@@ -2713,11 +2643,9 @@ longtail:
 	VPSLLD      $0x10, Z0, Z0
 	VMULPS      Z3, Z0, Z19
 	VFMADD231PS Z4, Z0, Z19
-	VADDPS      Z17, Z16, Z0
-	VADDPS      Z19, Z18, Z20
-	VADDPS      Z20, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z17, Z16, K1
+	VCMPPS      $0x03, Z19, Z18, K2
+	KORTESTQ    K1, K2
 	JNE         longtailrare
 	VRNDSCALEPS $0x08, Z16, Z16
 	VMAXPS      Z16, Z2, Z16
@@ -2813,11 +2741,9 @@ short2loop:
 	VMULPS.BCST       4(BX), Z16, Z20
 	VFNMADD231PS.BCST 4(DX), Z20, Z16
 	VFMADD231PS.BCST  4(BX), Z16, Z20
-	VADDPS            Z18, Z17, Z16
-	VADDPS            Z20, Z19, Z21
-	VADDPS            Z21, Z16, Z16
-	VCMPPS            $0x03, Z16, Z16, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z18, Z17, K1
+	VCMPPS            $0x03, Z20, Z19, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z17, Z17
 	VMAXPS            Z17, Z3, Z17
@@ -2917,11 +2843,9 @@ short4loop:
 	VMULPS.BCST       12(BX), Z22, Z26
 	VFNMADD231PS.BCST 12(DX), Z26, Z22
 	VFMADD231PS.BCST  12(BX), Z22, Z26
-	VADDPS            Z24, Z23, Z22
-	VADDPS            Z26, Z25, Z27
-	VADDPS            Z27, Z22, Z22
-	VCMPPS            $0x03, Z22, Z22, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z24, Z23, K1
+	VCMPPS            $0x03, Z26, Z25, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z23, Z23
 	VMAXPS            Z23, Z1, Z23
@@ -3003,11 +2927,9 @@ laneloop:
 	VMOVUPS      192(DX), Z19
 	VFNMADD231PS Z19, Z18, Z0
 	VFMADD231PS  Z1, Z0, Z18
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z18, Z16, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z18, Z16, K2
+	KORTESTQ     K1, K2
 	JNE          lanerare
 	VMOVUPS      (R8), Z0
 	VPSUBD       Z0, Z15, Z1
@@ -3112,11 +3034,9 @@ lanetail:
 	VMOVUPS.Z    192(DX), K7, Z19
 	VFNMADD231PS Z19, Z18, Z0
 	VFMADD231PS  Z1, Z0, Z18
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z18, Z16, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z18, Z16, K2
+	KORTESTQ     K1, K2
 	JNE          lanetailrare
 	KMOVQ        K0, K7
 	VMOVUPS.Z    (R8), K7, Z0
@@ -3215,11 +3135,9 @@ groupstream:
 	VMULPS       Z4, Z0, Z18
 	VFNMADD231PS Z5, Z18, Z0
 	VFMADD231PS  Z4, Z0, Z18
-	VADDPS       Z16, Z1, Z0
-	VADDPS       Z18, Z17, Z19
-	VADDPS       Z19, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z16, Z1, K1
+	VCMPPS       $0x03, Z18, Z17, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z3, Z1
@@ -3479,83 +3397,75 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z3, Z0
-	VMINPS      Z0, Z2, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z5, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VDIVPS      Z5, Z1, Z1
-	VRNDSCALEPS $0x08, Z1, Z1
-	VMAXPS      Z1, Z3, Z1
-	VMINPS      Z1, Z2, Z1
-	VADDPS      Z13, Z1, Z1
-	VMULPS      Z5, Z1, Z1
-	VADDPS      Z13, Z1, Z1
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y16
-	VPMOVZXWD   Y16, Z16
-	VPSLLD      $0x10, Z16, Z16
-	VDIVPS      Z5, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z2, Z16
-	VADDPS      Z13, Z16, Z16
-	VMULPS      Z5, Z16, Z16
-	VADDPS      Z13, Z16, Z16
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y17
-	VPMOVZXWD   Y17, Z17
-	VPSLLD      $0x10, Z17, Z17
-	VDIVPS      Z5, Z17, Z17
-	VRNDSCALEPS $0x08, Z17, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z2, Z17
-	VADDPS      Z13, Z17, Z17
-	VMULPS      Z5, Z17, Z17
-	VADDPS      Z13, Z17, Z17
-
-grouptailrarenarrow:
-	VBROADCASTSS constantsAVX512<>+280(SB), Z18
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z18, K1, Z0
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z18, K1, Z1
-	VMOVDQA64    Z0, Z19
-	VPERMT2W     Z1, Z7, Z19
-	VPERMT2W     Z1, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z19, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPSUBW       Z6, Z19, K1, Z19
 	KMOVQ        K0, K7
-	VMOVDQU16    Z19, K7, (DI)
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z18, K1, Z16
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z18, K1, Z17
-	VMOVDQA64    Z16, Z0
-	VPERMT2W     Z17, Z7, Z0
-	VPERMT2W     Z17, Z8, Z16
-	VPTERNLOGD   $0xf8, Z10, Z0, Z16
-	VPCMPUW      $0x06, Z9, Z16, K1
-	VPSUBW       Z6, Z0, K1, Z0
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z3, Z0
+	VMINPS       Z0, Z2, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z5, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z5, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z3, Z1
+	VMINPS       Z1, Z2, Z1
+	VADDPS       Z13, Z1, Z1
+	VMULPS       Z5, Z1, Z1
+	VADDPS       Z13, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+280(SB), Z16
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z16, K1, Z0
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z16, K1, Z1
+	VMOVDQA64    Z0, Z17
+	VPERMT2W     Z1, Z7, Z17
+	VPERMT2W     Z1, Z8, Z0
+	VPTERNLOGD   $0xf8, Z10, Z17, Z0
+	VPCMPUW      $0x06, Z9, Z0, K1
+	VPSUBW       Z6, Z17, K1, Z17
+	KMOVQ        K0, K7
+	VMOVDQU16    Z17, K7, (DI)
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z0, K7, 64(DI)
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z3, Z0
+	VMINPS       Z0, Z2, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z5, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z5, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z3, Z1
+	VMINPS       Z1, Z2, Z1
+	VADDPS       Z13, Z1, Z1
+	VMULPS       Z5, Z1, Z1
+	VADDPS       Z13, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z16, K1, Z0
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z16, K1, Z1
+	VMOVDQA64    Z0, Z16
+	VPERMT2W     Z1, Z7, Z16
+	VPERMT2W     Z1, Z8, Z0
+	VPTERNLOGD   $0xf8, Z10, Z16, Z0
+	VPCMPUW      $0x06, Z9, Z0, K1
+	VPSUBW       Z6, Z16, K1, Z16
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Z16, K7, 64(DI)
 	JMP          grouptailback
 
 groupmeetrare:
@@ -3584,11 +3494,9 @@ longstream:
 	VPERMW.Z    64(SI), Z11, K6, Z0
 	VMULPS      Z3, Z0, Z19
 	VFMADD231PS Z4, Z0, Z19
-	VADDPS      Z17, Z16, Z0
-	VADDPS      Z19, Z18, Z20
-	VADDPS      Z20, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z17, Z16, K1
+	VCMPPS      $0x03, Z19, Z18, K2
+	KORTESTQ    K1, K2
 	JNE         longrare
 	VRNDSCALEPS $0x08, Z16, Z16
 	VMAXPS      Z16, Z2, Z16
@@ -3686,83 +3594,75 @@ longrare:
 	JMP          longback
 
 longtailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z2, Z0
-	VMINPS      Z0, Z1, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z5, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	CMPQ        R9, $+17
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y16
-	VPMOVZXWD   Y16, Z16
-	VPSLLD      $0x10, Z16, Z16
-	VDIVPS      Z5, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z1, Z16
-	VADDPS      Z13, Z16, Z16
-	VMULPS      Z5, Z16, Z16
-	VADDPS      Z13, Z16, Z16
-	CMPQ        R9, $+33
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y17
-	VPMOVZXWD   Y17, Z17
-	VPSLLD      $0x10, Z17, Z17
-	VDIVPS      Z5, Z17, Z17
-	VRNDSCALEPS $0x08, Z17, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z1, Z17
-	VADDPS      Z13, Z17, Z17
-	VMULPS      Z5, Z17, Z17
-	VADDPS      Z13, Z17, Z17
-	CMPQ        R9, $+49
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y18
-	VPMOVZXWD   Y18, Z18
-	VPSLLD      $0x10, Z18, Z18
-	VDIVPS      Z5, Z18, Z18
-	VRNDSCALEPS $0x08, Z18, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z1, Z18
-	VADDPS      Z13, Z18, Z18
-	VMULPS      Z5, Z18, Z18
-	VADDPS      Z13, Z18, Z18
-
-longtailrarenarrow:
-	VBROADCASTSS constantsAVX512<>+280(SB), Z19
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z19, K1, Z0
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z19, K1, Z16
-	VMOVDQA64    Z0, Z20
-	VPERMT2W     Z16, Z7, Z20
-	VPERMT2W     Z16, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z20, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPSUBW       Z6, Z20, K1, Z20
 	KMOVQ        K0, K7
-	VMOVDQU16    Z20, K7, (DI)
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z19, K1, Z17
-	VCMPPS       $0x07, Z18, Z18, K1
-	VBLENDMPS    Z18, Z19, K1, Z18
-	VMOVDQA64    Z17, Z0
-	VPERMT2W     Z18, Z7, Z0
-	VPERMT2W     Z18, Z8, Z17
-	VPTERNLOGD   $0xf8, Z10, Z0, Z17
-	VPCMPUW      $0x06, Z9, Z17, K1
-	VPSUBW       Z6, Z0, K1, Z0
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z2, Z0
+	VMINPS       Z0, Z1, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z5, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y16
+	VPMOVZXWD    Y16, Z16
+	VPSLLD       $0x10, Z16, Z16
+	VDIVPS       Z5, Z16, Z16
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z2, Z16
+	VMINPS       Z16, Z1, Z16
+	VADDPS       Z13, Z16, Z16
+	VMULPS       Z5, Z16, Z16
+	VADDPS       Z13, Z16, Z16
+	VBROADCASTSS constantsAVX512<>+280(SB), Z17
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z17, K1, Z0
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z17, K1, Z16
+	VMOVDQA64    Z0, Z18
+	VPERMT2W     Z16, Z7, Z18
+	VPERMT2W     Z16, Z8, Z0
+	VPTERNLOGD   $0xf8, Z10, Z18, Z0
+	VPCMPUW      $0x06, Z9, Z0, K1
+	VPSUBW       Z6, Z18, K1, Z18
+	KMOVQ        K0, K7
+	VMOVDQU16    Z18, K7, (DI)
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z0, K7, 64(DI)
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z2, Z0
+	VMINPS       Z0, Z1, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z5, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y16
+	VPMOVZXWD    Y16, Z16
+	VPSLLD       $0x10, Z16, Z16
+	VDIVPS       Z5, Z16, Z16
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z2, Z16
+	VMINPS       Z16, Z1, Z16
+	VADDPS       Z13, Z16, Z16
+	VMULPS       Z5, Z16, Z16
+	VADDPS       Z13, Z16, Z16
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z17, K1, Z0
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z17, K1, Z16
+	VMOVDQA64    Z0, Z17
+	VPERMT2W     Z16, Z7, Z17
+	VPERMT2W     Z16, Z8, Z0
+	VPTERNLOGD   $0xf8, Z10, Z17, Z0
+	VPCMPUW      $0x06, Z9, Z0, K1
+	VPSUBW       Z6, Z17, K1, Z17
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Z17, K7, 64(DI)
 	JMP          longtailback
 
 short2stream:
@@ -3796,11 +3696,9 @@ short2stream:
 	VMULPS.BCST       4(BX), Z16, Z20
 	VFNMADD231PS.BCST 4(DX), Z20, Z16
 	VFMADD231PS.BCST  4(BX), Z16, Z20
-	VADDPS            Z18, Z17, Z16
-	VADDPS            Z20, Z19, Z21
-	VADDPS            Z21, Z16, Z16
-	VCMPPS            $0x03, Z16, Z16, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z18, Z17, K1
+	VCMPPS            $0x03, Z20, Z19, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z17, Z17
 	VMAXPS            Z17, Z3, Z17
@@ -3943,11 +3841,9 @@ short4stream:
 	VMULPS.BCST       12(BX), Z22, Z26
 	VFNMADD231PS.BCST 12(DX), Z26, Z22
 	VFMADD231PS.BCST  12(BX), Z22, Z26
-	VADDPS            Z24, Z23, Z22
-	VADDPS            Z26, Z25, Z27
-	VADDPS            Z27, Z22, Z22
-	VCMPPS            $0x03, Z22, Z22, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z24, Z23, K1
+	VCMPPS            $0x03, Z26, Z25, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z23, Z23
 	VMAXPS            Z23, Z1, Z23
@@ -4130,107 +4026,99 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (R8), K7, Z2
-	VPSUBD      Z2, Z15, Z3
-	VPSUBD      Z2, Z14, Z2
-	VCVTDQ2PS   Z3, Z3
-	VCVTDQ2PS   Z2, Z2
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z3, Z0
-	VMINPS      Z0, Z2, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMOVUPS.Z   64(R8), K7, Z3
-	VPSUBD      Z3, Z15, Z4
-	VPSUBD      Z3, Z14, Z3
-	VCVTDQ2PS   Z4, Z4
-	VCVTDQ2PS   Z3, Z3
-	VDIVPS      Z2, Z1, Z1
-	VRNDSCALEPS $0x08, Z1, Z1
-	VMAXPS      Z1, Z4, Z1
-	VMINPS      Z1, Z3, Z1
-	VADDPS      Z13, Z1, Z1
-	VMULPS      Z2, Z1, Z1
-	VADDPS      Z13, Z1, Z1
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y2
-	VPMOVZXWD   Y2, Z2
-	VPSLLD      $0x10, Z2, Z2
-	VMOVUPS.Z   128(DX), K7, Z3
-	VMOVUPS.Z   128(R8), K7, Z4
-	VPSUBD      Z4, Z15, Z5
-	VPSUBD      Z4, Z14, Z4
-	VCVTDQ2PS   Z5, Z5
-	VCVTDQ2PS   Z4, Z4
-	VDIVPS      Z3, Z2, Z2
-	VRNDSCALEPS $0x08, Z2, Z2
-	VMAXPS      Z2, Z5, Z2
-	VMINPS      Z2, Z4, Z2
-	VADDPS      Z13, Z2, Z2
-	VMULPS      Z3, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VMOVUPS.Z   192(DX), K7, Z4
-	VMOVUPS.Z   192(R8), K7, Z5
-	VPSUBD      Z5, Z15, Z16
-	VPSUBD      Z5, Z14, Z5
-	VCVTDQ2PS   Z16, Z16
-	VCVTDQ2PS   Z5, Z5
-	VDIVPS      Z4, Z3, Z3
-	VRNDSCALEPS $0x08, Z3, Z3
-	VMAXPS      Z3, Z16, Z3
-	VMINPS      Z3, Z5, Z3
-	VADDPS      Z13, Z3, Z3
-	VMULPS      Z4, Z3, Z3
-	VADDPS      Z13, Z3, Z3
-
-lanetailrarenarrow:
-	VBROADCASTSS constantsAVX512<>+280(SB), Z4
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z4, K1, Z0
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z4, K1, Z1
-	VMOVDQA64    Z0, Z5
-	VPERMT2W     Z1, Z7, Z5
-	VPERMT2W     Z1, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z5, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPSUBW       Z6, Z5, K1, Z5
 	KMOVQ        K0, K7
-	VMOVDQU16    Z5, K7, (DI)
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z4, K1, Z2
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z4, K1, Z3
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z3, Z7, Z0
-	VPERMT2W     Z3, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K1
-	VPSUBW       Z6, Z0, K1, Z0
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VMOVUPS.Z    (R8), K7, Z2
+	VPSUBD       Z2, Z15, Z3
+	VPSUBD       Z2, Z14, Z2
+	VCVTDQ2PS    Z3, Z3
+	VCVTDQ2PS    Z2, Z2
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z3, Z0
+	VMINPS       Z0, Z2, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS.Z    64(DX), K7, Z2
+	VMOVUPS.Z    64(R8), K7, Z3
+	VPSUBD       Z3, Z15, Z4
+	VPSUBD       Z3, Z14, Z3
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z3, Z3
+	VDIVPS       Z2, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z4, Z1
+	VMINPS       Z1, Z3, Z1
+	VADDPS       Z13, Z1, Z1
+	VMULPS       Z2, Z1, Z1
+	VADDPS       Z13, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+280(SB), Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z2, K1, Z0
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VMOVDQA64    Z0, Z3
+	VPERMT2W     Z1, Z7, Z3
+	VPERMT2W     Z1, Z8, Z0
+	VPTERNLOGD   $0xf8, Z10, Z3, Z0
+	VPCMPUW      $0x06, Z9, Z0, K1
+	VPSUBW       Z6, Z3, K1, Z3
+	KMOVQ        K0, K7
+	VMOVDQU16    Z3, K7, (DI)
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z0, K7, 64(DI)
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(R8), K7, Z3
+	VPSUBD       Z3, Z15, Z4
+	VPSUBD       Z3, Z14, Z3
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z3, Z3
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z4, Z0
+	VMINPS       Z0, Z3, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS.Z    192(DX), K7, Z3
+	VMOVUPS.Z    192(R8), K7, Z4
+	VPSUBD       Z4, Z15, Z5
+	VPSUBD       Z4, Z14, Z4
+	VCVTDQ2PS    Z5, Z5
+	VCVTDQ2PS    Z4, Z4
+	VDIVPS       Z3, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z5, Z1
+	VMINPS       Z1, Z4, Z1
+	VADDPS       Z13, Z1, Z1
+	VMULPS       Z3, Z1, Z1
+	VADDPS       Z13, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z2, K1, Z0
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z7, Z2
+	VPERMT2W     Z1, Z8, Z0
+	VPTERNLOGD   $0xf8, Z10, Z2, Z0
+	VPCMPUW      $0x06, Z9, Z0, K1
+	VPSUBW       Z6, Z2, K1, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Z2, K7, 64(DI)
 	JMP          lanetailback
 
 // func FakeQuantizeMinvalBF16AVX512(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
@@ -4239,7 +4127,7 @@ TEXT ·FakeQuantizeMinvalBF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 table, Z11 table, K6 Uppers, Z10 0x10001, Z9 0x80008000, Z8 table, Z7 table, Z6 0xffffffff
 	// per group: Z5 scale, Z4 recip, Z3 minval
-	// vector registers in use at once: 27
+	// vector registers in use at once: 26
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -4342,11 +4230,9 @@ groupahead:
 	VMULPS       Z4, Z17, Z21
 	VFNMADD231PS Z5, Z21, Z17
 	VFMADD231PS  Z4, Z17, Z21
-	VADDPS       Z1, Z2, Z17
-	VADDPS       Z16, Z0, Z22
-	VADDPS       Z22, Z17, Z17
-	VCMPPS       $0x03, Z17, Z17, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z1, Z2, K1
+	VCMPPS       $0x03, Z16, Z0, K2
+	KORTESTQ     K1, K2
 	JNE          grouploop
 	VRNDSCALEPS  $0x08, Z2, Z17
 	VMAXPS       Z17, Z15, Z17
@@ -4419,11 +4305,9 @@ groupturn:
 	VMULPS.BCST       4(BX), Z17, Z21
 	VFNMADD231PS.BCST 4(DX), Z21, Z17
 	VFMADD231PS.BCST  4(BX), Z17, Z21
-	VADDPS            Z1, Z2, Z17
-	VADDPS            Z16, Z0, Z22
-	VADDPS            Z22, Z17, Z17
-	VCMPPS            $0x03, Z17, Z17, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z1, Z2, K1
+	VCMPPS            $0x03, Z16, Z0, K2
+	KORTESTQ          K1, K2
 	JNE               groupturned
 	VRNDSCALEPS       $0x08, Z2, Z17
 	VMAXPS            Z17, Z15, Z17
@@ -4503,11 +4387,9 @@ grouploop:
 	VMULPS       Z4, Z0, Z17
 	VFNMADD231PS Z5, Z17, Z0
 	VFMADD231PS  Z4, Z0, Z17
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z17, Z16, Z18
-	VADDPS       Z18, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z17, Z16, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z1
@@ -4610,11 +4492,9 @@ groupmeet3:
 	VMULPS       Z4, Z24, Z25
 	VFNMADD231PS Z3, Z25, Z24
 	VFMADD231PS  Z4, Z24, Z25
-	VADDPS       Z19, Z16, Z24
-	VADDPS       Z25, Z22, Z26
-	VADDPS       Z26, Z24, Z24
-	VCMPPS       $0x03, Z24, Z24, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z19, Z16, K1
+	VCMPPS       $0x03, Z25, Z22, K2
+	KORTESTQ     K1, K2
 	JNE          groupmeetrare
 	VRNDSCALEPS  $0x08, Z16, Z16
 	VMAXPS       Z16, Z15, Z16
@@ -4723,11 +4603,9 @@ grouppiece:
 	VMULPS       Z4, Z0, Z17
 	VFNMADD231PS Z5, Z17, Z0
 	VFMADD231PS  Z4, Z0, Z17
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z17, Z16, Z18
-	VADDPS       Z18, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z17, Z16, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z1
@@ -4856,11 +4734,9 @@ short2ahead:
 	VMULPS.BCST       12(BX), Z16, Z20
 	VFNMADD231PS.BCST 12(DX), Z20, Z16
 	VFMADD231PS.BCST  12(BX), Z16, Z20
-	VADDPS            Z2, Z3, Z16
-	VADDPS            Z0, Z1, Z21
-	VADDPS            Z21, Z16, Z16
-	VCMPPS            $0x03, Z16, Z16, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z3, K1
+	VCMPPS            $0x03, Z0, Z1, K2
+	KORTESTQ          K1, K2
 	JNE               short2loop
 	VRNDSCALEPS       $0x08, Z3, Z16
 	VMAXPS            Z16, Z15, Z16
@@ -4932,11 +4808,9 @@ short2loop:
 	VMULPS.BCST       4(BX), Z0, Z16
 	VFNMADD231PS.BCST 4(DX), Z16, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z16, Z3, Z17
-	VADDPS            Z17, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z16, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z1
@@ -5046,11 +4920,9 @@ short4ahead:
 	VMULPS.BCST       28(BX), Z18, Z22
 	VFNMADD231PS.BCST 28(DX), Z22, Z18
 	VFMADD231PS.BCST  28(BX), Z18, Z22
-	VADDPS            Z0, Z1, Z18
-	VADDPS            Z17, Z16, Z23
-	VADDPS            Z23, Z18, Z18
-	VCMPPS            $0x03, Z18, Z18, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z0, Z1, K1
+	VCMPPS            $0x03, Z17, Z16, K2
+	KORTESTQ          K1, K2
 	JNE               short4loop
 	VRNDSCALEPS       $0x08, Z1, Z18
 	VMAXPS            Z18, Z15, Z18
@@ -5124,11 +4996,9 @@ short4loop:
 	VMULPS.BCST       12(BX), Z0, Z18
 	VFNMADD231PS.BCST 12(DX), Z18, Z0
 	VFMADD231PS.BCST  12(BX), Z0, Z18
-	VADDPS            Z16, Z1, Z0
-	VADDPS            Z18, Z17, Z19
-	VADDPS            Z19, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z16, Z1, K1
+	VCMPPS            $0x03, Z18, Z17, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z1
@@ -5222,11 +5092,9 @@ laneloop:
 	VMOVUPS      192(DX), Z23
 	VFNMADD231PS Z23, Z22, Z0
 	VFMADD231PS  Z21, Z0, Z22
-	VADDPS       Z16, Z3, Z0
-	VADDPS       Z22, Z19, Z21
-	VADDPS       Z21, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z16, Z3, K1
+	VCMPPS       $0x03, Z22, Z19, K2
+	KORTESTQ     K1, K2
 	JNE          lanerare
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VMAXPS       Z3, Z15, Z3
@@ -5323,11 +5191,9 @@ lanetail:
 	VMOVUPS.Z    192(DX), K7, Z23
 	VFNMADD231PS Z23, Z22, Z0
 	VFMADD231PS  Z21, Z0, Z22
-	VADDPS       Z16, Z3, Z0
-	VADDPS       Z22, Z19, Z21
-	VADDPS       Z21, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z16, Z3, K1
+	VCMPPS       $0x03, Z22, Z19, K2
+	KORTESTQ     K1, K2
 	JNE          lanetailrare
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VMAXPS       Z3, Z15, Z3
@@ -5410,11 +5276,9 @@ groupstream:
 	VMULPS       Z4, Z0, Z17
 	VFNMADD231PS Z5, Z17, Z0
 	VFMADD231PS  Z4, Z0, Z17
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z17, Z16, Z18
-	VADDPS       Z18, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z17, Z16, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z1
@@ -5458,11 +5322,9 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VADDPS      Z1, Z2, Z17
-	VADDPS      Z16, Z0, Z18
-	VADDPS      Z18, Z17, Z17
-	VCMPPS      $0x03, Z17, Z17, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z1, Z2, K1
+	VCMPPS      $0x03, Z16, Z0, K2
+	KORTESTQ    K1, K2
 	JNE         grouploop
 	VRNDSCALEPS $0x08, Z2, Z17
 	VMAXPS      Z17, Z15, Z17
@@ -5686,87 +5548,79 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z3, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z5, Z0, Z0
-	VADDPS      Z3, Z0, Z0
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VSUBPS      Z3, Z1, Z1
-	VDIVPS      Z5, Z1, Z1
-	VRNDSCALEPS $0x08, Z1, Z1
-	VMAXPS      Z1, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z1
-	VMULPS      Z5, Z1, Z1
-	VADDPS      Z3, Z1, Z1
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y2
-	VPMOVZXWD   Y2, Z2
-	VPSLLD      $0x10, Z2, Z2
-	VSUBPS      Z3, Z2, Z2
-	VDIVPS      Z5, Z2, Z2
-	VRNDSCALEPS $0x08, Z2, Z2
-	VMAXPS      Z2, Z15, Z2
-	VMINPS      Z2, Z14, Z2
-	VADDPS      Z13, Z2, Z2
-	VMULPS      Z5, Z2, Z2
-	VADDPS      Z3, Z2, Z2
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y16
-	VPMOVZXWD   Y16, Z16
-	VPSLLD      $0x10, Z16, Z16
-	VSUBPS      Z3, Z16, Z16
-	VDIVPS      Z5, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z16
-	VMAXPS      Z16, Z15, Z16
-	VMINPS      Z16, Z14, Z16
-	VADDPS      Z13, Z16, Z16
-	VMULPS      Z5, Z16, Z16
-	VADDPS      Z3, Z16, Z16
-
-grouptailrarenarrow:
-	VBROADCASTSS constantsAVX512<>+280(SB), Z17
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z17, K1, Z0
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z17, K1, Z1
-	VMOVDQA64    Z0, Z18
-	VPERMT2W     Z1, Z7, Z18
-	VPERMT2W     Z1, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z18, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPSUBW       Z6, Z18, K1, Z18
 	KMOVQ        K0, K7
-	VMOVDQU16    Z18, K7, (DI)
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z17, K1, Z2
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z17, K1, Z16
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z16, Z7, Z0
-	VPERMT2W     Z16, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K1
-	VPSUBW       Z6, Z0, K1, Z0
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z3, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z5, Z0, Z0
+	VADDPS       Z3, Z0, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VSUBPS       Z3, Z1, Z1
+	VDIVPS       Z5, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z1
+	VMULPS       Z5, Z1, Z1
+	VADDPS       Z3, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+280(SB), Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z2, K1, Z0
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VMOVDQA64    Z0, Z16
+	VPERMT2W     Z1, Z7, Z16
+	VPERMT2W     Z1, Z8, Z0
+	VPTERNLOGD   $0xf8, Z10, Z16, Z0
+	VPCMPUW      $0x06, Z9, Z0, K1
+	VPSUBW       Z6, Z16, K1, Z16
+	KMOVQ        K0, K7
+	VMOVDQU16    Z16, K7, (DI)
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z0, K7, 64(DI)
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z3, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z5, Z0, Z0
+	VADDPS       Z3, Z0, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VSUBPS       Z3, Z1, Z1
+	VDIVPS       Z5, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z1
+	VMULPS       Z5, Z1, Z1
+	VADDPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z2, K1, Z0
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z7, Z2
+	VPERMT2W     Z1, Z8, Z0
+	VPTERNLOGD   $0xf8, Z10, Z2, Z0
+	VPCMPUW      $0x06, Z9, Z0, K1
+	VPSUBW       Z6, Z2, K1, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Z2, K7, 64(DI)
 	JMP          grouptailback
 
 groupmeetrare:
@@ -5805,11 +5659,9 @@ short2stream:
 	VMULPS.BCST       4(BX), Z0, Z16
 	VFNMADD231PS.BCST 4(DX), Z16, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z16, Z3, Z17
-	VADDPS            Z17, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z16, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z1
@@ -5944,11 +5796,9 @@ short4stream:
 	VMULPS.BCST       12(BX), Z0, Z18
 	VFNMADD231PS.BCST 12(DX), Z18, Z0
 	VFMADD231PS.BCST  12(BX), Z0, Z18
-	VADDPS            Z16, Z1, Z0
-	VADDPS            Z18, Z17, Z19
-	VADDPS            Z19, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z16, Z1, K1
+	VCMPPS            $0x03, Z18, Z17, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z1
@@ -6127,95 +5977,87 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (R8), K7, Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMOVUPS.Z   64(R8), K7, Z3
-	VSUBPS      Z3, Z1, Z1
-	VDIVPS      Z2, Z1, Z1
-	VRNDSCALEPS $0x08, Z1, Z1
-	VMAXPS      Z1, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z1
-	VMULPS      Z2, Z1, Z1
-	VADDPS      Z3, Z1, Z1
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y2
-	VPMOVZXWD   Y2, Z2
-	VPSLLD      $0x10, Z2, Z2
-	VMOVUPS.Z   128(DX), K7, Z3
-	VMOVUPS.Z   128(R8), K7, Z4
-	VSUBPS      Z4, Z2, Z2
-	VDIVPS      Z3, Z2, Z2
-	VRNDSCALEPS $0x08, Z2, Z2
-	VMAXPS      Z2, Z15, Z2
-	VMINPS      Z2, Z14, Z2
-	VADDPS      Z13, Z2, Z2
-	VMULPS      Z3, Z2, Z2
-	VADDPS      Z4, Z2, Z2
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VMOVUPS.Z   192(DX), K7, Z4
-	VMOVUPS.Z   192(R8), K7, Z5
-	VSUBPS      Z5, Z3, Z3
-	VDIVPS      Z4, Z3, Z3
-	VRNDSCALEPS $0x08, Z3, Z3
-	VMAXPS      Z3, Z15, Z3
-	VMINPS      Z3, Z14, Z3
-	VADDPS      Z13, Z3, Z3
-	VMULPS      Z4, Z3, Z3
-	VADDPS      Z5, Z3, Z3
-
-lanetailrarenarrow:
-	VBROADCASTSS constantsAVX512<>+280(SB), Z4
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z4, K1, Z0
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z4, K1, Z1
-	VMOVDQA64    Z0, Z5
-	VPERMT2W     Z1, Z7, Z5
-	VPERMT2W     Z1, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z5, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPSUBW       Z6, Z5, K1, Z5
 	KMOVQ        K0, K7
-	VMOVDQU16    Z5, K7, (DI)
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z4, K1, Z2
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z4, K1, Z3
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z3, Z7, Z0
-	VPERMT2W     Z3, Z8, Z2
-	VPTERNLOGD   $0xf8, Z10, Z0, Z2
-	VPCMPUW      $0x06, Z9, Z2, K1
-	VPSUBW       Z6, Z0, K1, Z0
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VMOVUPS.Z    (R8), K7, Z2
+	VSUBPS       Z2, Z0, Z0
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z2, Z0, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS.Z    64(DX), K7, Z2
+	VMOVUPS.Z    64(R8), K7, Z3
+	VSUBPS       Z3, Z1, Z1
+	VDIVPS       Z2, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z1
+	VMULPS       Z2, Z1, Z1
+	VADDPS       Z3, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+280(SB), Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z2, K1, Z0
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VMOVDQA64    Z0, Z3
+	VPERMT2W     Z1, Z7, Z3
+	VPERMT2W     Z1, Z8, Z0
+	VPTERNLOGD   $0xf8, Z10, Z3, Z0
+	VPCMPUW      $0x06, Z9, Z0, K1
+	VPSUBW       Z6, Z3, K1, Z3
+	KMOVQ        K0, K7
+	VMOVDQU16    Z3, K7, (DI)
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z0, K7, 64(DI)
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(R8), K7, Z3
+	VSUBPS       Z3, Z0, Z0
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z3, Z0, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS.Z    192(DX), K7, Z3
+	VMOVUPS.Z    192(R8), K7, Z4
+	VSUBPS       Z4, Z1, Z1
+	VDIVPS       Z3, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z1
+	VMULPS       Z3, Z1, Z1
+	VADDPS       Z4, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z2, K1, Z0
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z7, Z2
+	VPERMT2W     Z1, Z8, Z0
+	VPTERNLOGD   $0xf8, Z10, Z2, Z0
+	VPCMPUW      $0x06, Z9, Z0, K1
+	VPSUBW       Z6, Z2, K1, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Z2, K7, 64(DI)
 	JMP          lanetailback
 
 // func FakeQuantizeBytesBF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
@@ -6326,11 +6168,9 @@ groupahead:
 	VMULPS       Z3, Z17, Z21
 	VFNMADD231PS Z4, Z21, Z17
 	VFMADD231PS  Z3, Z17, Z21
-	VADDPS       Z1, Z2, Z17
-	VADDPS       Z16, Z0, Z22
-	VADDPS       Z22, Z17, Z17
-	VCMPPS       $0x03, Z17, Z17, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z1, Z2, K1
+	VCMPPS       $0x03, Z16, Z0, K2
+	KORTESTQ     K1, K2
 	JNE          grouploop
 	VRNDSCALEPS  $0x08, Z2, Z17
 	VMAXPS       Z17, Z15, Z22
@@ -6409,11 +6249,9 @@ groupturn:
 	VMULPS.BCST       4(R8), Z17, Z21
 	VFNMADD231PS.BCST 4(BX), Z21, Z17
 	VFMADD231PS.BCST  4(R8), Z17, Z21
-	VADDPS            Z1, Z2, Z17
-	VADDPS            Z16, Z0, Z22
-	VADDPS            Z22, Z17, Z17
-	VCMPPS            $0x03, Z17, Z17, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z1, Z2, K1
+	VCMPPS            $0x03, Z16, Z0, K2
+	KORTESTQ          K1, K2
 	JNE               groupturned
 	VRNDSCALEPS       $0x08, Z2, Z17
 	VMAXPS            Z17, Z15, Z22
@@ -6497,11 +6335,9 @@ grouploop:
 	VMULPS       Z3, Z0, Z17
 	VFNMADD231PS Z4, Z17, Z0
 	VFMADD231PS  Z3, Z0, Z17
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z17, Z16, Z18
-	VADDPS       Z18, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z17, Z16, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z0
@@ -6605,11 +6441,9 @@ groupmeet3:
 	VMULPS       Z4, Z20, Z21
 	VFNMADD231PS Z3, Z21, Z20
 	VFMADD231PS  Z4, Z20, Z21
-	VADDPS       Z17, Z2, Z20
-	VADDPS       Z21, Z19, Z22
-	VADDPS       Z22, Z20, Z20
-	VCMPPS       $0x03, Z20, Z20, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z17, Z2, K1
+	VCMPPS       $0x03, Z21, Z19, K2
+	KORTESTQ     K1, K2
 	JNE          groupmeetrare
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VMAXPS       Z2, Z15, Z20
@@ -6718,11 +6552,9 @@ grouppiece:
 	VMULPS       Z3, Z0, Z17
 	VFNMADD231PS Z4, Z17, Z0
 	VFMADD231PS  Z3, Z0, Z17
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z17, Z16, Z18
-	VADDPS       Z18, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z17, Z16, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z0
@@ -6855,11 +6687,9 @@ longahead:
 	VPERMW.Z    192(DX), Z11, K6, Z18
 	VMULPS      Z2, Z18, Z22
 	VFMADD231PS Z3, Z18, Z22
-	VADDPS      Z0, Z1, Z18
-	VADDPS      Z17, Z16, Z23
-	VADDPS      Z23, Z18, Z18
-	VCMPPS      $0x03, Z18, Z18, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z0, Z1, K1
+	VCMPPS      $0x03, Z17, Z16, K2
+	KORTESTQ    K1, K2
 	JNE         longloop
 	VRNDSCALEPS $0x08, Z1, Z18
 	VMAXPS      Z18, Z15, Z23
@@ -6928,11 +6758,9 @@ longloop:
 	VPERMW.Z    64(DX), Z11, K6, Z0
 	VMULPS      Z2, Z0, Z18
 	VFMADD231PS Z3, Z0, Z18
-	VADDPS      Z16, Z1, Z0
-	VADDPS      Z18, Z17, Z19
-	VADDPS      Z19, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z16, Z1, K1
+	VCMPPS      $0x03, Z18, Z17, K2
+	KORTESTQ    K1, K2
 	JNE         longrare
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMAXPS      Z1, Z15, Z0
@@ -7016,11 +6844,9 @@ longtail:
 	VPSLLD      $0x10, Z0, Z0
 	VMULPS      Z2, Z0, Z18
 	VFMADD231PS Z3, Z0, Z18
-	VADDPS      Z16, Z1, Z0
-	VADDPS      Z18, Z17, Z19
-	VADDPS      Z19, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z16, Z1, K1
+	VCMPPS      $0x03, Z18, Z17, K2
+	KORTESTQ    K1, K2
 	JNE         longtailrare
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMAXPS      Z1, Z15, Z0
@@ -7140,11 +6966,9 @@ short2ahead:
 	VMULPS.BCST       12(R8), Z17, Z21
 	VFNMADD231PS.BCST 12(BX), Z21, Z17
 	VFMADD231PS.BCST  12(R8), Z17, Z21
-	VADDPS            Z1, Z2, Z17
-	VADDPS            Z16, Z0, Z22
-	VADDPS            Z22, Z17, Z17
-	VCMPPS            $0x03, Z17, Z17, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z1, Z2, K1
+	VCMPPS            $0x03, Z16, Z0, K2
+	KORTESTQ          K1, K2
 	JNE               short2loop
 	VRNDSCALEPS       $0x08, Z2, Z17
 	VMAXPS            Z17, Z15, Z22
@@ -7221,11 +7045,9 @@ short2loop:
 	VMULPS.BCST       4(R8), Z0, Z17
 	VFNMADD231PS.BCST 4(BX), Z17, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z17
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z17, Z16, Z18
-	VADDPS            Z18, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z17, Z16, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -7336,11 +7158,9 @@ short4ahead:
 	VMULPS.BCST       28(R8), Z19, Z23
 	VFNMADD231PS.BCST 28(BX), Z23, Z19
 	VFMADD231PS.BCST  28(R8), Z19, Z23
-	VADDPS            Z16, Z0, Z19
-	VADDPS            Z18, Z17, Z24
-	VADDPS            Z24, Z19, Z19
-	VCMPPS            $0x03, Z19, Z19, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z16, Z0, K1
+	VCMPPS            $0x03, Z18, Z17, K2
+	KORTESTQ          K1, K2
 	JNE               short4loop
 	VRNDSCALEPS       $0x08, Z0, Z19
 	VMAXPS            Z19, Z15, Z24
@@ -7419,11 +7239,9 @@ short4loop:
 	VMULPS.BCST       12(R8), Z0, Z19
 	VFNMADD231PS.BCST 12(BX), Z19, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z19
-	VADDPS            Z17, Z16, Z0
-	VADDPS            Z19, Z18, Z20
-	VADDPS            Z20, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z17, Z16, K1
+	VCMPPS            $0x03, Z19, Z18, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z16, Z16
 	VMAXPS            Z16, Z15, Z0
@@ -7518,11 +7336,9 @@ laneloop:
 	VMOVUPS      192(BX), Z20
 	VFNMADD231PS Z20, Z19, Z0
 	VFMADD231PS  Z1, Z0, Z19
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z19, Z17, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z19, Z17, K2
+	KORTESTQ     K1, K2
 	JNE          lanerare
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VMAXPS       Z2, Z15, Z0
@@ -7616,11 +7432,9 @@ lanetail:
 	VMOVUPS.Z    192(BX), K7, Z20
 	VFNMADD231PS Z20, Z19, Z0
 	VFMADD231PS  Z1, Z0, Z19
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z19, Z17, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z19, Z17, K2
+	KORTESTQ     K1, K2
 	JNE          lanetailrare
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VMAXPS       Z2, Z15, Z0
@@ -7705,11 +7519,9 @@ groupstream:
 	VMULPS       Z3, Z0, Z17
 	VFNMADD231PS Z4, Z17, Z0
 	VFMADD231PS  Z3, Z0, Z17
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z17, Z16, Z18
-	VADDPS       Z18, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z17, Z16, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z0
@@ -7763,11 +7575,9 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VADDPS      Z1, Z2, Z17
-	VADDPS      Z16, Z0, Z18
-	VADDPS      Z18, Z17, Z17
-	VCMPPS      $0x03, Z17, Z17, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z1, Z2, K1
+	VCMPPS      $0x03, Z16, Z0, K2
+	KORTESTQ    K1, K2
 	JNE         grouploop
 	VRNDSCALEPS $0x08, Z2, Z17
 	VMAXPS      Z17, Z15, Z18
@@ -7992,84 +7802,76 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z4, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VCMPPS      $0x00, Z0, Z1, K1
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z16
-	VMULPS      Z4, Z16, Z16
-	VADDPS      Z13, Z16, Z16
-	VCMPPS      $0x00, Z0, Z1, K2
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z17
-	VMULPS      Z4, Z17, Z17
-	VADDPS      Z13, Z17, Z17
-	VCMPPS      $0x00, Z0, Z1, K3
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z18
-	VMULPS      Z4, Z18, Z18
-	VADDPS      Z13, Z18, Z18
-	VCMPPS      $0x00, Z0, Z1, K4
-
-grouptailrarenarrow:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z4, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z4, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x00, Z0, Z1, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z4, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z16
+	VMULPS       Z4, Z16, Z16
+	VADDPS       Z13, Z16, Z16
+	VCMPPS       $0x00, Z0, Z1, K2
 	VBROADCASTSS constantsAVX512<>+280(SB), Z0
-	VCMPPS       $0x07, Z2, Z2, K5
-	VBLENDMPS    Z2, Z0, K5, Z2
-	VCMPPS       $0x07, Z16, Z16, K5
-	VBLENDMPS    Z16, Z0, K5, Z16
+	VCMPPS       $0x07, Z2, Z2, K3
+	VBLENDMPS    Z2, Z0, K3, Z2
+	VCMPPS       $0x07, Z16, Z16, K3
+	VBLENDMPS    Z16, Z0, K3, Z16
 	VMOVDQA64    Z2, Z1
 	VPERMT2W     Z16, Z7, Z1
 	VPERMT2W     Z16, Z8, Z2
 	VPTERNLOGD   $0xf8, Z10, Z1, Z2
-	VPCMPUW      $0x06, Z9, Z2, K5
-	VPSUBW       Z6, Z1, K5, Z1
+	VPCMPUW      $0x06, Z9, Z2, K3
+	VPSUBW       Z6, Z1, K3, Z1
 	KMOVQ        K0, K7
 	VMOVDQU16    Z1, K7, (DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z4, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VADDPS       Z13, Z2, Z16
+	VMULPS       Z4, Z16, Z16
+	VADDPS       Z13, Z16, Z16
+	VCMPPS       $0x00, Z1, Z2, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z4, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VADDPS       Z13, Z2, Z17
+	VMULPS       Z4, Z17, Z17
+	VADDPS       Z13, Z17, Z17
+	VCMPPS       $0x00, Z1, Z2, K4
+	VCMPPS       $0x07, Z16, Z16, K5
+	VBLENDMPS    Z16, Z0, K5, Z16
 	VCMPPS       $0x07, Z17, Z17, K5
 	VBLENDMPS    Z17, Z0, K5, Z17
-	VCMPPS       $0x07, Z18, Z18, K5
-	VBLENDMPS    Z18, Z0, K5, Z18
-	VMOVDQA64    Z17, Z0
-	VPERMT2W     Z18, Z7, Z0
-	VPERMT2W     Z18, Z8, Z17
-	VPTERNLOGD   $0xf8, Z10, Z0, Z17
-	VPCMPUW      $0x06, Z9, Z17, K5
+	VMOVDQA64    Z16, Z0
+	VPERMT2W     Z17, Z7, Z0
+	VPERMT2W     Z17, Z8, Z16
+	VPTERNLOGD   $0xf8, Z10, Z0, Z16
+	VPCMPUW      $0x06, Z9, Z16, K5
 	VPSUBW       Z6, Z0, K5, Z0
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16    Z0, K7, 64(DI)
@@ -8106,11 +7908,9 @@ longstream:
 	VPERMW.Z    64(DX), Z11, K6, Z0
 	VMULPS      Z2, Z0, Z18
 	VFMADD231PS Z3, Z0, Z18
-	VADDPS      Z16, Z1, Z0
-	VADDPS      Z18, Z17, Z19
-	VADDPS      Z19, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z16, Z1, K1
+	VCMPPS      $0x03, Z18, Z17, K2
+	KORTESTQ    K1, K2
 	JNE         longrare
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMAXPS      Z1, Z15, Z0
@@ -8231,84 +8031,76 @@ longrare:
 	JMP          longback
 
 longtailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z16
-	VMULPS      Z4, Z16, Z16
-	VADDPS      Z13, Z16, Z16
-	VCMPPS      $0x00, Z0, Z1, K1
-	CMPQ        R9, $+17
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z17
-	VMULPS      Z4, Z17, Z17
-	VADDPS      Z13, Z17, Z17
-	VCMPPS      $0x00, Z0, Z1, K2
-	CMPQ        R9, $+33
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z18
-	VMULPS      Z4, Z18, Z18
-	VADDPS      Z13, Z18, Z18
-	VCMPPS      $0x00, Z0, Z1, K3
-	CMPQ        R9, $+49
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z19
-	VMULPS      Z4, Z19, Z19
-	VADDPS      Z13, Z19, Z19
-	VCMPPS      $0x00, Z0, Z1, K4
-
-longtailrarenarrow:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z4, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z16
+	VMULPS       Z4, Z16, Z16
+	VADDPS       Z13, Z16, Z16
+	VCMPPS       $0x00, Z0, Z1, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z4, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z17
+	VMULPS       Z4, Z17, Z17
+	VADDPS       Z13, Z17, Z17
+	VCMPPS       $0x00, Z0, Z1, K2
 	VBROADCASTSS constantsAVX512<>+280(SB), Z0
-	VCMPPS       $0x07, Z16, Z16, K5
-	VBLENDMPS    Z16, Z0, K5, Z16
-	VCMPPS       $0x07, Z17, Z17, K5
-	VBLENDMPS    Z17, Z0, K5, Z17
+	VCMPPS       $0x07, Z16, Z16, K3
+	VBLENDMPS    Z16, Z0, K3, Z16
+	VCMPPS       $0x07, Z17, Z17, K3
+	VBLENDMPS    Z17, Z0, K3, Z17
 	VMOVDQA64    Z16, Z1
 	VPERMT2W     Z17, Z7, Z1
 	VPERMT2W     Z17, Z8, Z16
 	VPTERNLOGD   $0xf8, Z10, Z1, Z16
-	VPCMPUW      $0x06, Z9, Z16, K5
-	VPSUBW       Z6, Z1, K5, Z1
+	VPCMPUW      $0x06, Z9, Z16, K3
+	VPSUBW       Z6, Z1, K3, Z1
 	KMOVQ        K0, K7
 	VMOVDQU16    Z1, K7, (DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z4, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z16
+	VMINPS       Z16, Z14, Z16
+	VADDPS       Z13, Z16, Z17
+	VMULPS       Z4, Z17, Z17
+	VADDPS       Z13, Z17, Z17
+	VCMPPS       $0x00, Z1, Z16, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z4, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z16
+	VMINPS       Z16, Z14, Z16
+	VADDPS       Z13, Z16, Z18
+	VMULPS       Z4, Z18, Z18
+	VADDPS       Z13, Z18, Z18
+	VCMPPS       $0x00, Z1, Z16, K4
+	VCMPPS       $0x07, Z17, Z17, K5
+	VBLENDMPS    Z17, Z0, K5, Z17
 	VCMPPS       $0x07, Z18, Z18, K5
 	VBLENDMPS    Z18, Z0, K5, Z18
-	VCMPPS       $0x07, Z19, Z19, K5
-	VBLENDMPS    Z19, Z0, K5, Z19
-	VMOVDQA64    Z18, Z0
-	VPERMT2W     Z19, Z7, Z0
-	VPERMT2W     Z19, Z8, Z18
-	VPTERNLOGD   $0xf8, Z10, Z0, Z18
-	VPCMPUW      $0x06, Z9, Z18, K5
+	VMOVDQA64    Z17, Z0
+	VPERMT2W     Z18, Z7, Z0
+	VPERMT2W     Z18, Z8, Z17
+	VPTERNLOGD   $0xf8, Z10, Z0, Z17
+	VPCMPUW      $0x06, Z9, Z17, K5
 	VPSUBW       Z6, Z0, K5, Z0
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16    Z0, K7, 64(DI)
@@ -8341,11 +8133,9 @@ short2stream:
 	VMULPS.BCST       4(R8), Z0, Z17
 	VFNMADD231PS.BCST 4(BX), Z17, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z17
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z17, Z16, Z18
-	VADDPS            Z18, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z17, Z16, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -8490,11 +8280,9 @@ short4stream:
 	VMULPS.BCST       12(R8), Z0, Z19
 	VFNMADD231PS.BCST 12(BX), Z19, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z19
-	VADDPS            Z17, Z16, Z0
-	VADDPS            Z19, Z18, Z20
-	VADDPS            Z20, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z17, Z16, K1
+	VCMPPS            $0x03, Z19, Z18, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z16, Z16
 	VMAXPS            Z16, Z15, Z0
@@ -8688,88 +8476,80 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (BX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z2
-	VMINPS      Z2, Z14, Z2
-	VADDPS      Z13, Z2, Z3
-	VMULPS      Z1, Z3, Z3
-	VADDPS      Z13, Z3, Z3
-	VCMPPS      $0x00, Z0, Z2, K1
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   64(BX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z2
-	VMINPS      Z2, Z14, Z2
-	VADDPS      Z13, Z2, Z4
-	VMULPS      Z1, Z4, Z4
-	VADDPS      Z13, Z4, Z4
-	VCMPPS      $0x00, Z0, Z2, K2
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(BX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z2
-	VMINPS      Z2, Z14, Z2
-	VADDPS      Z13, Z2, Z16
-	VMULPS      Z1, Z16, Z16
-	VADDPS      Z13, Z16, Z16
-	VCMPPS      $0x00, Z0, Z2, K3
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(BX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z2
-	VMINPS      Z2, Z14, Z2
-	VADDPS      Z13, Z2, Z17
-	VMULPS      Z1, Z17, Z17
-	VADDPS      Z13, Z17, Z17
-	VCMPPS      $0x00, Z0, Z2, K4
-
-lanetailrarenarrow:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    (BX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VADDPS       Z13, Z2, Z3
+	VMULPS       Z1, Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x00, Z0, Z2, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    64(BX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VADDPS       Z13, Z2, Z4
+	VMULPS       Z1, Z4, Z4
+	VADDPS       Z13, Z4, Z4
+	VCMPPS       $0x00, Z0, Z2, K2
 	VBROADCASTSS constantsAVX512<>+280(SB), Z0
-	VCMPPS       $0x07, Z3, Z3, K5
-	VBLENDMPS    Z3, Z0, K5, Z3
-	VCMPPS       $0x07, Z4, Z4, K5
-	VBLENDMPS    Z4, Z0, K5, Z4
+	VCMPPS       $0x07, Z3, Z3, K3
+	VBLENDMPS    Z3, Z0, K3, Z3
+	VCMPPS       $0x07, Z4, Z4, K3
+	VBLENDMPS    Z4, Z0, K3, Z4
 	VMOVDQA64    Z3, Z1
 	VPERMT2W     Z4, Z7, Z1
 	VPERMT2W     Z4, Z8, Z3
 	VPTERNLOGD   $0xf8, Z10, Z1, Z3
-	VPCMPUW      $0x06, Z9, Z3, K5
-	VPSUBW       Z6, Z1, K5, Z1
+	VPCMPUW      $0x06, Z9, Z3, K3
+	VPSUBW       Z6, Z1, K3, Z1
 	KMOVQ        K0, K7
 	VMOVDQU16    Z1, K7, (DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
+	VDIVPS       Z2, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VADDPS       Z13, Z3, Z4
+	VMULPS       Z2, Z4, Z4
+	VADDPS       Z13, Z4, Z4
+	VCMPPS       $0x00, Z1, Z3, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
+	VDIVPS       Z2, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VADDPS       Z13, Z3, Z16
+	VMULPS       Z2, Z16, Z16
+	VADDPS       Z13, Z16, Z16
+	VCMPPS       $0x00, Z1, Z3, K4
+	VCMPPS       $0x07, Z4, Z4, K5
+	VBLENDMPS    Z4, Z0, K5, Z4
 	VCMPPS       $0x07, Z16, Z16, K5
 	VBLENDMPS    Z16, Z0, K5, Z16
-	VCMPPS       $0x07, Z17, Z17, K5
-	VBLENDMPS    Z17, Z0, K5, Z17
-	VMOVDQA64    Z16, Z0
-	VPERMT2W     Z17, Z7, Z0
-	VPERMT2W     Z17, Z8, Z16
-	VPTERNLOGD   $0xf8, Z10, Z0, Z16
-	VPCMPUW      $0x06, Z9, Z16, K5
+	VMOVDQA64    Z4, Z0
+	VPERMT2W     Z16, Z7, Z0
+	VPERMT2W     Z16, Z8, Z4
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
+	VPCMPUW      $0x06, Z9, Z4, K5
 	VPSUBW       Z6, Z0, K5, Z0
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16    Z0, K7, 64(DI)
@@ -8783,12 +8563,12 @@ lanetailrarenarrow:
 
 // func FakeQuantizeZeroPointBytesBF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeZeroPointBytesBF16AVX512(SB), $512-80
+TEXT ·FakeQuantizeZeroPointBytesBF16AVX512(SB), NOSPLIT, $0-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z14 most, Z13 0x0, Z12 table, Z11 table, K6 Uppers, Z10 0x10001, Z9 0x80008000, Z8 table, Z7 table, Z6 0xffffffff, Z5 0x1010101
 	// per group: Z4 scale, Z3 recip, Z0 zeroPoint, Z16 ISub, Z0 ISub, Z2 ToFloat, Z1 ToFloat
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 29
+	// vector registers in use at once: 32
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -8862,11 +8642,9 @@ grouploop:
 	VMULPS       Z3, Z0, Z19
 	VFNMADD231PS Z4, Z19, Z0
 	VFMADD231PS  Z3, Z0, Z19
-	VADDPS       Z17, Z16, Z0
-	VADDPS       Z19, Z18, Z20
-	VADDPS       Z20, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z17, Z16, K1
+	VCMPPS       $0x03, Z19, Z18, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z16, Z16
 	VMAXPS       Z16, Z2, Z0
@@ -8943,90 +8721,84 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      Z3, (SP)
-	VMOVAPS      Z2, Z0
-	VMOVAPS      Z1, Z16
-	VPERMW.Z     (DX), Z12, K6, Z17
-	VMULPS       Z4, Z17, Z18
-	VFNMADD231PS Z3, Z18, Z17
-	VFMADD231PS  Z4, Z17, Z18
+	VMOVAPS      Z3, Z0
+	VMOVAPS      Z2, Z16
+	VMOVAPS      Z1, Z17
+	VPERMW.Z     (DX), Z12, K6, Z18
+	VMULPS       Z4, Z18, Z19
+	VFNMADD231PS Z3, Z19, Z18
+	VFMADD231PS  Z4, Z18, Z19
 	SUBQ         $+16, R11
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      Z3, 64(SP)
-	VMOVAPS      Z2, Z17
-	VMOVAPS      Z1, Z19
-	VPERMW.Z     (DX), Z11, K6, Z20
-	VMULPS       Z4, Z20, Z21
-	VFNMADD231PS Z3, Z21, Z20
-	VFMADD231PS  Z4, Z20, Z21
+	VMOVAPS      Z3, Z18
+	VMOVAPS      Z2, Z20
+	VMOVAPS      Z1, Z21
+	VPERMW.Z     (DX), Z11, K6, Z22
+	VMULPS       Z4, Z22, Z23
+	VFNMADD231PS Z3, Z23, Z22
+	VFMADD231PS  Z4, Z22, Z23
 	SUBQ         $+16, R11
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      Z3, 128(SP)
-	VMOVAPS      Z2, Z20
-	VMOVAPS      Z1, Z22
-	VPERMW.Z     64(DX), Z12, K6, Z23
-	VMULPS       Z4, Z23, Z24
-	VFNMADD231PS Z3, Z24, Z23
-	VFMADD231PS  Z4, Z23, Z24
+	VMOVAPS      Z3, Z22
+	VMOVAPS      Z2, Z24
+	VMOVAPS      Z1, Z25
+	VPERMW.Z     64(DX), Z12, K6, Z26
+	VMULPS       Z4, Z26, Z27
+	VFNMADD231PS Z3, Z27, Z26
+	VFMADD231PS  Z4, Z26, Z27
 	SUBQ         $+16, R11
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      Z3, 192(SP)
-	VMOVAPS      Z2, Z23
-	VMOVAPS      Z1, Z25
-	VPERMW.Z     64(DX), Z11, K6, Z26
-	VMULPS       Z4, Z26, Z27
-	VFNMADD231PS Z3, Z27, Z26
-	VFMADD231PS  Z4, Z26, Z27
-	VADDPS       Z21, Z18, Z26
-	VADDPS       Z27, Z24, Z28
-	VADDPS       Z28, Z26, Z26
-	VCMPPS       $0x03, Z26, Z26, K1
-	KORTESTQ     K1, K1
+	VMOVAPS      Z3, Z26
+	VMOVAPS      Z2, Z28
+	VMOVAPS      Z1, Z29
+	VPERMW.Z     64(DX), Z11, K6, Z30
+	VMULPS       Z4, Z30, Z31
+	VFNMADD231PS Z3, Z31, Z30
+	VFMADD231PS  Z4, Z30, Z31
+	VCMPPS       $0x03, Z23, Z19, K1
+	VCMPPS       $0x03, Z31, Z27, K2
+	KORTESTQ     K1, K2
 	JNE          groupmeetrare
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z0, Z0
-	VMINPS       Z0, Z16, Z0
-	VMOVUPS      (SP), Z16
-	VFMADD213PS  Z13, Z0, Z16
-	VCMPPS       $0x00, Z18, Z0, K1
-	VRNDSCALEPS  $0x08, Z21, Z21
-	VMAXPS       Z21, Z17, Z17
-	VMINPS       Z17, Z19, Z17
-	VMOVUPS      64(SP), Z0
-	VFMADD213PS  Z13, Z17, Z0
-	VCMPPS       $0x00, Z21, Z17, K2
-	VMOVDQA64    Z16, Z17
-	VPERMT2W     Z0, Z7, Z17
-	VPERMT2W     Z0, Z8, Z16
-	VPTERNLOGD   $0xf8, Z10, Z17, Z16
-	VPCMPUW      $0x06, Z9, Z16, K3
-	VPSUBW       Z6, Z17, K3, Z17
-	VMOVUPS      Z17, (DI)
-	VRNDSCALEPS  $0x08, Z24, Z24
-	VMAXPS       Z24, Z20, Z20
-	VMINPS       Z20, Z22, Z20
-	VMOVUPS      128(SP), Z0
-	VFMADD213PS  Z13, Z20, Z0
-	VCMPPS       $0x00, Z24, Z20, K3
+	VRNDSCALEPS  $0x08, Z19, Z19
+	VMAXPS       Z19, Z16, Z16
+	VMINPS       Z16, Z17, Z16
+	VFMADD213PS  Z13, Z16, Z0
+	VCMPPS       $0x00, Z19, Z16, K1
+	VRNDSCALEPS  $0x08, Z23, Z23
+	VMAXPS       Z23, Z20, Z20
+	VMINPS       Z20, Z21, Z20
+	VFMADD213PS  Z13, Z20, Z18
+	VCMPPS       $0x00, Z23, Z20, K2
+	VMOVDQA64    Z0, Z16
+	VPERMT2W     Z18, Z7, Z16
+	VPERMT2W     Z18, Z8, Z0
+	VPTERNLOGD   $0xf8, Z10, Z16, Z0
+	VPCMPUW      $0x06, Z9, Z0, K3
+	VPSUBW       Z6, Z16, K3, Z16
+	VMOVUPS      Z16, (DI)
 	VRNDSCALEPS  $0x08, Z27, Z27
-	VMAXPS       Z27, Z23, Z23
-	VMINPS       Z23, Z25, Z23
-	VMOVUPS      192(SP), Z16
-	VFMADD213PS  Z13, Z23, Z16
-	VCMPPS       $0x00, Z27, Z23, K4
-	VMOVDQA64    Z0, Z17
-	VPERMT2W     Z16, Z7, Z17
-	VPERMT2W     Z16, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z17, Z0
-	VPCMPUW      $0x06, Z9, Z0, K5
-	VPSUBW       Z6, Z17, K5, Z17
-	VMOVUPS      Z17, 64(DI)
+	VMAXPS       Z27, Z24, Z24
+	VMINPS       Z24, Z25, Z24
+	VFMADD213PS  Z13, Z24, Z22
+	VCMPPS       $0x00, Z27, Z24, K3
+	VRNDSCALEPS  $0x08, Z31, Z31
+	VMAXPS       Z31, Z28, Z28
+	VMINPS       Z28, Z29, Z28
+	VFMADD213PS  Z13, Z28, Z26
+	VCMPPS       $0x00, Z31, Z28, K4
+	VMOVDQA64    Z22, Z0
+	VPERMT2W     Z26, Z7, Z0
+	VPERMT2W     Z26, Z8, Z22
+	VPTERNLOGD   $0xf8, Z10, Z0, Z22
+	VPCMPUW      $0x06, Z9, Z22, K5
+	VPSUBW       Z6, Z0, K5, Z0
+	VMOVUPS      Z0, 64(DI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -9036,27 +8808,6 @@ groupmeet3:
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
 	SUBQ         $+64, R10
-	CMPQ         R11, $+1
-	JLT          groupmet
-	CMPQ         R10, $+64
-	JLT          groupmet
-	CMPQ         R11, $+64
-	JLT          groupmeet
-
-groupmet:
-	VBROADCASTSS least+48(FP), Z15
-	VBROADCASTSS most+52(FP), Z14
-	VPXORD       Z13, Z13, Z13
-	VMOVUPS      constantsAVX512<>+0(SB), Z12
-	VMOVUPS      constantsAVX512<>+64(SB), Z11
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+128(SB), Z10
-	VBROADCASTSS constantsAVX512<>+132(SB), Z9
-	VMOVUPS      constantsAVX512<>+136(SB), Z8
-	VMOVUPS      constantsAVX512<>+200(SB), Z7
-	VBROADCASTSS constantsAVX512<>+264(SB), Z6
-	VBROADCASTSS constantsAVX512<>+284(SB), Z5
 	CMPQ         R11, $+1
 	JLT          groupnext
 	CMPQ         R10, $+64
@@ -9127,11 +8878,9 @@ grouppiece:
 	VMULPS       Z3, Z0, Z19
 	VFNMADD231PS Z4, Z19, Z0
 	VFMADD231PS  Z3, Z0, Z19
-	VADDPS       Z17, Z16, Z0
-	VADDPS       Z19, Z18, Z20
-	VADDPS       Z20, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z17, Z16, K1
+	VCMPPS       $0x03, Z19, Z18, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
 	VRNDSCALEPS  $0x08, Z16, Z16
 	VMAXPS       Z16, Z2, Z0
@@ -9252,11 +9001,9 @@ longloop:
 	VPERMW.Z    64(DX), Z11, K6, Z16
 	VMULPS      Z2, Z16, Z20
 	VFMADD231PS Z3, Z16, Z20
-	VADDPS      Z18, Z17, Z16
-	VADDPS      Z20, Z19, Z21
-	VADDPS      Z21, Z16, Z16
-	VCMPPS      $0x03, Z16, Z16, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z18, Z17, K1
+	VCMPPS      $0x03, Z20, Z19, K2
+	KORTESTQ    K1, K2
 	JNE         longrare
 	VRNDSCALEPS $0x08, Z17, Z17
 	VMAXPS      Z17, Z1, Z16
@@ -9340,11 +9087,9 @@ longtail:
 	VPSLLD      $0x10, Z16, Z16
 	VMULPS      Z2, Z16, Z20
 	VFMADD231PS Z3, Z16, Z20
-	VADDPS      Z18, Z17, Z16
-	VADDPS      Z20, Z19, Z21
-	VADDPS      Z21, Z16, Z16
-	VCMPPS      $0x03, Z16, Z16, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z18, Z17, K1
+	VCMPPS      $0x03, Z20, Z19, K2
+	KORTESTQ    K1, K2
 	JNE         longtailrare
 	VRNDSCALEPS $0x08, Z17, Z17
 	VMAXPS      Z17, Z1, Z16
@@ -9455,11 +9200,9 @@ short2loop:
 	VMULPS.BCST       4(R8), Z17, Z21
 	VFNMADD231PS.BCST 4(BX), Z21, Z17
 	VFMADD231PS.BCST  4(R8), Z17, Z21
-	VADDPS            Z19, Z18, Z17
-	VADDPS            Z21, Z20, Z22
-	VADDPS            Z22, Z17, Z17
-	VCMPPS            $0x03, Z17, Z17, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z19, Z18, K1
+	VCMPPS            $0x03, Z21, Z20, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z18, Z18
 	VMAXPS            Z18, Z2, Z17
@@ -9573,11 +9316,9 @@ short4loop:
 	VMULPS.BCST       12(R8), Z23, Z27
 	VFNMADD231PS.BCST 12(BX), Z27, Z23
 	VFMADD231PS.BCST  12(R8), Z23, Z27
-	VADDPS            Z25, Z24, Z23
-	VADDPS            Z27, Z26, Z28
-	VADDPS            Z28, Z23, Z23
-	VCMPPS            $0x03, Z23, Z23, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z25, Z24, K1
+	VCMPPS            $0x03, Z27, Z26, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z24, Z24
 	VMAXPS            Z24, Z0, Z23
@@ -9673,11 +9414,9 @@ laneloop:
 	VMOVUPS      192(BX), Z20
 	VFNMADD231PS Z20, Z19, Z0
 	VFMADD231PS  Z1, Z0, Z19
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z19, Z17, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z19, Z17, K2
+	KORTESTQ     K1, K2
 	JNE          lanerare
 	VMOVUPS      (R9), Z0
 	VPSUBD       Z0, Z15, Z1
@@ -9792,11 +9531,9 @@ lanetail:
 	VMOVUPS.Z    192(BX), K7, Z20
 	VFNMADD231PS Z20, Z19, Z0
 	VFMADD231PS  Z1, Z0, Z19
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z19, Z17, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z19, Z17, K2
+	KORTESTQ     K1, K2
 	JNE          lanetailrare
 	KMOVQ        K0, K7
 	VMOVUPS.Z    (R9), K7, Z0
@@ -9905,11 +9642,9 @@ groupstream:
 	VMULPS       Z3, Z0, Z19
 	VFNMADD231PS Z4, Z19, Z0
 	VFMADD231PS  Z3, Z0, Z19
-	VADDPS       Z17, Z16, Z0
-	VADDPS       Z19, Z18, Z20
-	VADDPS       Z20, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z17, Z16, K1
+	VCMPPS       $0x03, Z19, Z18, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z16, Z16
 	VMAXPS       Z16, Z2, Z0
@@ -10064,32 +9799,32 @@ groupmeet1next:
 	ADDQ         $+4, R9
 	CMPQ         R11, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (R9), Z17
-	VPSUBD       Z17, Z15, Z19
-	VCVTDQ2PS    Z19, Z20
-	VPSUBD       Z17, Z14, Z19
-	VCVTDQ2PS    Z19, Z17
+	VBROADCASTSS (R9), Z18
+	VPSUBD       Z18, Z15, Z20
+	VCVTDQ2PS    Z20, Z21
+	VPSUBD       Z18, Z14, Z20
+	VCVTDQ2PS    Z20, Z18
 	VBROADCASTSS (R8), Z4
 	VBROADCASTSS (BX), Z3
-	VMOVAPS      Z20, Z2
-	VMOVAPS      Z17, Z1
+	VMOVAPS      Z21, Z2
+	VMOVAPS      Z18, Z1
 	CMPQ         R11, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(R9), Z17
-	VPSUBD       Z17, Z15, Z19
-	VCVTDQ2PS    Z19, Z20
-	VPSUBD       Z17, Z14, Z19
-	VCVTDQ2PS    Z19, Z17
+	VBROADCASTSS 4(R9), Z18
+	VPSUBD       Z18, Z15, Z20
+	VCVTDQ2PS    Z20, Z21
+	VPSUBD       Z18, Z14, Z20
+	VCVTDQ2PS    Z20, Z18
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VBROADCASTSS 4(R8), K7, Z4
 	VBROADCASTSS 4(BX), K7, Z3
-	VMOVAPS      Z20, K7, Z2
-	VMOVAPS      Z17, K7, Z1
+	VMOVAPS      Z21, K7, Z2
+	VMOVAPS      Z18, K7, Z1
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet1
@@ -10110,32 +9845,32 @@ groupmeet2next:
 	ADDQ         $+4, R9
 	CMPQ         R11, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (R9), Z20
-	VPSUBD       Z20, Z15, Z22
-	VCVTDQ2PS    Z22, Z23
-	VPSUBD       Z20, Z14, Z22
-	VCVTDQ2PS    Z22, Z20
+	VBROADCASTSS (R9), Z22
+	VPSUBD       Z22, Z15, Z24
+	VCVTDQ2PS    Z24, Z25
+	VPSUBD       Z22, Z14, Z24
+	VCVTDQ2PS    Z24, Z22
 	VBROADCASTSS (R8), Z4
 	VBROADCASTSS (BX), Z3
-	VMOVAPS      Z23, Z2
-	VMOVAPS      Z20, Z1
+	VMOVAPS      Z25, Z2
+	VMOVAPS      Z22, Z1
 	CMPQ         R11, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(R9), Z20
-	VPSUBD       Z20, Z15, Z22
-	VCVTDQ2PS    Z22, Z23
-	VPSUBD       Z20, Z14, Z22
-	VCVTDQ2PS    Z22, Z20
+	VBROADCASTSS 4(R9), Z22
+	VPSUBD       Z22, Z15, Z24
+	VCVTDQ2PS    Z24, Z25
+	VPSUBD       Z22, Z14, Z24
+	VCVTDQ2PS    Z24, Z22
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VBROADCASTSS 4(R8), K7, Z4
 	VBROADCASTSS 4(BX), K7, Z3
-	VMOVAPS      Z23, K7, Z2
-	VMOVAPS      Z20, K7, Z1
+	VMOVAPS      Z25, K7, Z2
+	VMOVAPS      Z22, K7, Z1
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet2
@@ -10156,32 +9891,32 @@ groupmeet3next:
 	ADDQ         $+4, R9
 	CMPQ         R11, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (R9), Z23
-	VPSUBD       Z23, Z15, Z25
-	VCVTDQ2PS    Z25, Z26
-	VPSUBD       Z23, Z14, Z25
-	VCVTDQ2PS    Z25, Z23
+	VBROADCASTSS (R9), Z26
+	VPSUBD       Z26, Z15, Z28
+	VCVTDQ2PS    Z28, Z29
+	VPSUBD       Z26, Z14, Z28
+	VCVTDQ2PS    Z28, Z26
 	VBROADCASTSS (R8), Z4
 	VBROADCASTSS (BX), Z3
-	VMOVAPS      Z26, Z2
-	VMOVAPS      Z23, Z1
+	VMOVAPS      Z29, Z2
+	VMOVAPS      Z26, Z1
 	CMPQ         R11, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(R9), Z23
-	VPSUBD       Z23, Z15, Z25
-	VCVTDQ2PS    Z25, Z26
-	VPSUBD       Z23, Z14, Z25
-	VCVTDQ2PS    Z25, Z23
+	VBROADCASTSS 4(R9), Z26
+	VPSUBD       Z26, Z15, Z28
+	VCVTDQ2PS    Z28, Z29
+	VPSUBD       Z26, Z14, Z28
+	VCVTDQ2PS    Z28, Z26
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VBROADCASTSS 4(R8), K7, Z4
 	VBROADCASTSS 4(BX), K7, Z3
-	VMOVAPS      Z26, K7, Z2
-	VMOVAPS      Z23, K7, Z1
+	VMOVAPS      Z29, K7, Z2
+	VMOVAPS      Z26, K7, Z1
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet3
@@ -10192,84 +9927,76 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z2, Z16
-	VMINPS      Z16, Z1, Z16
-	VADDPS      Z13, Z16, Z17
-	VMULPS      Z4, Z17, Z17
-	VADDPS      Z13, Z17, Z17
-	VCMPPS      $0x00, Z0, Z16, K1
-	CMPQ        R10, $+17
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z2, Z16
-	VMINPS      Z16, Z1, Z16
-	VADDPS      Z13, Z16, Z18
-	VMULPS      Z4, Z18, Z18
-	VADDPS      Z13, Z18, Z18
-	VCMPPS      $0x00, Z0, Z16, K2
-	CMPQ        R10, $+33
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z2, Z16
-	VMINPS      Z16, Z1, Z16
-	VADDPS      Z13, Z16, Z19
-	VMULPS      Z4, Z19, Z19
-	VADDPS      Z13, Z19, Z19
-	VCMPPS      $0x00, Z0, Z16, K3
-	CMPQ        R10, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z2, Z16
-	VMINPS      Z16, Z1, Z16
-	VADDPS      Z13, Z16, Z20
-	VMULPS      Z4, Z20, Z20
-	VADDPS      Z13, Z20, Z20
-	VCMPPS      $0x00, Z0, Z16, K4
-
-grouptailrarenarrow:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z4, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z2, Z16
+	VMINPS       Z16, Z1, Z16
+	VADDPS       Z13, Z16, Z17
+	VMULPS       Z4, Z17, Z17
+	VADDPS       Z13, Z17, Z17
+	VCMPPS       $0x00, Z0, Z16, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z4, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z2, Z16
+	VMINPS       Z16, Z1, Z16
+	VADDPS       Z13, Z16, Z18
+	VMULPS       Z4, Z18, Z18
+	VADDPS       Z13, Z18, Z18
+	VCMPPS       $0x00, Z0, Z16, K2
 	VBROADCASTSS constantsAVX512<>+280(SB), Z0
-	VCMPPS       $0x07, Z17, Z17, K5
-	VBLENDMPS    Z17, Z0, K5, Z17
-	VCMPPS       $0x07, Z18, Z18, K5
-	VBLENDMPS    Z18, Z0, K5, Z18
+	VCMPPS       $0x07, Z17, Z17, K3
+	VBLENDMPS    Z17, Z0, K3, Z17
+	VCMPPS       $0x07, Z18, Z18, K3
+	VBLENDMPS    Z18, Z0, K3, Z18
 	VMOVDQA64    Z17, Z16
 	VPERMT2W     Z18, Z7, Z16
 	VPERMT2W     Z18, Z8, Z17
 	VPTERNLOGD   $0xf8, Z10, Z16, Z17
-	VPCMPUW      $0x06, Z9, Z17, K5
-	VPSUBW       Z6, Z16, K5, Z16
+	VPCMPUW      $0x06, Z9, Z17, K3
+	VPSUBW       Z6, Z16, K3, Z16
 	KMOVQ        K0, K7
 	VMOVDQU16    Z16, K7, (DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y16
+	VPMOVZXWD    Y16, Z16
+	VPSLLD       $0x10, Z16, Z16
+	VDIVPS       Z4, Z16, Z16
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z2, Z17
+	VMINPS       Z17, Z1, Z17
+	VADDPS       Z13, Z17, Z18
+	VMULPS       Z4, Z18, Z18
+	VADDPS       Z13, Z18, Z18
+	VCMPPS       $0x00, Z16, Z17, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y16
+	VPMOVZXWD    Y16, Z16
+	VPSLLD       $0x10, Z16, Z16
+	VDIVPS       Z4, Z16, Z16
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z2, Z17
+	VMINPS       Z17, Z1, Z17
+	VADDPS       Z13, Z17, Z19
+	VMULPS       Z4, Z19, Z19
+	VADDPS       Z13, Z19, Z19
+	VCMPPS       $0x00, Z16, Z17, K4
+	VCMPPS       $0x07, Z18, Z18, K5
+	VBLENDMPS    Z18, Z0, K5, Z18
 	VCMPPS       $0x07, Z19, Z19, K5
 	VBLENDMPS    Z19, Z0, K5, Z19
-	VCMPPS       $0x07, Z20, Z20, K5
-	VBLENDMPS    Z20, Z0, K5, Z20
-	VMOVDQA64    Z19, Z0
-	VPERMT2W     Z20, Z7, Z0
-	VPERMT2W     Z20, Z8, Z19
-	VPTERNLOGD   $0xf8, Z10, Z0, Z19
-	VPCMPUW      $0x06, Z9, Z19, K5
+	VMOVDQA64    Z18, Z0
+	VPERMT2W     Z19, Z7, Z0
+	VPERMT2W     Z19, Z8, Z18
+	VPTERNLOGD   $0xf8, Z10, Z0, Z18
+	VPCMPUW      $0x06, Z9, Z18, K5
 	VPSUBW       Z6, Z0, K5, Z0
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16    Z0, K7, 64(DI)
@@ -10282,28 +10009,15 @@ grouptailrarenarrow:
 	JMP          grouptailback
 
 groupmeetrare:
-	VBROADCASTSS least+48(FP), Z15
-	VBROADCASTSS most+52(FP), Z14
-	VPXORD       Z13, Z13, Z13
-	VMOVUPS      constantsAVX512<>+0(SB), Z12
-	VMOVUPS      constantsAVX512<>+64(SB), Z11
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+128(SB), Z10
-	VBROADCASTSS constantsAVX512<>+132(SB), Z9
-	VMOVUPS      constantsAVX512<>+136(SB), Z8
-	VMOVUPS      constantsAVX512<>+200(SB), Z7
-	VBROADCASTSS constantsAVX512<>+264(SB), Z6
-	VBROADCASTSS constantsAVX512<>+284(SB), Z5
-	MOVQ         R13, R11
-	SUBQ         BX, R15
-	ADDQ         R15, BX
-	ADDQ         R15, R8
-	ADDQ         R15, R9
-	MOVQ         R10, R13
-	SUBQ         R15, R15
-	ADDQ         $+64, R15
-	JMP          grouppieces
+	MOVQ R13, R11
+	SUBQ BX, R15
+	ADDQ R15, BX
+	ADDQ R15, R8
+	ADDQ R15, R9
+	MOVQ R10, R13
+	SUBQ R15, R15
+	ADDQ $+64, R15
+	JMP  grouppieces
 
 longstream:
 	PREFETCHNTA (DX)(CX*1)
@@ -10320,11 +10034,9 @@ longstream:
 	VPERMW.Z    64(DX), Z11, K6, Z16
 	VMULPS      Z2, Z16, Z20
 	VFMADD231PS Z3, Z16, Z20
-	VADDPS      Z18, Z17, Z16
-	VADDPS      Z20, Z19, Z21
-	VADDPS      Z21, Z16, Z16
-	VCMPPS      $0x03, Z16, Z16, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z18, Z17, K1
+	VCMPPS      $0x03, Z20, Z19, K2
+	KORTESTQ    K1, K2
 	JNE         longrare
 	VRNDSCALEPS $0x08, Z17, Z17
 	VMAXPS      Z17, Z1, Z16
@@ -10445,84 +10157,76 @@ longrare:
 	JMP          longback
 
 longtailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y16
-	VPMOVZXWD   Y16, Z16
-	VPSLLD      $0x10, Z16, Z16
-	VDIVPS      Z4, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z16
-	VMAXPS      Z16, Z1, Z17
-	VMINPS      Z17, Z0, Z17
-	VADDPS      Z13, Z17, Z18
-	VMULPS      Z4, Z18, Z18
-	VADDPS      Z13, Z18, Z18
-	VCMPPS      $0x00, Z16, Z17, K1
-	CMPQ        R10, $+17
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y16
-	VPMOVZXWD   Y16, Z16
-	VPSLLD      $0x10, Z16, Z16
-	VDIVPS      Z4, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z16
-	VMAXPS      Z16, Z1, Z17
-	VMINPS      Z17, Z0, Z17
-	VADDPS      Z13, Z17, Z19
-	VMULPS      Z4, Z19, Z19
-	VADDPS      Z13, Z19, Z19
-	VCMPPS      $0x00, Z16, Z17, K2
-	CMPQ        R10, $+33
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y16
-	VPMOVZXWD   Y16, Z16
-	VPSLLD      $0x10, Z16, Z16
-	VDIVPS      Z4, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z16
-	VMAXPS      Z16, Z1, Z17
-	VMINPS      Z17, Z0, Z17
-	VADDPS      Z13, Z17, Z20
-	VMULPS      Z4, Z20, Z20
-	VADDPS      Z13, Z20, Z20
-	VCMPPS      $0x00, Z16, Z17, K3
-	CMPQ        R10, $+49
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y16
-	VPMOVZXWD   Y16, Z16
-	VPSLLD      $0x10, Z16, Z16
-	VDIVPS      Z4, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z16
-	VMAXPS      Z16, Z1, Z17
-	VMINPS      Z17, Z0, Z17
-	VADDPS      Z13, Z17, Z21
-	VMULPS      Z4, Z21, Z21
-	VADDPS      Z13, Z21, Z21
-	VCMPPS      $0x00, Z16, Z17, K4
-
-longtailrarenarrow:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (DX), K7, Y16
+	VPMOVZXWD    Y16, Z16
+	VPSLLD       $0x10, Z16, Z16
+	VDIVPS       Z4, Z16, Z16
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z1, Z17
+	VMINPS       Z17, Z0, Z17
+	VADDPS       Z13, Z17, Z18
+	VMULPS       Z4, Z18, Z18
+	VADDPS       Z13, Z18, Z18
+	VCMPPS       $0x00, Z16, Z17, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y16
+	VPMOVZXWD    Y16, Z16
+	VPSLLD       $0x10, Z16, Z16
+	VDIVPS       Z4, Z16, Z16
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z1, Z17
+	VMINPS       Z17, Z0, Z17
+	VADDPS       Z13, Z17, Z19
+	VMULPS       Z4, Z19, Z19
+	VADDPS       Z13, Z19, Z19
+	VCMPPS       $0x00, Z16, Z17, K2
 	VBROADCASTSS constantsAVX512<>+280(SB), Z16
-	VCMPPS       $0x07, Z18, Z18, K5
-	VBLENDMPS    Z18, Z16, K5, Z18
-	VCMPPS       $0x07, Z19, Z19, K5
-	VBLENDMPS    Z19, Z16, K5, Z19
+	VCMPPS       $0x07, Z18, Z18, K3
+	VBLENDMPS    Z18, Z16, K3, Z18
+	VCMPPS       $0x07, Z19, Z19, K3
+	VBLENDMPS    Z19, Z16, K3, Z19
 	VMOVDQA64    Z18, Z17
 	VPERMT2W     Z19, Z7, Z17
 	VPERMT2W     Z19, Z8, Z18
 	VPTERNLOGD   $0xf8, Z10, Z17, Z18
-	VPCMPUW      $0x06, Z9, Z18, K5
-	VPSUBW       Z6, Z17, K5, Z17
+	VPCMPUW      $0x06, Z9, Z18, K3
+	VPSUBW       Z6, Z17, K3, Z17
 	KMOVQ        K0, K7
 	VMOVDQU16    Z17, K7, (DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y17
+	VPMOVZXWD    Y17, Z17
+	VPSLLD       $0x10, Z17, Z17
+	VDIVPS       Z4, Z17, Z17
+	VRNDSCALEPS  $0x08, Z17, Z17
+	VMAXPS       Z17, Z1, Z18
+	VMINPS       Z18, Z0, Z18
+	VADDPS       Z13, Z18, Z19
+	VMULPS       Z4, Z19, Z19
+	VADDPS       Z13, Z19, Z19
+	VCMPPS       $0x00, Z17, Z18, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y17
+	VPMOVZXWD    Y17, Z17
+	VPSLLD       $0x10, Z17, Z17
+	VDIVPS       Z4, Z17, Z17
+	VRNDSCALEPS  $0x08, Z17, Z17
+	VMAXPS       Z17, Z1, Z18
+	VMINPS       Z18, Z0, Z18
+	VADDPS       Z13, Z18, Z20
+	VMULPS       Z4, Z20, Z20
+	VADDPS       Z13, Z20, Z20
+	VCMPPS       $0x00, Z17, Z18, K4
+	VCMPPS       $0x07, Z19, Z19, K5
+	VBLENDMPS    Z19, Z16, K5, Z19
 	VCMPPS       $0x07, Z20, Z20, K5
 	VBLENDMPS    Z20, Z16, K5, Z20
-	VCMPPS       $0x07, Z21, Z21, K5
-	VBLENDMPS    Z21, Z16, K5, Z21
-	VMOVDQA64    Z20, Z16
-	VPERMT2W     Z21, Z7, Z16
-	VPERMT2W     Z21, Z8, Z20
-	VPTERNLOGD   $0xf8, Z10, Z16, Z20
-	VPCMPUW      $0x06, Z9, Z20, K5
+	VMOVDQA64    Z19, Z16
+	VPERMT2W     Z20, Z7, Z16
+	VPERMT2W     Z20, Z8, Z19
+	VPTERNLOGD   $0xf8, Z10, Z16, Z19
+	VPCMPUW      $0x06, Z9, Z19, K5
 	VPSUBW       Z6, Z16, K5, Z16
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16    Z16, K7, 64(DI)
@@ -10565,11 +10269,9 @@ short2stream:
 	VMULPS.BCST       4(R8), Z17, Z21
 	VFNMADD231PS.BCST 4(BX), Z21, Z17
 	VFMADD231PS.BCST  4(R8), Z17, Z21
-	VADDPS            Z19, Z18, Z17
-	VADDPS            Z21, Z20, Z22
-	VADDPS            Z22, Z17, Z17
-	VCMPPS            $0x03, Z17, Z17, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z19, Z18, K1
+	VCMPPS            $0x03, Z21, Z20, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z18, Z18
 	VMAXPS            Z18, Z2, Z17
@@ -10735,11 +10437,9 @@ short4stream:
 	VMULPS.BCST       12(R8), Z23, Z27
 	VFNMADD231PS.BCST 12(BX), Z27, Z23
 	VFMADD231PS.BCST  12(R8), Z23, Z27
-	VADDPS            Z25, Z24, Z23
-	VADDPS            Z27, Z26, Z28
-	VADDPS            Z28, Z23, Z23
-	VCMPPS            $0x03, Z23, Z23, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z25, Z24, K1
+	VCMPPS            $0x03, Z27, Z26, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z24, Z24
 	VMAXPS            Z24, Z0, Z23
@@ -10954,108 +10654,100 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (BX), K7, Z1
-	VMOVUPS.Z   (R9), K7, Z2
-	VPSUBD      Z2, Z15, Z3
-	VPSUBD      Z2, Z14, Z2
-	VCVTDQ2PS   Z3, Z3
-	VCVTDQ2PS   Z2, Z2
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z3, Z3
-	VMINPS      Z3, Z2, Z3
-	VADDPS      Z13, Z3, Z2
-	VMULPS      Z1, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VCMPPS      $0x00, Z0, Z3, K1
-	CMPQ        R10, $+17
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   64(BX), K7, Z1
-	VMOVUPS.Z   64(R9), K7, Z3
-	VPSUBD      Z3, Z15, Z4
-	VPSUBD      Z3, Z14, Z3
-	VCVTDQ2PS   Z4, Z4
-	VCVTDQ2PS   Z3, Z3
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z4, Z4
-	VMINPS      Z4, Z3, Z4
-	VADDPS      Z13, Z4, Z3
-	VMULPS      Z1, Z3, Z3
-	VADDPS      Z13, Z3, Z3
-	VCMPPS      $0x00, Z0, Z4, K2
-	CMPQ        R10, $+33
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(BX), K7, Z1
-	VMOVUPS.Z   128(R9), K7, Z4
-	VPSUBD      Z4, Z15, Z16
-	VPSUBD      Z4, Z14, Z4
-	VCVTDQ2PS   Z16, Z16
-	VCVTDQ2PS   Z4, Z4
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z16, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z13, Z16, Z4
-	VMULPS      Z1, Z4, Z4
-	VADDPS      Z13, Z4, Z4
-	VCMPPS      $0x00, Z0, Z16, K3
-	CMPQ        R10, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(BX), K7, Z1
-	VMOVUPS.Z   192(R9), K7, Z16
-	VPSUBD      Z16, Z15, Z17
-	VPSUBD      Z16, Z14, Z16
-	VCVTDQ2PS   Z17, Z17
-	VCVTDQ2PS   Z16, Z16
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z17, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z13, Z17, Z16
-	VMULPS      Z1, Z16, Z16
-	VADDPS      Z13, Z16, Z16
-	VCMPPS      $0x00, Z0, Z17, K4
-
-lanetailrarenarrow:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    (BX), K7, Z1
+	VMOVUPS.Z    (R9), K7, Z2
+	VPSUBD       Z2, Z15, Z3
+	VPSUBD       Z2, Z14, Z2
+	VCVTDQ2PS    Z3, Z3
+	VCVTDQ2PS    Z2, Z2
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z3, Z3
+	VMINPS       Z3, Z2, Z3
+	VADDPS       Z13, Z3, Z2
+	VMULPS       Z1, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x00, Z0, Z3, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    64(BX), K7, Z1
+	VMOVUPS.Z    64(R9), K7, Z3
+	VPSUBD       Z3, Z15, Z4
+	VPSUBD       Z3, Z14, Z3
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z3, Z3
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z4, Z4
+	VMINPS       Z4, Z3, Z4
+	VADDPS       Z13, Z4, Z3
+	VMULPS       Z1, Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x00, Z0, Z4, K2
 	VBROADCASTSS constantsAVX512<>+280(SB), Z0
-	VCMPPS       $0x07, Z2, Z2, K5
-	VBLENDMPS    Z2, Z0, K5, Z2
-	VCMPPS       $0x07, Z3, Z3, K5
-	VBLENDMPS    Z3, Z0, K5, Z3
+	VCMPPS       $0x07, Z2, Z2, K3
+	VBLENDMPS    Z2, Z0, K3, Z2
+	VCMPPS       $0x07, Z3, Z3, K3
+	VBLENDMPS    Z3, Z0, K3, Z3
 	VMOVDQA64    Z2, Z1
 	VPERMT2W     Z3, Z7, Z1
 	VPERMT2W     Z3, Z8, Z2
 	VPTERNLOGD   $0xf8, Z10, Z1, Z2
-	VPCMPUW      $0x06, Z9, Z2, K5
-	VPSUBW       Z6, Z1, K5, Z1
+	VPCMPUW      $0x06, Z9, Z2, K3
+	VPSUBW       Z6, Z1, K3, Z1
 	KMOVQ        K0, K7
 	VMOVDQU16    Z1, K7, (DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
+	VMOVUPS.Z    128(R9), K7, Z3
+	VPSUBD       Z3, Z15, Z4
+	VPSUBD       Z3, Z14, Z3
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z3, Z3
+	VDIVPS       Z2, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z4, Z4
+	VMINPS       Z4, Z3, Z4
+	VADDPS       Z13, Z4, Z3
+	VMULPS       Z2, Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x00, Z1, Z4, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
+	VMOVUPS.Z    192(R9), K7, Z4
+	VPSUBD       Z4, Z15, Z16
+	VPSUBD       Z4, Z14, Z4
+	VCVTDQ2PS    Z16, Z16
+	VCVTDQ2PS    Z4, Z4
+	VDIVPS       Z2, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z16, Z16
+	VMINPS       Z16, Z4, Z16
+	VADDPS       Z13, Z16, Z4
+	VMULPS       Z2, Z4, Z4
+	VADDPS       Z13, Z4, Z4
+	VCMPPS       $0x00, Z1, Z16, K4
+	VCMPPS       $0x07, Z3, Z3, K5
+	VBLENDMPS    Z3, Z0, K5, Z3
 	VCMPPS       $0x07, Z4, Z4, K5
 	VBLENDMPS    Z4, Z0, K5, Z4
-	VCMPPS       $0x07, Z16, Z16, K5
-	VBLENDMPS    Z16, Z0, K5, Z16
-	VMOVDQA64    Z4, Z0
-	VPERMT2W     Z16, Z7, Z0
-	VPERMT2W     Z16, Z8, Z4
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	VPCMPUW      $0x06, Z9, Z4, K5
+	VMOVDQA64    Z3, Z0
+	VPERMT2W     Z4, Z7, Z0
+	VPERMT2W     Z4, Z8, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	VPCMPUW      $0x06, Z9, Z3, K5
 	VPSUBW       Z6, Z0, K5, Z0
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16    Z0, K7, 64(DI)
@@ -11073,7 +10765,7 @@ TEXT ·FakeQuantizeMinvalBytesBF16AVX512(SB), NOSPLIT, $0-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 table, Z11 table, K6 Uppers, Z10 0x10001, Z9 0x80008000, Z8 table, Z7 table, Z6 0xffffffff, Z5 0x1010101
 	// per group: Z4 scale, Z3 recip, Z2 minval
-	// vector registers in use at once: 28
+	// vector registers in use at once: 27
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -11178,11 +10870,9 @@ groupahead:
 	VMULPS       Z3, Z18, Z22
 	VFNMADD231PS Z4, Z22, Z18
 	VFMADD231PS  Z3, Z18, Z22
-	VADDPS       Z0, Z1, Z18
-	VADDPS       Z17, Z16, Z23
-	VADDPS       Z23, Z18, Z18
-	VCMPPS       $0x03, Z18, Z18, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z0, Z1, K1
+	VCMPPS       $0x03, Z17, Z16, K2
+	KORTESTQ     K1, K2
 	JNE          grouploop
 	VRNDSCALEPS  $0x08, Z1, Z18
 	VMAXPS       Z18, Z15, Z23
@@ -11269,11 +10959,9 @@ groupturn:
 	VMULPS.BCST       4(R8), Z18, Z22
 	VFNMADD231PS.BCST 4(BX), Z22, Z18
 	VFMADD231PS.BCST  4(R8), Z18, Z22
-	VADDPS            Z0, Z1, Z18
-	VADDPS            Z17, Z16, Z23
-	VADDPS            Z23, Z18, Z18
-	VCMPPS            $0x03, Z18, Z18, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z0, Z1, K1
+	VCMPPS            $0x03, Z17, Z16, K2
+	KORTESTQ          K1, K2
 	JNE               groupturned
 	VRNDSCALEPS       $0x08, Z1, Z18
 	VMAXPS            Z18, Z15, Z23
@@ -11367,11 +11055,9 @@ grouploop:
 	VMULPS       Z3, Z0, Z18
 	VFNMADD231PS Z4, Z18, Z0
 	VFMADD231PS  Z3, Z0, Z18
-	VADDPS       Z16, Z1, Z0
-	VADDPS       Z18, Z17, Z19
-	VADDPS       Z19, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z16, Z1, K1
+	VCMPPS       $0x03, Z18, Z17, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z0
@@ -11488,11 +11174,9 @@ groupmeet3:
 	VMULPS       Z3, Z25, Z26
 	VFNMADD231PS Z2, Z26, Z25
 	VFMADD231PS  Z3, Z25, Z26
-	VADDPS       Z20, Z17, Z25
-	VADDPS       Z26, Z23, Z27
-	VADDPS       Z27, Z25, Z25
-	VCMPPS       $0x03, Z25, Z25, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z20, Z17, K1
+	VCMPPS       $0x03, Z26, Z23, K2
+	KORTESTQ     K1, K2
 	JNE          groupmeetrare
 	VRNDSCALEPS  $0x08, Z17, Z17
 	VMAXPS       Z17, Z15, Z25
@@ -11611,11 +11295,9 @@ grouppiece:
 	VMULPS       Z3, Z0, Z18
 	VFNMADD231PS Z4, Z18, Z0
 	VFMADD231PS  Z3, Z0, Z18
-	VADDPS       Z16, Z1, Z0
-	VADDPS       Z18, Z17, Z19
-	VADDPS       Z19, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z16, Z1, K1
+	VCMPPS       $0x03, Z18, Z17, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z0
@@ -11759,11 +11441,9 @@ short2ahead:
 	VMULPS.BCST       12(R8), Z17, Z21
 	VFNMADD231PS.BCST 12(BX), Z21, Z17
 	VFMADD231PS.BCST  12(R8), Z17, Z21
-	VADDPS            Z1, Z2, Z17
-	VADDPS            Z16, Z0, Z22
-	VADDPS            Z22, Z17, Z17
-	VCMPPS            $0x03, Z17, Z17, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z1, Z2, K1
+	VCMPPS            $0x03, Z16, Z0, K2
+	KORTESTQ          K1, K2
 	JNE               short2loop
 	VRNDSCALEPS       $0x08, Z2, Z17
 	VMAXPS            Z17, Z15, Z22
@@ -11849,11 +11529,9 @@ short2loop:
 	VMULPS.BCST       4(R8), Z0, Z17
 	VFNMADD231PS.BCST 4(BX), Z17, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z17
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z17, Z16, Z18
-	VADDPS            Z18, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z17, Z16, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -11977,11 +11655,9 @@ short4ahead:
 	VMULPS.BCST       28(R8), Z19, Z23
 	VFNMADD231PS.BCST 28(BX), Z23, Z19
 	VFMADD231PS.BCST  28(R8), Z19, Z23
-	VADDPS            Z16, Z0, Z19
-	VADDPS            Z18, Z17, Z24
-	VADDPS            Z24, Z19, Z19
-	VCMPPS            $0x03, Z19, Z19, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z16, Z0, K1
+	VCMPPS            $0x03, Z18, Z17, K2
+	KORTESTQ          K1, K2
 	JNE               short4loop
 	VRNDSCALEPS       $0x08, Z0, Z19
 	VMAXPS            Z19, Z15, Z24
@@ -12069,11 +11745,9 @@ short4loop:
 	VMULPS.BCST       12(R8), Z0, Z19
 	VFNMADD231PS.BCST 12(BX), Z19, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z19
-	VADDPS            Z17, Z16, Z0
-	VADDPS            Z19, Z18, Z20
-	VADDPS            Z20, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z17, Z16, K1
+	VCMPPS            $0x03, Z19, Z18, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z16, Z16
 	VMAXPS            Z16, Z15, Z0
@@ -12181,11 +11855,9 @@ laneloop:
 	VMOVUPS      192(BX), Z24
 	VFNMADD231PS Z24, Z23, Z0
 	VFMADD231PS  Z22, Z0, Z23
-	VADDPS       Z17, Z3, Z0
-	VADDPS       Z23, Z20, Z22
-	VADDPS       Z22, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z17, Z3, K1
+	VCMPPS       $0x03, Z23, Z20, K2
+	KORTESTQ     K1, K2
 	JNE          lanerare
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VMAXPS       Z3, Z15, Z0
@@ -12292,11 +11964,9 @@ lanetail:
 	VMOVUPS.Z    192(BX), K7, Z24
 	VFNMADD231PS Z24, Z23, Z0
 	VFMADD231PS  Z22, Z0, Z23
-	VADDPS       Z17, Z3, Z0
-	VADDPS       Z23, Z20, Z22
-	VADDPS       Z22, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z17, Z3, K1
+	VCMPPS       $0x03, Z23, Z20, K2
+	KORTESTQ     K1, K2
 	JNE          lanetailrare
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VMAXPS       Z3, Z15, Z0
@@ -12389,11 +12059,9 @@ groupstream:
 	VMULPS       Z3, Z0, Z18
 	VFNMADD231PS Z4, Z18, Z0
 	VFMADD231PS  Z3, Z0, Z18
-	VADDPS       Z16, Z1, Z0
-	VADDPS       Z18, Z17, Z19
-	VADDPS       Z19, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z16, Z1, K1
+	VCMPPS       $0x03, Z18, Z17, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z0
@@ -12451,11 +12119,9 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VADDPS      Z0, Z1, Z18
-	VADDPS      Z17, Z16, Z19
-	VADDPS      Z19, Z18, Z18
-	VCMPPS      $0x03, Z18, Z18, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z0, Z1, K1
+	VCMPPS      $0x03, Z17, Z16, K2
+	KORTESTQ    K1, K2
 	JNE         grouploop
 	VRNDSCALEPS $0x08, Z1, Z18
 	VMAXPS      Z18, Z15, Z19
@@ -12702,88 +12368,80 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z16
-	VMULPS      Z4, Z16, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x00, Z0, Z1, K1
-	CMPQ        R10, $+17
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z17
-	VMULPS      Z4, Z17, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x00, Z0, Z1, K2
-	CMPQ        R10, $+33
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z18
-	VMULPS      Z4, Z18, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x00, Z0, Z1, K3
-	CMPQ        R10, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z19
-	VMULPS      Z4, Z19, Z19
-	VADDPS      Z2, Z19, Z19
-	VCMPPS      $0x00, Z0, Z1, K4
-
-grouptailrarenarrow:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z2, Z0, Z0
+	VDIVPS       Z4, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z16
+	VMULPS       Z4, Z16, Z16
+	VADDPS       Z2, Z16, Z16
+	VCMPPS       $0x00, Z0, Z1, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z2, Z0, Z0
+	VDIVPS       Z4, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z17
+	VMULPS       Z4, Z17, Z17
+	VADDPS       Z2, Z17, Z17
+	VCMPPS       $0x00, Z0, Z1, K2
 	VBROADCASTSS constantsAVX512<>+280(SB), Z0
-	VCMPPS       $0x07, Z16, Z16, K5
-	VBLENDMPS    Z16, Z0, K5, Z16
-	VCMPPS       $0x07, Z17, Z17, K5
-	VBLENDMPS    Z17, Z0, K5, Z17
+	VCMPPS       $0x07, Z16, Z16, K3
+	VBLENDMPS    Z16, Z0, K3, Z16
+	VCMPPS       $0x07, Z17, Z17, K3
+	VBLENDMPS    Z17, Z0, K3, Z17
 	VMOVDQA64    Z16, Z1
 	VPERMT2W     Z17, Z7, Z1
 	VPERMT2W     Z17, Z8, Z16
 	VPTERNLOGD   $0xf8, Z10, Z1, Z16
-	VPCMPUW      $0x06, Z9, Z16, K5
-	VPSUBW       Z6, Z1, K5, Z1
+	VPCMPUW      $0x06, Z9, Z16, K3
+	VPSUBW       Z6, Z1, K3, Z1
 	KMOVQ        K0, K7
 	VMOVDQU16    Z1, K7, (DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VDIVPS       Z4, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z16
+	VMINPS       Z16, Z14, Z16
+	VADDPS       Z13, Z16, Z17
+	VMULPS       Z4, Z17, Z17
+	VADDPS       Z2, Z17, Z17
+	VCMPPS       $0x00, Z1, Z16, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VDIVPS       Z4, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z16
+	VMINPS       Z16, Z14, Z16
+	VADDPS       Z13, Z16, Z18
+	VMULPS       Z4, Z18, Z18
+	VADDPS       Z2, Z18, Z18
+	VCMPPS       $0x00, Z1, Z16, K4
+	VCMPPS       $0x07, Z17, Z17, K5
+	VBLENDMPS    Z17, Z0, K5, Z17
 	VCMPPS       $0x07, Z18, Z18, K5
 	VBLENDMPS    Z18, Z0, K5, Z18
-	VCMPPS       $0x07, Z19, Z19, K5
-	VBLENDMPS    Z19, Z0, K5, Z19
-	VMOVDQA64    Z18, Z0
-	VPERMT2W     Z19, Z7, Z0
-	VPERMT2W     Z19, Z8, Z18
-	VPTERNLOGD   $0xf8, Z10, Z0, Z18
-	VPCMPUW      $0x06, Z9, Z18, K5
+	VMOVDQA64    Z17, Z0
+	VPERMT2W     Z18, Z7, Z0
+	VPERMT2W     Z18, Z8, Z17
+	VPTERNLOGD   $0xf8, Z10, Z0, Z17
+	VPCMPUW      $0x06, Z9, Z17, K5
 	VPSUBW       Z6, Z0, K5, Z0
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16    Z0, K7, 64(DI)
@@ -12831,11 +12489,9 @@ short2stream:
 	VMULPS.BCST       4(R8), Z0, Z17
 	VFNMADD231PS.BCST 4(BX), Z17, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z17
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z17, Z16, Z18
-	VADDPS            Z18, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z17, Z16, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -12993,11 +12649,9 @@ short4stream:
 	VMULPS.BCST       12(R8), Z0, Z19
 	VFNMADD231PS.BCST 12(BX), Z19, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z19
-	VADDPS            Z17, Z16, Z0
-	VADDPS            Z19, Z18, Z20
-	VADDPS            Z20, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z17, Z16, K1
+	VCMPPS            $0x03, Z19, Z18, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z16, Z16
 	VMAXPS            Z16, Z15, Z0
@@ -13208,96 +12862,88 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (BX), K7, Z1
-	VMOVUPS.Z   (R9), K7, Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z3
-	VMINPS      Z3, Z14, Z3
-	VADDPS      Z13, Z3, Z4
-	VMULPS      Z1, Z4, Z4
-	VADDPS      Z2, Z4, Z4
-	VCMPPS      $0x00, Z0, Z3, K1
-	CMPQ        R10, $+17
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   64(BX), K7, Z1
-	VMOVUPS.Z   64(R9), K7, Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z3
-	VMINPS      Z3, Z14, Z3
-	VADDPS      Z13, Z3, Z16
-	VMULPS      Z1, Z16, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x00, Z0, Z3, K2
-	CMPQ        R10, $+33
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(BX), K7, Z1
-	VMOVUPS.Z   128(R9), K7, Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z3
-	VMINPS      Z3, Z14, Z3
-	VADDPS      Z13, Z3, Z17
-	VMULPS      Z1, Z17, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x00, Z0, Z3, K3
-	CMPQ        R10, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(BX), K7, Z1
-	VMOVUPS.Z   192(R9), K7, Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z3
-	VMINPS      Z3, Z14, Z3
-	VADDPS      Z13, Z3, Z18
-	VMULPS      Z1, Z18, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x00, Z0, Z3, K4
-
-lanetailrarenarrow:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    (BX), K7, Z1
+	VMOVUPS.Z    (R9), K7, Z2
+	VSUBPS       Z2, Z0, Z0
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VADDPS       Z13, Z3, Z4
+	VMULPS       Z1, Z4, Z4
+	VADDPS       Z2, Z4, Z4
+	VCMPPS       $0x00, Z0, Z3, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    64(BX), K7, Z1
+	VMOVUPS.Z    64(R9), K7, Z2
+	VSUBPS       Z2, Z0, Z0
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VADDPS       Z13, Z3, Z16
+	VMULPS       Z1, Z16, Z16
+	VADDPS       Z2, Z16, Z16
+	VCMPPS       $0x00, Z0, Z3, K2
 	VBROADCASTSS constantsAVX512<>+280(SB), Z0
-	VCMPPS       $0x07, Z4, Z4, K5
-	VBLENDMPS    Z4, Z0, K5, Z4
-	VCMPPS       $0x07, Z16, Z16, K5
-	VBLENDMPS    Z16, Z0, K5, Z16
+	VCMPPS       $0x07, Z4, Z4, K3
+	VBLENDMPS    Z4, Z0, K3, Z4
+	VCMPPS       $0x07, Z16, Z16, K3
+	VBLENDMPS    Z16, Z0, K3, Z16
 	VMOVDQA64    Z4, Z1
 	VPERMT2W     Z16, Z7, Z1
 	VPERMT2W     Z16, Z8, Z4
 	VPTERNLOGD   $0xf8, Z10, Z1, Z4
-	VPCMPUW      $0x06, Z9, Z4, K5
-	VPSUBW       Z6, Z1, K5, Z1
+	VPCMPUW      $0x06, Z9, Z4, K3
+	VPSUBW       Z6, Z1, K3, Z1
 	KMOVQ        K0, K7
 	VMOVDQU16    Z1, K7, (DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
+	VMOVUPS.Z    128(R9), K7, Z3
+	VSUBPS       Z3, Z1, Z1
+	VDIVPS       Z2, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z4
+	VMINPS       Z4, Z14, Z4
+	VADDPS       Z13, Z4, Z16
+	VMULPS       Z2, Z16, Z16
+	VADDPS       Z3, Z16, Z16
+	VCMPPS       $0x00, Z1, Z4, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
+	VMOVUPS.Z    192(R9), K7, Z3
+	VSUBPS       Z3, Z1, Z1
+	VDIVPS       Z2, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z4
+	VMINPS       Z4, Z14, Z4
+	VADDPS       Z13, Z4, Z17
+	VMULPS       Z2, Z17, Z17
+	VADDPS       Z3, Z17, Z17
+	VCMPPS       $0x00, Z1, Z4, K4
+	VCMPPS       $0x07, Z16, Z16, K5
+	VBLENDMPS    Z16, Z0, K5, Z16
 	VCMPPS       $0x07, Z17, Z17, K5
 	VBLENDMPS    Z17, Z0, K5, Z17
-	VCMPPS       $0x07, Z18, Z18, K5
-	VBLENDMPS    Z18, Z0, K5, Z18
-	VMOVDQA64    Z17, Z0
-	VPERMT2W     Z18, Z7, Z0
-	VPERMT2W     Z18, Z8, Z17
-	VPTERNLOGD   $0xf8, Z10, Z0, Z17
-	VPCMPUW      $0x06, Z9, Z17, K5
+	VMOVDQA64    Z16, Z0
+	VPERMT2W     Z17, Z7, Z0
+	VPERMT2W     Z17, Z8, Z16
+	VPTERNLOGD   $0xf8, Z10, Z0, Z16
+	VPCMPUW      $0x06, Z9, Z16, K5
 	VPSUBW       Z6, Z0, K5, Z0
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16    Z0, K7, 64(DI)
@@ -13416,11 +13062,9 @@ groupahead:
 	VMULPS       Z4, Z16, Z20
 	VFNMADD231PS Z5, Z20, Z16
 	VFMADD231PS  Z4, Z16, Z20
-	VADDPS       Z2, Z3, Z16
-	VADDPS       Z0, Z1, Z21
-	VADDPS       Z21, Z16, Z16
-	VCMPPS       $0x03, Z16, Z16, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z3, K1
+	VCMPPS       $0x03, Z0, Z1, K2
+	KORTESTQ     K1, K2
 	JNE          grouploop
 	VRNDSCALEPS  $0x08, Z3, Z16
 	VMAXPS       Z16, Z15, Z21
@@ -13498,11 +13142,9 @@ groupturn:
 	VMULPS.BCST       4(R8), Z16, Z20
 	VFNMADD231PS.BCST 4(BX), Z20, Z16
 	VFMADD231PS.BCST  4(R8), Z16, Z20
-	VADDPS            Z2, Z3, Z16
-	VADDPS            Z0, Z1, Z21
-	VADDPS            Z21, Z16, Z16
-	VCMPPS            $0x03, Z16, Z16, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z3, K1
+	VCMPPS            $0x03, Z0, Z1, K2
+	KORTESTQ          K1, K2
 	JNE               groupturned
 	VRNDSCALEPS       $0x08, Z3, Z16
 	VMAXPS            Z16, Z15, Z21
@@ -13585,11 +13227,9 @@ grouploop:
 	VMULPS       Z4, Z0, Z16
 	VFNMADD231PS Z5, Z16, Z0
 	VFMADD231PS  Z4, Z0, Z16
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z16, Z3, Z17
-	VADDPS       Z17, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z16, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z0
@@ -13692,11 +13332,9 @@ groupmeet3:
 	VMULPS       Z5, Z19, Z20
 	VFNMADD231PS Z4, Z20, Z19
 	VFMADD231PS  Z5, Z19, Z20
-	VADDPS       Z16, Z2, Z19
-	VADDPS       Z20, Z18, Z21
-	VADDPS       Z21, Z19, Z19
-	VCMPPS       $0x03, Z19, Z19, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z16, Z2, K1
+	VCMPPS       $0x03, Z20, Z18, K2
+	KORTESTQ     K1, K2
 	JNE          groupmeetrare
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VMAXPS       Z2, Z15, Z19
@@ -13804,11 +13442,9 @@ grouppiece:
 	VMULPS       Z4, Z0, Z16
 	VFNMADD231PS Z5, Z16, Z0
 	VFMADD231PS  Z4, Z0, Z16
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z16, Z3, Z17
-	VADDPS       Z17, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z16, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z0
@@ -13974,11 +13610,9 @@ longahead:
 	VPERMW.Z    192(DX), Z11, K6, Z17
 	VMULPS      Z3, Z17, Z21
 	VFMADD231PS Z4, Z17, Z21
-	VADDPS      Z1, Z2, Z17
-	VADDPS      Z16, Z0, Z22
-	VADDPS      Z22, Z17, Z17
-	VCMPPS      $0x03, Z17, Z17, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z1, Z2, K1
+	VCMPPS      $0x03, Z16, Z0, K2
+	KORTESTQ    K1, K2
 	JNE         longloop
 	VRNDSCALEPS $0x08, Z2, Z17
 	VMAXPS      Z17, Z15, Z22
@@ -14046,11 +13680,9 @@ longloop:
 	VPERMW.Z    64(DX), Z11, K6, Z0
 	VMULPS      Z3, Z0, Z17
 	VFMADD231PS Z4, Z0, Z17
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z17, Z16, Z18
-	VADDPS      Z18, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z17, Z16, K2
+	KORTESTQ    K1, K2
 	JNE         longrare
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMAXPS      Z1, Z15, Z0
@@ -14133,11 +13765,9 @@ longtail:
 	VPSLLD      $0x10, Z0, Z0
 	VMULPS      Z3, Z0, Z17
 	VFMADD231PS Z4, Z0, Z17
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z17, Z16, Z18
-	VADDPS      Z18, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z17, Z16, K2
+	KORTESTQ    K1, K2
 	JNE         longtailrare
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMAXPS      Z1, Z15, Z0
@@ -14290,11 +13920,9 @@ short2ahead:
 	VMULPS.BCST       12(R8), Z16, Z20
 	VFNMADD231PS.BCST 12(BX), Z20, Z16
 	VFMADD231PS.BCST  12(R8), Z16, Z20
-	VADDPS            Z2, Z3, Z16
-	VADDPS            Z0, Z1, Z21
-	VADDPS            Z21, Z16, Z16
-	VCMPPS            $0x03, Z16, Z16, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z3, K1
+	VCMPPS            $0x03, Z0, Z1, K2
+	KORTESTQ          K1, K2
 	JNE               short2loop
 	VRNDSCALEPS       $0x08, Z3, Z16
 	VMAXPS            Z16, Z15, Z21
@@ -14370,11 +13998,9 @@ short2loop:
 	VMULPS.BCST       4(R8), Z0, Z16
 	VFNMADD231PS.BCST 4(BX), Z16, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z16
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z16, Z3, Z17
-	VADDPS            Z17, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z16, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -14484,11 +14110,9 @@ short4ahead:
 	VMULPS.BCST       28(R8), Z18, Z22
 	VFNMADD231PS.BCST 28(BX), Z22, Z18
 	VFMADD231PS.BCST  28(R8), Z18, Z22
-	VADDPS            Z0, Z1, Z18
-	VADDPS            Z17, Z16, Z23
-	VADDPS            Z23, Z18, Z18
-	VCMPPS            $0x03, Z18, Z18, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z0, Z1, K1
+	VCMPPS            $0x03, Z17, Z16, K2
+	KORTESTQ          K1, K2
 	JNE               short4loop
 	VRNDSCALEPS       $0x08, Z1, Z18
 	VMAXPS            Z18, Z15, Z23
@@ -14566,11 +14190,9 @@ short4loop:
 	VMULPS.BCST       12(R8), Z0, Z18
 	VFNMADD231PS.BCST 12(BX), Z18, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z18
-	VADDPS            Z16, Z1, Z0
-	VADDPS            Z18, Z17, Z19
-	VADDPS            Z19, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z16, Z1, K1
+	VCMPPS            $0x03, Z18, Z17, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -14664,11 +14286,9 @@ laneloop:
 	VMOVUPS      192(BX), Z19
 	VFNMADD231PS Z19, Z18, Z0
 	VFMADD231PS  Z1, Z0, Z18
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z18, Z16, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z18, Z16, K2
+	KORTESTQ     K1, K2
 	JNE          lanerare
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VMAXPS       Z2, Z15, Z0
@@ -14761,11 +14381,9 @@ lanetail:
 	VMOVUPS.Z    192(BX), K7, Z19
 	VFNMADD231PS Z19, Z18, Z0
 	VFMADD231PS  Z1, Z0, Z18
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z18, Z16, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z18, Z16, K2
+	KORTESTQ     K1, K2
 	JNE          lanetailrare
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VMAXPS       Z2, Z15, Z0
@@ -14881,11 +14499,9 @@ groupstream:
 	VMULPS       Z4, Z0, Z16
 	VFNMADD231PS Z5, Z16, Z0
 	VFMADD231PS  Z4, Z0, Z16
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z16, Z3, Z17
-	VADDPS       Z17, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z16, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z0
@@ -14938,11 +14554,9 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VADDPS      Z2, Z3, Z16
-	VADDPS      Z0, Z1, Z17
-	VADDPS      Z17, Z16, Z16
-	VCMPPS      $0x03, Z16, Z16, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z2, Z3, K1
+	VCMPPS      $0x03, Z0, Z1, K2
+	KORTESTQ    K1, K2
 	JNE         grouploop
 	VRNDSCALEPS $0x08, Z3, Z16
 	VMAXPS      Z16, Z15, Z17
@@ -15165,84 +14779,76 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z5, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VCMPPS      $0x00, Z0, Z1, K1
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z3
-	VMULPS      Z5, Z3, Z3
-	VADDPS      Z13, Z3, Z3
-	VCMPPS      $0x00, Z0, Z1, K2
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z16
-	VMULPS      Z5, Z16, Z16
-	VADDPS      Z13, Z16, Z16
-	VCMPPS      $0x00, Z0, Z1, K3
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z17
-	VMULPS      Z5, Z17, Z17
-	VADDPS      Z13, Z17, Z17
-	VCMPPS      $0x00, Z0, Z1, K4
-
-grouptailrarenarrow:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z5, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x00, Z0, Z1, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z3
+	VMULPS       Z5, Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x00, Z0, Z1, K2
 	VBROADCASTSS constantsAVX512<>+280(SB), Z0
-	VCMPPS       $0x07, Z2, Z2, K5
-	VBLENDMPS    Z2, Z0, K5, Z2
-	VCMPPS       $0x07, Z3, Z3, K5
-	VBLENDMPS    Z3, Z0, K5, Z3
+	VCMPPS       $0x07, Z2, Z2, K3
+	VBLENDMPS    Z2, Z0, K3, Z2
+	VCMPPS       $0x07, Z3, Z3, K3
+	VBLENDMPS    Z3, Z0, K3, Z3
 	VMOVDQA64    Z2, Z1
 	VPERMT2W     Z3, Z7, Z1
 	VPERMT2W     Z3, Z8, Z2
 	VPTERNLOGD   $0xf8, Z10, Z1, Z2
-	VPCMPUW      $0x06, Z9, Z2, K5
-	VPSUBW       Z6, Z1, K5, Z1
+	VPCMPUW      $0x06, Z9, Z2, K3
+	VPSUBW       Z6, Z1, K3, Z1
 	KMOVQ        K0, K7
 	VMOVDQU16    Z1, K7, (DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z5, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VADDPS       Z13, Z2, Z3
+	VMULPS       Z5, Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x00, Z1, Z2, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z5, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VADDPS       Z13, Z2, Z16
+	VMULPS       Z5, Z16, Z16
+	VADDPS       Z13, Z16, Z16
+	VCMPPS       $0x00, Z1, Z2, K4
+	VCMPPS       $0x07, Z3, Z3, K5
+	VBLENDMPS    Z3, Z0, K5, Z3
 	VCMPPS       $0x07, Z16, Z16, K5
 	VBLENDMPS    Z16, Z0, K5, Z16
-	VCMPPS       $0x07, Z17, Z17, K5
-	VBLENDMPS    Z17, Z0, K5, Z17
-	VMOVDQA64    Z16, Z0
-	VPERMT2W     Z17, Z7, Z0
-	VPERMT2W     Z17, Z8, Z16
-	VPTERNLOGD   $0xf8, Z10, Z0, Z16
-	VPCMPUW      $0x06, Z9, Z16, K5
+	VMOVDQA64    Z3, Z0
+	VPERMT2W     Z16, Z7, Z0
+	VPERMT2W     Z16, Z8, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	VPCMPUW      $0x06, Z9, Z3, K5
 	VPSUBW       Z6, Z0, K5, Z0
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16    Z0, K7, 64(DI)
@@ -15277,11 +14883,9 @@ longstream:
 	VPERMW.Z    64(DX), Z11, K6, Z0
 	VMULPS      Z3, Z0, Z17
 	VFMADD231PS Z4, Z0, Z17
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z17, Z16, Z18
-	VADDPS      Z18, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z17, Z16, K2
+	KORTESTQ    K1, K2
 	JNE         longrare
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMAXPS      Z1, Z15, Z0
@@ -15400,84 +15004,76 @@ longrare:
 	JMP          longback
 
 longtailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z5, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VCMPPS      $0x00, Z0, Z1, K1
-	CMPQ        R9, $+17
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z16
-	VMULPS      Z5, Z16, Z16
-	VADDPS      Z13, Z16, Z16
-	VCMPPS      $0x00, Z0, Z1, K2
-	CMPQ        R9, $+33
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z17
-	VMULPS      Z5, Z17, Z17
-	VADDPS      Z13, Z17, Z17
-	VCMPPS      $0x00, Z0, Z1, K3
-	CMPQ        R9, $+49
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z18
-	VMULPS      Z5, Z18, Z18
-	VADDPS      Z13, Z18, Z18
-	VCMPPS      $0x00, Z0, Z1, K4
-
-longtailrarenarrow:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z5, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x00, Z0, Z1, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z16
+	VMULPS       Z5, Z16, Z16
+	VADDPS       Z13, Z16, Z16
+	VCMPPS       $0x00, Z0, Z1, K2
 	VBROADCASTSS constantsAVX512<>+280(SB), Z0
-	VCMPPS       $0x07, Z2, Z2, K5
-	VBLENDMPS    Z2, Z0, K5, Z2
-	VCMPPS       $0x07, Z16, Z16, K5
-	VBLENDMPS    Z16, Z0, K5, Z16
+	VCMPPS       $0x07, Z2, Z2, K3
+	VBLENDMPS    Z2, Z0, K3, Z2
+	VCMPPS       $0x07, Z16, Z16, K3
+	VBLENDMPS    Z16, Z0, K3, Z16
 	VMOVDQA64    Z2, Z1
 	VPERMT2W     Z16, Z7, Z1
 	VPERMT2W     Z16, Z8, Z2
 	VPTERNLOGD   $0xf8, Z10, Z1, Z2
-	VPCMPUW      $0x06, Z9, Z2, K5
-	VPSUBW       Z6, Z1, K5, Z1
+	VPCMPUW      $0x06, Z9, Z2, K3
+	VPSUBW       Z6, Z1, K3, Z1
 	KMOVQ        K0, K7
 	VMOVDQU16    Z1, K7, (DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z5, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VADDPS       Z13, Z2, Z16
+	VMULPS       Z5, Z16, Z16
+	VADDPS       Z13, Z16, Z16
+	VCMPPS       $0x00, Z1, Z2, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z5, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VADDPS       Z13, Z2, Z17
+	VMULPS       Z5, Z17, Z17
+	VADDPS       Z13, Z17, Z17
+	VCMPPS       $0x00, Z1, Z2, K4
+	VCMPPS       $0x07, Z16, Z16, K5
+	VBLENDMPS    Z16, Z0, K5, Z16
 	VCMPPS       $0x07, Z17, Z17, K5
 	VBLENDMPS    Z17, Z0, K5, Z17
-	VCMPPS       $0x07, Z18, Z18, K5
-	VBLENDMPS    Z18, Z0, K5, Z18
-	VMOVDQA64    Z17, Z0
-	VPERMT2W     Z18, Z7, Z0
-	VPERMT2W     Z18, Z8, Z17
-	VPTERNLOGD   $0xf8, Z10, Z0, Z17
-	VPCMPUW      $0x06, Z9, Z17, K5
+	VMOVDQA64    Z16, Z0
+	VPERMT2W     Z17, Z7, Z0
+	VPERMT2W     Z17, Z8, Z16
+	VPTERNLOGD   $0xf8, Z10, Z0, Z16
+	VPCMPUW      $0x06, Z9, Z16, K5
 	VPSUBW       Z6, Z0, K5, Z0
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16    Z0, K7, 64(DI)
@@ -15508,11 +15104,9 @@ short2stream:
 	VMULPS.BCST       4(R8), Z0, Z16
 	VFNMADD231PS.BCST 4(BX), Z16, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z16
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z16, Z3, Z17
-	VADDPS            Z17, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z16, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -15655,11 +15249,9 @@ short4stream:
 	VMULPS.BCST       12(R8), Z0, Z18
 	VFNMADD231PS.BCST 12(BX), Z18, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z18
-	VADDPS            Z16, Z1, Z0
-	VADDPS            Z18, Z17, Z19
-	VADDPS            Z19, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z16, Z1, K1
+	VCMPPS            $0x03, Z18, Z17, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -15850,88 +15442,80 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (BX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z2
-	VMINPS      Z2, Z14, Z2
-	VADDPS      Z13, Z2, Z3
-	VMULPS      Z1, Z3, Z3
-	VADDPS      Z13, Z3, Z3
-	VCMPPS      $0x00, Z0, Z2, K1
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   64(BX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z2
-	VMINPS      Z2, Z14, Z2
-	VADDPS      Z13, Z2, Z4
-	VMULPS      Z1, Z4, Z4
-	VADDPS      Z13, Z4, Z4
-	VCMPPS      $0x00, Z0, Z2, K2
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(BX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z2
-	VMINPS      Z2, Z14, Z2
-	VADDPS      Z13, Z2, Z5
-	VMULPS      Z1, Z5, Z5
-	VADDPS      Z13, Z5, Z5
-	VCMPPS      $0x00, Z0, Z2, K3
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(BX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z2
-	VMINPS      Z2, Z14, Z2
-	VADDPS      Z13, Z2, Z16
-	VMULPS      Z1, Z16, Z16
-	VADDPS      Z13, Z16, Z16
-	VCMPPS      $0x00, Z0, Z2, K4
-
-lanetailrarenarrow:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    (BX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VADDPS       Z13, Z2, Z3
+	VMULPS       Z1, Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x00, Z0, Z2, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    64(BX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VADDPS       Z13, Z2, Z4
+	VMULPS       Z1, Z4, Z4
+	VADDPS       Z13, Z4, Z4
+	VCMPPS       $0x00, Z0, Z2, K2
 	VBROADCASTSS constantsAVX512<>+280(SB), Z0
-	VCMPPS       $0x07, Z3, Z3, K5
-	VBLENDMPS    Z3, Z0, K5, Z3
-	VCMPPS       $0x07, Z4, Z4, K5
-	VBLENDMPS    Z4, Z0, K5, Z4
+	VCMPPS       $0x07, Z3, Z3, K3
+	VBLENDMPS    Z3, Z0, K3, Z3
+	VCMPPS       $0x07, Z4, Z4, K3
+	VBLENDMPS    Z4, Z0, K3, Z4
 	VMOVDQA64    Z3, Z1
 	VPERMT2W     Z4, Z7, Z1
 	VPERMT2W     Z4, Z8, Z3
 	VPTERNLOGD   $0xf8, Z10, Z1, Z3
-	VPCMPUW      $0x06, Z9, Z3, K5
-	VPSUBW       Z6, Z1, K5, Z1
+	VPCMPUW      $0x06, Z9, Z3, K3
+	VPSUBW       Z6, Z1, K3, Z1
 	KMOVQ        K0, K7
 	VMOVDQU16    Z1, K7, (DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
+	VDIVPS       Z2, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VADDPS       Z13, Z3, Z4
+	VMULPS       Z2, Z4, Z4
+	VADDPS       Z13, Z4, Z4
+	VCMPPS       $0x00, Z1, Z3, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
+	VDIVPS       Z2, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VADDPS       Z13, Z3, Z5
+	VMULPS       Z2, Z5, Z5
+	VADDPS       Z13, Z5, Z5
+	VCMPPS       $0x00, Z1, Z3, K4
+	VCMPPS       $0x07, Z4, Z4, K5
+	VBLENDMPS    Z4, Z0, K5, Z4
 	VCMPPS       $0x07, Z5, Z5, K5
 	VBLENDMPS    Z5, Z0, K5, Z5
-	VCMPPS       $0x07, Z16, Z16, K5
-	VBLENDMPS    Z16, Z0, K5, Z16
-	VMOVDQA64    Z5, Z0
-	VPERMT2W     Z16, Z7, Z0
-	VPERMT2W     Z16, Z8, Z5
-	VPTERNLOGD   $0xf8, Z10, Z0, Z5
-	VPCMPUW      $0x06, Z9, Z5, K5
+	VMOVDQA64    Z4, Z0
+	VPERMT2W     Z5, Z7, Z0
+	VPERMT2W     Z5, Z8, Z4
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
+	VPCMPUW      $0x06, Z9, Z4, K5
 	VPSUBW       Z6, Z0, K5, Z0
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16    Z0, K7, 64(DI)
@@ -15948,7 +15532,7 @@ TEXT ·FakeQuantizeZeroPointBitsBF16AVX512(SB), NOSPLIT, $16-80
 	// per call: Z15 least, Z14 most, Z13 0x0, Z12 table, Z11 table, K6 Uppers, Z10 0x10001, Z9 0x80008000, Z8 table, Z7 table, Z6 0xffffffff
 	// per group: Z5 scale, Z4 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z3 ToFloat, Z2 ToFloat
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 32
+	// vector registers in use at once: 31
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -16021,11 +15605,9 @@ grouploop:
 	VMULPS       Z4, Z0, Z18
 	VFNMADD231PS Z5, Z18, Z0
 	VFMADD231PS  Z4, Z0, Z18
-	VADDPS       Z16, Z1, Z0
-	VADDPS       Z18, Z17, Z19
-	VADDPS       Z19, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z16, Z1, K1
+	VCMPPS       $0x03, Z18, Z17, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z3, Z0
@@ -16141,11 +15723,9 @@ groupmeet3:
 	VMULPS       Z5, Z29, Z30
 	VFNMADD231PS Z4, Z30, Z29
 	VFMADD231PS  Z5, Z29, Z30
-	VADDPS       Z22, Z18, Z29
-	VADDPS       Z30, Z26, Z31
-	VADDPS       Z31, Z29, Z29
-	VCMPPS       $0x03, Z29, Z29, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z22, Z18, K1
+	VCMPPS       $0x03, Z30, Z26, K2
+	KORTESTQ     K1, K2
 	JNE          groupmeetrare
 	VRNDSCALEPS  $0x08, Z18, Z18
 	VMAXPS       Z18, Z1, Z1
@@ -16259,11 +15839,9 @@ grouppiece:
 	VMULPS       Z4, Z0, Z18
 	VFNMADD231PS Z5, Z18, Z0
 	VFMADD231PS  Z4, Z0, Z18
-	VADDPS       Z16, Z1, Z0
-	VADDPS       Z18, Z17, Z19
-	VADDPS       Z19, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z16, Z1, K1
+	VCMPPS       $0x03, Z18, Z17, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z3, Z0
@@ -16417,11 +15995,9 @@ longloop:
 	VPERMW.Z    64(DX), Z11, K6, Z0
 	VMULPS      Z3, Z0, Z19
 	VFMADD231PS Z4, Z0, Z19
-	VADDPS      Z17, Z16, Z0
-	VADDPS      Z19, Z18, Z20
-	VADDPS      Z20, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z17, Z16, K1
+	VCMPPS      $0x03, Z19, Z18, K2
+	KORTESTQ    K1, K2
 	JNE         longrare
 	VRNDSCALEPS $0x08, Z16, Z16
 	VMAXPS      Z16, Z2, Z0
@@ -16504,11 +16080,9 @@ longtail:
 	VPSLLD      $0x10, Z0, Z0
 	VMULPS      Z3, Z0, Z19
 	VFMADD231PS Z4, Z0, Z19
-	VADDPS      Z17, Z16, Z0
-	VADDPS      Z19, Z18, Z20
-	VADDPS      Z20, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z17, Z16, K1
+	VCMPPS      $0x03, Z19, Z18, K2
+	KORTESTQ    K1, K2
 	JNE         longtailrare
 	VRNDSCALEPS $0x08, Z16, Z16
 	VMAXPS      Z16, Z2, Z0
@@ -16652,11 +16226,9 @@ short2loop:
 	VMULPS.BCST       4(R8), Z16, Z20
 	VFNMADD231PS.BCST 4(BX), Z20, Z16
 	VFMADD231PS.BCST  4(R8), Z16, Z20
-	VADDPS            Z18, Z17, Z16
-	VADDPS            Z20, Z19, Z21
-	VADDPS            Z21, Z16, Z16
-	VCMPPS            $0x03, Z16, Z16, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z18, Z17, K1
+	VCMPPS            $0x03, Z20, Z19, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z17, Z17
 	VMAXPS            Z17, Z3, Z16
@@ -16769,11 +16341,9 @@ short4loop:
 	VMULPS.BCST       12(R8), Z22, Z26
 	VFNMADD231PS.BCST 12(BX), Z26, Z22
 	VFMADD231PS.BCST  12(R8), Z22, Z26
-	VADDPS            Z24, Z23, Z22
-	VADDPS            Z26, Z25, Z27
-	VADDPS            Z27, Z22, Z22
-	VCMPPS            $0x03, Z22, Z22, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z24, Z23, K1
+	VCMPPS            $0x03, Z26, Z25, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z23, Z23
 	VMAXPS            Z23, Z1, Z22
@@ -16868,11 +16438,9 @@ laneloop:
 	VMOVUPS      192(BX), Z19
 	VFNMADD231PS Z19, Z18, Z0
 	VFMADD231PS  Z1, Z0, Z18
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z18, Z16, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z18, Z16, K2
+	KORTESTQ     K1, K2
 	JNE          lanerare
 	VMOVUPS      (R9), Z0
 	VPSUBD       Z0, Z15, Z1
@@ -16986,11 +16554,9 @@ lanetail:
 	VMOVUPS.Z    192(BX), K7, Z19
 	VFNMADD231PS Z19, Z18, Z0
 	VFMADD231PS  Z1, Z0, Z18
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z18, Z16, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z18, Z16, K2
+	KORTESTQ     K1, K2
 	JNE          lanetailrare
 	KMOVQ        K0, K7
 	VMOVUPS.Z    (R9), K7, Z0
@@ -17130,11 +16696,9 @@ groupstream:
 	VMULPS       Z4, Z0, Z18
 	VFNMADD231PS Z5, Z18, Z0
 	VFMADD231PS  Z4, Z0, Z18
-	VADDPS       Z16, Z1, Z0
-	VADDPS       Z18, Z17, Z19
-	VADDPS       Z19, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z16, Z1, K1
+	VCMPPS       $0x03, Z18, Z17, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z3, Z0
@@ -17415,84 +16979,76 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z3, Z1
-	VMINPS      Z1, Z2, Z1
-	VADDPS      Z13, Z1, Z16
-	VMULPS      Z5, Z16, Z16
-	VADDPS      Z13, Z16, Z16
-	VCMPPS      $0x00, Z0, Z1, K1
-	CMPQ        R10, $+17
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z3, Z1
-	VMINPS      Z1, Z2, Z1
-	VADDPS      Z13, Z1, Z17
-	VMULPS      Z5, Z17, Z17
-	VADDPS      Z13, Z17, Z17
-	VCMPPS      $0x00, Z0, Z1, K2
-	CMPQ        R10, $+33
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z3, Z1
-	VMINPS      Z1, Z2, Z1
-	VADDPS      Z13, Z1, Z18
-	VMULPS      Z5, Z18, Z18
-	VADDPS      Z13, Z18, Z18
-	VCMPPS      $0x00, Z0, Z1, K3
-	CMPQ        R10, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z3, Z1
-	VMINPS      Z1, Z2, Z1
-	VADDPS      Z13, Z1, Z19
-	VMULPS      Z5, Z19, Z19
-	VADDPS      Z13, Z19, Z19
-	VCMPPS      $0x00, Z0, Z1, K4
-
-grouptailrarenarrow:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z3, Z1
+	VMINPS       Z1, Z2, Z1
+	VADDPS       Z13, Z1, Z16
+	VMULPS       Z5, Z16, Z16
+	VADDPS       Z13, Z16, Z16
+	VCMPPS       $0x00, Z0, Z1, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z3, Z1
+	VMINPS       Z1, Z2, Z1
+	VADDPS       Z13, Z1, Z17
+	VMULPS       Z5, Z17, Z17
+	VADDPS       Z13, Z17, Z17
+	VCMPPS       $0x00, Z0, Z1, K2
 	VBROADCASTSS constantsAVX512<>+280(SB), Z0
-	VCMPPS       $0x07, Z16, Z16, K5
-	VBLENDMPS    Z16, Z0, K5, Z16
-	VCMPPS       $0x07, Z17, Z17, K5
-	VBLENDMPS    Z17, Z0, K5, Z17
+	VCMPPS       $0x07, Z16, Z16, K3
+	VBLENDMPS    Z16, Z0, K3, Z16
+	VCMPPS       $0x07, Z17, Z17, K3
+	VBLENDMPS    Z17, Z0, K3, Z17
 	VMOVDQA64    Z16, Z1
 	VPERMT2W     Z17, Z7, Z1
 	VPERMT2W     Z17, Z8, Z16
 	VPTERNLOGD   $0xf8, Z10, Z1, Z16
-	VPCMPUW      $0x06, Z9, Z16, K5
-	VPSUBW       Z6, Z1, K5, Z1
+	VPCMPUW      $0x06, Z9, Z16, K3
+	VPSUBW       Z6, Z1, K3, Z1
 	KMOVQ        K0, K7
 	VMOVDQU16    Z1, K7, (DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z5, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z3, Z16
+	VMINPS       Z16, Z2, Z16
+	VADDPS       Z13, Z16, Z17
+	VMULPS       Z5, Z17, Z17
+	VADDPS       Z13, Z17, Z17
+	VCMPPS       $0x00, Z1, Z16, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z5, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z3, Z16
+	VMINPS       Z16, Z2, Z16
+	VADDPS       Z13, Z16, Z18
+	VMULPS       Z5, Z18, Z18
+	VADDPS       Z13, Z18, Z18
+	VCMPPS       $0x00, Z1, Z16, K4
+	VCMPPS       $0x07, Z17, Z17, K5
+	VBLENDMPS    Z17, Z0, K5, Z17
 	VCMPPS       $0x07, Z18, Z18, K5
 	VBLENDMPS    Z18, Z0, K5, Z18
-	VCMPPS       $0x07, Z19, Z19, K5
-	VBLENDMPS    Z19, Z0, K5, Z19
-	VMOVDQA64    Z18, Z0
-	VPERMT2W     Z19, Z7, Z0
-	VPERMT2W     Z19, Z8, Z18
-	VPTERNLOGD   $0xf8, Z10, Z0, Z18
-	VPCMPUW      $0x06, Z9, Z18, K5
+	VMOVDQA64    Z17, Z0
+	VPERMT2W     Z18, Z7, Z0
+	VPERMT2W     Z18, Z8, Z17
+	VPTERNLOGD   $0xf8, Z10, Z0, Z17
+	VPCMPUW      $0x06, Z9, Z17, K5
 	VPSUBW       Z6, Z0, K5, Z0
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16    Z0, K7, 64(DI)
@@ -17528,11 +17084,9 @@ longstream:
 	VPERMW.Z    64(DX), Z11, K6, Z0
 	VMULPS      Z3, Z0, Z19
 	VFMADD231PS Z4, Z0, Z19
-	VADDPS      Z17, Z16, Z0
-	VADDPS      Z19, Z18, Z20
-	VADDPS      Z20, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z17, Z16, K1
+	VCMPPS      $0x03, Z19, Z18, K2
+	KORTESTQ    K1, K2
 	JNE         longrare
 	VRNDSCALEPS $0x08, Z16, Z16
 	VMAXPS      Z16, Z2, Z0
@@ -17651,84 +17205,76 @@ longrare:
 	JMP          longback
 
 longtailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z2, Z16
-	VMINPS      Z16, Z1, Z16
-	VADDPS      Z13, Z16, Z17
-	VMULPS      Z5, Z17, Z17
-	VADDPS      Z13, Z17, Z17
-	VCMPPS      $0x00, Z0, Z16, K1
-	CMPQ        R10, $+17
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z2, Z16
-	VMINPS      Z16, Z1, Z16
-	VADDPS      Z13, Z16, Z18
-	VMULPS      Z5, Z18, Z18
-	VADDPS      Z13, Z18, Z18
-	VCMPPS      $0x00, Z0, Z16, K2
-	CMPQ        R10, $+33
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z2, Z16
-	VMINPS      Z16, Z1, Z16
-	VADDPS      Z13, Z16, Z19
-	VMULPS      Z5, Z19, Z19
-	VADDPS      Z13, Z19, Z19
-	VCMPPS      $0x00, Z0, Z16, K3
-	CMPQ        R10, $+49
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z2, Z16
-	VMINPS      Z16, Z1, Z16
-	VADDPS      Z13, Z16, Z20
-	VMULPS      Z5, Z20, Z20
-	VADDPS      Z13, Z20, Z20
-	VCMPPS      $0x00, Z0, Z16, K4
-
-longtailrarenarrow:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z2, Z16
+	VMINPS       Z16, Z1, Z16
+	VADDPS       Z13, Z16, Z17
+	VMULPS       Z5, Z17, Z17
+	VADDPS       Z13, Z17, Z17
+	VCMPPS       $0x00, Z0, Z16, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z2, Z16
+	VMINPS       Z16, Z1, Z16
+	VADDPS       Z13, Z16, Z18
+	VMULPS       Z5, Z18, Z18
+	VADDPS       Z13, Z18, Z18
+	VCMPPS       $0x00, Z0, Z16, K2
 	VBROADCASTSS constantsAVX512<>+280(SB), Z0
-	VCMPPS       $0x07, Z17, Z17, K5
-	VBLENDMPS    Z17, Z0, K5, Z17
-	VCMPPS       $0x07, Z18, Z18, K5
-	VBLENDMPS    Z18, Z0, K5, Z18
+	VCMPPS       $0x07, Z17, Z17, K3
+	VBLENDMPS    Z17, Z0, K3, Z17
+	VCMPPS       $0x07, Z18, Z18, K3
+	VBLENDMPS    Z18, Z0, K3, Z18
 	VMOVDQA64    Z17, Z16
 	VPERMT2W     Z18, Z7, Z16
 	VPERMT2W     Z18, Z8, Z17
 	VPTERNLOGD   $0xf8, Z10, Z16, Z17
-	VPCMPUW      $0x06, Z9, Z17, K5
-	VPSUBW       Z6, Z16, K5, Z16
+	VPCMPUW      $0x06, Z9, Z17, K3
+	VPSUBW       Z6, Z16, K3, Z16
 	KMOVQ        K0, K7
 	VMOVDQU16    Z16, K7, (DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y16
+	VPMOVZXWD    Y16, Z16
+	VPSLLD       $0x10, Z16, Z16
+	VDIVPS       Z5, Z16, Z16
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z2, Z17
+	VMINPS       Z17, Z1, Z17
+	VADDPS       Z13, Z17, Z18
+	VMULPS       Z5, Z18, Z18
+	VADDPS       Z13, Z18, Z18
+	VCMPPS       $0x00, Z16, Z17, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y16
+	VPMOVZXWD    Y16, Z16
+	VPSLLD       $0x10, Z16, Z16
+	VDIVPS       Z5, Z16, Z16
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z2, Z17
+	VMINPS       Z17, Z1, Z17
+	VADDPS       Z13, Z17, Z19
+	VMULPS       Z5, Z19, Z19
+	VADDPS       Z13, Z19, Z19
+	VCMPPS       $0x00, Z16, Z17, K4
+	VCMPPS       $0x07, Z18, Z18, K5
+	VBLENDMPS    Z18, Z0, K5, Z18
 	VCMPPS       $0x07, Z19, Z19, K5
 	VBLENDMPS    Z19, Z0, K5, Z19
-	VCMPPS       $0x07, Z20, Z20, K5
-	VBLENDMPS    Z20, Z0, K5, Z20
-	VMOVDQA64    Z19, Z0
-	VPERMT2W     Z20, Z7, Z0
-	VPERMT2W     Z20, Z8, Z19
-	VPTERNLOGD   $0xf8, Z10, Z0, Z19
-	VPCMPUW      $0x06, Z9, Z19, K5
+	VMOVDQA64    Z18, Z0
+	VPERMT2W     Z19, Z7, Z0
+	VPERMT2W     Z19, Z8, Z18
+	VPTERNLOGD   $0xf8, Z10, Z0, Z18
+	VPCMPUW      $0x06, Z9, Z18, K5
 	VPSUBW       Z6, Z0, K5, Z0
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16    Z0, K7, 64(DI)
@@ -17769,11 +17315,9 @@ short2stream:
 	VMULPS.BCST       4(R8), Z16, Z20
 	VFNMADD231PS.BCST 4(BX), Z20, Z16
 	VFMADD231PS.BCST  4(R8), Z16, Z20
-	VADDPS            Z18, Z17, Z16
-	VADDPS            Z20, Z19, Z21
-	VADDPS            Z21, Z16, Z16
-	VCMPPS            $0x03, Z16, Z16, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z18, Z17, K1
+	VCMPPS            $0x03, Z20, Z19, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z17, Z17
 	VMAXPS            Z17, Z3, Z16
@@ -17937,11 +17481,9 @@ short4stream:
 	VMULPS.BCST       12(R8), Z22, Z26
 	VFNMADD231PS.BCST 12(BX), Z26, Z22
 	VFMADD231PS.BCST  12(R8), Z22, Z26
-	VADDPS            Z24, Z23, Z22
-	VADDPS            Z26, Z25, Z27
-	VADDPS            Z27, Z22, Z22
-	VCMPPS            $0x03, Z22, Z22, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z24, Z23, K1
+	VCMPPS            $0x03, Z26, Z25, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z23, Z23
 	VMAXPS            Z23, Z1, Z22
@@ -18153,108 +17695,100 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (BX), K7, Z1
-	VMOVUPS.Z   (R9), K7, Z2
-	VPSUBD      Z2, Z15, Z3
-	VPSUBD      Z2, Z14, Z2
-	VCVTDQ2PS   Z3, Z3
-	VCVTDQ2PS   Z2, Z2
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z3, Z3
-	VMINPS      Z3, Z2, Z3
-	VADDPS      Z13, Z3, Z2
-	VMULPS      Z1, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VCMPPS      $0x00, Z0, Z3, K1
-	CMPQ        R10, $+17
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   64(BX), K7, Z1
-	VMOVUPS.Z   64(R9), K7, Z3
-	VPSUBD      Z3, Z15, Z4
-	VPSUBD      Z3, Z14, Z3
-	VCVTDQ2PS   Z4, Z4
-	VCVTDQ2PS   Z3, Z3
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z4, Z4
-	VMINPS      Z4, Z3, Z4
-	VADDPS      Z13, Z4, Z3
-	VMULPS      Z1, Z3, Z3
-	VADDPS      Z13, Z3, Z3
-	VCMPPS      $0x00, Z0, Z4, K2
-	CMPQ        R10, $+33
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(BX), K7, Z1
-	VMOVUPS.Z   128(R9), K7, Z4
-	VPSUBD      Z4, Z15, Z5
-	VPSUBD      Z4, Z14, Z4
-	VCVTDQ2PS   Z5, Z5
-	VCVTDQ2PS   Z4, Z4
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z5, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z13, Z5, Z4
-	VMULPS      Z1, Z4, Z4
-	VADDPS      Z13, Z4, Z4
-	VCMPPS      $0x00, Z0, Z5, K3
-	CMPQ        R10, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(BX), K7, Z1
-	VMOVUPS.Z   192(R9), K7, Z5
-	VPSUBD      Z5, Z15, Z16
-	VPSUBD      Z5, Z14, Z5
-	VCVTDQ2PS   Z16, Z16
-	VCVTDQ2PS   Z5, Z5
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z16, Z16
-	VMINPS      Z16, Z5, Z16
-	VADDPS      Z13, Z16, Z5
-	VMULPS      Z1, Z5, Z5
-	VADDPS      Z13, Z5, Z5
-	VCMPPS      $0x00, Z0, Z16, K4
-
-lanetailrarenarrow:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    (BX), K7, Z1
+	VMOVUPS.Z    (R9), K7, Z2
+	VPSUBD       Z2, Z15, Z3
+	VPSUBD       Z2, Z14, Z2
+	VCVTDQ2PS    Z3, Z3
+	VCVTDQ2PS    Z2, Z2
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z3, Z3
+	VMINPS       Z3, Z2, Z3
+	VADDPS       Z13, Z3, Z2
+	VMULPS       Z1, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x00, Z0, Z3, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    64(BX), K7, Z1
+	VMOVUPS.Z    64(R9), K7, Z3
+	VPSUBD       Z3, Z15, Z4
+	VPSUBD       Z3, Z14, Z3
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z3, Z3
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z4, Z4
+	VMINPS       Z4, Z3, Z4
+	VADDPS       Z13, Z4, Z3
+	VMULPS       Z1, Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x00, Z0, Z4, K2
 	VBROADCASTSS constantsAVX512<>+280(SB), Z0
-	VCMPPS       $0x07, Z2, Z2, K5
-	VBLENDMPS    Z2, Z0, K5, Z2
-	VCMPPS       $0x07, Z3, Z3, K5
-	VBLENDMPS    Z3, Z0, K5, Z3
+	VCMPPS       $0x07, Z2, Z2, K3
+	VBLENDMPS    Z2, Z0, K3, Z2
+	VCMPPS       $0x07, Z3, Z3, K3
+	VBLENDMPS    Z3, Z0, K3, Z3
 	VMOVDQA64    Z2, Z1
 	VPERMT2W     Z3, Z7, Z1
 	VPERMT2W     Z3, Z8, Z2
 	VPTERNLOGD   $0xf8, Z10, Z1, Z2
-	VPCMPUW      $0x06, Z9, Z2, K5
-	VPSUBW       Z6, Z1, K5, Z1
+	VPCMPUW      $0x06, Z9, Z2, K3
+	VPSUBW       Z6, Z1, K3, Z1
 	KMOVQ        K0, K7
 	VMOVDQU16    Z1, K7, (DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
+	VMOVUPS.Z    128(R9), K7, Z3
+	VPSUBD       Z3, Z15, Z4
+	VPSUBD       Z3, Z14, Z3
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z3, Z3
+	VDIVPS       Z2, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z4, Z4
+	VMINPS       Z4, Z3, Z4
+	VADDPS       Z13, Z4, Z3
+	VMULPS       Z2, Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x00, Z1, Z4, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
+	VMOVUPS.Z    192(R9), K7, Z4
+	VPSUBD       Z4, Z15, Z5
+	VPSUBD       Z4, Z14, Z4
+	VCVTDQ2PS    Z5, Z5
+	VCVTDQ2PS    Z4, Z4
+	VDIVPS       Z2, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z5, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z13, Z5, Z4
+	VMULPS       Z2, Z4, Z4
+	VADDPS       Z13, Z4, Z4
+	VCMPPS       $0x00, Z1, Z5, K4
+	VCMPPS       $0x07, Z3, Z3, K5
+	VBLENDMPS    Z3, Z0, K5, Z3
 	VCMPPS       $0x07, Z4, Z4, K5
 	VBLENDMPS    Z4, Z0, K5, Z4
-	VCMPPS       $0x07, Z5, Z5, K5
-	VBLENDMPS    Z5, Z0, K5, Z5
-	VMOVDQA64    Z4, Z0
-	VPERMT2W     Z5, Z7, Z0
-	VPERMT2W     Z5, Z8, Z4
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	VPCMPUW      $0x06, Z9, Z4, K5
+	VMOVDQA64    Z3, Z0
+	VPERMT2W     Z4, Z7, Z0
+	VPERMT2W     Z4, Z8, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	VPCMPUW      $0x06, Z9, Z3, K5
 	VPSUBW       Z6, Z0, K5, Z0
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16    Z0, K7, 64(DI)
@@ -18270,7 +17804,7 @@ TEXT ·FakeQuantizeMinvalBitsBF16AVX512(SB), NOSPLIT, $16-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 table, Z11 table, K6 Uppers, Z10 0x10001, Z9 0x80008000, Z8 table, Z7 table, Z6 0xffffffff
 	// per group: Z5 scale, Z4 recip, Z3 minval
-	// vector registers in use at once: 27
+	// vector registers in use at once: 26
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -18374,11 +17908,9 @@ groupahead:
 	VMULPS       Z4, Z17, Z21
 	VFNMADD231PS Z5, Z21, Z17
 	VFMADD231PS  Z4, Z17, Z21
-	VADDPS       Z1, Z2, Z17
-	VADDPS       Z16, Z0, Z22
-	VADDPS       Z22, Z17, Z17
-	VCMPPS       $0x03, Z17, Z17, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z1, Z2, K1
+	VCMPPS       $0x03, Z16, Z0, K2
+	KORTESTQ     K1, K2
 	JNE          grouploop
 	VRNDSCALEPS  $0x08, Z2, Z17
 	VMAXPS       Z17, Z15, Z22
@@ -18464,11 +17996,9 @@ groupturn:
 	VMULPS.BCST       4(R8), Z17, Z21
 	VFNMADD231PS.BCST 4(BX), Z21, Z17
 	VFMADD231PS.BCST  4(R8), Z17, Z21
-	VADDPS            Z1, Z2, Z17
-	VADDPS            Z16, Z0, Z22
-	VADDPS            Z22, Z17, Z17
-	VCMPPS            $0x03, Z17, Z17, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z1, Z2, K1
+	VCMPPS            $0x03, Z16, Z0, K2
+	KORTESTQ          K1, K2
 	JNE               groupturned
 	VRNDSCALEPS       $0x08, Z2, Z17
 	VMAXPS            Z17, Z15, Z22
@@ -18561,11 +18091,9 @@ grouploop:
 	VMULPS       Z4, Z0, Z17
 	VFNMADD231PS Z5, Z17, Z0
 	VFMADD231PS  Z4, Z0, Z17
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z17, Z16, Z18
-	VADDPS       Z18, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z17, Z16, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z0
@@ -18681,11 +18209,9 @@ groupmeet3:
 	VMULPS       Z4, Z24, Z25
 	VFNMADD231PS Z3, Z25, Z24
 	VFMADD231PS  Z4, Z24, Z25
-	VADDPS       Z19, Z16, Z24
-	VADDPS       Z25, Z22, Z26
-	VADDPS       Z26, Z24, Z24
-	VCMPPS       $0x03, Z24, Z24, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z19, Z16, K1
+	VCMPPS       $0x03, Z25, Z22, K2
+	KORTESTQ     K1, K2
 	JNE          groupmeetrare
 	VRNDSCALEPS  $0x08, Z16, Z16
 	VMAXPS       Z16, Z15, Z24
@@ -18803,11 +18329,9 @@ grouppiece:
 	VMULPS       Z4, Z0, Z17
 	VFNMADD231PS Z5, Z17, Z0
 	VFMADD231PS  Z4, Z0, Z17
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z17, Z16, Z18
-	VADDPS       Z18, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z17, Z16, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z0
@@ -18984,11 +18508,9 @@ short2ahead:
 	VMULPS.BCST       12(R8), Z16, Z20
 	VFNMADD231PS.BCST 12(BX), Z20, Z16
 	VFMADD231PS.BCST  12(R8), Z16, Z20
-	VADDPS            Z2, Z3, Z16
-	VADDPS            Z0, Z1, Z21
-	VADDPS            Z21, Z16, Z16
-	VCMPPS            $0x03, Z16, Z16, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z3, K1
+	VCMPPS            $0x03, Z0, Z1, K2
+	KORTESTQ          K1, K2
 	JNE               short2loop
 	VRNDSCALEPS       $0x08, Z3, Z16
 	VMAXPS            Z16, Z15, Z21
@@ -19073,11 +18595,9 @@ short2loop:
 	VMULPS.BCST       4(R8), Z0, Z16
 	VFNMADD231PS.BCST 4(BX), Z16, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z16
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z16, Z3, Z17
-	VADDPS            Z17, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z16, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -19200,11 +18720,9 @@ short4ahead:
 	VMULPS.BCST       28(R8), Z18, Z22
 	VFNMADD231PS.BCST 28(BX), Z22, Z18
 	VFMADD231PS.BCST  28(R8), Z18, Z22
-	VADDPS            Z0, Z1, Z18
-	VADDPS            Z17, Z16, Z23
-	VADDPS            Z23, Z18, Z18
-	VCMPPS            $0x03, Z18, Z18, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z0, Z1, K1
+	VCMPPS            $0x03, Z17, Z16, K2
+	KORTESTQ          K1, K2
 	JNE               short4loop
 	VRNDSCALEPS       $0x08, Z1, Z18
 	VMAXPS            Z18, Z15, Z23
@@ -19291,11 +18809,9 @@ short4loop:
 	VMULPS.BCST       12(R8), Z0, Z18
 	VFNMADD231PS.BCST 12(BX), Z18, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z18
-	VADDPS            Z16, Z1, Z0
-	VADDPS            Z18, Z17, Z19
-	VADDPS            Z19, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z16, Z1, K1
+	VCMPPS            $0x03, Z18, Z17, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -19402,11 +18918,9 @@ laneloop:
 	VMOVUPS      192(BX), Z23
 	VFNMADD231PS Z23, Z22, Z0
 	VFMADD231PS  Z21, Z0, Z22
-	VADDPS       Z16, Z3, Z0
-	VADDPS       Z22, Z19, Z21
-	VADDPS       Z21, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z16, Z3, K1
+	VCMPPS       $0x03, Z22, Z19, K2
+	KORTESTQ     K1, K2
 	JNE          lanerare
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VMAXPS       Z3, Z15, Z0
@@ -19512,11 +19026,9 @@ lanetail:
 	VMOVUPS.Z    192(BX), K7, Z23
 	VFNMADD231PS Z23, Z22, Z0
 	VFMADD231PS  Z21, Z0, Z22
-	VADDPS       Z16, Z3, Z0
-	VADDPS       Z22, Z19, Z21
-	VADDPS       Z21, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z16, Z3, K1
+	VCMPPS       $0x03, Z22, Z19, K2
+	KORTESTQ     K1, K2
 	JNE          lanetailrare
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VMAXPS       Z3, Z15, Z0
@@ -19640,11 +19152,9 @@ groupstream:
 	VMULPS       Z4, Z0, Z17
 	VFNMADD231PS Z5, Z17, Z0
 	VFMADD231PS  Z4, Z0, Z17
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z17, Z16, Z18
-	VADDPS       Z18, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z17, Z16, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z0
@@ -19701,11 +19211,9 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VADDPS      Z1, Z2, Z17
-	VADDPS      Z16, Z0, Z18
-	VADDPS      Z18, Z17, Z17
-	VCMPPS      $0x03, Z17, Z17, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z1, Z2, K1
+	VCMPPS      $0x03, Z16, Z0, K2
+	KORTESTQ    K1, K2
 	JNE         grouploop
 	VRNDSCALEPS $0x08, Z2, Z17
 	VMAXPS      Z17, Z15, Z18
@@ -19950,88 +19458,80 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z3, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z5, Z2, Z2
-	VADDPS      Z3, Z2, Z2
-	VCMPPS      $0x00, Z0, Z1, K1
-	CMPQ        R10, $+17
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z3, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z16
-	VMULPS      Z5, Z16, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x00, Z0, Z1, K2
-	CMPQ        R10, $+33
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z3, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z17
-	VMULPS      Z5, Z17, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x00, Z0, Z1, K3
-	CMPQ        R10, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z3, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z18
-	VMULPS      Z5, Z18, Z18
-	VADDPS      Z3, Z18, Z18
-	VCMPPS      $0x00, Z0, Z1, K4
-
-grouptailrarenarrow:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z3, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z5, Z2, Z2
+	VADDPS       Z3, Z2, Z2
+	VCMPPS       $0x00, Z0, Z1, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z3, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z16
+	VMULPS       Z5, Z16, Z16
+	VADDPS       Z3, Z16, Z16
+	VCMPPS       $0x00, Z0, Z1, K2
 	VBROADCASTSS constantsAVX512<>+280(SB), Z0
-	VCMPPS       $0x07, Z2, Z2, K5
-	VBLENDMPS    Z2, Z0, K5, Z2
-	VCMPPS       $0x07, Z16, Z16, K5
-	VBLENDMPS    Z16, Z0, K5, Z16
+	VCMPPS       $0x07, Z2, Z2, K3
+	VBLENDMPS    Z2, Z0, K3, Z2
+	VCMPPS       $0x07, Z16, Z16, K3
+	VBLENDMPS    Z16, Z0, K3, Z16
 	VMOVDQA64    Z2, Z1
 	VPERMT2W     Z16, Z7, Z1
 	VPERMT2W     Z16, Z8, Z2
 	VPTERNLOGD   $0xf8, Z10, Z1, Z2
-	VPCMPUW      $0x06, Z9, Z2, K5
-	VPSUBW       Z6, Z1, K5, Z1
+	VPCMPUW      $0x06, Z9, Z2, K3
+	VPSUBW       Z6, Z1, K3, Z1
 	KMOVQ        K0, K7
 	VMOVDQU16    Z1, K7, (DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VSUBPS       Z3, Z1, Z1
+	VDIVPS       Z5, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VADDPS       Z13, Z2, Z16
+	VMULPS       Z5, Z16, Z16
+	VADDPS       Z3, Z16, Z16
+	VCMPPS       $0x00, Z1, Z2, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VSUBPS       Z3, Z1, Z1
+	VDIVPS       Z5, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VADDPS       Z13, Z2, Z17
+	VMULPS       Z5, Z17, Z17
+	VADDPS       Z3, Z17, Z17
+	VCMPPS       $0x00, Z1, Z2, K4
+	VCMPPS       $0x07, Z16, Z16, K5
+	VBLENDMPS    Z16, Z0, K5, Z16
 	VCMPPS       $0x07, Z17, Z17, K5
 	VBLENDMPS    Z17, Z0, K5, Z17
-	VCMPPS       $0x07, Z18, Z18, K5
-	VBLENDMPS    Z18, Z0, K5, Z18
-	VMOVDQA64    Z17, Z0
-	VPERMT2W     Z18, Z7, Z0
-	VPERMT2W     Z18, Z8, Z17
-	VPTERNLOGD   $0xf8, Z10, Z0, Z17
-	VPCMPUW      $0x06, Z9, Z17, K5
+	VMOVDQA64    Z16, Z0
+	VPERMT2W     Z17, Z7, Z0
+	VPERMT2W     Z17, Z8, Z16
+	VPTERNLOGD   $0xf8, Z10, Z0, Z16
+	VPCMPUW      $0x06, Z9, Z16, K5
 	VPSUBW       Z6, Z0, K5, Z0
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16    Z0, K7, 64(DI)
@@ -20077,11 +19577,9 @@ short2stream:
 	VMULPS.BCST       4(R8), Z0, Z16
 	VFNMADD231PS.BCST 4(BX), Z16, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z16
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z16, Z3, Z17
-	VADDPS            Z17, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z16, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -20237,11 +19735,9 @@ short4stream:
 	VMULPS.BCST       12(R8), Z0, Z18
 	VFNMADD231PS.BCST 12(BX), Z18, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z18
-	VADDPS            Z16, Z1, Z0
-	VADDPS            Z18, Z17, Z19
-	VADDPS            Z19, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z16, Z1, K1
+	VCMPPS            $0x03, Z18, Z17, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -20449,96 +19945,88 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (BX), K7, Z1
-	VMOVUPS.Z   (R9), K7, Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z3
-	VMINPS      Z3, Z14, Z3
-	VADDPS      Z13, Z3, Z4
-	VMULPS      Z1, Z4, Z4
-	VADDPS      Z2, Z4, Z4
-	VCMPPS      $0x00, Z0, Z3, K1
-	CMPQ        R10, $+17
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   64(BX), K7, Z1
-	VMOVUPS.Z   64(R9), K7, Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z3
-	VMINPS      Z3, Z14, Z3
-	VADDPS      Z13, Z3, Z5
-	VMULPS      Z1, Z5, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x00, Z0, Z3, K2
-	CMPQ        R10, $+33
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(BX), K7, Z1
-	VMOVUPS.Z   128(R9), K7, Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z3
-	VMINPS      Z3, Z14, Z3
-	VADDPS      Z13, Z3, Z16
-	VMULPS      Z1, Z16, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x00, Z0, Z3, K3
-	CMPQ        R10, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(BX), K7, Z1
-	VMOVUPS.Z   192(R9), K7, Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z3
-	VMINPS      Z3, Z14, Z3
-	VADDPS      Z13, Z3, Z17
-	VMULPS      Z1, Z17, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x00, Z0, Z3, K4
-
-lanetailrarenarrow:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    (BX), K7, Z1
+	VMOVUPS.Z    (R9), K7, Z2
+	VSUBPS       Z2, Z0, Z0
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VADDPS       Z13, Z3, Z4
+	VMULPS       Z1, Z4, Z4
+	VADDPS       Z2, Z4, Z4
+	VCMPPS       $0x00, Z0, Z3, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    64(BX), K7, Z1
+	VMOVUPS.Z    64(R9), K7, Z2
+	VSUBPS       Z2, Z0, Z0
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VADDPS       Z13, Z3, Z5
+	VMULPS       Z1, Z5, Z5
+	VADDPS       Z2, Z5, Z5
+	VCMPPS       $0x00, Z0, Z3, K2
 	VBROADCASTSS constantsAVX512<>+280(SB), Z0
-	VCMPPS       $0x07, Z4, Z4, K5
-	VBLENDMPS    Z4, Z0, K5, Z4
-	VCMPPS       $0x07, Z5, Z5, K5
-	VBLENDMPS    Z5, Z0, K5, Z5
+	VCMPPS       $0x07, Z4, Z4, K3
+	VBLENDMPS    Z4, Z0, K3, Z4
+	VCMPPS       $0x07, Z5, Z5, K3
+	VBLENDMPS    Z5, Z0, K3, Z5
 	VMOVDQA64    Z4, Z1
 	VPERMT2W     Z5, Z7, Z1
 	VPERMT2W     Z5, Z8, Z4
 	VPTERNLOGD   $0xf8, Z10, Z1, Z4
-	VPCMPUW      $0x06, Z9, Z4, K5
-	VPSUBW       Z6, Z1, K5, Z1
+	VPCMPUW      $0x06, Z9, Z4, K3
+	VPSUBW       Z6, Z1, K3, Z1
 	KMOVQ        K0, K7
 	VMOVDQU16    Z1, K7, (DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
+	VMOVUPS.Z    128(R9), K7, Z3
+	VSUBPS       Z3, Z1, Z1
+	VDIVPS       Z2, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z4
+	VMINPS       Z4, Z14, Z4
+	VADDPS       Z13, Z4, Z5
+	VMULPS       Z2, Z5, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x00, Z1, Z4, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
+	VMOVUPS.Z    192(R9), K7, Z3
+	VSUBPS       Z3, Z1, Z1
+	VDIVPS       Z2, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z4
+	VMINPS       Z4, Z14, Z4
+	VADDPS       Z13, Z4, Z16
+	VMULPS       Z2, Z16, Z16
+	VADDPS       Z3, Z16, Z16
+	VCMPPS       $0x00, Z1, Z4, K4
+	VCMPPS       $0x07, Z5, Z5, K5
+	VBLENDMPS    Z5, Z0, K5, Z5
 	VCMPPS       $0x07, Z16, Z16, K5
 	VBLENDMPS    Z16, Z0, K5, Z16
-	VCMPPS       $0x07, Z17, Z17, K5
-	VBLENDMPS    Z17, Z0, K5, Z17
-	VMOVDQA64    Z16, Z0
-	VPERMT2W     Z17, Z7, Z0
-	VPERMT2W     Z17, Z8, Z16
-	VPTERNLOGD   $0xf8, Z10, Z0, Z16
-	VPCMPUW      $0x06, Z9, Z16, K5
+	VMOVDQA64    Z5, Z0
+	VPERMT2W     Z16, Z7, Z0
+	VPERMT2W     Z16, Z8, Z5
+	VPTERNLOGD   $0xf8, Z10, Z0, Z5
+	VPCMPUW      $0x06, Z9, Z5, K5
 	VPSUBW       Z6, Z0, K5, Z0
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16    Z0, K7, 64(DI)

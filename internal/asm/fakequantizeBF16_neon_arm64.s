@@ -997,8 +997,6 @@ grouptailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	CMP $5, R4
-	BLT grouptailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -1007,52 +1005,47 @@ grouptailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	CMP $9, R4
-	BLT grouptailrarenarrow
-	FMOVQ 64(RSP), F2
-	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
-	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	CMP $13, R4
-	BLT grouptailrarenarrow
-	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-grouptailrarenarrow:
 	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
-	VBSL V4.B16, V1.B16, V5.B16
-	VCMTST V12.S4, V5.S4, V1.S4
+	VDUP R16, V2.S4
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V1.S4
 	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e406 // fcmeq v6.4s, v0.4s, v0.4s
-	VBSL V4.B16, V0.B16, V6.B16
-	VCMTST V12.S4, V6.S4, V0.S4
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V4.B16
+	VCMTST V12.S4, V4.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
-	WORD $0x4e6040c5 // addhn2 v5.8h, v6.4s, v0.4s
-	FMOVQ F5, 16(RSP)
-	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
-	VBSL V4.B16, V3.B16, V0.B16
-	VCMTST V12.S4, V0.S4, V1.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
+	FMOVQ F3, 16(RSP)
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V1.S4
 	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V4.B16, V2.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
-	WORD $0x4e624060 // addhn2 v0.8h, v3.4s, v2.4s
-	FMOVQ F0, 32(RSP)
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V4.B16
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
+	FMOVQ F3, 32(RSP)
 	B grouptailback
 groupmeetrare:
 	MOVD R7, R5
@@ -1133,8 +1126,6 @@ longtailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	CMP $5, R4
-	BLT longtailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -1143,52 +1134,47 @@ longtailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	CMP $9, R4
-	BLT longtailrarenarrow
-	FMOVQ 64(RSP), F2
-	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
-	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	CMP $13, R4
-	BLT longtailrarenarrow
-	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-longtailrarenarrow:
 	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
-	VBSL V4.B16, V1.B16, V5.B16
-	VCMTST V12.S4, V5.S4, V1.S4
+	VDUP R16, V2.S4
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V1.S4
 	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e406 // fcmeq v6.4s, v0.4s, v0.4s
-	VBSL V4.B16, V0.B16, V6.B16
-	VCMTST V12.S4, V6.S4, V0.S4
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V4.B16
+	VCMTST V12.S4, V4.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
-	WORD $0x4e6040c5 // addhn2 v5.8h, v6.4s, v0.4s
-	FMOVQ F5, 16(RSP)
-	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
-	VBSL V4.B16, V3.B16, V0.B16
-	VCMTST V12.S4, V0.S4, V1.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
+	FMOVQ F3, 16(RSP)
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V1.S4
 	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V4.B16, V2.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
-	WORD $0x4e624060 // addhn2 v0.8h, v3.4s, v2.4s
-	FMOVQ F0, 32(RSP)
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V4.B16
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
+	FMOVQ F3, 32(RSP)
 	B longtailback
 lanerare:
 	FMOVQ (R1), F0
@@ -1265,8 +1251,6 @@ lanetailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	CMP $5, R4
-	BLT lanetailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 96(RSP), F2
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
@@ -1276,54 +1260,49 @@ lanetailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	CMP $9, R4
-	BLT lanetailrarenarrow
-	FMOVQ 64(RSP), F2
-	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
-	FMOVQ 112(RSP), F4
-	WORD $0x6e24fc63 // fdiv v3.4s, v3.4s, v4.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	CMP $13, R4
-	BLT lanetailrarenarrow
-	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	FMOVQ 128(RSP), F4
-	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-lanetailrarenarrow:
 	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
-	VBSL V4.B16, V1.B16, V5.B16
-	VCMTST V12.S4, V5.S4, V1.S4
+	VDUP R16, V2.S4
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V1.S4
 	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e406 // fcmeq v6.4s, v0.4s, v0.4s
-	VBSL V4.B16, V0.B16, V6.B16
-	VCMTST V12.S4, V6.S4, V0.S4
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V4.B16
+	VCMTST V12.S4, V4.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
-	WORD $0x4e6040c5 // addhn2 v5.8h, v6.4s, v0.4s
-	FMOVQ F5, 16(RSP)
-	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
-	VBSL V4.B16, V3.B16, V0.B16
-	VCMTST V12.S4, V0.S4, V1.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
+	FMOVQ F3, 16(RSP)
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 112(RSP), F3
+	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 128(RSP), F3
+	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V1.S4
 	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V4.B16, V2.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
-	WORD $0x4e624060 // addhn2 v0.8h, v3.4s, v2.4s
-	FMOVQ F0, 32(RSP)
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V4.B16
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
+	FMOVQ F3, 32(RSP)
 	B lanetailback
 
 // func FakeQuantizeZeroPointBF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
@@ -2491,8 +2470,6 @@ grouptailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	CMP $5, R5
-	BLT grouptailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -2501,52 +2478,47 @@ grouptailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	CMP $9, R5
-	BLT grouptailrarenarrow
-	FMOVQ 64(RSP), F2
-	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
-	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e28f463 // fmax v3.4s, v3.4s, v8.4s
-	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	CMP $13, R5
-	BLT grouptailrarenarrow
-	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
-	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-grouptailrarenarrow:
 	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
-	VBSL V4.B16, V1.B16, V5.B16
-	VCMTST V12.S4, V5.S4, V1.S4
+	VDUP R16, V2.S4
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V1.S4
 	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e406 // fcmeq v6.4s, v0.4s, v0.4s
-	VBSL V4.B16, V0.B16, V6.B16
-	VCMTST V12.S4, V6.S4, V0.S4
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V4.B16
+	VCMTST V12.S4, V4.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
-	WORD $0x4e6040c5 // addhn2 v5.8h, v6.4s, v0.4s
-	FMOVQ F5, 16(RSP)
-	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
-	VBSL V4.B16, V3.B16, V0.B16
-	VCMTST V12.S4, V0.S4, V1.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
+	FMOVQ F3, 16(RSP)
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e28f421 // fmax v1.4s, v1.4s, v8.4s
+	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e28f400 // fmax v0.4s, v0.4s, v8.4s
+	WORD $0x4ea7f400 // fmin v0.4s, v0.4s, v7.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V1.S4
 	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V4.B16, V2.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
-	WORD $0x4e624060 // addhn2 v0.8h, v3.4s, v2.4s
-	FMOVQ F0, 32(RSP)
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V4.B16
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
+	FMOVQ F3, 32(RSP)
 	B grouptailback
 groupmeetrare:
 	MOVD R8, R6
@@ -2628,8 +2600,6 @@ longtailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	CMP $5, R5
-	BLT longtailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -2638,52 +2608,47 @@ longtailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	CMP $9, R5
-	BLT longtailrarenarrow
-	FMOVQ 64(RSP), F2
-	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
-	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
-	WORD $0x4ea6f463 // fmin v3.4s, v3.4s, v6.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	CMP $13, R5
-	BLT longtailrarenarrow
-	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e27f442 // fmax v2.4s, v2.4s, v7.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-longtailrarenarrow:
 	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
-	VBSL V4.B16, V1.B16, V5.B16
-	VCMTST V12.S4, V5.S4, V1.S4
+	VDUP R16, V2.S4
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V1.S4
 	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e410 // fcmeq v16.4s, v0.4s, v0.4s
-	VBSL V4.B16, V0.B16, V16.B16
-	VCMTST V12.S4, V16.S4, V0.S4
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V4.B16
+	VCMTST V12.S4, V4.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
-	WORD $0x4e604205 // addhn2 v5.8h, v16.4s, v0.4s
-	FMOVQ F5, 16(RSP)
-	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
-	VBSL V4.B16, V3.B16, V0.B16
-	VCMTST V12.S4, V0.S4, V1.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
+	FMOVQ F3, 16(RSP)
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e27f421 // fmax v1.4s, v1.4s, v7.4s
+	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e27f400 // fmax v0.4s, v0.4s, v7.4s
+	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V1.S4
 	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V4.B16, V2.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
-	WORD $0x4e624060 // addhn2 v0.8h, v3.4s, v2.4s
-	FMOVQ F0, 32(RSP)
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V4.B16
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
+	FMOVQ F3, 32(RSP)
 	B longtailback
 lanerare:
 	FMOVQ (R1), F0
@@ -2785,8 +2750,6 @@ lanetailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	CMP $5, R5
-	BLT lanetailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 96(RSP), F2
 	FMOVQ 224(RSP), F3
@@ -2801,64 +2764,59 @@ lanetailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	CMP $9, R5
-	BLT lanetailrarenarrow
-	FMOVQ 64(RSP), F2
-	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
-	FMOVQ 112(RSP), F4
-	FMOVQ 240(RSP), F5
-	VSUB V5.S4, V15.S4, V6.S4
-	VSUB V5.S4, V14.S4, V5.S4
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x6e24fc63 // fdiv v3.4s, v3.4s, v4.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
-	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	CMP $13, R5
-	BLT lanetailrarenarrow
-	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	FMOVQ 128(RSP), F4
-	FMOVQ 256(RSP), F5
-	VSUB V5.S4, V15.S4, V6.S4
-	VSUB V5.S4, V14.S4, V5.S4
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-lanetailrarenarrow:
 	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
-	VBSL V4.B16, V1.B16, V5.B16
-	VCMTST V12.S4, V5.S4, V1.S4
+	VDUP R16, V2.S4
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V1.S4
 	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e406 // fcmeq v6.4s, v0.4s, v0.4s
-	VBSL V4.B16, V0.B16, V6.B16
-	VCMTST V12.S4, V6.S4, V0.S4
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V4.B16
+	VCMTST V12.S4, V4.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
-	WORD $0x4e6040c5 // addhn2 v5.8h, v6.4s, v0.4s
-	FMOVQ F5, 16(RSP)
-	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
-	VBSL V4.B16, V3.B16, V0.B16
-	VCMTST V12.S4, V0.S4, V1.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
+	FMOVQ F3, 16(RSP)
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 112(RSP), F3
+	FMOVQ 240(RSP), F4
+	VSUB V4.S4, V15.S4, V5.S4
+	VSUB V4.S4, V14.S4, V4.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 128(RSP), F3
+	FMOVQ 256(RSP), F4
+	VSUB V4.S4, V15.S4, V5.S4
+	VSUB V4.S4, V14.S4, V4.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V1.S4
 	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V4.B16, V2.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
-	WORD $0x4e624060 // addhn2 v0.8h, v3.4s, v2.4s
-	FMOVQ F0, 32(RSP)
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V4.B16
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
+	FMOVQ F3, 32(RSP)
 	B lanetailback
 
 // func FakeQuantizeMinvalBF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
@@ -3777,8 +3735,6 @@ grouptailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
-	CMP $5, R5
-	BLT grouptailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
@@ -3788,54 +3744,49 @@ grouptailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	CMP $9, R5
-	BLT grouptailrarenarrow
-	FMOVQ 64(RSP), F2
-	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
-	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
-	CMP $13, R5
-	BLT grouptailrarenarrow
-	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
-	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
-grouptailrarenarrow:
 	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
-	VBSL V4.B16, V1.B16, V5.B16
-	VCMTST V12.S4, V5.S4, V1.S4
+	VDUP R16, V2.S4
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V1.S4
 	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e406 // fcmeq v6.4s, v0.4s, v0.4s
-	VBSL V4.B16, V0.B16, V6.B16
-	VCMTST V12.S4, V6.S4, V0.S4
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V4.B16
+	VCMTST V12.S4, V4.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
-	WORD $0x4e6040c5 // addhn2 v5.8h, v6.4s, v0.4s
-	FMOVQ F5, 16(RSP)
-	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
-	VBSL V4.B16, V3.B16, V0.B16
-	VCMTST V12.S4, V0.S4, V1.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
+	FMOVQ F3, 16(RSP)
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V1.S4
 	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V4.B16, V2.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
-	WORD $0x4e624060 // addhn2 v0.8h, v3.4s, v2.4s
-	FMOVQ F0, 32(RSP)
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V4.B16
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
+	FMOVQ F3, 32(RSP)
 	B grouptailback
 groupmeetrare:
 	MOVD R8, R6
@@ -3932,8 +3883,6 @@ lanetailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	CMP $5, R5
-	BLT lanetailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 96(RSP), F2
 	FMOVQ 224(RSP), F3
@@ -3945,58 +3894,53 @@ lanetailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
-	CMP $9, R5
-	BLT lanetailrarenarrow
-	FMOVQ 64(RSP), F2
-	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
-	FMOVQ 112(RSP), F4
-	FMOVQ 240(RSP), F5
-	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
-	WORD $0x6e24fc63 // fdiv v3.4s, v3.4s, v4.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	CMP $13, R5
-	BLT lanetailrarenarrow
-	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	FMOVQ 128(RSP), F4
-	FMOVQ 256(RSP), F5
-	WORD $0x4ea5d442 // fsub v2.4s, v2.4s, v5.4s
-	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-lanetailrarenarrow:
 	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
-	VBSL V4.B16, V1.B16, V5.B16
-	VCMTST V12.S4, V5.S4, V1.S4
+	VDUP R16, V2.S4
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V1.S4
 	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e406 // fcmeq v6.4s, v0.4s, v0.4s
-	VBSL V4.B16, V0.B16, V6.B16
-	VCMTST V12.S4, V6.S4, V0.S4
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V4.B16
+	VCMTST V12.S4, V4.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
-	WORD $0x4e6040c5 // addhn2 v5.8h, v6.4s, v0.4s
-	FMOVQ F5, 16(RSP)
-	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
-	VBSL V4.B16, V3.B16, V0.B16
-	VCMTST V12.S4, V0.S4, V1.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
+	FMOVQ F3, 16(RSP)
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 112(RSP), F3
+	FMOVQ 240(RSP), F4
+	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
+	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 128(RSP), F3
+	FMOVQ 256(RSP), F4
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V1.S4
 	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V4.B16, V2.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
-	WORD $0x4e624060 // addhn2 v0.8h, v3.4s, v2.4s
-	FMOVQ F0, 32(RSP)
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V4.B16
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
+	FMOVQ F3, 32(RSP)
 	B lanetailback
 
 // func FakeQuantizeBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
@@ -4006,7 +3950,7 @@ TEXT ·FakeQuantizeBytesBF16NEON(SB), NOSPLIT, $216-72
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 0x10000, V11 0x7fff
 	// per group: V10 scale, V9 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 19
+	// vector registers in use at once: 18
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -5126,8 +5070,6 @@ grouptailrare:
 	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $5, R5
-	BLT grouptailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -5137,57 +5079,52 @@ grouptailrare:
 	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
 	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $9, R5
-	BLT grouptailrarenarrow
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x6e2afca5 // fdiv v5.4s, v5.4s, v10.4s
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x4e2ff4a6 // fmax v6.4s, v5.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
-	WORD $0x6e2adce7 // fmul v7.4s, v7.4s, v10.4s
-	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
-	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
-	CMP $13, R5
-	BLT grouptailrarenarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a8 // fadd v8.4s, v5.4s, v13.4s
-	WORD $0x6e2add08 // fmul v8.4s, v8.4s, v10.4s
-	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-grouptailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	WORD $0x4e23e470 // fcmeq v16.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V16.B16
-	VCMTST V12.S4, V16.S4, V3.S4
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V5.B16
+	VCMTST V12.S4, V5.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x4e24e491 // fcmeq v17.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V17.B16
-	VCMTST V12.S4, V17.S4, V4.S4
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V6.B16
+	VCMTST V12.S4, V6.S4, V4.S4
 	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e634210 // addhn v16.4h, v16.4s, v3.4s
-	WORD $0x4e644230 // addhn2 v16.8h, v17.4s, v4.4s
-	FMOVQ F16, 16(RSP)
-	WORD $0x4e27e4e3 // fcmeq v3.4s, v7.4s, v7.4s
-	VBSL V0.B16, V7.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x4e28e507 // fcmeq v7.4s, v8.4s, v8.4s
-	VBSL V0.B16, V8.B16, V7.B16
-	VCMTST V12.S4, V7.S4, V0.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e6440c5 // addhn2 v5.8h, v6.4s, v4.4s
+	FMOVQ F5, 16(RSP)
+	FMOVQ 80(RSP), F3
+	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
+	WORD $0x6e2afc84 // fdiv v4.4s, v4.4s, v10.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff485 // fmax v5.4s, v4.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
+	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd487 // fadd v7.4s, v4.4s, v13.4s
+	WORD $0x6e2adce7 // fmul v7.4s, v7.4s, v10.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
+	VBSL V0.B16, V6.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
+	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
+	VBSL V0.B16, V7.B16, V8.B16
+	VCMTST V12.S4, V8.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e644063 // addhn v3.4h, v3.4s, v4.4s
-	WORD $0x4e6040e3 // addhn2 v3.8h, v7.4s, v0.4s
+	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
+	WORD $0x4e604103 // addhn2 v3.8h, v8.4s, v0.4s
 	FMOVQ F3, 32(RSP)
 	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V2.B16, V2.B16
+	VUZP1 V4.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, 48(RSP)
 	B grouptailback
@@ -5280,8 +5217,6 @@ longtailrare:
 	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $5, R5
-	BLT longtailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -5291,57 +5226,52 @@ longtailrare:
 	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
 	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $9, R5
-	BLT longtailrarenarrow
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x6e2afca5 // fdiv v5.4s, v5.4s, v10.4s
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x4e2ff4a6 // fmax v6.4s, v5.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
-	WORD $0x6e2adce7 // fmul v7.4s, v7.4s, v10.4s
-	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
-	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
-	CMP $13, R5
-	BLT longtailrarenarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4b0 // fadd v16.4s, v5.4s, v13.4s
-	WORD $0x6e2ade10 // fmul v16.4s, v16.4s, v10.4s
-	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-longtailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	WORD $0x4e23e471 // fcmeq v17.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V17.B16
-	VCMTST V12.S4, V17.S4, V3.S4
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V5.B16
+	VCMTST V12.S4, V5.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x4e24e492 // fcmeq v18.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V18.B16
-	VCMTST V12.S4, V18.S4, V4.S4
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V6.B16
+	VCMTST V12.S4, V6.S4, V4.S4
 	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e634231 // addhn v17.4h, v17.4s, v3.4s
-	WORD $0x4e644251 // addhn2 v17.8h, v18.4s, v4.4s
-	FMOVQ F17, 16(RSP)
-	WORD $0x4e27e4e3 // fcmeq v3.4s, v7.4s, v7.4s
-	VBSL V0.B16, V7.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x4e30e607 // fcmeq v7.4s, v16.4s, v16.4s
-	VBSL V0.B16, V16.B16, V7.B16
-	VCMTST V12.S4, V7.S4, V0.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e6440c5 // addhn2 v5.8h, v6.4s, v4.4s
+	FMOVQ F5, 16(RSP)
+	FMOVQ 80(RSP), F3
+	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
+	WORD $0x6e2afc84 // fdiv v4.4s, v4.4s, v10.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff485 // fmax v5.4s, v4.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
+	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd487 // fadd v7.4s, v4.4s, v13.4s
+	WORD $0x6e2adce7 // fmul v7.4s, v7.4s, v10.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
+	VBSL V0.B16, V6.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
+	WORD $0x4e27e4f0 // fcmeq v16.4s, v7.4s, v7.4s
+	VBSL V0.B16, V7.B16, V16.B16
+	VCMTST V12.S4, V16.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e644063 // addhn v3.4h, v3.4s, v4.4s
-	WORD $0x4e6040e3 // addhn2 v3.8h, v7.4s, v0.4s
+	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
+	WORD $0x4e604203 // addhn2 v3.8h, v16.4s, v0.4s
 	FMOVQ F3, 32(RSP)
 	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V2.B16, V2.B16
+	VUZP1 V4.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, 48(RSP)
 	B longtailback
@@ -5430,8 +5360,6 @@ lanetailrare:
 	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
 	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
-	CMP $5, R5
-	BLT lanetailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 112(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
@@ -5442,59 +5370,54 @@ lanetailrare:
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
 	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	CMP $9, R5
-	BLT lanetailrarenarrow
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 128(RSP), F6
-	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff427 // fmax v7.4s, v1.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
-	WORD $0x6e26dd08 // fmul v8.4s, v8.4s, v6.4s
-	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
-	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
-	CMP $13, R5
-	BLT lanetailrarenarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 144(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c9 // fadd v9.4s, v6.4s, v13.4s
-	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
-	WORD $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-lanetailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
 	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
 	VBSL V0.B16, V4.B16, V1.B16
 	VCMTST V12.S4, V1.S4, V4.S4
 	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x4e25e4aa // fcmeq v10.4s, v5.4s, v5.4s
-	VBSL V0.B16, V5.B16, V10.B16
-	VCMTST V12.S4, V10.S4, V5.S4
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VBSL V0.B16, V5.B16, V6.B16
+	VCMTST V12.S4, V6.S4, V5.S4
 	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
-	WORD $0x4e654141 // addhn2 v1.8h, v10.4s, v5.4s
+	WORD $0x4e6540c1 // addhn2 v1.8h, v6.4s, v5.4s
 	FMOVQ F1, 16(RSP)
-	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
-	VBSL V0.B16, V8.B16, V1.B16
+	FMOVQ 80(RSP), F1
+	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
+	FMOVQ 128(RSP), F5
+	WORD $0x6e25fc84 // fdiv v4.4s, v4.4s, v5.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff486 // fmax v6.4s, v4.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
+	WORD $0x6e25dce7 // fmul v7.4s, v7.4s, v5.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
+	WORD $0x4e24e4c6 // fcmeq v6.4s, v6.4s, v4.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	FMOVQ 144(RSP), F4
+	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff425 // fmax v5.4s, v1.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a8 // fadd v8.4s, v5.4s, v13.4s
+	WORD $0x6e24dd08 // fmul v8.4s, v8.4s, v4.4s
+	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
+	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
+	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
+	VBSL V0.B16, V7.B16, V1.B16
 	VCMTST V12.S4, V1.S4, V4.S4
 	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x4e29e525 // fcmeq v5.4s, v9.4s, v9.4s
-	VBSL V0.B16, V9.B16, V5.B16
-	VCMTST V12.S4, V5.S4, V0.S4
+	WORD $0x4e28e507 // fcmeq v7.4s, v8.4s, v8.4s
+	VBSL V0.B16, V8.B16, V7.B16
+	VCMTST V12.S4, V7.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
-	WORD $0x4e6040a1 // addhn2 v1.8h, v5.4s, v0.4s
+	WORD $0x4e6040e1 // addhn2 v1.8h, v7.4s, v0.4s
 	FMOVQ F1, 32(RSP)
 	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V3.B16, V3.B16
+	VUZP1 V5.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
 	VUSHR $7, V3.B16, V3.B16
 	FMOVQ F3, 48(RSP)
 	B lanetailback
@@ -6798,8 +6721,6 @@ grouptailrare:
 	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $5, R6
-	BLT grouptailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -6809,57 +6730,52 @@ grouptailrare:
 	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
 	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $9, R6
-	BLT grouptailrarenarrow
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x6e2afca5 // fdiv v5.4s, v5.4s, v10.4s
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x4e28f4a6 // fmax v6.4s, v5.4s, v8.4s
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e2dd4d0 // fadd v16.4s, v6.4s, v13.4s
-	WORD $0x6e2ade10 // fmul v16.4s, v16.4s, v10.4s
-	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
-	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
-	CMP $13, R6
-	BLT grouptailrarenarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e28f405 // fmax v5.4s, v0.4s, v8.4s
-	WORD $0x4ea7f4a5 // fmin v5.4s, v5.4s, v7.4s
-	WORD $0x4e2dd4b1 // fadd v17.4s, v5.4s, v13.4s
-	WORD $0x6e2ade31 // fmul v17.4s, v17.4s, v10.4s
-	WORD $0x4e2dd631 // fadd v17.4s, v17.4s, v13.4s
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-grouptailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	WORD $0x4e23e472 // fcmeq v18.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V18.B16
-	VCMTST V12.S4, V18.S4, V3.S4
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V5.B16
+	VCMTST V12.S4, V5.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x4e24e493 // fcmeq v19.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V19.B16
-	VCMTST V12.S4, V19.S4, V4.S4
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V6.B16
+	VCMTST V12.S4, V6.S4, V4.S4
 	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e634252 // addhn v18.4h, v18.4s, v3.4s
-	WORD $0x4e644272 // addhn2 v18.8h, v19.4s, v4.4s
-	FMOVQ F18, 16(RSP)
-	WORD $0x4e30e603 // fcmeq v3.4s, v16.4s, v16.4s
-	VBSL V0.B16, V16.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x4e31e630 // fcmeq v16.4s, v17.4s, v17.4s
-	VBSL V0.B16, V17.B16, V16.B16
-	VCMTST V12.S4, V16.S4, V0.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e6440c5 // addhn2 v5.8h, v6.4s, v4.4s
+	FMOVQ F5, 16(RSP)
+	FMOVQ 80(RSP), F3
+	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
+	WORD $0x6e2afc84 // fdiv v4.4s, v4.4s, v10.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e28f485 // fmax v5.4s, v4.4s, v8.4s
+	WORD $0x4ea7f4a5 // fmin v5.4s, v5.4s, v7.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
+	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e28f464 // fmax v4.4s, v3.4s, v8.4s
+	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
+	WORD $0x4e2dd490 // fadd v16.4s, v4.4s, v13.4s
+	WORD $0x6e2ade10 // fmul v16.4s, v16.4s, v10.4s
+	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
+	VBSL V0.B16, V6.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
+	WORD $0x4e30e611 // fcmeq v17.4s, v16.4s, v16.4s
+	VBSL V0.B16, V16.B16, V17.B16
+	VCMTST V12.S4, V17.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e644063 // addhn v3.4h, v3.4s, v4.4s
-	WORD $0x4e604203 // addhn2 v3.8h, v16.4s, v0.4s
+	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
+	WORD $0x4e604223 // addhn2 v3.8h, v17.4s, v0.4s
 	FMOVQ F3, 32(RSP)
 	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V2.B16, V2.B16
+	VUZP1 V4.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, 48(RSP)
 	B grouptailback
@@ -6953,8 +6869,6 @@ longtailrare:
 	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $5, R6
-	BLT longtailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -6964,57 +6878,52 @@ longtailrare:
 	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
 	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $9, R6
-	BLT longtailrarenarrow
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x6e2afca5 // fdiv v5.4s, v5.4s, v10.4s
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x4e27f4b0 // fmax v16.4s, v5.4s, v7.4s
-	WORD $0x4ea6f610 // fmin v16.4s, v16.4s, v6.4s
-	WORD $0x4e2dd611 // fadd v17.4s, v16.4s, v13.4s
-	WORD $0x6e2ade31 // fmul v17.4s, v17.4s, v10.4s
-	WORD $0x4e2dd631 // fadd v17.4s, v17.4s, v13.4s
-	WORD $0x4e25e610 // fcmeq v16.4s, v16.4s, v5.4s
-	CMP $13, R6
-	BLT longtailrarenarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e27f405 // fmax v5.4s, v0.4s, v7.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e2dd4b2 // fadd v18.4s, v5.4s, v13.4s
-	WORD $0x6e2ade52 // fmul v18.4s, v18.4s, v10.4s
-	WORD $0x4e2dd652 // fadd v18.4s, v18.4s, v13.4s
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-longtailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	WORD $0x4e23e473 // fcmeq v19.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V19.B16
-	VCMTST V12.S4, V19.S4, V3.S4
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V5.B16
+	VCMTST V12.S4, V5.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x4e24e494 // fcmeq v20.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V20.B16
-	VCMTST V12.S4, V20.S4, V4.S4
+	WORD $0x4e24e490 // fcmeq v16.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V16.B16
+	VCMTST V12.S4, V16.S4, V4.S4
 	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e634273 // addhn v19.4h, v19.4s, v3.4s
-	WORD $0x4e644293 // addhn2 v19.8h, v20.4s, v4.4s
-	FMOVQ F19, 16(RSP)
-	WORD $0x4e31e623 // fcmeq v3.4s, v17.4s, v17.4s
-	VBSL V0.B16, V17.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x4e32e651 // fcmeq v17.4s, v18.4s, v18.4s
-	VBSL V0.B16, V18.B16, V17.B16
-	VCMTST V12.S4, V17.S4, V0.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e644205 // addhn2 v5.8h, v16.4s, v4.4s
+	FMOVQ F5, 16(RSP)
+	FMOVQ 80(RSP), F3
+	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
+	WORD $0x6e2afc84 // fdiv v4.4s, v4.4s, v10.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e27f485 // fmax v5.4s, v4.4s, v7.4s
+	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
+	WORD $0x4e2dd4b0 // fadd v16.4s, v5.4s, v13.4s
+	WORD $0x6e2ade10 // fmul v16.4s, v16.4s, v10.4s
+	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
+	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e27f464 // fmax v4.4s, v3.4s, v7.4s
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	WORD $0x4e2dd491 // fadd v17.4s, v4.4s, v13.4s
+	WORD $0x6e2ade31 // fmul v17.4s, v17.4s, v10.4s
+	WORD $0x4e2dd631 // fadd v17.4s, v17.4s, v13.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	WORD $0x4e30e603 // fcmeq v3.4s, v16.4s, v16.4s
+	VBSL V0.B16, V16.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V16.S4
+	VSUB V16.S4, V11.S4, V16.S4
+	WORD $0x4e31e632 // fcmeq v18.4s, v17.4s, v17.4s
+	VBSL V0.B16, V17.B16, V18.B16
+	VCMTST V12.S4, V18.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e644063 // addhn v3.4h, v3.4s, v4.4s
-	WORD $0x4e604223 // addhn2 v3.8h, v17.4s, v0.4s
+	WORD $0x0e704063 // addhn v3.4h, v3.4s, v16.4s
+	WORD $0x4e604243 // addhn2 v3.8h, v18.4s, v0.4s
 	FMOVQ F3, 32(RSP)
 	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V16.H8, V16.H8
-	VUZP1 V16.B16, V2.B16, V2.B16
+	VUZP1 V4.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, 48(RSP)
 	B longtailback
@@ -7128,8 +7037,6 @@ lanetailrare:
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	CMP $5, R6
-	BLT lanetailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 112(RSP), F1
 	FMOVQ 240(RSP), F2
@@ -7145,69 +7052,64 @@ lanetailrare:
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	CMP $9, R6
-	BLT lanetailrarenarrow
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 128(RSP), F6
-	FMOVQ 256(RSP), F7
-	VSUB V7.S4, V15.S4, V8.S4
-	VSUB V7.S4, V14.S4, V7.S4
-	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e28f428 // fmax v8.4s, v1.4s, v8.4s
-	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
-	WORD $0x4e2dd507 // fadd v7.4s, v8.4s, v13.4s
-	WORD $0x6e26dce7 // fmul v7.4s, v7.4s, v6.4s
-	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
-	WORD $0x4e21e508 // fcmeq v8.4s, v8.4s, v1.4s
-	CMP $13, R6
-	BLT lanetailrarenarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 144(RSP), F1
-	FMOVQ 272(RSP), F6
-	VSUB V6.S4, V15.S4, V9.S4
-	VSUB V6.S4, V14.S4, V6.S4
-	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
-	WORD $0x4ea6f529 // fmin v9.4s, v9.4s, v6.4s
-	WORD $0x4e2dd526 // fadd v6.4s, v9.4s, v13.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e20e529 // fcmeq v9.4s, v9.4s, v0.4s
-lanetailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
 	VBSL V0.B16, V3.B16, V1.B16
 	VCMTST V12.S4, V1.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x4e22e44a // fcmeq v10.4s, v2.4s, v2.4s
-	VBSL V0.B16, V2.B16, V10.B16
-	VCMTST V12.S4, V10.S4, V2.S4
+	WORD $0x4e22e446 // fcmeq v6.4s, v2.4s, v2.4s
+	VBSL V0.B16, V2.B16, V6.B16
+	VCMTST V12.S4, V6.S4, V2.S4
 	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
-	WORD $0x4e624141 // addhn2 v1.8h, v10.4s, v2.4s
+	WORD $0x4e6240c1 // addhn2 v1.8h, v6.4s, v2.4s
 	FMOVQ F1, 16(RSP)
-	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
-	VBSL V0.B16, V7.B16, V1.B16
+	FMOVQ 80(RSP), F1
+	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
+	FMOVQ 128(RSP), F3
+	FMOVQ 256(RSP), F6
+	VSUB V6.S4, V15.S4, V7.S4
+	VSUB V6.S4, V14.S4, V6.S4
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e27f447 // fmax v7.4s, v2.4s, v7.4s
+	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
+	WORD $0x4e2dd4e6 // fadd v6.4s, v7.4s, v13.4s
+	WORD $0x6e23dcc6 // fmul v6.4s, v6.4s, v3.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e22e4e7 // fcmeq v7.4s, v7.4s, v2.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	FMOVQ 144(RSP), F2
+	FMOVQ 272(RSP), F3
+	VSUB V3.S4, V15.S4, V8.S4
+	VSUB V3.S4, V14.S4, V3.S4
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e28f428 // fmax v8.4s, v1.4s, v8.4s
+	WORD $0x4ea3f508 // fmin v8.4s, v8.4s, v3.4s
+	WORD $0x4e2dd503 // fadd v3.4s, v8.4s, v13.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e21e508 // fcmeq v8.4s, v8.4s, v1.4s
+	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
+	VBSL V0.B16, V6.B16, V1.B16
 	VCMTST V12.S4, V1.S4, V2.S4
 	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
-	VBSL V0.B16, V6.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V0.S4
+	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V6.B16
+	VCMTST V12.S4, V6.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e604061 // addhn2 v1.8h, v3.4s, v0.4s
+	WORD $0x4e6040c1 // addhn2 v1.8h, v6.4s, v0.4s
 	FMOVQ F1, 32(RSP)
 	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V9.H8, V8.H8, V8.H8
-	VUZP1 V8.B16, V4.B16, V4.B16
+	VUZP1 V8.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V4.B16, V4.B16
 	VUSHR $7, V4.B16, V4.B16
 	FMOVQ F4, 48(RSP)
 	B lanetailback
@@ -8224,8 +8126,6 @@ grouptailrare:
 	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
 	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $5, R6
-	BLT grouptailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
@@ -8236,59 +8136,54 @@ grouptailrare:
 	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
 	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $9, R6
-	BLT grouptailrarenarrow
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
-	WORD $0x6e2afca5 // fdiv v5.4s, v5.4s, v10.4s
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x4e2ff4a6 // fmax v6.4s, v5.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
-	WORD $0x6e2adce7 // fmul v7.4s, v7.4s, v10.4s
-	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
-	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
-	CMP $13, R6
-	BLT grouptailrarenarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4b0 // fadd v16.4s, v5.4s, v13.4s
-	WORD $0x6e2ade10 // fmul v16.4s, v16.4s, v10.4s
-	WORD $0x4e28d610 // fadd v16.4s, v16.4s, v8.4s
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-grouptailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	WORD $0x4e23e471 // fcmeq v17.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V17.B16
-	VCMTST V12.S4, V17.S4, V3.S4
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V5.B16
+	VCMTST V12.S4, V5.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x4e24e492 // fcmeq v18.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V18.B16
-	VCMTST V12.S4, V18.S4, V4.S4
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V6.B16
+	VCMTST V12.S4, V6.S4, V4.S4
 	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e634231 // addhn v17.4h, v17.4s, v3.4s
-	WORD $0x4e644251 // addhn2 v17.8h, v18.4s, v4.4s
-	FMOVQ F17, 16(RSP)
-	WORD $0x4e27e4e3 // fcmeq v3.4s, v7.4s, v7.4s
-	VBSL V0.B16, V7.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x4e30e607 // fcmeq v7.4s, v16.4s, v16.4s
-	VBSL V0.B16, V16.B16, V7.B16
-	VCMTST V12.S4, V7.S4, V0.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e6440c5 // addhn2 v5.8h, v6.4s, v4.4s
+	FMOVQ F5, 16(RSP)
+	FMOVQ 80(RSP), F3
+	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
+	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
+	WORD $0x6e2afc84 // fdiv v4.4s, v4.4s, v10.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff485 // fmax v5.4s, v4.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
+	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
+	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd487 // fadd v7.4s, v4.4s, v13.4s
+	WORD $0x6e2adce7 // fmul v7.4s, v7.4s, v10.4s
+	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
+	VBSL V0.B16, V6.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
+	WORD $0x4e27e4f0 // fcmeq v16.4s, v7.4s, v7.4s
+	VBSL V0.B16, V7.B16, V16.B16
+	VCMTST V12.S4, V16.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e644063 // addhn v3.4h, v3.4s, v4.4s
-	WORD $0x4e6040e3 // addhn2 v3.8h, v7.4s, v0.4s
+	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
+	WORD $0x4e604203 // addhn2 v3.8h, v16.4s, v0.4s
 	FMOVQ F3, 32(RSP)
 	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V2.B16, V2.B16
+	VUZP1 V4.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, 48(RSP)
 	B grouptailback
@@ -8397,8 +8292,6 @@ lanetailrare:
 	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
 	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	CMP $5, R6
-	BLT lanetailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 112(RSP), F1
 	FMOVQ 240(RSP), F2
@@ -8411,36 +8304,6 @@ lanetailrare:
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
 	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	CMP $9, R6
-	BLT lanetailrarenarrow
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 128(RSP), F2
-	FMOVQ 256(RSP), F7
-	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff428 // fmax v8.4s, v1.4s, v15.4s
-	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
-	WORD $0x4e2dd509 // fadd v9.4s, v8.4s, v13.4s
-	WORD $0x6e22dd29 // fmul v9.4s, v9.4s, v2.4s
-	WORD $0x4e27d529 // fadd v9.4s, v9.4s, v7.4s
-	WORD $0x4e21e508 // fcmeq v8.4s, v8.4s, v1.4s
-	CMP $13, R6
-	BLT lanetailrarenarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 144(RSP), F1
-	FMOVQ 272(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff407 // fmax v7.4s, v0.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x4e2dd4ea // fadd v10.4s, v7.4s, v13.4s
-	WORD $0x6e21dd4a // fmul v10.4s, v10.4s, v1.4s
-	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-lanetailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
 	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
@@ -8454,20 +8317,45 @@ lanetailrarenarrow:
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e6640a1 // addhn2 v1.8h, v5.4s, v6.4s
 	FMOVQ F1, 16(RSP)
-	WORD $0x4e29e521 // fcmeq v1.4s, v9.4s, v9.4s
-	VBSL V0.B16, V9.B16, V1.B16
+	FMOVQ 80(RSP), F1
+	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
+	FMOVQ 128(RSP), F5
+	FMOVQ 256(RSP), F6
+	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
+	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2ff447 // fmax v7.4s, v2.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
+	WORD $0x6e25dd08 // fmul v8.4s, v8.4s, v5.4s
+	WORD $0x4e26d508 // fadd v8.4s, v8.4s, v6.4s
+	WORD $0x4e22e4e7 // fcmeq v7.4s, v7.4s, v2.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	FMOVQ 144(RSP), F2
+	FMOVQ 272(RSP), F5
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c9 // fadd v9.4s, v6.4s, v13.4s
+	WORD $0x6e22dd29 // fmul v9.4s, v9.4s, v2.4s
+	WORD $0x4e25d529 // fadd v9.4s, v9.4s, v5.4s
+	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
+	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
+	VBSL V0.B16, V8.B16, V1.B16
 	VCMTST V12.S4, V1.S4, V2.S4
 	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x4e2ae545 // fcmeq v5.4s, v10.4s, v10.4s
-	VBSL V0.B16, V10.B16, V5.B16
+	WORD $0x4e29e525 // fcmeq v5.4s, v9.4s, v9.4s
+	VBSL V0.B16, V9.B16, V5.B16
 	VCMTST V12.S4, V5.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e6040a1 // addhn2 v1.8h, v5.4s, v0.4s
 	FMOVQ F1, 32(RSP)
 	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V7.H8, V8.H8, V8.H8
-	VUZP1 V8.B16, V4.B16, V4.B16
+	VUZP1 V6.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V4.B16, V4.B16
 	VUSHR $7, V4.B16, V4.B16
 	FMOVQ F4, 48(RSP)
 	B lanetailback
@@ -8479,7 +8367,7 @@ TEXT ·FakeQuantizeBitsBF16NEON(SB), NOSPLIT, $216-72
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 0x10000, V11 0x7fff, V10 table
 	// per group: V9 scale, V8 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 20
+	// vector registers in use at once: 19
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -9633,8 +9521,6 @@ grouptailrare:
 	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $5, R5
-	BLT grouptailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -9644,57 +9530,52 @@ grouptailrare:
 	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
 	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $9, R5
-	BLT grouptailrarenarrow
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x6e29fca5 // fdiv v5.4s, v5.4s, v9.4s
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x4e2ff4a6 // fmax v6.4s, v5.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
-	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
-	CMP $13, R5
-	BLT grouptailrarenarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4b0 // fadd v16.4s, v5.4s, v13.4s
-	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
-	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-grouptailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	WORD $0x4e23e471 // fcmeq v17.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V17.B16
-	VCMTST V12.S4, V17.S4, V3.S4
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V5.B16
+	VCMTST V12.S4, V5.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x4e24e492 // fcmeq v18.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V18.B16
-	VCMTST V12.S4, V18.S4, V4.S4
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V6.B16
+	VCMTST V12.S4, V6.S4, V4.S4
 	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e634231 // addhn v17.4h, v17.4s, v3.4s
-	WORD $0x4e644251 // addhn2 v17.8h, v18.4s, v4.4s
-	FMOVQ F17, 16(RSP)
-	WORD $0x4e27e4e3 // fcmeq v3.4s, v7.4s, v7.4s
-	VBSL V0.B16, V7.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x4e30e607 // fcmeq v7.4s, v16.4s, v16.4s
-	VBSL V0.B16, V16.B16, V7.B16
-	VCMTST V12.S4, V7.S4, V0.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e6440c5 // addhn2 v5.8h, v6.4s, v4.4s
+	FMOVQ F5, 16(RSP)
+	FMOVQ 80(RSP), F3
+	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
+	WORD $0x6e29fc84 // fdiv v4.4s, v4.4s, v9.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff485 // fmax v5.4s, v4.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
+	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x6e29fc63 // fdiv v3.4s, v3.4s, v9.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd487 // fadd v7.4s, v4.4s, v13.4s
+	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
+	VBSL V0.B16, V6.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
+	WORD $0x4e27e4f0 // fcmeq v16.4s, v7.4s, v7.4s
+	VBSL V0.B16, V7.B16, V16.B16
+	VCMTST V12.S4, V16.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e644063 // addhn v3.4h, v3.4s, v4.4s
-	WORD $0x4e6040e3 // addhn2 v3.8h, v7.4s, v0.4s
+	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
+	WORD $0x4e604203 // addhn2 v3.8h, v16.4s, v0.4s
 	FMOVQ F3, 32(RSP)
 	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V2.B16, V2.B16
+	VUZP1 V4.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
 	VAND V10.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -9793,8 +9674,6 @@ longtailrare:
 	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $5, R5
-	BLT longtailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -9804,57 +9683,52 @@ longtailrare:
 	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
 	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $9, R5
-	BLT longtailrarenarrow
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x6e29fca5 // fdiv v5.4s, v5.4s, v9.4s
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x4e2ff4a6 // fmax v6.4s, v5.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4d0 // fadd v16.4s, v6.4s, v13.4s
-	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
-	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
-	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
-	CMP $13, R5
-	BLT longtailrarenarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4b1 // fadd v17.4s, v5.4s, v13.4s
-	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
-	WORD $0x4e2dd631 // fadd v17.4s, v17.4s, v13.4s
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-longtailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	WORD $0x4e23e472 // fcmeq v18.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V18.B16
-	VCMTST V12.S4, V18.S4, V3.S4
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V5.B16
+	VCMTST V12.S4, V5.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x4e24e493 // fcmeq v19.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V19.B16
-	VCMTST V12.S4, V19.S4, V4.S4
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V6.B16
+	VCMTST V12.S4, V6.S4, V4.S4
 	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e634252 // addhn v18.4h, v18.4s, v3.4s
-	WORD $0x4e644272 // addhn2 v18.8h, v19.4s, v4.4s
-	FMOVQ F18, 16(RSP)
-	WORD $0x4e30e603 // fcmeq v3.4s, v16.4s, v16.4s
-	VBSL V0.B16, V16.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x4e31e630 // fcmeq v16.4s, v17.4s, v17.4s
-	VBSL V0.B16, V17.B16, V16.B16
-	VCMTST V12.S4, V16.S4, V0.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e6440c5 // addhn2 v5.8h, v6.4s, v4.4s
+	FMOVQ F5, 16(RSP)
+	FMOVQ 80(RSP), F3
+	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
+	WORD $0x6e29fc84 // fdiv v4.4s, v4.4s, v9.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff485 // fmax v5.4s, v4.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
+	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x6e29fc63 // fdiv v3.4s, v3.4s, v9.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd490 // fadd v16.4s, v4.4s, v13.4s
+	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
+	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
+	VBSL V0.B16, V6.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
+	WORD $0x4e30e611 // fcmeq v17.4s, v16.4s, v16.4s
+	VBSL V0.B16, V16.B16, V17.B16
+	VCMTST V12.S4, V17.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e644063 // addhn v3.4h, v3.4s, v4.4s
-	WORD $0x4e604203 // addhn2 v3.8h, v16.4s, v0.4s
+	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
+	WORD $0x4e604223 // addhn2 v3.8h, v17.4s, v0.4s
 	FMOVQ F3, 32(RSP)
 	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V2.B16, V2.B16
+	VUZP1 V4.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
 	VAND V10.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -9949,8 +9823,6 @@ lanetailrare:
 	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
 	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
-	CMP $5, R5
-	BLT lanetailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 112(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
@@ -9961,59 +9833,54 @@ lanetailrare:
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
 	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	CMP $9, R5
-	BLT lanetailrarenarrow
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 128(RSP), F6
-	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff427 // fmax v7.4s, v1.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
-	WORD $0x6e26dd08 // fmul v8.4s, v8.4s, v6.4s
-	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
-	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
-	CMP $13, R5
-	BLT lanetailrarenarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 144(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c9 // fadd v9.4s, v6.4s, v13.4s
-	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
-	WORD $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-lanetailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
 	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
 	VBSL V0.B16, V4.B16, V1.B16
 	VCMTST V12.S4, V1.S4, V4.S4
 	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x4e25e4b0 // fcmeq v16.4s, v5.4s, v5.4s
-	VBSL V0.B16, V5.B16, V16.B16
-	VCMTST V12.S4, V16.S4, V5.S4
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VBSL V0.B16, V5.B16, V6.B16
+	VCMTST V12.S4, V6.S4, V5.S4
 	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
-	WORD $0x4e654201 // addhn2 v1.8h, v16.4s, v5.4s
+	WORD $0x4e6540c1 // addhn2 v1.8h, v6.4s, v5.4s
 	FMOVQ F1, 16(RSP)
-	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
-	VBSL V0.B16, V8.B16, V1.B16
+	FMOVQ 80(RSP), F1
+	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
+	FMOVQ 128(RSP), F5
+	WORD $0x6e25fc84 // fdiv v4.4s, v4.4s, v5.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff486 // fmax v6.4s, v4.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
+	WORD $0x6e25dce7 // fmul v7.4s, v7.4s, v5.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
+	WORD $0x4e24e4c6 // fcmeq v6.4s, v6.4s, v4.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	FMOVQ 144(RSP), F4
+	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff425 // fmax v5.4s, v1.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a8 // fadd v8.4s, v5.4s, v13.4s
+	WORD $0x6e24dd08 // fmul v8.4s, v8.4s, v4.4s
+	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
+	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
+	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
+	VBSL V0.B16, V7.B16, V1.B16
 	VCMTST V12.S4, V1.S4, V4.S4
 	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x4e29e525 // fcmeq v5.4s, v9.4s, v9.4s
-	VBSL V0.B16, V9.B16, V5.B16
-	VCMTST V12.S4, V5.S4, V0.S4
+	WORD $0x4e28e507 // fcmeq v7.4s, v8.4s, v8.4s
+	VBSL V0.B16, V8.B16, V7.B16
+	VCMTST V12.S4, V7.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
-	WORD $0x4e6040a1 // addhn2 v1.8h, v5.4s, v0.4s
+	WORD $0x4e6040e1 // addhn2 v1.8h, v7.4s, v0.4s
 	FMOVQ F1, 32(RSP)
 	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V3.B16, V3.B16
+	VUZP1 V5.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
 	VAND V10.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
@@ -11354,8 +11221,6 @@ grouptailrare:
 	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $5, R6
-	BLT grouptailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -11365,57 +11230,52 @@ grouptailrare:
 	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
 	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $9, R6
-	BLT grouptailrarenarrow
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x6e29fca5 // fdiv v5.4s, v5.4s, v9.4s
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x4e27f4b0 // fmax v16.4s, v5.4s, v7.4s
-	WORD $0x4ea6f610 // fmin v16.4s, v16.4s, v6.4s
-	WORD $0x4e2dd611 // fadd v17.4s, v16.4s, v13.4s
-	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
-	WORD $0x4e2dd631 // fadd v17.4s, v17.4s, v13.4s
-	WORD $0x4e25e610 // fcmeq v16.4s, v16.4s, v5.4s
-	CMP $13, R6
-	BLT grouptailrarenarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e27f405 // fmax v5.4s, v0.4s, v7.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e2dd4b2 // fadd v18.4s, v5.4s, v13.4s
-	WORD $0x6e29de52 // fmul v18.4s, v18.4s, v9.4s
-	WORD $0x4e2dd652 // fadd v18.4s, v18.4s, v13.4s
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-grouptailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	WORD $0x4e23e473 // fcmeq v19.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V19.B16
-	VCMTST V12.S4, V19.S4, V3.S4
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V5.B16
+	VCMTST V12.S4, V5.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x4e24e494 // fcmeq v20.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V20.B16
-	VCMTST V12.S4, V20.S4, V4.S4
+	WORD $0x4e24e490 // fcmeq v16.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V16.B16
+	VCMTST V12.S4, V16.S4, V4.S4
 	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e634273 // addhn v19.4h, v19.4s, v3.4s
-	WORD $0x4e644293 // addhn2 v19.8h, v20.4s, v4.4s
-	FMOVQ F19, 16(RSP)
-	WORD $0x4e31e623 // fcmeq v3.4s, v17.4s, v17.4s
-	VBSL V0.B16, V17.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x4e32e651 // fcmeq v17.4s, v18.4s, v18.4s
-	VBSL V0.B16, V18.B16, V17.B16
-	VCMTST V12.S4, V17.S4, V0.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e644205 // addhn2 v5.8h, v16.4s, v4.4s
+	FMOVQ F5, 16(RSP)
+	FMOVQ 80(RSP), F3
+	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
+	WORD $0x6e29fc84 // fdiv v4.4s, v4.4s, v9.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e27f485 // fmax v5.4s, v4.4s, v7.4s
+	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
+	WORD $0x4e2dd4b0 // fadd v16.4s, v5.4s, v13.4s
+	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
+	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
+	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x6e29fc63 // fdiv v3.4s, v3.4s, v9.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e27f464 // fmax v4.4s, v3.4s, v7.4s
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	WORD $0x4e2dd491 // fadd v17.4s, v4.4s, v13.4s
+	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
+	WORD $0x4e2dd631 // fadd v17.4s, v17.4s, v13.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	WORD $0x4e30e603 // fcmeq v3.4s, v16.4s, v16.4s
+	VBSL V0.B16, V16.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V16.S4
+	VSUB V16.S4, V11.S4, V16.S4
+	WORD $0x4e31e632 // fcmeq v18.4s, v17.4s, v17.4s
+	VBSL V0.B16, V17.B16, V18.B16
+	VCMTST V12.S4, V18.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e644063 // addhn v3.4h, v3.4s, v4.4s
-	WORD $0x4e604223 // addhn2 v3.8h, v17.4s, v0.4s
+	WORD $0x0e704063 // addhn v3.4h, v3.4s, v16.4s
+	WORD $0x4e604243 // addhn2 v3.8h, v18.4s, v0.4s
 	FMOVQ F3, 32(RSP)
 	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V16.H8, V16.H8
-	VUZP1 V16.B16, V2.B16, V2.B16
+	VUZP1 V4.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
 	VAND V10.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -11515,8 +11375,6 @@ longtailrare:
 	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $5, R6
-	BLT longtailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -11526,57 +11384,52 @@ longtailrare:
 	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
 	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $9, R6
-	BLT longtailrarenarrow
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613810 // shll v16.4s, v0.4h, #16
-	WORD $0x6e29fe10 // fdiv v16.4s, v16.4s, v9.4s
-	WORD $0x4e218a10 // frintn v16.4s, v16.4s
-	WORD $0x4e26f611 // fmax v17.4s, v16.4s, v6.4s
-	WORD $0x4ea5f631 // fmin v17.4s, v17.4s, v5.4s
-	WORD $0x4e2dd632 // fadd v18.4s, v17.4s, v13.4s
-	WORD $0x6e29de52 // fmul v18.4s, v18.4s, v9.4s
-	WORD $0x4e2dd652 // fadd v18.4s, v18.4s, v13.4s
-	WORD $0x4e30e631 // fcmeq v17.4s, v17.4s, v16.4s
-	CMP $13, R6
-	BLT longtailrarenarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e26f410 // fmax v16.4s, v0.4s, v6.4s
-	WORD $0x4ea5f610 // fmin v16.4s, v16.4s, v5.4s
-	WORD $0x4e2dd613 // fadd v19.4s, v16.4s, v13.4s
-	WORD $0x6e29de73 // fmul v19.4s, v19.4s, v9.4s
-	WORD $0x4e2dd673 // fadd v19.4s, v19.4s, v13.4s
-	WORD $0x4e20e610 // fcmeq v16.4s, v16.4s, v0.4s
-longtailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	WORD $0x4e23e474 // fcmeq v20.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V20.B16
-	VCMTST V12.S4, V20.S4, V3.S4
+	WORD $0x4e23e470 // fcmeq v16.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V16.B16
+	VCMTST V12.S4, V16.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x4e24e495 // fcmeq v21.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V21.B16
-	VCMTST V12.S4, V21.S4, V4.S4
+	WORD $0x4e24e491 // fcmeq v17.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V17.B16
+	VCMTST V12.S4, V17.S4, V4.S4
 	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e634294 // addhn v20.4h, v20.4s, v3.4s
-	WORD $0x4e6442b4 // addhn2 v20.8h, v21.4s, v4.4s
-	FMOVQ F20, 16(RSP)
-	WORD $0x4e32e643 // fcmeq v3.4s, v18.4s, v18.4s
-	VBSL V0.B16, V18.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x4e33e672 // fcmeq v18.4s, v19.4s, v19.4s
-	VBSL V0.B16, V19.B16, V18.B16
-	VCMTST V12.S4, V18.S4, V0.S4
+	WORD $0x0e634210 // addhn v16.4h, v16.4s, v3.4s
+	WORD $0x4e644230 // addhn2 v16.8h, v17.4s, v4.4s
+	FMOVQ F16, 16(RSP)
+	FMOVQ 80(RSP), F3
+	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
+	WORD $0x6e29fc84 // fdiv v4.4s, v4.4s, v9.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e26f490 // fmax v16.4s, v4.4s, v6.4s
+	WORD $0x4ea5f610 // fmin v16.4s, v16.4s, v5.4s
+	WORD $0x4e2dd611 // fadd v17.4s, v16.4s, v13.4s
+	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
+	WORD $0x4e2dd631 // fadd v17.4s, v17.4s, v13.4s
+	WORD $0x4e24e610 // fcmeq v16.4s, v16.4s, v4.4s
+	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x6e29fc63 // fdiv v3.4s, v3.4s, v9.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e26f464 // fmax v4.4s, v3.4s, v6.4s
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e2dd492 // fadd v18.4s, v4.4s, v13.4s
+	WORD $0x6e29de52 // fmul v18.4s, v18.4s, v9.4s
+	WORD $0x4e2dd652 // fadd v18.4s, v18.4s, v13.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	WORD $0x4e31e623 // fcmeq v3.4s, v17.4s, v17.4s
+	VBSL V0.B16, V17.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V17.S4
+	VSUB V17.S4, V11.S4, V17.S4
+	WORD $0x4e32e653 // fcmeq v19.4s, v18.4s, v18.4s
+	VBSL V0.B16, V18.B16, V19.B16
+	VCMTST V12.S4, V19.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e644063 // addhn v3.4h, v3.4s, v4.4s
-	WORD $0x4e604243 // addhn2 v3.8h, v18.4s, v0.4s
+	WORD $0x0e714063 // addhn v3.4h, v3.4s, v17.4s
+	WORD $0x4e604263 // addhn2 v3.8h, v19.4s, v0.4s
 	FMOVQ F3, 32(RSP)
 	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V16.H8, V17.H8, V17.H8
-	VUZP1 V17.B16, V2.B16, V2.B16
+	VUZP1 V4.H8, V16.H8, V16.H8
+	VUZP1 V16.B16, V2.B16, V2.B16
 	VAND V10.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -11696,8 +11549,6 @@ lanetailrare:
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	CMP $5, R6
-	BLT lanetailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 112(RSP), F1
 	FMOVQ 240(RSP), F2
@@ -11713,69 +11564,64 @@ lanetailrare:
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	CMP $9, R6
-	BLT lanetailrarenarrow
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 128(RSP), F6
-	FMOVQ 256(RSP), F7
-	VSUB V7.S4, V15.S4, V8.S4
-	VSUB V7.S4, V14.S4, V7.S4
-	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e28f428 // fmax v8.4s, v1.4s, v8.4s
-	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
-	WORD $0x4e2dd507 // fadd v7.4s, v8.4s, v13.4s
-	WORD $0x6e26dce7 // fmul v7.4s, v7.4s, v6.4s
-	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
-	WORD $0x4e21e508 // fcmeq v8.4s, v8.4s, v1.4s
-	CMP $13, R6
-	BLT lanetailrarenarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 144(RSP), F1
-	FMOVQ 272(RSP), F6
-	VSUB V6.S4, V15.S4, V9.S4
-	VSUB V6.S4, V14.S4, V6.S4
-	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
-	WORD $0x4ea6f529 // fmin v9.4s, v9.4s, v6.4s
-	WORD $0x4e2dd526 // fadd v6.4s, v9.4s, v13.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e20e529 // fcmeq v9.4s, v9.4s, v0.4s
-lanetailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
 	VBSL V0.B16, V3.B16, V1.B16
 	VCMTST V12.S4, V1.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x4e22e450 // fcmeq v16.4s, v2.4s, v2.4s
-	VBSL V0.B16, V2.B16, V16.B16
-	VCMTST V12.S4, V16.S4, V2.S4
+	WORD $0x4e22e446 // fcmeq v6.4s, v2.4s, v2.4s
+	VBSL V0.B16, V2.B16, V6.B16
+	VCMTST V12.S4, V6.S4, V2.S4
 	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
-	WORD $0x4e624201 // addhn2 v1.8h, v16.4s, v2.4s
+	WORD $0x4e6240c1 // addhn2 v1.8h, v6.4s, v2.4s
 	FMOVQ F1, 16(RSP)
-	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
-	VBSL V0.B16, V7.B16, V1.B16
+	FMOVQ 80(RSP), F1
+	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
+	FMOVQ 128(RSP), F3
+	FMOVQ 256(RSP), F6
+	VSUB V6.S4, V15.S4, V7.S4
+	VSUB V6.S4, V14.S4, V6.S4
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e27f447 // fmax v7.4s, v2.4s, v7.4s
+	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
+	WORD $0x4e2dd4e6 // fadd v6.4s, v7.4s, v13.4s
+	WORD $0x6e23dcc6 // fmul v6.4s, v6.4s, v3.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e22e4e7 // fcmeq v7.4s, v7.4s, v2.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	FMOVQ 144(RSP), F2
+	FMOVQ 272(RSP), F3
+	VSUB V3.S4, V15.S4, V8.S4
+	VSUB V3.S4, V14.S4, V3.S4
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e28f428 // fmax v8.4s, v1.4s, v8.4s
+	WORD $0x4ea3f508 // fmin v8.4s, v8.4s, v3.4s
+	WORD $0x4e2dd503 // fadd v3.4s, v8.4s, v13.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e21e508 // fcmeq v8.4s, v8.4s, v1.4s
+	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
+	VBSL V0.B16, V6.B16, V1.B16
 	VCMTST V12.S4, V1.S4, V2.S4
 	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
-	VBSL V0.B16, V6.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V0.S4
+	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V6.B16
+	VCMTST V12.S4, V6.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e604061 // addhn2 v1.8h, v3.4s, v0.4s
+	WORD $0x4e6040c1 // addhn2 v1.8h, v6.4s, v0.4s
 	FMOVQ F1, 32(RSP)
 	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V9.H8, V8.H8, V8.H8
-	VUZP1 V8.B16, V4.B16, V4.B16
+	VUZP1 V8.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V4.B16, V4.B16
 	VAND V10.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
@@ -12820,8 +12666,6 @@ grouptailrare:
 	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
 	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $5, R6
-	BLT grouptailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
@@ -12832,59 +12676,54 @@ grouptailrare:
 	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
 	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $9, R6
-	BLT grouptailrarenarrow
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
-	WORD $0x6e29fca5 // fdiv v5.4s, v5.4s, v9.4s
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x4e2ff4a6 // fmax v6.4s, v5.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4d0 // fadd v16.4s, v6.4s, v13.4s
-	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
-	WORD $0x4e27d610 // fadd v16.4s, v16.4s, v7.4s
-	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
-	CMP $13, R6
-	BLT grouptailrarenarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4b1 // fadd v17.4s, v5.4s, v13.4s
-	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
-	WORD $0x4e27d631 // fadd v17.4s, v17.4s, v7.4s
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-grouptailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	WORD $0x4e23e472 // fcmeq v18.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V18.B16
-	VCMTST V12.S4, V18.S4, V3.S4
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V5.B16
+	VCMTST V12.S4, V5.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x4e24e493 // fcmeq v19.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V19.B16
-	VCMTST V12.S4, V19.S4, V4.S4
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V6.B16
+	VCMTST V12.S4, V6.S4, V4.S4
 	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e634252 // addhn v18.4h, v18.4s, v3.4s
-	WORD $0x4e644272 // addhn2 v18.8h, v19.4s, v4.4s
-	FMOVQ F18, 16(RSP)
-	WORD $0x4e30e603 // fcmeq v3.4s, v16.4s, v16.4s
-	VBSL V0.B16, V16.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x4e31e630 // fcmeq v16.4s, v17.4s, v17.4s
-	VBSL V0.B16, V17.B16, V16.B16
-	VCMTST V12.S4, V16.S4, V0.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e6440c5 // addhn2 v5.8h, v6.4s, v4.4s
+	FMOVQ F5, 16(RSP)
+	FMOVQ 80(RSP), F3
+	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
+	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
+	WORD $0x6e29fc84 // fdiv v4.4s, v4.4s, v9.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff485 // fmax v5.4s, v4.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
+	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
+	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
+	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
+	WORD $0x6e29fc63 // fdiv v3.4s, v3.4s, v9.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd490 // fadd v16.4s, v4.4s, v13.4s
+	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
+	WORD $0x4e27d610 // fadd v16.4s, v16.4s, v7.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
+	VBSL V0.B16, V6.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
+	WORD $0x4e30e611 // fcmeq v17.4s, v16.4s, v16.4s
+	VBSL V0.B16, V16.B16, V17.B16
+	VCMTST V12.S4, V17.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e644063 // addhn v3.4h, v3.4s, v4.4s
-	WORD $0x4e604203 // addhn2 v3.8h, v16.4s, v0.4s
+	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
+	WORD $0x4e604223 // addhn2 v3.8h, v17.4s, v0.4s
 	FMOVQ F3, 32(RSP)
 	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V2.B16, V2.B16
+	VUZP1 V4.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
 	VAND V10.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -12999,8 +12838,6 @@ lanetailrare:
 	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
 	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	CMP $5, R6
-	BLT lanetailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 112(RSP), F1
 	FMOVQ 240(RSP), F2
@@ -13013,36 +12850,6 @@ lanetailrare:
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
 	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	CMP $9, R6
-	BLT lanetailrarenarrow
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 128(RSP), F2
-	FMOVQ 256(RSP), F7
-	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff428 // fmax v8.4s, v1.4s, v15.4s
-	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
-	WORD $0x4e2dd509 // fadd v9.4s, v8.4s, v13.4s
-	WORD $0x6e22dd29 // fmul v9.4s, v9.4s, v2.4s
-	WORD $0x4e27d529 // fadd v9.4s, v9.4s, v7.4s
-	WORD $0x4e21e508 // fcmeq v8.4s, v8.4s, v1.4s
-	CMP $13, R6
-	BLT lanetailrarenarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 144(RSP), F1
-	FMOVQ 272(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff407 // fmax v7.4s, v0.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x4e2dd4f0 // fadd v16.4s, v7.4s, v13.4s
-	WORD $0x6e21de10 // fmul v16.4s, v16.4s, v1.4s
-	WORD $0x4e22d610 // fadd v16.4s, v16.4s, v2.4s
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-lanetailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
 	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
@@ -13056,20 +12863,45 @@ lanetailrarenarrow:
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e6640a1 // addhn2 v1.8h, v5.4s, v6.4s
 	FMOVQ F1, 16(RSP)
-	WORD $0x4e29e521 // fcmeq v1.4s, v9.4s, v9.4s
-	VBSL V0.B16, V9.B16, V1.B16
+	FMOVQ 80(RSP), F1
+	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
+	FMOVQ 128(RSP), F5
+	FMOVQ 256(RSP), F6
+	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
+	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2ff447 // fmax v7.4s, v2.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
+	WORD $0x6e25dd08 // fmul v8.4s, v8.4s, v5.4s
+	WORD $0x4e26d508 // fadd v8.4s, v8.4s, v6.4s
+	WORD $0x4e22e4e7 // fcmeq v7.4s, v7.4s, v2.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	FMOVQ 144(RSP), F2
+	FMOVQ 272(RSP), F5
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c9 // fadd v9.4s, v6.4s, v13.4s
+	WORD $0x6e22dd29 // fmul v9.4s, v9.4s, v2.4s
+	WORD $0x4e25d529 // fadd v9.4s, v9.4s, v5.4s
+	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
+	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
+	VBSL V0.B16, V8.B16, V1.B16
 	VCMTST V12.S4, V1.S4, V2.S4
 	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x4e30e605 // fcmeq v5.4s, v16.4s, v16.4s
-	VBSL V0.B16, V16.B16, V5.B16
+	WORD $0x4e29e525 // fcmeq v5.4s, v9.4s, v9.4s
+	VBSL V0.B16, V9.B16, V5.B16
 	VCMTST V12.S4, V5.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e6040a1 // addhn2 v1.8h, v5.4s, v0.4s
 	FMOVQ F1, 32(RSP)
 	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V7.H8, V8.H8, V8.H8
-	VUZP1 V8.B16, V4.B16, V4.B16
+	VUZP1 V6.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V4.B16, V4.B16
 	VAND V10.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16

@@ -1405,8 +1405,6 @@ grouptailrare:
 	VADDPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SP)
-	CMPQ      R8, $+9
-	JLT       grouptailrarenarrow
 	VCVTPH2PS 80(SP), Y0
 	VDIVPS    Y12, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
@@ -1417,8 +1415,6 @@ grouptailrare:
 	VADDPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 16(SP)
-	CMPQ      R8, $+17
-	JLT       grouptailrarenarrow
 	VCVTPH2PS 96(SP), Y0
 	VDIVPS    Y12, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
@@ -1429,8 +1425,6 @@ grouptailrare:
 	VADDPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 32(SP)
-	CMPQ      R8, $+25
-	JLT       grouptailrarenarrow
 	VCVTPH2PS 112(SP), Y0
 	VDIVPS    Y12, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
@@ -1441,9 +1435,7 @@ grouptailrare:
 	VADDPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 48(SP)
-
-grouptailrarenarrow:
-	JMP grouptailback
+	JMP       grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -1560,8 +1552,6 @@ longtailrare:
 	VADDPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SP)
-	CMPQ      R8, $+9
-	JLT       longtailrarenarrow
 	VCVTPH2PS 80(SP), Y0
 	VDIVPS    Y12, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
@@ -1572,8 +1562,6 @@ longtailrare:
 	VADDPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 16(SP)
-	CMPQ      R8, $+17
-	JLT       longtailrarenarrow
 	VCVTPH2PS 96(SP), Y0
 	VDIVPS    Y12, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
@@ -1584,8 +1572,6 @@ longtailrare:
 	VADDPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 32(SP)
-	CMPQ      R8, $+25
-	JLT       longtailrarenarrow
 	VCVTPH2PS 112(SP), Y0
 	VDIVPS    Y12, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
@@ -1596,9 +1582,7 @@ longtailrare:
 	VADDPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 48(SP)
-
-longtailrarenarrow:
-	JMP longtailback
+	JMP       longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
@@ -1763,8 +1747,6 @@ lanetailrare:
 	VADDPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SP)
-	CMPQ      R8, $+9
-	JLT       lanetailrarenarrow
 	VCVTPH2PS 80(SP), Y0
 	VMOVUPS   160(SP), Y1
 	VDIVPS    Y1, Y0, Y0
@@ -1776,8 +1758,6 @@ lanetailrare:
 	VADDPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 16(SP)
-	CMPQ      R8, $+17
-	JLT       lanetailrarenarrow
 	VCVTPH2PS 96(SP), Y0
 	VMOVUPS   192(SP), Y1
 	VDIVPS    Y1, Y0, Y0
@@ -1789,8 +1769,6 @@ lanetailrare:
 	VADDPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 32(SP)
-	CMPQ      R8, $+25
-	JLT       lanetailrarenarrow
 	VCVTPH2PS 112(SP), Y0
 	VMOVUPS   224(SP), Y1
 	VDIVPS    Y1, Y0, Y0
@@ -1802,9 +1780,7 @@ lanetailrare:
 	VADDPS    Y13, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 48(SP)
-
-lanetailrarenarrow:
-	JMP lanetailback
+	JMP       lanetailback
 
 // func FakeQuantizeZeroPointF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
@@ -3471,8 +3447,6 @@ grouptailrare:
 	VADDPS    Y14, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SP)
-	CMPQ      R9, $+9
-	JLT       grouptailrarenarrow
 	VCVTPH2PS 80(SP), Y0
 	VDIVPS    Y13, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
@@ -3483,8 +3457,6 @@ grouptailrare:
 	VADDPS    Y14, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 16(SP)
-	CMPQ      R9, $+17
-	JLT       grouptailrarenarrow
 	VCVTPH2PS 96(SP), Y0
 	VDIVPS    Y13, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
@@ -3495,8 +3467,6 @@ grouptailrare:
 	VADDPS    Y14, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 32(SP)
-	CMPQ      R9, $+25
-	JLT       grouptailrarenarrow
 	VCVTPH2PS 112(SP), Y0
 	VDIVPS    Y13, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
@@ -3507,9 +3477,7 @@ grouptailrare:
 	VADDPS    Y14, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 48(SP)
-
-grouptailrarenarrow:
-	JMP grouptailback
+	JMP       grouptailback
 
 groupmeetrare:
 	VBROADCASTSS most+44(FP), Y15
@@ -3629,8 +3597,6 @@ longtailrare:
 	VADDPS    Y14, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SP)
-	CMPQ      R9, $+9
-	JLT       longtailrarenarrow
 	VCVTPH2PS 80(SP), Y0
 	VDIVPS    Y13, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
@@ -3641,8 +3607,6 @@ longtailrare:
 	VADDPS    Y14, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 16(SP)
-	CMPQ      R9, $+17
-	JLT       longtailrarenarrow
 	VCVTPH2PS 96(SP), Y0
 	VDIVPS    Y13, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
@@ -3653,8 +3617,6 @@ longtailrare:
 	VADDPS    Y14, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 32(SP)
-	CMPQ      R9, $+25
-	JLT       longtailrarenarrow
 	VCVTPH2PS 112(SP), Y0
 	VDIVPS    Y13, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
@@ -3665,9 +3627,7 @@ longtailrare:
 	VADDPS    Y14, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 48(SP)
-
-longtailrarenarrow:
-	JMP longtailback
+	JMP       longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
@@ -3875,8 +3835,6 @@ lanetailrare:
 	VADDPS       Y14, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, (SP)
-	CMPQ         R9, $+9
-	JLT          lanetailrarenarrow
 	VCVTPH2PS    80(SP), Y0
 	VMOVUPS      160(SP), Y1
 	VMOVUPS      416(SP), Y2
@@ -3894,8 +3852,6 @@ lanetailrare:
 	VADDPS       Y14, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, 16(SP)
-	CMPQ         R9, $+17
-	JLT          lanetailrarenarrow
 	VCVTPH2PS    96(SP), Y0
 	VMOVUPS      192(SP), Y1
 	VMOVUPS      448(SP), Y2
@@ -3913,8 +3869,6 @@ lanetailrare:
 	VADDPS       Y14, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, 32(SP)
-	CMPQ         R9, $+25
-	JLT          lanetailrarenarrow
 	VCVTPH2PS    112(SP), Y0
 	VMOVUPS      224(SP), Y1
 	VMOVUPS      480(SP), Y2
@@ -3932,9 +3886,7 @@ lanetailrare:
 	VADDPS       Y14, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, 48(SP)
-
-lanetailrarenarrow:
-	JMP lanetailback
+	JMP          lanetailback
 
 // func FakeQuantizeMinvalF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
@@ -5340,8 +5292,6 @@ grouptailrare:
 	VADDPS    Y12, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SP)
-	CMPQ      R9, $+9
-	JLT       grouptailrarenarrow
 	VCVTPH2PS 80(SP), Y0
 	VSUBPS    Y12, Y0, Y0
 	VDIVPS    Y13, Y0, Y0
@@ -5354,8 +5304,6 @@ grouptailrare:
 	VADDPS    Y12, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 16(SP)
-	CMPQ      R9, $+17
-	JLT       grouptailrarenarrow
 	VCVTPH2PS 96(SP), Y0
 	VSUBPS    Y12, Y0, Y0
 	VDIVPS    Y13, Y0, Y0
@@ -5368,8 +5316,6 @@ grouptailrare:
 	VADDPS    Y12, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 32(SP)
-	CMPQ      R9, $+25
-	JLT       grouptailrarenarrow
 	VCVTPH2PS 112(SP), Y0
 	VSUBPS    Y12, Y0, Y0
 	VDIVPS    Y13, Y0, Y0
@@ -5382,9 +5328,7 @@ grouptailrare:
 	VADDPS    Y12, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 48(SP)
-
-grouptailrarenarrow:
-	JMP grouptailback
+	JMP       grouptailback
 
 groupmeetrare:
 	VBROADCASTSS least+40(FP), Y0
@@ -5608,8 +5552,6 @@ lanetailrare:
 	VADDPS    Y2, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SP)
-	CMPQ      R9, $+9
-	JLT       lanetailrarenarrow
 	VCVTPH2PS 80(SP), Y0
 	VMOVUPS   160(SP), Y1
 	VMOVUPS   416(SP), Y2
@@ -5624,8 +5566,6 @@ lanetailrare:
 	VADDPS    Y2, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 16(SP)
-	CMPQ      R9, $+17
-	JLT       lanetailrarenarrow
 	VCVTPH2PS 96(SP), Y0
 	VMOVUPS   192(SP), Y1
 	VMOVUPS   448(SP), Y2
@@ -5640,8 +5580,6 @@ lanetailrare:
 	VADDPS    Y2, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 32(SP)
-	CMPQ      R9, $+25
-	JLT       lanetailrarenarrow
 	VCVTPH2PS 112(SP), Y0
 	VMOVUPS   224(SP), Y1
 	VMOVUPS   480(SP), Y2
@@ -5656,9 +5594,7 @@ lanetailrare:
 	VADDPS    Y2, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 48(SP)
-
-lanetailrarenarrow:
-	JMP lanetailback
+	JMP       lanetailback
 
 // func FakeQuantizeBytesF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
@@ -7325,8 +7261,6 @@ grouptailrare:
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, (SP)
 	VCMPPS    $0x00, Y0, Y1, Y1
-	CMPQ      R9, $+9
-	JLT       grouptailrarenarrow
 	VCVTPH2PS 112(SP), Y0
 	VDIVPS    Y11, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
@@ -7338,8 +7272,6 @@ grouptailrare:
 	VCVTPS2PH $0x00, Y3, X3
 	VMOVUPS   X3, 16(SP)
 	VCMPPS    $0x00, Y0, Y2, Y2
-	CMPQ      R9, $+17
-	JLT       grouptailrarenarrow
 	VCVTPH2PS 128(SP), Y0
 	VDIVPS    Y11, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
@@ -7351,8 +7283,6 @@ grouptailrare:
 	VCVTPS2PH $0x00, Y4, X4
 	VMOVUPS   X4, 32(SP)
 	VCMPPS    $0x00, Y0, Y3, Y3
-	CMPQ      R9, $+25
-	JLT       grouptailrarenarrow
 	VCVTPH2PS 144(SP), Y0
 	VDIVPS    Y11, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
@@ -7364,8 +7294,6 @@ grouptailrare:
 	VCVTPS2PH $0x00, Y5, X5
 	VMOVUPS   X5, 48(SP)
 	VCMPPS    $0x00, Y0, Y4, Y4
-
-grouptailrarenarrow:
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSWB Y3, Y1, Y1
@@ -7515,8 +7443,6 @@ longtailrare:
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, (SP)
 	VCMPPS    $0x00, Y0, Y1, Y1
-	CMPQ      R9, $+9
-	JLT       longtailrarenarrow
 	VCVTPH2PS 112(SP), Y0
 	VDIVPS    Y11, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
@@ -7528,8 +7454,6 @@ longtailrare:
 	VCVTPS2PH $0x00, Y3, X3
 	VMOVUPS   X3, 16(SP)
 	VCMPPS    $0x00, Y0, Y2, Y2
-	CMPQ      R9, $+17
-	JLT       longtailrarenarrow
 	VCVTPH2PS 128(SP), Y0
 	VDIVPS    Y11, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
@@ -7541,8 +7465,6 @@ longtailrare:
 	VCVTPS2PH $0x00, Y4, X4
 	VMOVUPS   X4, 32(SP)
 	VCMPPS    $0x00, Y0, Y3, Y3
-	CMPQ      R9, $+25
-	JLT       longtailrarenarrow
 	VCVTPH2PS 144(SP), Y0
 	VDIVPS    Y11, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
@@ -7554,8 +7476,6 @@ longtailrare:
 	VCVTPS2PH $0x00, Y5, X5
 	VMOVUPS   X5, 48(SP)
 	VCMPPS    $0x00, Y0, Y4, Y4
-
-longtailrarenarrow:
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSWB Y3, Y1, Y1
@@ -7763,8 +7683,6 @@ lanetailrare:
 	VCVTPS2PH $0x00, Y3, X3
 	VMOVUPS   X3, (SP)
 	VCMPPS    $0x00, Y0, Y2, Y2
-	CMPQ      R9, $+9
-	JLT       lanetailrarenarrow
 	VCVTPH2PS 112(SP), Y0
 	VMOVUPS   192(SP), Y1
 	VDIVPS    Y1, Y0, Y0
@@ -7777,8 +7695,6 @@ lanetailrare:
 	VCVTPS2PH $0x00, Y4, X4
 	VMOVUPS   X4, 16(SP)
 	VCMPPS    $0x00, Y0, Y3, Y3
-	CMPQ      R9, $+17
-	JLT       lanetailrarenarrow
 	VCVTPH2PS 128(SP), Y0
 	VMOVUPS   224(SP), Y1
 	VDIVPS    Y1, Y0, Y0
@@ -7791,8 +7707,6 @@ lanetailrare:
 	VCVTPS2PH $0x00, Y5, X5
 	VMOVUPS   X5, 32(SP)
 	VCMPPS    $0x00, Y0, Y4, Y4
-	CMPQ      R9, $+25
-	JLT       lanetailrarenarrow
 	VCVTPH2PS 144(SP), Y0
 	VMOVUPS   256(SP), Y1
 	VDIVPS    Y1, Y0, Y0
@@ -7805,8 +7719,6 @@ lanetailrare:
 	VCVTPS2PH $0x00, Y6, X6
 	VMOVUPS   X6, 48(SP)
 	VCMPPS    $0x00, Y0, Y5, Y5
-
-lanetailrarenarrow:
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSDW Y5, Y4, Y4
 	VPACKSSWB Y4, Y2, Y2
@@ -9753,8 +9665,6 @@ grouptailrare:
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, (SP)
 	VCMPPS    $0x00, Y0, Y1, Y1
-	CMPQ      R10, $+9
-	JLT       grouptailrarenarrow
 	VCVTPH2PS 112(SP), Y0
 	VDIVPS    Y13, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
@@ -9766,8 +9676,6 @@ grouptailrare:
 	VCVTPS2PH $0x00, Y3, X3
 	VMOVUPS   X3, 16(SP)
 	VCMPPS    $0x00, Y0, Y2, Y2
-	CMPQ      R10, $+17
-	JLT       grouptailrarenarrow
 	VCVTPH2PS 128(SP), Y0
 	VDIVPS    Y13, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
@@ -9779,8 +9687,6 @@ grouptailrare:
 	VCVTPS2PH $0x00, Y4, X4
 	VMOVUPS   X4, 32(SP)
 	VCMPPS    $0x00, Y0, Y3, Y3
-	CMPQ      R10, $+25
-	JLT       grouptailrarenarrow
 	VCVTPH2PS 144(SP), Y0
 	VDIVPS    Y13, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
@@ -9792,8 +9698,6 @@ grouptailrare:
 	VCVTPS2PH $0x00, Y5, X5
 	VMOVUPS   X5, 48(SP)
 	VCMPPS    $0x00, Y0, Y4, Y4
-
-grouptailrarenarrow:
 	VMOVUPS   constantsAVX2<>+44(SB), Y0
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
@@ -9949,8 +9853,6 @@ longtailrare:
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, (SP)
 	VCMPPS    $0x00, Y0, Y1, Y1
-	CMPQ      R10, $+9
-	JLT       longtailrarenarrow
 	VCVTPH2PS 112(SP), Y0
 	VDIVPS    Y13, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
@@ -9962,8 +9864,6 @@ longtailrare:
 	VCVTPS2PH $0x00, Y3, X3
 	VMOVUPS   X3, 16(SP)
 	VCMPPS    $0x00, Y0, Y2, Y2
-	CMPQ      R10, $+17
-	JLT       longtailrarenarrow
 	VCVTPH2PS 128(SP), Y0
 	VDIVPS    Y13, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
@@ -9975,8 +9875,6 @@ longtailrare:
 	VCVTPS2PH $0x00, Y4, X4
 	VMOVUPS   X4, 32(SP)
 	VCMPPS    $0x00, Y0, Y3, Y3
-	CMPQ      R10, $+25
-	JLT       longtailrarenarrow
 	VCVTPH2PS 144(SP), Y0
 	VDIVPS    Y13, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
@@ -9988,8 +9886,6 @@ longtailrare:
 	VCVTPS2PH $0x00, Y5, X5
 	VMOVUPS   X5, 48(SP)
 	VCMPPS    $0x00, Y0, Y4, Y4
-
-longtailrarenarrow:
 	VMOVUPS   constantsAVX2<>+44(SB), Y0
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
@@ -10244,8 +10140,6 @@ lanetailrare:
 	VCVTPS2PH    $0x00, Y2, X2
 	VMOVUPS      X2, (SP)
 	VCMPPS       $0x00, Y0, Y3, Y3
-	CMPQ         R10, $+9
-	JLT          lanetailrarenarrow
 	VCVTPH2PS    112(SP), Y0
 	VMOVUPS      192(SP), Y1
 	VMOVUPS      448(SP), Y2
@@ -10264,8 +10158,6 @@ lanetailrare:
 	VCVTPS2PH    $0x00, Y2, X2
 	VMOVUPS      X2, 16(SP)
 	VCMPPS       $0x00, Y0, Y4, Y4
-	CMPQ         R10, $+17
-	JLT          lanetailrarenarrow
 	VCVTPH2PS    128(SP), Y0
 	VMOVUPS      224(SP), Y1
 	VMOVUPS      480(SP), Y2
@@ -10284,8 +10176,6 @@ lanetailrare:
 	VCVTPS2PH    $0x00, Y2, X2
 	VMOVUPS      X2, 32(SP)
 	VCMPPS       $0x00, Y0, Y5, Y5
-	CMPQ         R10, $+25
-	JLT          lanetailrarenarrow
 	VCVTPH2PS    144(SP), Y0
 	VMOVUPS      256(SP), Y1
 	VMOVUPS      512(SP), Y2
@@ -10304,16 +10194,14 @@ lanetailrare:
 	VCVTPS2PH    $0x00, Y2, X2
 	VMOVUPS      X2, 48(SP)
 	VCMPPS       $0x00, Y0, Y6, Y6
-
-lanetailrarenarrow:
-	VMOVUPS   constantsAVX2<>+44(SB), Y0
-	VPACKSSDW Y4, Y3, Y3
-	VPACKSSDW Y6, Y5, Y5
-	VPACKSSWB Y5, Y3, Y3
-	VPERMD    Y3, Y0, Y3
-	VPABSB    Y3, Y3
-	VMOVUPS   Y3, 64(SP)
-	JMP       lanetailback
+	VMOVUPS      constantsAVX2<>+44(SB), Y0
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSWB    Y5, Y3, Y3
+	VPERMD       Y3, Y0, Y3
+	VPABSB       Y3, Y3
+	VMOVUPS      Y3, 64(SP)
+	JMP          lanetailback
 
 // func FakeQuantizeMinvalBytesF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
@@ -11901,8 +11789,6 @@ grouptailrare:
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, (SP)
 	VCMPPS    $0x00, Y0, Y1, Y1
-	CMPQ      R10, $+9
-	JLT       grouptailrarenarrow
 	VCVTPH2PS 112(SP), Y0
 	VSUBPS    Y12, Y0, Y0
 	VDIVPS    Y13, Y0, Y0
@@ -11916,8 +11802,6 @@ grouptailrare:
 	VCVTPS2PH $0x00, Y3, X3
 	VMOVUPS   X3, 16(SP)
 	VCMPPS    $0x00, Y0, Y2, Y2
-	CMPQ      R10, $+17
-	JLT       grouptailrarenarrow
 	VCVTPH2PS 128(SP), Y0
 	VSUBPS    Y12, Y0, Y0
 	VDIVPS    Y13, Y0, Y0
@@ -11931,8 +11815,6 @@ grouptailrare:
 	VCVTPS2PH $0x00, Y4, X4
 	VMOVUPS   X4, 32(SP)
 	VCMPPS    $0x00, Y0, Y3, Y3
-	CMPQ      R10, $+25
-	JLT       grouptailrarenarrow
 	VCVTPH2PS 144(SP), Y0
 	VSUBPS    Y12, Y0, Y0
 	VDIVPS    Y13, Y0, Y0
@@ -11946,8 +11828,6 @@ grouptailrare:
 	VCVTPS2PH $0x00, Y5, X5
 	VMOVUPS   X5, 48(SP)
 	VCMPPS    $0x00, Y0, Y4, Y4
-
-grouptailrarenarrow:
 	VMOVUPS   constantsAVX2<>+44(SB), Y0
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
@@ -12214,8 +12094,6 @@ lanetailrare:
 	VCVTPS2PH $0x00, Y4, X4
 	VMOVUPS   X4, (SP)
 	VCMPPS    $0x00, Y0, Y3, Y3
-	CMPQ      R10, $+9
-	JLT       lanetailrarenarrow
 	VCVTPH2PS 112(SP), Y0
 	VMOVUPS   192(SP), Y1
 	VMOVUPS   448(SP), Y2
@@ -12231,8 +12109,6 @@ lanetailrare:
 	VCVTPS2PH $0x00, Y5, X5
 	VMOVUPS   X5, 16(SP)
 	VCMPPS    $0x00, Y0, Y4, Y4
-	CMPQ      R10, $+17
-	JLT       lanetailrarenarrow
 	VCVTPH2PS 128(SP), Y0
 	VMOVUPS   224(SP), Y1
 	VMOVUPS   480(SP), Y2
@@ -12248,8 +12124,6 @@ lanetailrare:
 	VCVTPS2PH $0x00, Y6, X6
 	VMOVUPS   X6, 32(SP)
 	VCMPPS    $0x00, Y0, Y5, Y5
-	CMPQ      R10, $+25
-	JLT       lanetailrarenarrow
 	VCVTPH2PS 144(SP), Y0
 	VMOVUPS   256(SP), Y1
 	VMOVUPS   512(SP), Y2
@@ -12265,8 +12139,6 @@ lanetailrare:
 	VCVTPS2PH $0x00, Y7, X7
 	VMOVUPS   X7, 48(SP)
 	VCMPPS    $0x00, Y0, Y6, Y6
-
-lanetailrarenarrow:
 	VMOVUPS   constantsAVX2<>+44(SB), Y0
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSDW Y6, Y5, Y5
@@ -13889,8 +13761,6 @@ grouptailrare:
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, (SP)
 	VCMPPS    $0x00, Y0, Y1, Y1
-	CMPQ      R9, $+9
-	JLT       grouptailrarenarrow
 	VCVTPH2PS 96(SP), Y0
 	VDIVPS    Y12, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
@@ -13902,8 +13772,6 @@ grouptailrare:
 	VCVTPS2PH $0x00, Y3, X3
 	VMOVUPS   X3, 16(SP)
 	VCMPPS    $0x00, Y0, Y2, Y2
-	CMPQ      R9, $+17
-	JLT       grouptailrarenarrow
 	VCVTPH2PS 112(SP), Y0
 	VDIVPS    Y12, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
@@ -13915,8 +13783,6 @@ grouptailrare:
 	VCVTPS2PH $0x00, Y4, X4
 	VMOVUPS   X4, 32(SP)
 	VCMPPS    $0x00, Y0, Y3, Y3
-	CMPQ      R9, $+25
-	JLT       grouptailrarenarrow
 	VCVTPH2PS 128(SP), Y0
 	VDIVPS    Y12, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
@@ -13928,8 +13794,6 @@ grouptailrare:
 	VCVTPS2PH $0x00, Y5, X5
 	VMOVUPS   X5, 48(SP)
 	VCMPPS    $0x00, Y0, Y4, Y4
-
-grouptailrarenarrow:
 	VMOVMSKPS Y1, AX
 	MOVB      AL, 64(SP)
 	VMOVMSKPS Y2, AX
@@ -14085,8 +13949,6 @@ longtailrare:
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, (SP)
 	VCMPPS    $0x00, Y0, Y1, Y1
-	CMPQ      R9, $+9
-	JLT       longtailrarenarrow
 	VCVTPH2PS 96(SP), Y0
 	VDIVPS    Y12, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
@@ -14098,8 +13960,6 @@ longtailrare:
 	VCVTPS2PH $0x00, Y3, X3
 	VMOVUPS   X3, 16(SP)
 	VCMPPS    $0x00, Y0, Y2, Y2
-	CMPQ      R9, $+17
-	JLT       longtailrarenarrow
 	VCVTPH2PS 112(SP), Y0
 	VDIVPS    Y12, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
@@ -14111,8 +13971,6 @@ longtailrare:
 	VCVTPS2PH $0x00, Y4, X4
 	VMOVUPS   X4, 32(SP)
 	VCMPPS    $0x00, Y0, Y3, Y3
-	CMPQ      R9, $+25
-	JLT       longtailrarenarrow
 	VCVTPH2PS 128(SP), Y0
 	VDIVPS    Y12, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
@@ -14124,8 +13982,6 @@ longtailrare:
 	VCVTPS2PH $0x00, Y5, X5
 	VMOVUPS   X5, 48(SP)
 	VCMPPS    $0x00, Y0, Y4, Y4
-
-longtailrarenarrow:
 	VMOVMSKPS Y1, AX
 	MOVB      AL, 64(SP)
 	VMOVMSKPS Y2, AX
@@ -14341,8 +14197,6 @@ lanetailrare:
 	VCVTPS2PH $0x00, Y3, X3
 	VMOVUPS   X3, (SP)
 	VCMPPS    $0x00, Y0, Y2, Y2
-	CMPQ      R9, $+9
-	JLT       lanetailrarenarrow
 	VCVTPH2PS 96(SP), Y0
 	VMOVUPS   176(SP), Y1
 	VDIVPS    Y1, Y0, Y0
@@ -14355,8 +14209,6 @@ lanetailrare:
 	VCVTPS2PH $0x00, Y4, X4
 	VMOVUPS   X4, 16(SP)
 	VCMPPS    $0x00, Y0, Y3, Y3
-	CMPQ      R9, $+17
-	JLT       lanetailrarenarrow
 	VCVTPH2PS 112(SP), Y0
 	VMOVUPS   208(SP), Y1
 	VDIVPS    Y1, Y0, Y0
@@ -14369,8 +14221,6 @@ lanetailrare:
 	VCVTPS2PH $0x00, Y5, X5
 	VMOVUPS   X5, 32(SP)
 	VCMPPS    $0x00, Y0, Y4, Y4
-	CMPQ      R9, $+25
-	JLT       lanetailrarenarrow
 	VCVTPH2PS 128(SP), Y0
 	VMOVUPS   240(SP), Y1
 	VDIVPS    Y1, Y0, Y0
@@ -14383,8 +14233,6 @@ lanetailrare:
 	VCVTPS2PH $0x00, Y6, X6
 	VMOVUPS   X6, 48(SP)
 	VCMPPS    $0x00, Y0, Y5, Y5
-
-lanetailrarenarrow:
 	VMOVMSKPS Y2, AX
 	MOVB      AL, 64(SP)
 	VMOVMSKPS Y3, AX
@@ -16272,8 +16120,6 @@ grouptailrare:
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, (SP)
 	VCMPPS    $0x00, Y0, Y1, Y1
-	CMPQ      R10, $+9
-	JLT       grouptailrarenarrow
 	VCVTPH2PS 96(SP), Y0
 	VDIVPS    Y13, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
@@ -16285,8 +16131,6 @@ grouptailrare:
 	VCVTPS2PH $0x00, Y3, X3
 	VMOVUPS   X3, 16(SP)
 	VCMPPS    $0x00, Y0, Y2, Y2
-	CMPQ      R10, $+17
-	JLT       grouptailrarenarrow
 	VCVTPH2PS 112(SP), Y0
 	VDIVPS    Y13, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
@@ -16298,8 +16142,6 @@ grouptailrare:
 	VCVTPS2PH $0x00, Y4, X4
 	VMOVUPS   X4, 32(SP)
 	VCMPPS    $0x00, Y0, Y3, Y3
-	CMPQ      R10, $+25
-	JLT       grouptailrarenarrow
 	VCVTPH2PS 128(SP), Y0
 	VDIVPS    Y13, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
@@ -16311,8 +16153,6 @@ grouptailrare:
 	VCVTPS2PH $0x00, Y5, X5
 	VMOVUPS   X5, 48(SP)
 	VCMPPS    $0x00, Y0, Y4, Y4
-
-grouptailrarenarrow:
 	VMOVMSKPS Y1, AX
 	MOVB      AL, 64(SP)
 	VMOVMSKPS Y2, AX
@@ -16471,8 +16311,6 @@ longtailrare:
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, (SP)
 	VCMPPS    $0x00, Y0, Y1, Y1
-	CMPQ      R10, $+9
-	JLT       longtailrarenarrow
 	VCVTPH2PS 96(SP), Y0
 	VDIVPS    Y13, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
@@ -16484,8 +16322,6 @@ longtailrare:
 	VCVTPS2PH $0x00, Y3, X3
 	VMOVUPS   X3, 16(SP)
 	VCMPPS    $0x00, Y0, Y2, Y2
-	CMPQ      R10, $+17
-	JLT       longtailrarenarrow
 	VCVTPH2PS 112(SP), Y0
 	VDIVPS    Y13, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
@@ -16497,8 +16333,6 @@ longtailrare:
 	VCVTPS2PH $0x00, Y4, X4
 	VMOVUPS   X4, 32(SP)
 	VCMPPS    $0x00, Y0, Y3, Y3
-	CMPQ      R10, $+25
-	JLT       longtailrarenarrow
 	VCVTPH2PS 128(SP), Y0
 	VDIVPS    Y13, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
@@ -16510,8 +16344,6 @@ longtailrare:
 	VCVTPS2PH $0x00, Y5, X5
 	VMOVUPS   X5, 48(SP)
 	VCMPPS    $0x00, Y0, Y4, Y4
-
-longtailrarenarrow:
 	VMOVMSKPS Y1, AX
 	MOVB      AL, 64(SP)
 	VMOVMSKPS Y2, AX
@@ -16770,8 +16602,6 @@ lanetailrare:
 	VCVTPS2PH    $0x00, Y2, X2
 	VMOVUPS      X2, (SP)
 	VCMPPS       $0x00, Y0, Y3, Y3
-	CMPQ         R10, $+9
-	JLT          lanetailrarenarrow
 	VCVTPH2PS    96(SP), Y0
 	VMOVUPS      176(SP), Y1
 	VMOVUPS      432(SP), Y2
@@ -16790,8 +16620,6 @@ lanetailrare:
 	VCVTPS2PH    $0x00, Y2, X2
 	VMOVUPS      X2, 16(SP)
 	VCMPPS       $0x00, Y0, Y4, Y4
-	CMPQ         R10, $+17
-	JLT          lanetailrarenarrow
 	VCVTPH2PS    112(SP), Y0
 	VMOVUPS      208(SP), Y1
 	VMOVUPS      464(SP), Y2
@@ -16810,8 +16638,6 @@ lanetailrare:
 	VCVTPS2PH    $0x00, Y2, X2
 	VMOVUPS      X2, 32(SP)
 	VCMPPS       $0x00, Y0, Y5, Y5
-	CMPQ         R10, $+25
-	JLT          lanetailrarenarrow
 	VCVTPH2PS    128(SP), Y0
 	VMOVUPS      240(SP), Y1
 	VMOVUPS      496(SP), Y2
@@ -16830,17 +16656,15 @@ lanetailrare:
 	VCVTPS2PH    $0x00, Y2, X2
 	VMOVUPS      X2, 48(SP)
 	VCMPPS       $0x00, Y0, Y6, Y6
-
-lanetailrarenarrow:
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 64(SP)
-	VMOVMSKPS Y4, AX
-	MOVB      AL, 65(SP)
-	VMOVMSKPS Y5, AX
-	MOVB      AL, 66(SP)
-	VMOVMSKPS Y6, AX
-	MOVB      AL, 67(SP)
-	JMP       lanetailback
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 64(SP)
+	VMOVMSKPS    Y4, AX
+	MOVB         AL, 65(SP)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 66(SP)
+	VMOVMSKPS    Y6, AX
+	MOVB         AL, 67(SP)
+	JMP          lanetailback
 
 // func FakeQuantizeMinvalBitsF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, BMI2, F16C, FMA3, MMX+
@@ -18388,8 +18212,6 @@ grouptailrare:
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, (SP)
 	VCMPPS    $0x00, Y0, Y1, Y1
-	CMPQ      R10, $+9
-	JLT       grouptailrarenarrow
 	VCVTPH2PS 96(SP), Y0
 	VSUBPS    Y12, Y0, Y0
 	VDIVPS    Y13, Y0, Y0
@@ -18403,8 +18225,6 @@ grouptailrare:
 	VCVTPS2PH $0x00, Y3, X3
 	VMOVUPS   X3, 16(SP)
 	VCMPPS    $0x00, Y0, Y2, Y2
-	CMPQ      R10, $+17
-	JLT       grouptailrarenarrow
 	VCVTPH2PS 112(SP), Y0
 	VSUBPS    Y12, Y0, Y0
 	VDIVPS    Y13, Y0, Y0
@@ -18418,8 +18238,6 @@ grouptailrare:
 	VCVTPS2PH $0x00, Y4, X4
 	VMOVUPS   X4, 32(SP)
 	VCMPPS    $0x00, Y0, Y3, Y3
-	CMPQ      R10, $+25
-	JLT       grouptailrarenarrow
 	VCVTPH2PS 128(SP), Y0
 	VSUBPS    Y12, Y0, Y0
 	VDIVPS    Y13, Y0, Y0
@@ -18433,8 +18251,6 @@ grouptailrare:
 	VCVTPS2PH $0x00, Y5, X5
 	VMOVUPS   X5, 48(SP)
 	VCMPPS    $0x00, Y0, Y4, Y4
-
-grouptailrarenarrow:
 	VMOVMSKPS Y1, AX
 	MOVB      AL, 64(SP)
 	VMOVMSKPS Y2, AX
@@ -18705,8 +18521,6 @@ lanetailrare:
 	VCVTPS2PH $0x00, Y4, X4
 	VMOVUPS   X4, (SP)
 	VCMPPS    $0x00, Y0, Y3, Y3
-	CMPQ      R10, $+9
-	JLT       lanetailrarenarrow
 	VCVTPH2PS 96(SP), Y0
 	VMOVUPS   176(SP), Y1
 	VMOVUPS   432(SP), Y2
@@ -18722,8 +18536,6 @@ lanetailrare:
 	VCVTPS2PH $0x00, Y5, X5
 	VMOVUPS   X5, 16(SP)
 	VCMPPS    $0x00, Y0, Y4, Y4
-	CMPQ      R10, $+17
-	JLT       lanetailrarenarrow
 	VCVTPH2PS 112(SP), Y0
 	VMOVUPS   208(SP), Y1
 	VMOVUPS   464(SP), Y2
@@ -18739,8 +18551,6 @@ lanetailrare:
 	VCVTPS2PH $0x00, Y6, X6
 	VMOVUPS   X6, 32(SP)
 	VCMPPS    $0x00, Y0, Y5, Y5
-	CMPQ      R10, $+25
-	JLT       lanetailrarenarrow
 	VCVTPH2PS 128(SP), Y0
 	VMOVUPS   240(SP), Y1
 	VMOVUPS   496(SP), Y2
@@ -18756,8 +18566,6 @@ lanetailrare:
 	VCVTPS2PH $0x00, Y7, X7
 	VMOVUPS   X7, 48(SP)
 	VCMPPS    $0x00, Y0, Y6, Y6
-
-lanetailrarenarrow:
 	VMOVMSKPS Y3, AX
 	MOVB      AL, 64(SP)
 	VMOVMSKPS Y4, AX

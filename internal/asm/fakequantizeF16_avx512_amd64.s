@@ -11,7 +11,7 @@ TEXT ·FakeQuantizeF16AVX512(SB), NOSPLIT, $0-64
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0
 	// per group: Z12 scale, Z11 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 25
+	// vector registers in use at once: 24
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -101,11 +101,9 @@ groupahead:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z9, Z10, Z0
-	VADDPS       Z7, Z8, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z9, Z10, K1
+	VCMPPS       $0x03, Z7, Z8, K2
+	KORTESTQ     K1, K2
 	JNE          grouploop
 	VRNDSCALEPS  $0x08, Z10, Z0
 	VMAXPS       Z0, Z15, Z0
@@ -164,11 +162,9 @@ groupturn:
 	VMULPS.BCST       4(BX), Z0, Z4
 	VFNMADD231PS.BCST 4(DX), Z4, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z4
-	VADDPS            Z9, Z10, Z0
-	VADDPS            Z7, Z8, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z9, Z10, K1
+	VCMPPS            $0x03, Z7, Z8, K2
+	KORTESTQ          K1, K2
 	JNE               groupturned
 	VRNDSCALEPS       $0x08, Z10, Z0
 	VMAXPS            Z0, Z15, Z0
@@ -232,11 +228,9 @@ grouploop:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z1
@@ -320,11 +314,9 @@ groupmeet3:
 	VMULPS       Z12, Z7, Z8
 	VFNMADD231PS Z11, Z8, Z7
 	VFMADD231PS  Z12, Z7, Z8
-	VADDPS       Z4, Z2, Z7
-	VADDPS       Z8, Z6, Z9
-	VADDPS       Z9, Z7, Z7
-	VCMPPS       $0x03, Z7, Z7, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          groupmeetrare
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VMAXPS       Z2, Z15, Z2
@@ -413,11 +405,9 @@ grouppiece:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z1
@@ -530,11 +520,9 @@ longahead:
 	VCVTPH2PS   224(SI), Z0
 	VMULPS      Z10, Z0, Z4
 	VFMADD231PS Z11, Z0, Z4
-	VADDPS      Z8, Z9, Z0
-	VADDPS      Z6, Z7, Z5
-	VADDPS      Z5, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z8, Z9, K1
+	VCMPPS      $0x03, Z6, Z7, K2
+	KORTESTQ    K1, K2
 	JNE         longloop
 	VRNDSCALEPS $0x08, Z9, Z0
 	VMAXPS      Z0, Z15, Z0
@@ -583,11 +571,9 @@ longloop:
 	VCVTPH2PS   96(SI), Z0
 	VMULPS      Z10, Z0, Z4
 	VFMADD231PS Z11, Z0, Z4
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z4, Z3, Z5
-	VADDPS      Z5, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z4, Z3, K2
+	KORTESTQ    K1, K2
 	JNE         longrare
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMAXPS      Z1, Z15, Z1
@@ -647,11 +633,9 @@ longtail:
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z10, Z0, Z4
 	VFMADD231PS Z11, Z0, Z4
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z4, Z3, Z5
-	VADDPS      Z5, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z4, Z3, K2
+	KORTESTQ    K1, K2
 	JNE         longtailrare
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMAXPS      Z1, Z15, Z1
@@ -755,11 +739,9 @@ short2ahead:
 	VMULPS.BCST       12(BX), Z0, Z17
 	VFNMADD231PS.BCST 12(DX), Z17, Z0
 	VFMADD231PS.BCST  12(BX), Z0, Z17
-	VADDPS            Z8, Z9, Z0
-	VADDPS            Z5, Z6, Z18
-	VADDPS            Z18, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z8, Z9, K1
+	VCMPPS            $0x03, Z5, Z6, K2
+	KORTESTQ          K1, K2
 	JNE               short2loop
 	VRNDSCALEPS       $0x08, Z9, Z0
 	VMAXPS            Z0, Z15, Z0
@@ -818,11 +800,9 @@ short2loop:
 	VMULPS.BCST       4(BX), Z0, Z4
 	VFNMADD231PS.BCST 4(DX), Z4, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z1
@@ -921,11 +901,9 @@ short4ahead:
 	VBROADCASTSS      28(DX), Z23
 	VFNMADD231PS.BCST 28(DX), Z22, Z0
 	VFMADD231PS.BCST  28(BX), Z0, Z22
-	VADDPS            Z5, Z7, Z0
-	VADDPS            Z1, Z3, Z24
-	VADDPS            Z24, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z5, Z7, K1
+	VCMPPS            $0x03, Z1, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4loop
 	VRNDSCALEPS       $0x08, Z7, Z0
 	VMAXPS            Z0, Z15, Z0
@@ -988,11 +966,9 @@ short4loop:
 	VMULPS.BCST       12(BX), Z0, Z4
 	VFNMADD231PS.BCST 12(DX), Z4, Z0
 	VFMADD231PS.BCST  12(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z1
@@ -1067,11 +1043,9 @@ laneloop:
 	VMOVUPS      192(DX), Z9
 	VFNMADD231PS Z9, Z8, Z0
 	VFMADD231PS  Z1, Z0, Z8
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z8, Z6, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          lanerare
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VMAXPS       Z2, Z15, Z2
@@ -1145,11 +1119,9 @@ lanetail:
 	VMOVUPS.Z    192(DX), K7, Z9
 	VFNMADD231PS Z9, Z8, Z0
 	VFMADD231PS  Z1, Z0, Z8
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z8, Z6, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          lanetailrare
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VMAXPS       Z2, Z15, Z2
@@ -1219,11 +1191,9 @@ groupstream:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z1
@@ -1257,11 +1227,9 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VADDPS      Z9, Z10, Z0
-	VADDPS      Z7, Z8, Z1
-	VADDPS      Z1, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z9, Z10, K1
+	VCMPPS      $0x03, Z7, Z8, K2
+	KORTESTQ    K1, K2
 	JNE         grouploop
 	VRNDSCALEPS $0x08, Z10, Z0
 	VMAXPS      Z0, Z15, Z0
@@ -1454,8 +1422,6 @@ grouptailrare:
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, (DI)
-	CMPQ        R8, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -1468,8 +1434,6 @@ grouptailrare:
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, 32(DI)
-	CMPQ        R8, $+33
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -1482,8 +1446,6 @@ grouptailrare:
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, 64(DI)
-	CMPQ        R8, $+49
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -1496,9 +1458,7 @@ grouptailrare:
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, 96(DI)
-
-grouptailrarenarrow:
-	JMP grouptailback
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -1525,11 +1485,9 @@ longstream:
 	VCVTPH2PS   96(SI), Z0
 	VMULPS      Z10, Z0, Z4
 	VFMADD231PS Z11, Z0, Z4
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z4, Z3, Z5
-	VADDPS      Z5, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z4, Z3, K2
+	KORTESTQ    K1, K2
 	JNE         longrare
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMAXPS      Z1, Z15, Z1
@@ -1618,8 +1576,6 @@ longtailrare:
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, (DI)
-	CMPQ        R8, $+17
-	JLT         longtailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -1632,8 +1588,6 @@ longtailrare:
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, 32(DI)
-	CMPQ        R8, $+33
-	JLT         longtailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -1646,8 +1600,6 @@ longtailrare:
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, 64(DI)
-	CMPQ        R8, $+49
-	JLT         longtailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -1660,9 +1612,7 @@ longtailrare:
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, 96(DI)
-
-longtailrarenarrow:
-	JMP longtailback
+	JMP         longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -1685,11 +1635,9 @@ short2stream:
 	VMULPS.BCST       4(BX), Z0, Z4
 	VFNMADD231PS.BCST 4(DX), Z4, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z1
@@ -1790,11 +1738,9 @@ short4stream:
 	VMULPS.BCST       12(BX), Z0, Z4
 	VFNMADD231PS.BCST 12(DX), Z4, Z0
 	VFMADD231PS.BCST  12(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z1
@@ -1933,8 +1879,6 @@ lanetailrare:
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, (DI)
-	CMPQ        R8, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -1948,8 +1892,6 @@ lanetailrare:
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, 32(DI)
-	CMPQ        R8, $+33
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -1963,8 +1905,6 @@ lanetailrare:
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, 64(DI)
-	CMPQ        R8, $+49
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -1978,9 +1918,7 @@ lanetailrare:
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, 96(DI)
-
-lanetailrarenarrow:
-	JMP lanetailback
+	JMP         lanetailback
 
 // func FakeQuantizeZeroPointF16AVX512(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -2083,11 +2021,9 @@ groupahead:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z7, Z8, Z0
-	VADDPS       Z5, Z6, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z7, Z8, K1
+	VCMPPS       $0x03, Z5, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          grouploop
 	VRNDSCALEPS  $0x08, Z8, Z0
 	VMAXPS       Z0, Z10, Z0
@@ -2146,11 +2082,9 @@ groupturn:
 	VMULPS.BCST       4(BX), Z0, Z4
 	VFNMADD231PS.BCST 4(DX), Z4, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z4
-	VADDPS            Z7, Z8, Z0
-	VADDPS            Z5, Z6, Z16
-	VADDPS            Z16, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z7, Z8, K1
+	VCMPPS            $0x03, Z5, Z6, K2
+	KORTESTQ          K1, K2
 	JNE               groupturned
 	VRNDSCALEPS       $0x08, Z8, Z0
 	VBROADCASTSS      (R8), Z16
@@ -2225,11 +2159,9 @@ grouploop:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z10, Z1
@@ -2326,11 +2258,9 @@ groupmeet3:
 	VMULPS       Z12, Z22, Z23
 	VFNMADD231PS Z11, Z23, Z22
 	VFMADD231PS  Z12, Z22, Z23
-	VADDPS       Z8, Z4, Z22
-	VADDPS       Z23, Z19, Z24
-	VADDPS       Z24, Z22, Z22
-	VCMPPS       $0x03, Z22, Z22, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z8, Z4, K1
+	VCMPPS       $0x03, Z23, Z19, K2
+	KORTESTQ     K1, K2
 	JNE          groupmeetrare
 	VRNDSCALEPS  $0x08, Z4, Z4
 	VMAXPS       Z4, Z1, Z4
@@ -2425,11 +2355,9 @@ grouppiece:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z10, Z1
@@ -2548,11 +2476,9 @@ longahead:
 	VCVTPH2PS   224(SI), Z0
 	VMULPS      Z10, Z0, Z16
 	VFMADD231PS Z11, Z0, Z16
-	VADDPS      Z6, Z7, Z0
-	VADDPS      Z4, Z5, Z17
-	VADDPS      Z17, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z6, Z7, K1
+	VCMPPS      $0x03, Z4, Z5, K2
+	KORTESTQ    K1, K2
 	JNE         longloop
 	VRNDSCALEPS $0x08, Z7, Z0
 	VMAXPS      Z0, Z9, Z0
@@ -2601,11 +2527,9 @@ longloop:
 	VCVTPH2PS   96(SI), Z0
 	VMULPS      Z10, Z0, Z4
 	VFMADD231PS Z11, Z0, Z4
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z4, Z3, Z5
-	VADDPS      Z5, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z4, Z3, K2
+	KORTESTQ    K1, K2
 	JNE         longrare
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMAXPS      Z1, Z9, Z1
@@ -2665,11 +2589,9 @@ longtail:
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z10, Z0, Z4
 	VFMADD231PS Z11, Z0, Z4
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z4, Z3, Z5
-	VADDPS      Z5, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z4, Z3, K2
+	KORTESTQ    K1, K2
 	JNE         longtailrare
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMAXPS      Z1, Z9, Z1
@@ -2770,11 +2692,9 @@ short2ahead:
 	VMULPS.BCST       12(BX), Z0, Z17
 	VFNMADD231PS.BCST 12(DX), Z17, Z0
 	VFMADD231PS.BCST  12(BX), Z0, Z17
-	VADDPS            Z5, Z6, Z0
-	VADDPS            Z3, Z4, Z18
-	VADDPS            Z18, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z5, Z6, K1
+	VCMPPS            $0x03, Z3, Z4, K2
+	KORTESTQ          K1, K2
 	JNE               short2loop
 	VRNDSCALEPS       $0x08, Z6, Z0
 	VBROADCASTSS      (R8), Z18
@@ -2852,11 +2772,9 @@ short2loop:
 	VMULPS.BCST       4(BX), Z0, Z4
 	VFNMADD231PS.BCST 4(DX), Z4, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z10, Z1
@@ -2948,11 +2866,9 @@ short4ahead:
 	VMULPS.BCST       28(BX), Z19, Z23
 	VFNMADD231PS.BCST 28(DX), Z23, Z19
 	VFMADD231PS.BCST  28(BX), Z19, Z23
-	VADDPS            Z16, Z0, Z19
-	VADDPS            Z18, Z17, Z24
-	VADDPS            Z24, Z19, Z19
-	VCMPPS            $0x03, Z19, Z19, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z16, Z0, K1
+	VCMPPS            $0x03, Z18, Z17, K2
+	KORTESTQ          K1, K2
 	JNE               short4loop
 	VRNDSCALEPS       $0x08, Z0, Z19
 	VBROADCASTSS      (R8), Z24
@@ -3052,11 +2968,9 @@ short4loop:
 	VMULPS.BCST       12(BX), Z0, Z19
 	VFNMADD231PS.BCST 12(DX), Z19, Z0
 	VFMADD231PS.BCST  12(BX), Z0, Z19
-	VADDPS            Z17, Z16, Z0
-	VADDPS            Z19, Z18, Z20
-	VADDPS            Z20, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z17, Z16, K1
+	VCMPPS            $0x03, Z19, Z18, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z16, Z16
 	VMAXPS            Z16, Z8, Z16
@@ -3132,11 +3046,9 @@ laneloop:
 	VMOVUPS      192(DX), Z9
 	VFNMADD231PS Z9, Z8, Z0
 	VFMADD231PS  Z1, Z0, Z8
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z8, Z6, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          lanerare
 	VMOVUPS      (R8), Z0
 	VPSUBD       Z0, Z15, Z1
@@ -3231,11 +3143,9 @@ lanetail:
 	VMOVUPS.Z    192(DX), K7, Z9
 	VFNMADD231PS Z9, Z8, Z0
 	VFMADD231PS  Z1, Z0, Z8
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z8, Z6, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          lanetailrare
 	KMOVQ        K0, K7
 	VMOVUPS.Z    (R8), K7, Z0
@@ -3325,11 +3235,9 @@ groupstream:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z10, Z1
@@ -3363,11 +3271,9 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VADDPS      Z7, Z8, Z0
-	VADDPS      Z5, Z6, Z1
-	VADDPS      Z1, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z7, Z8, K1
+	VCMPPS      $0x03, Z5, Z6, K2
+	KORTESTQ    K1, K2
 	JNE         grouploop
 	VRNDSCALEPS $0x08, Z8, Z0
 	VMAXPS      Z0, Z10, Z0
@@ -3616,8 +3522,6 @@ grouptailrare:
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, (DI)
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -3630,8 +3534,6 @@ grouptailrare:
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, 32(DI)
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -3644,8 +3546,6 @@ grouptailrare:
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, 64(DI)
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -3658,9 +3558,7 @@ grouptailrare:
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, 96(DI)
-
-grouptailrarenarrow:
-	JMP grouptailback
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -3688,11 +3586,9 @@ longstream:
 	VCVTPH2PS   96(SI), Z0
 	VMULPS      Z10, Z0, Z4
 	VFMADD231PS Z11, Z0, Z4
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z4, Z3, Z5
-	VADDPS      Z5, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z4, Z3, K2
+	KORTESTQ    K1, K2
 	JNE         longrare
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMAXPS      Z1, Z9, Z1
@@ -3781,8 +3677,6 @@ longtailrare:
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, (DI)
-	CMPQ        R9, $+17
-	JLT         longtailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -3795,8 +3689,6 @@ longtailrare:
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, 32(DI)
-	CMPQ        R9, $+33
-	JLT         longtailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -3809,8 +3701,6 @@ longtailrare:
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, 64(DI)
-	CMPQ        R9, $+49
-	JLT         longtailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -3823,9 +3713,7 @@ longtailrare:
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, 96(DI)
-
-longtailrarenarrow:
-	JMP longtailback
+	JMP         longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -3858,11 +3746,9 @@ short2stream:
 	VMULPS.BCST       4(BX), Z0, Z4
 	VFNMADD231PS.BCST 4(DX), Z4, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z10, Z1
@@ -3984,11 +3870,9 @@ short4stream:
 	VMULPS.BCST       12(BX), Z0, Z19
 	VFNMADD231PS.BCST 12(DX), Z19, Z0
 	VFMADD231PS.BCST  12(BX), Z0, Z19
-	VADDPS            Z17, Z16, Z0
-	VADDPS            Z19, Z18, Z20
-	VADDPS            Z20, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z17, Z16, K1
+	VCMPPS            $0x03, Z19, Z18, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z16, Z16
 	VMAXPS            Z16, Z8, Z16
@@ -4153,8 +4037,6 @@ lanetailrare:
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, (DI)
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -4173,8 +4055,6 @@ lanetailrare:
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, 32(DI)
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -4193,8 +4073,6 @@ lanetailrare:
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, 64(DI)
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -4213,9 +4091,7 @@ lanetailrare:
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, 96(DI)
-
-lanetailrarenarrow:
-	JMP lanetailback
+	JMP         lanetailback
 
 // func FakeQuantizeMinvalF16AVX512(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -4223,7 +4099,7 @@ TEXT ·FakeQuantizeMinvalF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0
 	// per group: Z12 scale, Z11 recip, Z10 minval
-	// vector registers in use at once: 20
+	// vector registers in use at once: 32
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -4317,11 +4193,9 @@ groupahead:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z8, Z9, Z0
-	VADDPS       Z6, Z7, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z8, Z9, K1
+	VCMPPS       $0x03, Z6, Z7, K2
+	KORTESTQ     K1, K2
 	JNE          grouploop
 	VRNDSCALEPS  $0x08, Z9, Z0
 	VMAXPS       Z0, Z15, Z0
@@ -4388,11 +4262,9 @@ groupturn:
 	VMULPS.BCST       4(BX), Z0, Z4
 	VFNMADD231PS.BCST 4(DX), Z4, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z4
-	VADDPS            Z8, Z9, Z0
-	VADDPS            Z6, Z7, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z8, Z9, K1
+	VCMPPS            $0x03, Z6, Z7, K2
+	KORTESTQ          K1, K2
 	JNE               groupturned
 	VRNDSCALEPS       $0x08, Z9, Z0
 	VMAXPS            Z0, Z15, Z0
@@ -4466,11 +4338,9 @@ grouploop:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z1
@@ -4567,11 +4437,9 @@ groupmeet3:
 	VMULPS       Z11, Z17, Z18
 	VFNMADD231PS Z10, Z18, Z17
 	VFMADD231PS  Z11, Z17, Z18
-	VADDPS       Z6, Z3, Z17
-	VADDPS       Z18, Z9, Z19
-	VADDPS       Z19, Z17, Z17
-	VCMPPS       $0x03, Z17, Z17, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z6, Z3, K1
+	VCMPPS       $0x03, Z18, Z9, K2
+	KORTESTQ     K1, K2
 	JNE          groupmeetrare
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VMAXPS       Z3, Z15, Z3
@@ -4670,11 +4538,9 @@ grouppiece:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z1
@@ -4753,89 +4619,99 @@ short2:
 	CMPQ              R10, $+8
 	JLT               short2loop
 	VCVTPH2PS         (SI), Z0
+	VBROADCASTSS      (R8), Z10
 	VSUBPS.BCST       (R8), Z0, Z0
 	VMULPS.BCST       (BX), Z0, Z1
+	VBROADCASTSS      (DX), Z9
 	VFNMADD231PS.BCST (DX), Z1, Z0
-	VMOVAPS           Z1, Z10
-	VFMADD231PS.BCST  (BX), Z0, Z10
+	VMOVAPS           Z1, Z8
+	VFMADD231PS.BCST  (BX), Z0, Z8
 	VCVTPH2PS         32(SI), Z0
 	VSUBPS.BCST       (R8), Z0, Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFNMADD231PS.BCST (DX), Z1, Z0
-	VMOVAPS           Z1, Z9
-	VFMADD231PS.BCST  (BX), Z0, Z9
+	VMOVAPS           Z1, Z7
+	VFMADD231PS.BCST  (BX), Z0, Z7
 	VCVTPH2PS         64(SI), Z0
+	VBROADCASTSS      4(R8), Z6
 	VSUBPS.BCST       4(R8), Z0, Z0
 	VMULPS.BCST       4(BX), Z0, Z1
+	VBROADCASTSS      4(DX), Z5
 	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VMOVAPS           Z1, Z8
-	VFMADD231PS.BCST  4(BX), Z0, Z8
+	VMOVAPS           Z1, Z4
+	VFMADD231PS.BCST  4(BX), Z0, Z4
 	VCVTPH2PS         96(SI), Z0
 	VSUBPS.BCST       4(R8), Z0, Z0
 	VMULPS.BCST       4(BX), Z0, Z1
 	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VMOVAPS           Z1, Z7
-	VFMADD231PS.BCST  4(BX), Z0, Z7
+	VMOVAPS           Z1, Z3
+	VFMADD231PS.BCST  4(BX), Z0, Z3
 
 short2ahead:
 	VCVTPH2PS         128(SI), Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
-	VCVTPH2PS         160(SI), Z0
+	VBROADCASTSS      8(R8), Z1
 	VSUBPS.BCST       8(R8), Z0, Z0
 	VMULPS.BCST       8(BX), Z0, Z2
+	VBROADCASTSS      8(DX), Z16
 	VFNMADD231PS.BCST 8(DX), Z2, Z0
 	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPH2PS         160(SI), Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z17
+	VFNMADD231PS.BCST 8(DX), Z17, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z17
 	VCVTPH2PS         192(SI), Z0
+	VBROADCASTSS      12(R8), Z18
 	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VMULPS.BCST       12(BX), Z0, Z19
+	VBROADCASTSS      12(DX), Z20
+	VFNMADD231PS.BCST 12(DX), Z19, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z19
 	VCVTPH2PS         224(SI), Z0
 	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z4
-	VFNMADD231PS.BCST 12(DX), Z4, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z4
-	VADDPS            Z9, Z10, Z0
-	VADDPS            Z7, Z8, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VMULPS.BCST       12(BX), Z0, Z21
+	VFNMADD231PS.BCST 12(DX), Z21, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z21
+	VCMPPS            $0x03, Z7, Z8, K1
+	VCMPPS            $0x03, Z3, Z4, K2
+	KORTESTQ          K1, K2
 	JNE               short2loop
-	VRNDSCALEPS       $0x08, Z10, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  (DX), Z13, Z0
-	VADDPS.BCST       (R8), Z0, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, (DI)
-	VRNDSCALEPS       $0x08, Z9, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  (DX), Z13, Z0
-	VADDPS.BCST       (R8), Z0, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 32(DI)
 	VRNDSCALEPS       $0x08, Z8, Z0
 	VMAXPS            Z0, Z15, Z0
 	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  4(DX), Z13, Z0
-	VADDPS.BCST       4(R8), Z0, Z0
+	VFMADD213PS       Z13, Z9, Z0
+	VADDPS            Z10, Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 64(DI)
+	VMOVUPS           Y0, (DI)
 	VRNDSCALEPS       $0x08, Z7, Z0
 	VMAXPS            Z0, Z15, Z0
 	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  4(DX), Z13, Z0
-	VADDPS.BCST       4(R8), Z0, Z0
+	VFMADD213PS       Z13, Z9, Z0
+	VADDPS            Z10, Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 32(DI)
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z5, Z0
+	VADDPS            Z6, Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 64(DI)
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z5, Z0
+	VADDPS            Z6, Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
 	VMOVUPS           Y0, 96(DI)
+	VMOVAPS           Z2, Z8
+	VMOVAPS           Z17, Z7
+	VMOVAPS           Z19, Z4
+	VMOVAPS           Z21, Z3
+	VMOVAPS           Z16, Z9
+	VMOVAPS           Z20, Z5
 	VMOVAPS           Z1, Z10
-	VMOVAPS           Z2, Z9
-	VMOVAPS           Z3, Z8
-	VMOVAPS           Z4, Z7
+	VMOVAPS           Z18, Z6
 	ADDQ              $+8, DX
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
@@ -4868,11 +4744,9 @@ short2loop:
 	VMULPS.BCST       4(BX), Z0, Z4
 	VFNMADD231PS.BCST 4(DX), Z4, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z1
@@ -4930,90 +4804,112 @@ short4:
 	JGT               short4stream
 	CMPQ              R10, $+16
 	JLT               short4loop
-	VCVTPH2PS         (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VMOVAPS           Z1, Z8
-	VFMADD231PS.BCST  (BX), Z0, Z8
-	VCVTPH2PS         32(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VMOVAPS           Z1, Z7
-	VFMADD231PS.BCST  4(BX), Z0, Z7
-	VCVTPH2PS         64(SI), Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VMOVAPS           Z1, Z6
-	VFMADD231PS.BCST  8(BX), Z0, Z6
-	VCVTPH2PS         96(SI), Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z1
-	VFNMADD231PS.BCST 12(DX), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFMADD231PS.BCST  12(BX), Z0, Z5
+	VCVTPH2PS         (SI), Z19
+	VBROADCASTSS      (R8), Z8
+	VSUBPS.BCST       (R8), Z19, Z19
+	VMULPS.BCST       (BX), Z19, Z20
+	VBROADCASTSS      (DX), Z7
+	VFNMADD231PS.BCST (DX), Z20, Z19
+	VMOVAPS           Z20, Z6
+	VFMADD231PS.BCST  (BX), Z19, Z6
+	VCVTPH2PS         32(SI), Z19
+	VBROADCASTSS      4(R8), Z5
+	VSUBPS.BCST       4(R8), Z19, Z19
+	VMULPS.BCST       4(BX), Z19, Z20
+	VBROADCASTSS      4(DX), Z4
+	VFNMADD231PS.BCST 4(DX), Z20, Z19
+	VMOVAPS           Z20, Z3
+	VFMADD231PS.BCST  4(BX), Z19, Z3
+	VCVTPH2PS         64(SI), Z19
+	VBROADCASTSS      8(R8), Z2
+	VSUBPS.BCST       8(R8), Z19, Z19
+	VMULPS.BCST       8(BX), Z19, Z20
+	VBROADCASTSS      8(DX), Z1
+	VFNMADD231PS.BCST 8(DX), Z20, Z19
+	VMOVAPS           Z20, Z0
+	VFMADD231PS.BCST  8(BX), Z19, Z0
+	VCVTPH2PS         96(SI), Z19
+	VBROADCASTSS      12(R8), Z16
+	VSUBPS.BCST       12(R8), Z19, Z19
+	VMULPS.BCST       12(BX), Z19, Z20
+	VBROADCASTSS      12(DX), Z17
+	VFNMADD231PS.BCST 12(DX), Z20, Z19
+	VMOVAPS           Z20, Z18
+	VFMADD231PS.BCST  12(BX), Z19, Z18
 
 short4ahead:
-	VCVTPH2PS         128(SI), Z0
-	VSUBPS.BCST       16(R8), Z0, Z0
-	VMULPS.BCST       16(BX), Z0, Z1
-	VFNMADD231PS.BCST 16(DX), Z1, Z0
-	VFMADD231PS.BCST  16(BX), Z0, Z1
-	VCVTPH2PS         160(SI), Z0
-	VSUBPS.BCST       20(R8), Z0, Z0
-	VMULPS.BCST       20(BX), Z0, Z2
-	VFNMADD231PS.BCST 20(DX), Z2, Z0
-	VFMADD231PS.BCST  20(BX), Z0, Z2
-	VCVTPH2PS         192(SI), Z0
-	VSUBPS.BCST       24(R8), Z0, Z0
-	VMULPS.BCST       24(BX), Z0, Z3
-	VFNMADD231PS.BCST 24(DX), Z3, Z0
-	VFMADD231PS.BCST  24(BX), Z0, Z3
-	VCVTPH2PS         224(SI), Z0
-	VSUBPS.BCST       28(R8), Z0, Z0
-	VMULPS.BCST       28(BX), Z0, Z4
-	VFNMADD231PS.BCST 28(DX), Z4, Z0
-	VFMADD231PS.BCST  28(BX), Z0, Z4
-	VADDPS            Z7, Z8, Z0
-	VADDPS            Z5, Z6, Z16
-	VADDPS            Z16, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCVTPH2PS         128(SI), Z19
+	VBROADCASTSS      16(R8), Z20
+	VSUBPS.BCST       16(R8), Z19, Z19
+	VMULPS.BCST       16(BX), Z19, Z21
+	VBROADCASTSS      16(DX), Z22
+	VFNMADD231PS.BCST 16(DX), Z21, Z19
+	VFMADD231PS.BCST  16(BX), Z19, Z21
+	VCVTPH2PS         160(SI), Z19
+	VBROADCASTSS      20(R8), Z23
+	VSUBPS.BCST       20(R8), Z19, Z19
+	VMULPS.BCST       20(BX), Z19, Z24
+	VBROADCASTSS      20(DX), Z25
+	VFNMADD231PS.BCST 20(DX), Z24, Z19
+	VFMADD231PS.BCST  20(BX), Z19, Z24
+	VCVTPH2PS         192(SI), Z19
+	VBROADCASTSS      24(R8), Z26
+	VSUBPS.BCST       24(R8), Z19, Z19
+	VMULPS.BCST       24(BX), Z19, Z27
+	VBROADCASTSS      24(DX), Z28
+	VFNMADD231PS.BCST 24(DX), Z27, Z19
+	VFMADD231PS.BCST  24(BX), Z19, Z27
+	VCVTPH2PS         224(SI), Z19
+	VBROADCASTSS      28(R8), Z29
+	VSUBPS.BCST       28(R8), Z19, Z19
+	VMULPS.BCST       28(BX), Z19, Z30
+	VBROADCASTSS      28(DX), Z31
+	VFNMADD231PS.BCST 28(DX), Z30, Z19
+	VFMADD231PS.BCST  28(BX), Z19, Z30
+	VCMPPS            $0x03, Z3, Z6, K1
+	VCMPPS            $0x03, Z18, Z0, K2
+	KORTESTQ          K1, K2
 	JNE               short4loop
-	VRNDSCALEPS       $0x08, Z8, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  (DX), Z13, Z0
-	VADDPS.BCST       (R8), Z0, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, (DI)
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  4(DX), Z13, Z0
-	VADDPS.BCST       4(R8), Z0, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 32(DI)
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  8(DX), Z13, Z0
-	VADDPS.BCST       8(R8), Z0, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 64(DI)
-	VRNDSCALEPS       $0x08, Z5, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  12(DX), Z13, Z0
-	VADDPS.BCST       12(R8), Z0, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 96(DI)
-	VMOVAPS           Z1, Z8
-	VMOVAPS           Z2, Z7
-	VMOVAPS           Z3, Z6
-	VMOVAPS           Z4, Z5
+	VRNDSCALEPS       $0x08, Z6, Z19
+	VMAXPS            Z19, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VFMADD213PS       Z13, Z7, Z19
+	VADDPS            Z8, Z19, Z19
+	VCVTPS2PH         $0x00, Z19, Y19
+	VMOVUPS           Y19, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z19
+	VMAXPS            Z19, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VFMADD213PS       Z13, Z4, Z19
+	VADDPS            Z5, Z19, Z19
+	VCVTPS2PH         $0x00, Z19, Y19
+	VMOVUPS           Y19, 32(DI)
+	VRNDSCALEPS       $0x08, Z0, Z19
+	VMAXPS            Z19, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VFMADD213PS       Z13, Z1, Z19
+	VADDPS            Z2, Z19, Z19
+	VCVTPS2PH         $0x00, Z19, Y19
+	VMOVUPS           Y19, 64(DI)
+	VRNDSCALEPS       $0x08, Z18, Z19
+	VMAXPS            Z19, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VFMADD213PS       Z13, Z17, Z19
+	VADDPS            Z16, Z19, Z19
+	VCVTPS2PH         $0x00, Z19, Y19
+	VMOVUPS           Y19, 96(DI)
+	VMOVAPS           Z21, Z6
+	VMOVAPS           Z24, Z3
+	VMOVAPS           Z27, Z0
+	VMOVAPS           Z30, Z18
+	VMOVAPS           Z22, Z7
+	VMOVAPS           Z25, Z4
+	VMOVAPS           Z28, Z1
+	VMOVAPS           Z31, Z17
+	VMOVAPS           Z20, Z8
+	VMOVAPS           Z23, Z5
+	VMOVAPS           Z26, Z2
+	VMOVAPS           Z29, Z16
 	ADDQ              $+16, DX
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
@@ -5048,11 +4944,9 @@ short4loop:
 	VMULPS.BCST       12(BX), Z0, Z4
 	VFNMADD231PS.BCST 12(DX), Z4, Z0
 	VFMADD231PS.BCST  12(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z1
@@ -5140,11 +5034,9 @@ laneloop:
 	VMOVUPS      192(DX), Z16
 	VFNMADD231PS Z16, Z12, Z0
 	VFMADD231PS  Z11, Z0, Z12
-	VADDPS       Z6, Z3, Z0
-	VADDPS       Z12, Z9, Z11
-	VADDPS       Z11, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z6, Z3, K1
+	VCMPPS       $0x03, Z12, Z9, K2
+	KORTESTQ     K1, K2
 	JNE          lanerare
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VMAXPS       Z3, Z15, Z3
@@ -5231,11 +5123,9 @@ lanetail:
 	VMOVUPS.Z    192(DX), K7, Z16
 	VFNMADD231PS Z16, Z12, Z0
 	VFMADD231PS  Z11, Z0, Z12
-	VADDPS       Z6, Z3, Z0
-	VADDPS       Z12, Z9, Z11
-	VADDPS       Z11, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z6, Z3, K1
+	VCMPPS       $0x03, Z12, Z9, K2
+	KORTESTQ     K1, K2
 	JNE          lanetailrare
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VMAXPS       Z3, Z15, Z3
@@ -5313,11 +5203,9 @@ groupstream:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z1
@@ -5355,11 +5243,9 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VADDPS      Z8, Z9, Z0
-	VADDPS      Z6, Z7, Z1
-	VADDPS      Z1, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z8, Z9, K1
+	VCMPPS      $0x03, Z6, Z7, K2
+	KORTESTQ    K1, K2
 	JNE         grouploop
 	VRNDSCALEPS $0x08, Z9, Z0
 	VMAXPS      Z0, Z15, Z0
@@ -5575,8 +5461,6 @@ grouptailrare:
 	VADDPS      Z10, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, (DI)
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -5590,8 +5474,6 @@ grouptailrare:
 	VADDPS      Z10, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, 32(DI)
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -5605,8 +5487,6 @@ grouptailrare:
 	VADDPS      Z10, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, 64(DI)
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -5620,9 +5500,7 @@ grouptailrare:
 	VADDPS      Z10, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, 96(DI)
-
-grouptailrarenarrow:
-	JMP grouptailback
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -5660,11 +5538,9 @@ short2stream:
 	VMULPS.BCST       4(BX), Z0, Z4
 	VFNMADD231PS.BCST 4(DX), Z4, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z1
@@ -5778,11 +5654,9 @@ short4stream:
 	VMULPS.BCST       12(BX), Z0, Z4
 	VFNMADD231PS.BCST 12(DX), Z4, Z0
 	VFMADD231PS.BCST  12(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z1
@@ -5940,8 +5814,6 @@ lanetailrare:
 	VADDPS      Z2, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, (DI)
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -5957,8 +5829,6 @@ lanetailrare:
 	VADDPS      Z2, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, 32(DI)
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -5974,8 +5844,6 @@ lanetailrare:
 	VADDPS      Z2, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, 64(DI)
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -5991,9 +5859,7 @@ lanetailrare:
 	VADDPS      Z2, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVDQU16   Y0, K7, 96(DI)
-
-lanetailrarenarrow:
-	JMP lanetailback
+	JMP         lanetailback
 
 // func FakeQuantizeBytesF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -6094,11 +5960,9 @@ groupahead:
 	VMULPS       Z10, Z0, Z4
 	VFNMADD231PS Z11, Z4, Z0
 	VFMADD231PS  Z10, Z0, Z4
-	VADDPS       Z8, Z9, Z0
-	VADDPS       Z6, Z7, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z8, Z9, K1
+	VCMPPS       $0x03, Z6, Z7, K2
+	KORTESTQ     K1, K2
 	JNE          grouploop
 	VRNDSCALEPS  $0x08, Z9, Z0
 	VMAXPS       Z0, Z15, Z5
@@ -6171,11 +6035,9 @@ groupturn:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFNMADD231PS.BCST 4(BX), Z4, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VADDPS            Z8, Z9, Z0
-	VADDPS            Z6, Z7, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z8, Z9, K1
+	VCMPPS            $0x03, Z6, Z7, K2
+	KORTESTQ          K1, K2
 	JNE               groupturned
 	VRNDSCALEPS       $0x08, Z9, Z0
 	VMAXPS            Z0, Z15, Z5
@@ -6253,11 +6115,9 @@ grouploop:
 	VMULPS       Z10, Z0, Z4
 	VFNMADD231PS Z11, Z4, Z0
 	VFMADD231PS  Z10, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z0
@@ -6355,11 +6215,9 @@ groupmeet3:
 	VMULPS       Z11, Z7, Z8
 	VFNMADD231PS Z10, Z8, Z7
 	VFMADD231PS  Z11, Z7, Z8
-	VADDPS       Z4, Z2, Z7
-	VADDPS       Z8, Z6, Z9
-	VADDPS       Z9, Z7, Z7
-	VCMPPS       $0x03, Z7, Z7, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          groupmeetrare
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VMAXPS       Z2, Z15, Z7
@@ -6458,11 +6316,9 @@ grouppiece:
 	VMULPS       Z10, Z0, Z4
 	VFNMADD231PS Z11, Z4, Z0
 	VFMADD231PS  Z10, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z0
@@ -6591,11 +6447,9 @@ longahead:
 	VCVTPH2PS   224(DX), Z0
 	VMULPS      Z9, Z0, Z4
 	VFMADD231PS Z10, Z0, Z4
-	VADDPS      Z7, Z8, Z0
-	VADDPS      Z5, Z6, Z16
-	VADDPS      Z16, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z7, Z8, K1
+	VCMPPS      $0x03, Z5, Z6, K2
+	KORTESTQ    K1, K2
 	JNE         longloop
 	VRNDSCALEPS $0x08, Z8, Z0
 	VMAXPS      Z0, Z15, Z16
@@ -6658,11 +6512,9 @@ longloop:
 	VCVTPH2PS   96(DX), Z0
 	VMULPS      Z9, Z0, Z4
 	VFMADD231PS Z10, Z0, Z4
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z4, Z3, Z5
-	VADDPS      Z5, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z4, Z3, K2
+	KORTESTQ    K1, K2
 	JNE         longrare
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMAXPS      Z1, Z15, Z0
@@ -6736,11 +6588,9 @@ longtail:
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z9, Z0, Z4
 	VFMADD231PS Z10, Z0, Z4
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z4, Z3, Z5
-	VADDPS      Z5, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z4, Z3, K2
+	KORTESTQ    K1, K2
 	JNE         longtailrare
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMAXPS      Z1, Z15, Z0
@@ -6860,11 +6710,9 @@ short2ahead:
 	VMULPS.BCST       12(R8), Z0, Z18
 	VFNMADD231PS.BCST 12(BX), Z18, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z18
-	VADDPS            Z7, Z8, Z0
-	VADDPS            Z4, Z5, Z19
-	VADDPS            Z19, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z7, Z8, K1
+	VCMPPS            $0x03, Z4, Z5, K2
+	KORTESTQ          K1, K2
 	JNE               short2loop
 	VRNDSCALEPS       $0x08, Z8, Z0
 	VMAXPS            Z0, Z15, Z19
@@ -6937,11 +6785,9 @@ short2loop:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFNMADD231PS.BCST 4(BX), Z4, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -7054,11 +6900,9 @@ short4ahead:
 	VBROADCASTSS      28(BX), Z24
 	VFNMADD231PS.BCST 28(BX), Z23, Z16
 	VFMADD231PS.BCST  28(R8), Z16, Z23
-	VADDPS            Z4, Z6, Z16
-	VADDPS            Z0, Z2, Z25
-	VADDPS            Z25, Z16, Z16
-	VCMPPS            $0x03, Z16, Z16, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z4, Z6, K1
+	VCMPPS            $0x03, Z0, Z2, K2
+	KORTESTQ          K1, K2
 	JNE               short4loop
 	VRNDSCALEPS       $0x08, Z6, Z16
 	VMAXPS            Z16, Z15, Z25
@@ -7135,11 +6979,9 @@ short4loop:
 	VMULPS.BCST       12(R8), Z0, Z4
 	VFNMADD231PS.BCST 12(BX), Z4, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -7228,11 +7070,9 @@ laneloop:
 	VMOVUPS      192(BX), Z9
 	VFNMADD231PS Z9, Z8, Z0
 	VFMADD231PS  Z1, Z0, Z8
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z8, Z6, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          lanerare
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VMAXPS       Z2, Z15, Z0
@@ -7316,11 +7156,9 @@ lanetail:
 	VMOVUPS.Z    192(BX), K7, Z9
 	VFNMADD231PS Z9, Z8, Z0
 	VFMADD231PS  Z1, Z0, Z8
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z8, Z6, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          lanetailrare
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VMAXPS       Z2, Z15, Z0
@@ -7401,11 +7239,9 @@ groupstream:
 	VMULPS       Z10, Z0, Z4
 	VFNMADD231PS Z11, Z4, Z0
 	VFMADD231PS  Z10, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z0
@@ -7453,11 +7289,9 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VADDPS      Z8, Z9, Z0
-	VADDPS      Z6, Z7, Z1
-	VADDPS      Z1, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z8, Z9, K1
+	VCMPPS      $0x03, Z6, Z7, K2
+	KORTESTQ    K1, K2
 	JNE         grouploop
 	VRNDSCALEPS $0x08, Z9, Z0
 	VMAXPS      Z0, Z15, Z1
@@ -7674,8 +7508,6 @@ grouptailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -7689,8 +7521,6 @@ grouptailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, 32(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -7704,8 +7534,6 @@ grouptailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -7719,15 +7547,13 @@ grouptailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, 96(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
-
-grouptailrarenarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z12, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-	JMP        grouptailback
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z12, K1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8    Z0, K7, (SI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -7754,11 +7580,9 @@ longstream:
 	VCVTPH2PS   96(DX), Z0
 	VMULPS      Z9, Z0, Z4
 	VFMADD231PS Z10, Z0, Z4
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z4, Z3, Z5
-	VADDPS      Z5, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z4, Z3, K2
+	KORTESTQ    K1, K2
 	JNE         longrare
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMAXPS      Z1, Z15, Z0
@@ -7871,8 +7695,6 @@ longtailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
-	CMPQ        R9, $+17
-	JLT         longtailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -7886,8 +7708,6 @@ longtailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, 32(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
-	CMPQ        R9, $+33
-	JLT         longtailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -7901,8 +7721,6 @@ longtailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
-	CMPQ        R9, $+49
-	JLT         longtailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -7916,15 +7734,13 @@ longtailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, 96(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
-
-longtailrarenarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z12, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-	JMP        longtailback
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z12, K1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8    Z0, K7, (SI)
+	JMP         longtailback
 
 short2stream:
 	PREFETCHNTA       (DX)(CX*1)
@@ -7947,11 +7763,9 @@ short2stream:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFNMADD231PS.BCST 4(BX), Z4, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -8075,11 +7889,9 @@ short4stream:
 	VMULPS.BCST       12(R8), Z0, Z4
 	VFNMADD231PS.BCST 12(BX), Z4, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -8251,8 +8063,6 @@ lanetailrare:
 	VCVTPS2PH   $0x00, Z3, Y3
 	VMOVDQU16   Y3, K7, (DI)
 	VCMPPS      $0x00, Z0, Z2, K1
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -8267,8 +8077,6 @@ lanetailrare:
 	VCVTPS2PH   $0x00, Z3, Y3
 	VMOVDQU16   Y3, K7, 32(DI)
 	VCMPPS      $0x00, Z0, Z2, K2
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -8283,8 +8091,6 @@ lanetailrare:
 	VCVTPS2PH   $0x00, Z3, Y3
 	VMOVDQU16   Y3, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z2, K3
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -8299,15 +8105,13 @@ lanetailrare:
 	VCVTPS2PH   $0x00, Z3, Y3
 	VMOVDQU16   Y3, K7, 96(DI)
 	VCMPPS      $0x00, Z0, Z2, K4
-
-lanetailrarenarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z12, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-	JMP        lanetailback
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z12, K1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8    Z0, K7, (SI)
+	JMP         lanetailback
 
 // func FakeQuantizeZeroPointBytesF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -8412,11 +8216,9 @@ groupahead:
 	VMULPS       Z10, Z0, Z16
 	VFNMADD231PS Z11, Z16, Z0
 	VFMADD231PS  Z10, Z0, Z16
-	VADDPS       Z6, Z7, Z0
-	VADDPS       Z4, Z5, Z17
-	VADDPS       Z17, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z6, Z7, K1
+	VCMPPS       $0x03, Z4, Z5, K2
+	KORTESTQ     K1, K2
 	JNE          grouploop
 	VRNDSCALEPS  $0x08, Z7, Z0
 	VMAXPS       Z0, Z9, Z17
@@ -8489,11 +8291,9 @@ groupturn:
 	VMULPS.BCST       4(R8), Z0, Z16
 	VFNMADD231PS.BCST 4(BX), Z16, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z16
-	VADDPS            Z6, Z7, Z0
-	VADDPS            Z4, Z5, Z17
-	VADDPS            Z17, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z6, Z7, K1
+	VCMPPS            $0x03, Z4, Z5, K2
+	KORTESTQ          K1, K2
 	JNE               groupturned
 	VRNDSCALEPS       $0x08, Z7, Z0
 	VBROADCASTSS      (R9), Z17
@@ -8582,11 +8382,9 @@ grouploop:
 	VMULPS       Z10, Z0, Z4
 	VFNMADD231PS Z11, Z4, Z0
 	VFMADD231PS  Z10, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z9, Z0
@@ -8697,11 +8495,9 @@ groupmeet3:
 	VMULPS       Z11, Z23, Z24
 	VFNMADD231PS Z10, Z24, Z23
 	VFMADD231PS  Z11, Z23, Z24
-	VADDPS       Z16, Z4, Z23
-	VADDPS       Z24, Z20, Z25
-	VADDPS       Z25, Z23, Z23
-	VCMPPS       $0x03, Z23, Z23, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z16, Z4, K1
+	VCMPPS       $0x03, Z24, Z20, K2
+	KORTESTQ     K1, K2
 	JNE          groupmeetrare
 	VRNDSCALEPS  $0x08, Z4, Z4
 	VMAXPS       Z4, Z1, Z1
@@ -8806,11 +8602,9 @@ grouppiece:
 	VMULPS       Z10, Z0, Z4
 	VFNMADD231PS Z11, Z4, Z0
 	VFMADD231PS  Z10, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z9, Z0
@@ -8945,11 +8739,9 @@ longahead:
 	VCVTPH2PS   224(DX), Z0
 	VMULPS      Z9, Z0, Z17
 	VFMADD231PS Z10, Z0, Z17
-	VADDPS      Z5, Z6, Z0
-	VADDPS      Z3, Z4, Z18
-	VADDPS      Z18, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z5, Z6, K1
+	VCMPPS      $0x03, Z3, Z4, K2
+	KORTESTQ    K1, K2
 	JNE         longloop
 	VRNDSCALEPS $0x08, Z6, Z0
 	VMAXPS      Z0, Z8, Z18
@@ -9012,11 +8804,9 @@ longloop:
 	VCVTPH2PS   96(DX), Z0
 	VMULPS      Z9, Z0, Z4
 	VFMADD231PS Z10, Z0, Z4
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z4, Z3, Z5
-	VADDPS      Z5, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z4, Z3, K2
+	KORTESTQ    K1, K2
 	JNE         longrare
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMAXPS      Z1, Z8, Z0
@@ -9090,11 +8880,9 @@ longtail:
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z9, Z0, Z4
 	VFMADD231PS Z10, Z0, Z4
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z4, Z3, Z5
-	VADDPS      Z5, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z4, Z3, K2
+	KORTESTQ    K1, K2
 	JNE         longtailrare
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMAXPS      Z1, Z8, Z0
@@ -9211,11 +8999,9 @@ short2ahead:
 	VMULPS.BCST       12(R8), Z0, Z18
 	VFNMADD231PS.BCST 12(BX), Z18, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z18
-	VADDPS            Z4, Z5, Z0
-	VADDPS            Z2, Z3, Z19
-	VADDPS            Z19, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z4, Z5, K1
+	VCMPPS            $0x03, Z2, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2loop
 	VRNDSCALEPS       $0x08, Z5, Z0
 	VBROADCASTSS      (R9), Z19
@@ -9307,11 +9093,9 @@ short2loop:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFNMADD231PS.BCST 4(BX), Z4, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z9, Z0
@@ -9417,11 +9201,9 @@ short4ahead:
 	VMULPS.BCST       28(R8), Z20, Z24
 	VFNMADD231PS.BCST 28(BX), Z24, Z20
 	VFMADD231PS.BCST  28(R8), Z20, Z24
-	VADDPS            Z17, Z16, Z20
-	VADDPS            Z19, Z18, Z25
-	VADDPS            Z25, Z20, Z20
-	VCMPPS            $0x03, Z20, Z20, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z17, Z16, K1
+	VCMPPS            $0x03, Z19, Z18, K2
+	KORTESTQ          K1, K2
 	JNE               short4loop
 	VRNDSCALEPS       $0x08, Z16, Z20
 	VBROADCASTSS      (R9), Z25
@@ -9535,11 +9317,9 @@ short4loop:
 	VMULPS.BCST       12(R8), Z16, Z20
 	VFNMADD231PS.BCST 12(BX), Z20, Z16
 	VFMADD231PS.BCST  12(R8), Z16, Z20
-	VADDPS            Z18, Z17, Z16
-	VADDPS            Z20, Z19, Z21
-	VADDPS            Z21, Z16, Z16
-	VCMPPS            $0x03, Z16, Z16, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z18, Z17, K1
+	VCMPPS            $0x03, Z20, Z19, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z17, Z17
 	VMAXPS            Z17, Z7, Z16
@@ -9629,11 +9409,9 @@ laneloop:
 	VMOVUPS      192(BX), Z9
 	VFNMADD231PS Z9, Z8, Z0
 	VFMADD231PS  Z1, Z0, Z8
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z8, Z6, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          lanerare
 	VMOVUPS      (R9), Z0
 	VPSUBD       Z0, Z15, Z1
@@ -9738,11 +9516,9 @@ lanetail:
 	VMOVUPS.Z    192(BX), K7, Z9
 	VFNMADD231PS Z9, Z8, Z0
 	VFMADD231PS  Z1, Z0, Z8
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z8, Z6, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          lanetailrare
 	KMOVQ        K0, K7
 	VMOVUPS.Z    (R9), K7, Z0
@@ -9843,11 +9619,9 @@ groupstream:
 	VMULPS       Z10, Z0, Z4
 	VFNMADD231PS Z11, Z4, Z0
 	VFMADD231PS  Z10, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z9, Z0
@@ -9895,11 +9669,9 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VADDPS      Z6, Z7, Z0
-	VADDPS      Z4, Z5, Z1
-	VADDPS      Z1, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z6, Z7, K1
+	VCMPPS      $0x03, Z4, Z5, K2
+	KORTESTQ    K1, K2
 	JNE         grouploop
 	VRNDSCALEPS $0x08, Z7, Z0
 	VMAXPS      Z0, Z9, Z1
@@ -10172,8 +9944,6 @@ grouptailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
-	CMPQ        R10, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -10187,8 +9957,6 @@ grouptailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, 32(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
-	CMPQ        R10, $+33
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -10202,8 +9970,6 @@ grouptailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
-	CMPQ        R10, $+49
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -10217,15 +9983,13 @@ grouptailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, 96(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
-
-grouptailrarenarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z12, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-	JMP        grouptailback
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z12, K1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8    Z0, K7, (SI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R13, R11
@@ -10253,11 +10017,9 @@ longstream:
 	VCVTPH2PS   96(DX), Z0
 	VMULPS      Z9, Z0, Z4
 	VFMADD231PS Z10, Z0, Z4
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z4, Z3, Z5
-	VADDPS      Z5, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z4, Z3, K2
+	KORTESTQ    K1, K2
 	JNE         longrare
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMAXPS      Z1, Z8, Z0
@@ -10370,8 +10132,6 @@ longtailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
-	CMPQ        R10, $+17
-	JLT         longtailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -10385,8 +10145,6 @@ longtailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, 32(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
-	CMPQ        R10, $+33
-	JLT         longtailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -10400,8 +10158,6 @@ longtailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
-	CMPQ        R10, $+49
-	JLT         longtailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -10415,15 +10171,13 @@ longtailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, 96(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
-
-longtailrarenarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z12, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-	JMP        longtailback
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z12, K1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8    Z0, K7, (SI)
+	JMP         longtailback
 
 short2stream:
 	PREFETCHNTA       (DX)(CX*1)
@@ -10456,11 +10210,9 @@ short2stream:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFNMADD231PS.BCST 4(BX), Z4, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z9, Z0
@@ -10605,11 +10357,9 @@ short4stream:
 	VMULPS.BCST       12(R8), Z16, Z20
 	VFNMADD231PS.BCST 12(BX), Z20, Z16
 	VFMADD231PS.BCST  12(R8), Z16, Z20
-	VADDPS            Z18, Z17, Z16
-	VADDPS            Z20, Z19, Z21
-	VADDPS            Z21, Z16, Z16
-	VCMPPS            $0x03, Z16, Z16, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z18, Z17, K1
+	VCMPPS            $0x03, Z20, Z19, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z17, Z17
 	VMAXPS            Z17, Z7, Z16
@@ -10807,8 +10557,6 @@ lanetailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, (DI)
 	VCMPPS      $0x00, Z0, Z3, K1
-	CMPQ        R10, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -10828,8 +10576,6 @@ lanetailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, 32(DI)
 	VCMPPS      $0x00, Z0, Z3, K2
-	CMPQ        R10, $+33
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -10849,8 +10595,6 @@ lanetailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z3, K3
-	CMPQ        R10, $+49
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -10870,15 +10614,13 @@ lanetailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, 96(DI)
 	VCMPPS      $0x00, Z0, Z3, K4
-
-lanetailrarenarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z12, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-	JMP        lanetailback
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z12, K1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8    Z0, K7, (SI)
+	JMP         lanetailback
 
 // func FakeQuantizeMinvalBytesF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -10886,7 +10628,7 @@ TEXT ·FakeQuantizeMinvalBytesF16AVX512(SB), NOSPLIT, $0-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 0x1010101
 	// per group: Z11 scale, Z10 recip, Z9 minval
-	// vector registers in use at once: 21
+	// vector registers in use at once: 20
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -10982,11 +10724,9 @@ groupahead:
 	VMULPS       Z10, Z0, Z4
 	VFNMADD231PS Z11, Z4, Z0
 	VFMADD231PS  Z10, Z0, Z4
-	VADDPS       Z7, Z8, Z0
-	VADDPS       Z5, Z6, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z7, Z8, K1
+	VCMPPS       $0x03, Z5, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          grouploop
 	VRNDSCALEPS  $0x08, Z8, Z0
 	VMAXPS       Z0, Z15, Z16
@@ -11067,11 +10807,9 @@ groupturn:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFNMADD231PS.BCST 4(BX), Z4, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VADDPS            Z7, Z8, Z0
-	VADDPS            Z5, Z6, Z16
-	VADDPS            Z16, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z7, Z8, K1
+	VCMPPS            $0x03, Z5, Z6, K2
+	KORTESTQ          K1, K2
 	JNE               groupturned
 	VRNDSCALEPS       $0x08, Z8, Z0
 	VMAXPS            Z0, Z15, Z16
@@ -11159,11 +10897,9 @@ grouploop:
 	VMULPS       Z10, Z0, Z4
 	VFNMADD231PS Z11, Z4, Z0
 	VFMADD231PS  Z10, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z0
@@ -11274,11 +11010,9 @@ groupmeet3:
 	VMULPS       Z10, Z18, Z19
 	VFNMADD231PS Z9, Z19, Z18
 	VFMADD231PS  Z10, Z18, Z19
-	VADDPS       Z6, Z3, Z18
-	VADDPS       Z19, Z16, Z20
-	VADDPS       Z20, Z18, Z18
-	VCMPPS       $0x03, Z18, Z18, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z6, Z3, K1
+	VCMPPS       $0x03, Z19, Z16, K2
+	KORTESTQ     K1, K2
 	JNE          groupmeetrare
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VMAXPS       Z3, Z15, Z18
@@ -11387,11 +11121,9 @@ grouppiece:
 	VMULPS       Z10, Z0, Z4
 	VFNMADD231PS Z11, Z4, Z0
 	VFMADD231PS  Z10, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z0
@@ -11531,11 +11263,9 @@ short2ahead:
 	VMULPS.BCST       12(R8), Z0, Z4
 	VFNMADD231PS.BCST 12(BX), Z4, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VADDPS            Z8, Z9, Z0
-	VADDPS            Z6, Z7, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z8, Z9, K1
+	VCMPPS            $0x03, Z6, Z7, K2
+	KORTESTQ          K1, K2
 	JNE               short2loop
 	VRNDSCALEPS       $0x08, Z9, Z0
 	VMAXPS            Z0, Z15, Z5
@@ -11615,11 +11345,9 @@ short2loop:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFNMADD231PS.BCST 4(BX), Z4, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -11737,11 +11465,9 @@ short4ahead:
 	VMULPS.BCST       28(R8), Z0, Z16
 	VFNMADD231PS.BCST 28(BX), Z16, Z0
 	VFMADD231PS.BCST  28(R8), Z0, Z16
-	VADDPS            Z6, Z7, Z0
-	VADDPS            Z4, Z5, Z17
-	VADDPS            Z17, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z6, Z7, K1
+	VCMPPS            $0x03, Z4, Z5, K2
+	KORTESTQ          K1, K2
 	JNE               short4loop
 	VRNDSCALEPS       $0x08, Z7, Z0
 	VMAXPS            Z0, Z15, Z17
@@ -11823,11 +11549,9 @@ short4loop:
 	VMULPS.BCST       12(R8), Z0, Z4
 	VFNMADD231PS.BCST 12(BX), Z4, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -11929,11 +11653,9 @@ laneloop:
 	VMOVUPS      192(BX), Z17
 	VFNMADD231PS Z17, Z16, Z0
 	VFMADD231PS  Z11, Z0, Z16
-	VADDPS       Z6, Z3, Z0
-	VADDPS       Z16, Z9, Z11
-	VADDPS       Z11, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z6, Z3, K1
+	VCMPPS       $0x03, Z16, Z9, K2
+	KORTESTQ     K1, K2
 	JNE          lanerare
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VMAXPS       Z3, Z15, Z0
@@ -12030,11 +11752,9 @@ lanetail:
 	VMOVUPS.Z    192(BX), K7, Z17
 	VFNMADD231PS Z17, Z16, Z0
 	VFMADD231PS  Z11, Z0, Z16
-	VADDPS       Z6, Z3, Z0
-	VADDPS       Z16, Z9, Z11
-	VADDPS       Z11, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z6, Z3, K1
+	VCMPPS       $0x03, Z16, Z9, K2
+	KORTESTQ     K1, K2
 	JNE          lanetailrare
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VMAXPS       Z3, Z15, Z0
@@ -12123,11 +11843,9 @@ groupstream:
 	VMULPS       Z10, Z0, Z4
 	VFNMADD231PS Z11, Z4, Z0
 	VFMADD231PS  Z10, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z0
@@ -12179,11 +11897,9 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VADDPS      Z7, Z8, Z0
-	VADDPS      Z5, Z6, Z1
-	VADDPS      Z1, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z7, Z8, K1
+	VCMPPS      $0x03, Z5, Z6, K2
+	KORTESTQ    K1, K2
 	JNE         grouploop
 	VRNDSCALEPS $0x08, Z8, Z0
 	VMAXPS      Z0, Z15, Z1
@@ -12423,8 +12139,6 @@ grouptailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
-	CMPQ        R10, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -12439,8 +12153,6 @@ grouptailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, 32(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
-	CMPQ        R10, $+33
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -12455,8 +12167,6 @@ grouptailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
-	CMPQ        R10, $+49
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -12471,15 +12181,13 @@ grouptailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, 96(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
-
-grouptailrarenarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z12, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-	JMP        grouptailback
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z12, K1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8    Z0, K7, (SI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R13, R11
@@ -12517,11 +12225,9 @@ short2stream:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFNMADD231PS.BCST 4(BX), Z4, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -12658,11 +12364,9 @@ short4stream:
 	VMULPS.BCST       12(R8), Z0, Z4
 	VFNMADD231PS.BCST 12(BX), Z4, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -12853,8 +12557,6 @@ lanetailrare:
 	VCVTPS2PH   $0x00, Z4, Y4
 	VMOVDQU16   Y4, K7, (DI)
 	VCMPPS      $0x00, Z0, Z3, K1
-	CMPQ        R10, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -12871,8 +12573,6 @@ lanetailrare:
 	VCVTPS2PH   $0x00, Z4, Y4
 	VMOVDQU16   Y4, K7, 32(DI)
 	VCMPPS      $0x00, Z0, Z3, K2
-	CMPQ        R10, $+33
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -12889,8 +12589,6 @@ lanetailrare:
 	VCVTPS2PH   $0x00, Z4, Y4
 	VMOVDQU16   Y4, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z3, K3
-	CMPQ        R10, $+49
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -12907,15 +12605,13 @@ lanetailrare:
 	VCVTPS2PH   $0x00, Z4, Y4
 	VMOVDQU16   Y4, K7, 96(DI)
 	VCMPPS      $0x00, Z0, Z3, K4
-
-lanetailrarenarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z12, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-	JMP        lanetailback
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z12, K1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8    Z0, K7, (SI)
+	JMP         lanetailback
 
 // func FakeQuantizeBitsF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -13015,11 +12711,9 @@ groupahead:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z9, Z10, Z0
-	VADDPS       Z7, Z8, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z9, Z10, K1
+	VCMPPS       $0x03, Z7, Z8, K2
+	KORTESTQ     K1, K2
 	JNE          grouploop
 	VRNDSCALEPS  $0x08, Z10, Z0
 	VMAXPS       Z0, Z15, Z5
@@ -13091,11 +12785,9 @@ groupturn:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFNMADD231PS.BCST 4(BX), Z4, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VADDPS            Z9, Z10, Z0
-	VADDPS            Z7, Z8, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z9, Z10, K1
+	VCMPPS            $0x03, Z7, Z8, K2
+	KORTESTQ          K1, K2
 	JNE               groupturned
 	VRNDSCALEPS       $0x08, Z10, Z0
 	VMAXPS            Z0, Z15, Z5
@@ -13172,11 +12864,9 @@ grouploop:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z0
@@ -13273,11 +12963,9 @@ groupmeet3:
 	VMULPS       Z12, Z7, Z8
 	VFNMADD231PS Z11, Z8, Z7
 	VFMADD231PS  Z12, Z7, Z8
-	VADDPS       Z4, Z2, Z7
-	VADDPS       Z8, Z6, Z9
-	VADDPS       Z9, Z7, Z7
-	VCMPPS       $0x03, Z7, Z7, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          groupmeetrare
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VMAXPS       Z2, Z15, Z7
@@ -13375,11 +13063,9 @@ grouppiece:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z0
@@ -13541,11 +13227,9 @@ longahead:
 	VCVTPH2PS   224(DX), Z0
 	VMULPS      Z10, Z0, Z4
 	VFMADD231PS Z11, Z0, Z4
-	VADDPS      Z8, Z9, Z0
-	VADDPS      Z6, Z7, Z5
-	VADDPS      Z5, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z8, Z9, K1
+	VCMPPS      $0x03, Z6, Z7, K2
+	KORTESTQ    K1, K2
 	JNE         longloop
 	VRNDSCALEPS $0x08, Z9, Z0
 	VMAXPS      Z0, Z15, Z5
@@ -13607,11 +13291,9 @@ longloop:
 	VCVTPH2PS   96(DX), Z0
 	VMULPS      Z10, Z0, Z4
 	VFMADD231PS Z11, Z0, Z4
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z4, Z3, Z5
-	VADDPS      Z5, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z4, Z3, K2
+	KORTESTQ    K1, K2
 	JNE         longrare
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMAXPS      Z1, Z15, Z0
@@ -13684,11 +13366,9 @@ longtail:
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z10, Z0, Z4
 	VFMADD231PS Z11, Z0, Z4
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z4, Z3, Z5
-	VADDPS      Z5, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z4, Z3, K2
+	KORTESTQ    K1, K2
 	JNE         longtailrare
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMAXPS      Z1, Z15, Z0
@@ -13841,11 +13521,9 @@ short2ahead:
 	VMULPS.BCST       12(R8), Z0, Z17
 	VFNMADD231PS.BCST 12(BX), Z17, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z17
-	VADDPS            Z8, Z9, Z0
-	VADDPS            Z5, Z6, Z18
-	VADDPS            Z18, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z8, Z9, K1
+	VCMPPS            $0x03, Z5, Z6, K2
+	KORTESTQ          K1, K2
 	JNE               short2loop
 	VRNDSCALEPS       $0x08, Z9, Z0
 	VMAXPS            Z0, Z15, Z18
@@ -13917,11 +13595,9 @@ short2loop:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFNMADD231PS.BCST 4(BX), Z4, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -14033,11 +13709,9 @@ short4ahead:
 	VBROADCASTSS      28(BX), Z23
 	VFNMADD231PS.BCST 28(BX), Z22, Z0
 	VFMADD231PS.BCST  28(R8), Z0, Z22
-	VADDPS            Z5, Z7, Z0
-	VADDPS            Z1, Z3, Z24
-	VADDPS            Z24, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z5, Z7, K1
+	VCMPPS            $0x03, Z1, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4loop
 	VRNDSCALEPS       $0x08, Z7, Z0
 	VMAXPS            Z0, Z15, Z24
@@ -14113,11 +13787,9 @@ short4loop:
 	VMULPS.BCST       12(R8), Z0, Z4
 	VFNMADD231PS.BCST 12(BX), Z4, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -14205,11 +13877,9 @@ laneloop:
 	VMOVUPS      192(BX), Z9
 	VFNMADD231PS Z9, Z8, Z0
 	VFMADD231PS  Z1, Z0, Z8
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z8, Z6, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          lanerare
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VMAXPS       Z2, Z15, Z0
@@ -14292,11 +13962,9 @@ lanetail:
 	VMOVUPS.Z    192(BX), K7, Z9
 	VFNMADD231PS Z9, Z8, Z0
 	VFMADD231PS  Z1, Z0, Z8
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z8, Z6, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          lanetailrare
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VMAXPS       Z2, Z15, Z0
@@ -14408,11 +14076,9 @@ groupstream:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z0
@@ -14459,11 +14125,9 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VADDPS      Z9, Z10, Z0
-	VADDPS      Z7, Z8, Z1
-	VADDPS      Z1, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z9, Z10, K1
+	VCMPPS      $0x03, Z7, Z8, K2
+	KORTESTQ    K1, K2
 	JNE         grouploop
 	VRNDSCALEPS $0x08, Z10, Z0
 	VMAXPS      Z0, Z15, Z1
@@ -14678,8 +14342,6 @@ grouptailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -14693,8 +14355,6 @@ grouptailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, 32(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -14708,8 +14368,6 @@ grouptailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -14723,13 +14381,11 @@ grouptailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, 96(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
-
-grouptailrarenarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, (SP)
-	JMP      grouptailback
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SP)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -14756,11 +14412,9 @@ longstream:
 	VCVTPH2PS   96(DX), Z0
 	VMULPS      Z10, Z0, Z4
 	VFMADD231PS Z11, Z0, Z4
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z4, Z3, Z5
-	VADDPS      Z5, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z4, Z3, K2
+	KORTESTQ    K1, K2
 	JNE         longrare
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMAXPS      Z1, Z15, Z0
@@ -14871,8 +14525,6 @@ longtailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
-	CMPQ        R9, $+17
-	JLT         longtailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -14886,8 +14538,6 @@ longtailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, 32(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
-	CMPQ        R9, $+33
-	JLT         longtailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -14901,8 +14551,6 @@ longtailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
-	CMPQ        R9, $+49
-	JLT         longtailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -14916,13 +14564,11 @@ longtailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, 96(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
-
-longtailrarenarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, (SP)
-	JMP      longtailback
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SP)
+	JMP         longtailback
 
 short2stream:
 	PREFETCHNTA       (DX)(CX*1)
@@ -14945,11 +14591,9 @@ short2stream:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFNMADD231PS.BCST 4(BX), Z4, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -15071,11 +14715,9 @@ short4stream:
 	VMULPS.BCST       12(R8), Z0, Z4
 	VFNMADD231PS.BCST 12(BX), Z4, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -15244,8 +14886,6 @@ lanetailrare:
 	VCVTPS2PH   $0x00, Z3, Y3
 	VMOVDQU16   Y3, K7, (DI)
 	VCMPPS      $0x00, Z0, Z2, K1
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -15260,8 +14900,6 @@ lanetailrare:
 	VCVTPS2PH   $0x00, Z3, Y3
 	VMOVDQU16   Y3, K7, 32(DI)
 	VCMPPS      $0x00, Z0, Z2, K2
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -15276,8 +14914,6 @@ lanetailrare:
 	VCVTPS2PH   $0x00, Z3, Y3
 	VMOVDQU16   Y3, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z2, K3
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -15292,13 +14928,11 @@ lanetailrare:
 	VCVTPS2PH   $0x00, Z3, Y3
 	VMOVDQU16   Y3, K7, 96(DI)
 	VCMPPS      $0x00, Z0, Z2, K4
-
-lanetailrarenarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, (SP)
-	JMP      lanetailback
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SP)
+	JMP         lanetailback
 
 // func FakeQuantizeZeroPointBitsF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -15402,11 +15036,9 @@ groupahead:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z7, Z8, Z0
-	VADDPS       Z5, Z6, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z7, Z8, K1
+	VCMPPS       $0x03, Z5, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          grouploop
 	VRNDSCALEPS  $0x08, Z8, Z0
 	VMAXPS       Z0, Z10, Z16
@@ -15478,11 +15110,9 @@ groupturn:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFNMADD231PS.BCST 4(BX), Z4, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VADDPS            Z7, Z8, Z0
-	VADDPS            Z5, Z6, Z16
-	VADDPS            Z16, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z7, Z8, K1
+	VCMPPS            $0x03, Z5, Z6, K2
+	KORTESTQ          K1, K2
 	JNE               groupturned
 	VRNDSCALEPS       $0x08, Z8, Z0
 	VBROADCASTSS      (R9), Z16
@@ -15570,11 +15200,9 @@ grouploop:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z10, Z0
@@ -15684,11 +15312,9 @@ groupmeet3:
 	VMULPS       Z12, Z22, Z23
 	VFNMADD231PS Z11, Z23, Z22
 	VFMADD231PS  Z12, Z22, Z23
-	VADDPS       Z8, Z4, Z22
-	VADDPS       Z23, Z19, Z24
-	VADDPS       Z24, Z22, Z22
-	VCMPPS       $0x03, Z22, Z22, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z8, Z4, K1
+	VCMPPS       $0x03, Z23, Z19, K2
+	KORTESTQ     K1, K2
 	JNE          groupmeetrare
 	VRNDSCALEPS  $0x08, Z4, Z4
 	VMAXPS       Z4, Z1, Z1
@@ -15792,11 +15418,9 @@ grouppiece:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z10, Z0
@@ -15964,11 +15588,9 @@ longahead:
 	VCVTPH2PS   224(DX), Z0
 	VMULPS      Z10, Z0, Z16
 	VFMADD231PS Z11, Z0, Z16
-	VADDPS      Z6, Z7, Z0
-	VADDPS      Z4, Z5, Z17
-	VADDPS      Z17, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z6, Z7, K1
+	VCMPPS      $0x03, Z4, Z5, K2
+	KORTESTQ    K1, K2
 	JNE         longloop
 	VRNDSCALEPS $0x08, Z7, Z0
 	VMAXPS      Z0, Z9, Z17
@@ -16030,11 +15652,9 @@ longloop:
 	VCVTPH2PS   96(DX), Z0
 	VMULPS      Z10, Z0, Z4
 	VFMADD231PS Z11, Z0, Z4
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z4, Z3, Z5
-	VADDPS      Z5, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z4, Z3, K2
+	KORTESTQ    K1, K2
 	JNE         longrare
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMAXPS      Z1, Z9, Z0
@@ -16107,11 +15727,9 @@ longtail:
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z10, Z0, Z4
 	VFMADD231PS Z11, Z0, Z4
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z4, Z3, Z5
-	VADDPS      Z5, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z4, Z3, K2
+	KORTESTQ    K1, K2
 	JNE         longtailrare
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMAXPS      Z1, Z9, Z0
@@ -16261,11 +15879,9 @@ short2ahead:
 	VMULPS.BCST       12(R8), Z0, Z17
 	VFNMADD231PS.BCST 12(BX), Z17, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z17
-	VADDPS            Z5, Z6, Z0
-	VADDPS            Z3, Z4, Z18
-	VADDPS            Z18, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z5, Z6, K1
+	VCMPPS            $0x03, Z3, Z4, K2
+	KORTESTQ          K1, K2
 	JNE               short2loop
 	VRNDSCALEPS       $0x08, Z6, Z0
 	VBROADCASTSS      (R9), Z18
@@ -16356,11 +15972,9 @@ short2loop:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFNMADD231PS.BCST 4(BX), Z4, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z10, Z0
@@ -16465,11 +16079,9 @@ short4ahead:
 	VMULPS.BCST       28(R8), Z19, Z23
 	VFNMADD231PS.BCST 28(BX), Z23, Z19
 	VFMADD231PS.BCST  28(R8), Z19, Z23
-	VADDPS            Z16, Z0, Z19
-	VADDPS            Z18, Z17, Z24
-	VADDPS            Z24, Z19, Z19
-	VCMPPS            $0x03, Z19, Z19, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z16, Z0, K1
+	VCMPPS            $0x03, Z18, Z17, K2
+	KORTESTQ          K1, K2
 	JNE               short4loop
 	VRNDSCALEPS       $0x08, Z0, Z19
 	VBROADCASTSS      (R9), Z24
@@ -16582,11 +16194,9 @@ short4loop:
 	VMULPS.BCST       12(R8), Z0, Z19
 	VFNMADD231PS.BCST 12(BX), Z19, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z19
-	VADDPS            Z17, Z16, Z0
-	VADDPS            Z19, Z18, Z20
-	VADDPS            Z20, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z17, Z16, K1
+	VCMPPS            $0x03, Z19, Z18, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z16, Z16
 	VMAXPS            Z16, Z8, Z0
@@ -16675,11 +16285,9 @@ laneloop:
 	VMOVUPS      192(BX), Z9
 	VFNMADD231PS Z9, Z8, Z0
 	VFMADD231PS  Z1, Z0, Z8
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z8, Z6, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          lanerare
 	VMOVUPS      (R9), Z0
 	VPSUBD       Z0, Z15, Z1
@@ -16783,11 +16391,9 @@ lanetail:
 	VMOVUPS.Z    192(BX), K7, Z9
 	VFNMADD231PS Z9, Z8, Z0
 	VFMADD231PS  Z1, Z0, Z8
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z8, Z6, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          lanetailrare
 	KMOVQ        K0, K7
 	VMOVUPS.Z    (R9), K7, Z0
@@ -16919,11 +16525,9 @@ groupstream:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z10, Z0
@@ -16970,11 +16574,9 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VADDPS      Z7, Z8, Z0
-	VADDPS      Z5, Z6, Z1
-	VADDPS      Z1, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z7, Z8, K1
+	VCMPPS      $0x03, Z5, Z6, K2
+	KORTESTQ    K1, K2
 	JNE         grouploop
 	VRNDSCALEPS $0x08, Z8, Z0
 	VMAXPS      Z0, Z10, Z1
@@ -17245,8 +16847,6 @@ grouptailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
-	CMPQ        R10, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -17260,8 +16860,6 @@ grouptailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, 32(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
-	CMPQ        R10, $+33
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -17275,8 +16873,6 @@ grouptailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
-	CMPQ        R10, $+49
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -17290,13 +16886,11 @@ grouptailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, 96(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
-
-grouptailrarenarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, (SP)
-	JMP      grouptailback
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SP)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R13, R11
@@ -17324,11 +16918,9 @@ longstream:
 	VCVTPH2PS   96(DX), Z0
 	VMULPS      Z10, Z0, Z4
 	VFMADD231PS Z11, Z0, Z4
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z4, Z3, Z5
-	VADDPS      Z5, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z4, Z3, K2
+	KORTESTQ    K1, K2
 	JNE         longrare
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMAXPS      Z1, Z9, Z0
@@ -17439,8 +17031,6 @@ longtailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
-	CMPQ        R10, $+17
-	JLT         longtailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -17454,8 +17044,6 @@ longtailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, 32(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
-	CMPQ        R10, $+33
-	JLT         longtailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -17469,8 +17057,6 @@ longtailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
-	CMPQ        R10, $+49
-	JLT         longtailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -17484,13 +17070,11 @@ longtailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, 96(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
-
-longtailrarenarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, (SP)
-	JMP      longtailback
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SP)
+	JMP         longtailback
 
 short2stream:
 	PREFETCHNTA       (DX)(CX*1)
@@ -17523,11 +17107,9 @@ short2stream:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFNMADD231PS.BCST 4(BX), Z4, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z10, Z0
@@ -17670,11 +17252,9 @@ short4stream:
 	VMULPS.BCST       12(R8), Z0, Z19
 	VFNMADD231PS.BCST 12(BX), Z19, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z19
-	VADDPS            Z17, Z16, Z0
-	VADDPS            Z19, Z18, Z20
-	VADDPS            Z20, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z17, Z16, K1
+	VCMPPS            $0x03, Z19, Z18, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z16, Z16
 	VMAXPS            Z16, Z8, Z0
@@ -17869,8 +17449,6 @@ lanetailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, (DI)
 	VCMPPS      $0x00, Z0, Z3, K1
-	CMPQ        R10, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -17890,8 +17468,6 @@ lanetailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, 32(DI)
 	VCMPPS      $0x00, Z0, Z3, K2
-	CMPQ        R10, $+33
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -17911,8 +17487,6 @@ lanetailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z3, K3
-	CMPQ        R10, $+49
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -17932,13 +17506,11 @@ lanetailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, 96(DI)
 	VCMPPS      $0x00, Z0, Z3, K4
-
-lanetailrarenarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, (SP)
-	JMP      lanetailback
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SP)
+	JMP         lanetailback
 
 // func FakeQuantizeMinvalBitsF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -17946,7 +17518,7 @@ TEXT ·FakeQuantizeMinvalBitsF16AVX512(SB), NOSPLIT, $16-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0
 	// per group: Z12 scale, Z11 recip, Z10 minval
-	// vector registers in use at once: 20
+	// vector registers in use at once: 19
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -18041,11 +17613,9 @@ groupahead:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z8, Z9, Z0
-	VADDPS       Z6, Z7, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z8, Z9, K1
+	VCMPPS       $0x03, Z6, Z7, K2
+	KORTESTQ     K1, K2
 	JNE          grouploop
 	VRNDSCALEPS  $0x08, Z9, Z0
 	VMAXPS       Z0, Z15, Z5
@@ -18125,11 +17695,9 @@ groupturn:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFNMADD231PS.BCST 4(BX), Z4, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VADDPS            Z8, Z9, Z0
-	VADDPS            Z6, Z7, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z8, Z9, K1
+	VCMPPS            $0x03, Z6, Z7, K2
+	KORTESTQ          K1, K2
 	JNE               groupturned
 	VRNDSCALEPS       $0x08, Z9, Z0
 	VMAXPS            Z0, Z15, Z5
@@ -18216,11 +17784,9 @@ grouploop:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z0
@@ -18330,11 +17896,9 @@ groupmeet3:
 	VMULPS       Z11, Z17, Z18
 	VFNMADD231PS Z10, Z18, Z17
 	VFMADD231PS  Z11, Z17, Z18
-	VADDPS       Z6, Z3, Z17
-	VADDPS       Z18, Z9, Z19
-	VADDPS       Z19, Z17, Z17
-	VCMPPS       $0x03, Z17, Z17, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z6, Z3, K1
+	VCMPPS       $0x03, Z18, Z9, K2
+	KORTESTQ     K1, K2
 	JNE          groupmeetrare
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VMAXPS       Z3, Z15, Z17
@@ -18442,11 +18006,9 @@ grouppiece:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z0
@@ -18619,11 +18181,9 @@ short2ahead:
 	VMULPS.BCST       12(R8), Z0, Z4
 	VFNMADD231PS.BCST 12(BX), Z4, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VADDPS            Z9, Z10, Z0
-	VADDPS            Z7, Z8, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z9, Z10, K1
+	VCMPPS            $0x03, Z7, Z8, K2
+	KORTESTQ          K1, K2
 	JNE               short2loop
 	VRNDSCALEPS       $0x08, Z10, Z0
 	VMAXPS            Z0, Z15, Z5
@@ -18702,11 +18262,9 @@ short2loop:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFNMADD231PS.BCST 4(BX), Z4, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -18823,11 +18381,9 @@ short4ahead:
 	VMULPS.BCST       28(R8), Z0, Z4
 	VFNMADD231PS.BCST 28(BX), Z4, Z0
 	VFMADD231PS.BCST  28(R8), Z0, Z4
-	VADDPS            Z7, Z8, Z0
-	VADDPS            Z5, Z6, Z16
-	VADDPS            Z16, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z7, Z8, K1
+	VCMPPS            $0x03, Z5, Z6, K2
+	KORTESTQ          K1, K2
 	JNE               short4loop
 	VRNDSCALEPS       $0x08, Z8, Z0
 	VMAXPS            Z0, Z15, Z16
@@ -18908,11 +18464,9 @@ short4loop:
 	VMULPS.BCST       12(R8), Z0, Z4
 	VFNMADD231PS.BCST 12(BX), Z4, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -19013,11 +18567,9 @@ laneloop:
 	VMOVUPS      192(BX), Z16
 	VFNMADD231PS Z16, Z12, Z0
 	VFMADD231PS  Z11, Z0, Z12
-	VADDPS       Z6, Z3, Z0
-	VADDPS       Z12, Z9, Z11
-	VADDPS       Z11, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z6, Z3, K1
+	VCMPPS       $0x03, Z12, Z9, K2
+	KORTESTQ     K1, K2
 	JNE          lanerare
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VMAXPS       Z3, Z15, Z0
@@ -19113,11 +18665,9 @@ lanetail:
 	VMOVUPS.Z    192(BX), K7, Z16
 	VFNMADD231PS Z16, Z12, Z0
 	VFMADD231PS  Z11, Z0, Z12
-	VADDPS       Z6, Z3, Z0
-	VADDPS       Z12, Z9, Z11
-	VADDPS       Z11, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z6, Z3, K1
+	VCMPPS       $0x03, Z12, Z9, K2
+	KORTESTQ     K1, K2
 	JNE          lanetailrare
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VMAXPS       Z3, Z15, Z0
@@ -19237,11 +18787,9 @@ groupstream:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z0
@@ -19292,11 +18840,9 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VADDPS      Z8, Z9, Z0
-	VADDPS      Z6, Z7, Z1
-	VADDPS      Z1, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z8, Z9, K1
+	VCMPPS      $0x03, Z6, Z7, K2
+	KORTESTQ    K1, K2
 	JNE         grouploop
 	VRNDSCALEPS $0x08, Z9, Z0
 	VMAXPS      Z0, Z15, Z1
@@ -19534,8 +19080,6 @@ grouptailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
-	CMPQ        R10, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -19550,8 +19094,6 @@ grouptailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, 32(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
-	CMPQ        R10, $+33
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -19566,8 +19108,6 @@ grouptailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
-	CMPQ        R10, $+49
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -19582,13 +19122,11 @@ grouptailrare:
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVDQU16   Y2, K7, 96(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
-
-grouptailrarenarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, (SP)
-	JMP      grouptailback
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SP)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R13, R11
@@ -19626,11 +19164,9 @@ short2stream:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFNMADD231PS.BCST 4(BX), Z4, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -19765,11 +19301,9 @@ short4stream:
 	VMULPS.BCST       12(R8), Z0, Z4
 	VFNMADD231PS.BCST 12(BX), Z4, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -19957,8 +19491,6 @@ lanetailrare:
 	VCVTPS2PH   $0x00, Z4, Y4
 	VMOVDQU16   Y4, K7, (DI)
 	VCMPPS      $0x00, Z0, Z3, K1
-	CMPQ        R10, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -19975,8 +19507,6 @@ lanetailrare:
 	VCVTPS2PH   $0x00, Z4, Y4
 	VMOVDQU16   Y4, K7, 32(DI)
 	VCMPPS      $0x00, Z0, Z3, K2
-	CMPQ        R10, $+33
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -19993,8 +19523,6 @@ lanetailrare:
 	VCVTPS2PH   $0x00, Z4, Y4
 	VMOVDQU16   Y4, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z3, K3
-	CMPQ        R10, $+49
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -20011,13 +19539,11 @@ lanetailrare:
 	VCVTPS2PH   $0x00, Z4, Y4
 	VMOVDQU16   Y4, K7, 96(DI)
 	VCMPPS      $0x00, Z0, Z3, K4
-
-lanetailrarenarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, (SP)
-	JMP      lanetailback
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SP)
+	JMP         lanetailback
 
 DATA constantsAVX512<>+0(SB)/4, $0x00000001
 DATA constantsAVX512<>+4(SB)/4, $0x3f800000

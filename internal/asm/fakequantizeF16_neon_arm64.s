@@ -927,8 +927,6 @@ grouptailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 16(RSP)
-	CMP $5, R4
-	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -939,8 +937,6 @@ grouptailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
-	CMP $9, R4
-	BLT grouptailrarenarrow
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
@@ -952,8 +948,6 @@ grouptailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 32(RSP)
-	CMP $13, R4
-	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -964,7 +958,6 @@ grouptailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
-grouptailrarenarrow:
 	B grouptailback
 groupmeetrare:
 	MOVD R7, R5
@@ -1029,8 +1022,6 @@ longtailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 16(RSP)
-	CMP $5, R4
-	BLT longtailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -1041,8 +1032,6 @@ longtailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
-	CMP $9, R4
-	BLT longtailrarenarrow
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
@@ -1054,8 +1043,6 @@ longtailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 32(RSP)
-	CMP $13, R4
-	BLT longtailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -1066,7 +1053,6 @@ longtailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
-longtailrarenarrow:
 	B longtailback
 lanerare:
 	FMOVQ (R1), F0
@@ -1127,8 +1113,6 @@ lanetailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 16(RSP)
-	CMP $5, R4
-	BLT lanetailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 96(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
@@ -1140,8 +1124,6 @@ lanetailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
-	CMP $9, R4
-	BLT lanetailrarenarrow
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 112(RSP), F2
@@ -1154,8 +1136,6 @@ lanetailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 32(RSP)
-	CMP $13, R4
-	BLT lanetailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 128(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
@@ -1167,7 +1147,6 @@ lanetailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
-lanetailrarenarrow:
 	B lanetailback
 
 // func FakeQuantizeZeroPointF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
@@ -2265,8 +2244,6 @@ grouptailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 16(RSP)
-	CMP $5, R5
-	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -2277,8 +2254,6 @@ grouptailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
-	CMP $9, R5
-	BLT grouptailrarenarrow
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
@@ -2290,8 +2265,6 @@ grouptailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 32(RSP)
-	CMP $13, R5
-	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -2302,7 +2275,6 @@ grouptailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
-grouptailrarenarrow:
 	B grouptailback
 groupmeetrare:
 	MOVD R8, R6
@@ -2368,8 +2340,6 @@ longtailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 16(RSP)
-	CMP $5, R5
-	BLT longtailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -2380,8 +2350,6 @@ longtailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
-	CMP $9, R5
-	BLT longtailrarenarrow
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
@@ -2393,8 +2361,6 @@ longtailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 32(RSP)
-	CMP $13, R5
-	BLT longtailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -2405,7 +2371,6 @@ longtailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
-longtailrarenarrow:
 	B longtailback
 lanerare:
 	FMOVQ (R1), F0
@@ -2491,8 +2456,6 @@ lanetailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 16(RSP)
-	CMP $5, R5
-	BLT lanetailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 96(RSP), F1
 	FMOVQ 224(RSP), F2
@@ -2509,8 +2472,6 @@ lanetailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
-	CMP $9, R5
-	BLT lanetailrarenarrow
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 112(RSP), F2
@@ -2528,8 +2489,6 @@ lanetailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 32(RSP)
-	CMP $13, R5
-	BLT lanetailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 128(RSP), F1
 	FMOVQ 256(RSP), F2
@@ -2546,7 +2505,6 @@ lanetailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
-lanetailrarenarrow:
 	B lanetailback
 
 // func FakeQuantizeMinvalF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
@@ -3409,8 +3367,6 @@ grouptailrare:
 	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 16(RSP)
-	CMP $5, R5
-	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
@@ -3422,8 +3378,6 @@ grouptailrare:
 	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
-	CMP $9, R5
-	BLT grouptailrarenarrow
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
@@ -3436,8 +3390,6 @@ grouptailrare:
 	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 32(RSP)
-	CMP $13, R5
-	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
@@ -3449,7 +3401,6 @@ grouptailrare:
 	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
-grouptailrarenarrow:
 	B grouptailback
 groupmeetrare:
 	MOVD R8, R6
@@ -3530,8 +3481,6 @@ lanetailrare:
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 16(RSP)
-	CMP $5, R5
-	BLT lanetailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 96(RSP), F1
 	FMOVQ 224(RSP), F2
@@ -3545,8 +3494,6 @@ lanetailrare:
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
-	CMP $9, R5
-	BLT lanetailrarenarrow
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 112(RSP), F2
@@ -3561,8 +3508,6 @@ lanetailrare:
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 32(RSP)
-	CMP $13, R5
-	BLT lanetailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 128(RSP), F1
 	FMOVQ 256(RSP), F2
@@ -3576,7 +3521,6 @@ lanetailrare:
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
-lanetailrarenarrow:
 	B lanetailback
 
 // func FakeQuantizeBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
@@ -4636,8 +4580,6 @@ grouptailrare:
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 16(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $5, R5
-	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -4649,8 +4591,6 @@ grouptailrare:
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 24(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $9, R5
-	BLT grouptailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x6e2cfc63 // fdiv v3.4s, v3.4s, v12.4s
@@ -4663,8 +4603,6 @@ grouptailrare:
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 32(RSP)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	CMP $13, R5
-	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -4676,7 +4614,6 @@ grouptailrare:
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-grouptailrarenarrow:
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V3.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V2.B16, V2.B16
@@ -4756,8 +4693,6 @@ longtailrare:
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 16(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $5, R5
-	BLT longtailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -4769,8 +4704,6 @@ longtailrare:
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 24(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $9, R5
-	BLT longtailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x6e2cfc63 // fdiv v3.4s, v3.4s, v12.4s
@@ -4783,8 +4716,6 @@ longtailrare:
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 32(RSP)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	CMP $13, R5
-	BLT longtailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -4796,7 +4727,6 @@ longtailrare:
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-longtailrarenarrow:
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V3.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V2.B16, V2.B16
@@ -4872,8 +4802,6 @@ lanetailrare:
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	FMOVD F4, 16(RSP)
 	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
-	CMP $5, R5
-	BLT lanetailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 112(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
@@ -4886,8 +4814,6 @@ lanetailrare:
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	FMOVD F4, 24(RSP)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	CMP $9, R5
-	BLT lanetailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 128(RSP), F4
@@ -4901,8 +4827,6 @@ lanetailrare:
 	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
 	FMOVD F6, 32(RSP)
 	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
-	CMP $13, R5
-	BLT lanetailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 144(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
@@ -4915,7 +4839,6 @@ lanetailrare:
 	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
 	FMOVD F6, 40(RSP)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-lanetailrarenarrow:
 	VUZP1 V2.H8, V3.H8, V3.H8
 	VUZP1 V4.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16
@@ -6152,8 +6075,6 @@ grouptailrare:
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 16(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $5, R6
-	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -6165,8 +6086,6 @@ grouptailrare:
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 24(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $9, R6
-	BLT grouptailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x6e2cfc63 // fdiv v3.4s, v3.4s, v12.4s
@@ -6179,8 +6098,6 @@ grouptailrare:
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 32(RSP)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	CMP $13, R6
-	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -6192,7 +6109,6 @@ grouptailrare:
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-grouptailrarenarrow:
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V3.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V2.B16, V2.B16
@@ -6273,8 +6189,6 @@ longtailrare:
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 16(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $5, R6
-	BLT longtailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -6286,8 +6200,6 @@ longtailrare:
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 24(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $9, R6
-	BLT longtailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x6e2cfc63 // fdiv v3.4s, v3.4s, v12.4s
@@ -6300,8 +6212,6 @@ longtailrare:
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 32(RSP)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	CMP $13, R6
-	BLT longtailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -6313,7 +6223,6 @@ longtailrare:
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-longtailrarenarrow:
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V3.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V2.B16, V2.B16
@@ -6414,8 +6323,6 @@ lanetailrare:
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 16(RSP)
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	CMP $5, R6
-	BLT lanetailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 112(RSP), F1
 	FMOVQ 240(RSP), F2
@@ -6433,8 +6340,6 @@ lanetailrare:
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 24(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	CMP $9, R6
-	BLT lanetailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 128(RSP), F2
@@ -6453,8 +6358,6 @@ lanetailrare:
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 32(RSP)
 	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
-	CMP $13, R6
-	BLT lanetailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 144(RSP), F1
 	FMOVQ 272(RSP), F2
@@ -6472,7 +6375,6 @@ lanetailrare:
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 40(RSP)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-lanetailrarenarrow:
 	VUZP1 V3.H8, V4.H8, V4.H8
 	VUZP1 V5.H8, V6.H8, V6.H8
 	VUZP1 V6.B16, V4.B16, V4.B16
@@ -7436,8 +7338,6 @@ grouptailrare:
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 16(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $5, R6
-	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
@@ -7450,8 +7350,6 @@ grouptailrare:
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 24(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $9, R6
-	BLT grouptailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x4eaad463 // fsub v3.4s, v3.4s, v10.4s
@@ -7465,8 +7363,6 @@ grouptailrare:
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 32(RSP)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	CMP $13, R6
-	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
@@ -7479,7 +7375,6 @@ grouptailrare:
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-grouptailrarenarrow:
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V3.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V2.B16, V2.B16
@@ -7575,8 +7470,6 @@ lanetailrare:
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 16(RSP)
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	CMP $5, R6
-	BLT lanetailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 112(RSP), F1
 	FMOVQ 240(RSP), F2
@@ -7591,8 +7484,6 @@ lanetailrare:
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 24(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	CMP $9, R6
-	BLT lanetailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 128(RSP), F2
@@ -7608,8 +7499,6 @@ lanetailrare:
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	FMOVD F7, 32(RSP)
 	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
-	CMP $13, R6
-	BLT lanetailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 144(RSP), F1
 	FMOVQ 272(RSP), F2
@@ -7624,7 +7513,6 @@ lanetailrare:
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	FMOVD F7, 40(RSP)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-lanetailrarenarrow:
 	VUZP1 V3.H8, V4.H8, V4.H8
 	VUZP1 V5.H8, V6.H8, V6.H8
 	VUZP1 V6.B16, V4.B16, V4.B16
@@ -8723,8 +8611,6 @@ grouptailrare:
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 16(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $5, R5
-	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -8736,8 +8622,6 @@ grouptailrare:
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 24(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $9, R5
-	BLT grouptailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x6e2bfc63 // fdiv v3.4s, v3.4s, v11.4s
@@ -8750,8 +8634,6 @@ grouptailrare:
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 32(RSP)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	CMP $13, R5
-	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -8763,7 +8645,6 @@ grouptailrare:
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-grouptailrarenarrow:
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V3.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V2.B16, V2.B16
@@ -8849,8 +8730,6 @@ longtailrare:
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 16(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $5, R5
-	BLT longtailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -8862,8 +8741,6 @@ longtailrare:
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 24(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $9, R5
-	BLT longtailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x6e2bfc63 // fdiv v3.4s, v3.4s, v11.4s
@@ -8876,8 +8753,6 @@ longtailrare:
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 32(RSP)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	CMP $13, R5
-	BLT longtailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -8889,7 +8764,6 @@ longtailrare:
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-longtailrarenarrow:
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V3.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V2.B16, V2.B16
@@ -8971,8 +8845,6 @@ lanetailrare:
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	FMOVD F4, 16(RSP)
 	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
-	CMP $5, R5
-	BLT lanetailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 112(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
@@ -8985,8 +8857,6 @@ lanetailrare:
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	FMOVD F4, 24(RSP)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	CMP $9, R5
-	BLT lanetailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 128(RSP), F4
@@ -9000,8 +8870,6 @@ lanetailrare:
 	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
 	FMOVD F6, 32(RSP)
 	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
-	CMP $13, R5
-	BLT lanetailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 144(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
@@ -9014,7 +8882,6 @@ lanetailrare:
 	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
 	FMOVD F6, 40(RSP)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-lanetailrarenarrow:
 	VUZP1 V2.H8, V3.H8, V3.H8
 	VUZP1 V4.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16
@@ -10288,8 +10155,6 @@ grouptailrare:
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 16(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $5, R6
-	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -10301,8 +10166,6 @@ grouptailrare:
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 24(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $9, R6
-	BLT grouptailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x6e2bfc63 // fdiv v3.4s, v3.4s, v11.4s
@@ -10315,8 +10178,6 @@ grouptailrare:
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 32(RSP)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	CMP $13, R6
-	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -10328,7 +10189,6 @@ grouptailrare:
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-grouptailrarenarrow:
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V3.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V2.B16, V2.B16
@@ -10415,8 +10275,6 @@ longtailrare:
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 16(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $5, R6
-	BLT longtailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -10428,8 +10286,6 @@ longtailrare:
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 24(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $9, R6
-	BLT longtailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x6e2bfc63 // fdiv v3.4s, v3.4s, v11.4s
@@ -10442,8 +10298,6 @@ longtailrare:
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 32(RSP)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	CMP $13, R6
-	BLT longtailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -10455,7 +10309,6 @@ longtailrare:
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-longtailrarenarrow:
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V3.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V2.B16, V2.B16
@@ -10562,8 +10415,6 @@ lanetailrare:
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 16(RSP)
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	CMP $5, R6
-	BLT lanetailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 112(RSP), F1
 	FMOVQ 240(RSP), F2
@@ -10581,8 +10432,6 @@ lanetailrare:
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 24(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	CMP $9, R6
-	BLT lanetailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 128(RSP), F2
@@ -10601,8 +10450,6 @@ lanetailrare:
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 32(RSP)
 	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
-	CMP $13, R6
-	BLT lanetailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 144(RSP), F1
 	FMOVQ 272(RSP), F2
@@ -10620,7 +10467,6 @@ lanetailrare:
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 40(RSP)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-lanetailrarenarrow:
 	VUZP1 V3.H8, V4.H8, V4.H8
 	VUZP1 V5.H8, V6.H8, V6.H8
 	VUZP1 V6.B16, V4.B16, V4.B16
@@ -11612,8 +11458,6 @@ grouptailrare:
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 16(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $5, R6
-	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
@@ -11626,8 +11470,6 @@ grouptailrare:
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 24(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $9, R6
-	BLT grouptailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x4ea9d463 // fsub v3.4s, v3.4s, v9.4s
@@ -11641,8 +11483,6 @@ grouptailrare:
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 32(RSP)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	CMP $13, R6
-	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
@@ -11655,7 +11495,6 @@ grouptailrare:
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-grouptailrarenarrow:
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V3.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V2.B16, V2.B16
@@ -11757,8 +11596,6 @@ lanetailrare:
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 16(RSP)
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	CMP $5, R6
-	BLT lanetailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 112(RSP), F1
 	FMOVQ 240(RSP), F2
@@ -11773,8 +11610,6 @@ lanetailrare:
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 24(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	CMP $9, R6
-	BLT lanetailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 128(RSP), F2
@@ -11790,8 +11625,6 @@ lanetailrare:
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	FMOVD F7, 32(RSP)
 	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
-	CMP $13, R6
-	BLT lanetailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 144(RSP), F1
 	FMOVQ 272(RSP), F2
@@ -11806,7 +11639,6 @@ lanetailrare:
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	FMOVD F7, 40(RSP)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-lanetailrarenarrow:
 	VUZP1 V3.H8, V4.H8, V4.H8
 	VUZP1 V5.H8, V6.H8, V6.H8
 	VUZP1 V6.B16, V4.B16, V4.B16

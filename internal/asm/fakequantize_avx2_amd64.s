@@ -1186,8 +1186,6 @@ grouptailrare:
 	VMULPS   Y12, Y0, Y0
 	VADDPS   Y13, Y0, Y0
 	VMOVUPS  Y0, (SP)
-	CMPQ     R8, $+9
-	JLT      grouptailrarenarrow
 	VMOVUPS  160(SP), Y0
 	VDIVPS   Y12, Y0, Y0
 	VROUNDPS $0x08, Y0, Y0
@@ -1197,8 +1195,6 @@ grouptailrare:
 	VMULPS   Y12, Y0, Y0
 	VADDPS   Y13, Y0, Y0
 	VMOVUPS  Y0, 32(SP)
-	CMPQ     R8, $+17
-	JLT      grouptailrarenarrow
 	VMOVUPS  192(SP), Y0
 	VDIVPS   Y12, Y0, Y0
 	VROUNDPS $0x08, Y0, Y0
@@ -1208,8 +1204,6 @@ grouptailrare:
 	VMULPS   Y12, Y0, Y0
 	VADDPS   Y13, Y0, Y0
 	VMOVUPS  Y0, 64(SP)
-	CMPQ     R8, $+25
-	JLT      grouptailrarenarrow
 	VMOVUPS  224(SP), Y0
 	VDIVPS   Y12, Y0, Y0
 	VROUNDPS $0x08, Y0, Y0
@@ -1219,9 +1213,7 @@ grouptailrare:
 	VMULPS   Y12, Y0, Y0
 	VADDPS   Y13, Y0, Y0
 	VMOVUPS  Y0, 96(SP)
-
-grouptailrarenarrow:
-	JMP grouptailback
+	JMP      grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -1384,8 +1376,6 @@ lanetailrare:
 	VMULPS   Y1, Y0, Y0
 	VADDPS   Y13, Y0, Y0
 	VMOVUPS  Y0, (SP)
-	CMPQ     R8, $+9
-	JLT      lanetailrarenarrow
 	VMOVUPS  160(SP), Y0
 	VMOVUPS  288(SP), Y1
 	VDIVPS   Y1, Y0, Y0
@@ -1396,8 +1386,6 @@ lanetailrare:
 	VMULPS   Y1, Y0, Y0
 	VADDPS   Y13, Y0, Y0
 	VMOVUPS  Y0, 32(SP)
-	CMPQ     R8, $+17
-	JLT      lanetailrarenarrow
 	VMOVUPS  192(SP), Y0
 	VMOVUPS  320(SP), Y1
 	VDIVPS   Y1, Y0, Y0
@@ -1408,8 +1396,6 @@ lanetailrare:
 	VMULPS   Y1, Y0, Y0
 	VADDPS   Y13, Y0, Y0
 	VMOVUPS  Y0, 64(SP)
-	CMPQ     R8, $+25
-	JLT      lanetailrarenarrow
 	VMOVUPS  224(SP), Y0
 	VMOVUPS  352(SP), Y1
 	VDIVPS   Y1, Y0, Y0
@@ -1420,9 +1406,7 @@ lanetailrare:
 	VMULPS   Y1, Y0, Y0
 	VADDPS   Y13, Y0, Y0
 	VMOVUPS  Y0, 96(SP)
-
-lanetailrarenarrow:
-	JMP lanetailback
+	JMP      lanetailback
 
 // func FakeQuantizeZeroPointAVX2(y *float32, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
@@ -2864,8 +2848,6 @@ grouptailrare:
 	VMULPS   Y13, Y0, Y0
 	VADDPS   Y14, Y0, Y0
 	VMOVUPS  Y0, (SP)
-	CMPQ     R9, $+9
-	JLT      grouptailrarenarrow
 	VMOVUPS  160(SP), Y0
 	VDIVPS   Y13, Y0, Y0
 	VROUNDPS $0x08, Y0, Y0
@@ -2875,8 +2857,6 @@ grouptailrare:
 	VMULPS   Y13, Y0, Y0
 	VADDPS   Y14, Y0, Y0
 	VMOVUPS  Y0, 32(SP)
-	CMPQ     R9, $+17
-	JLT      grouptailrarenarrow
 	VMOVUPS  192(SP), Y0
 	VDIVPS   Y13, Y0, Y0
 	VROUNDPS $0x08, Y0, Y0
@@ -2886,8 +2866,6 @@ grouptailrare:
 	VMULPS   Y13, Y0, Y0
 	VADDPS   Y14, Y0, Y0
 	VMOVUPS  Y0, 64(SP)
-	CMPQ     R9, $+25
-	JLT      grouptailrarenarrow
 	VMOVUPS  224(SP), Y0
 	VDIVPS   Y13, Y0, Y0
 	VROUNDPS $0x08, Y0, Y0
@@ -2897,9 +2875,7 @@ grouptailrare:
 	VMULPS   Y13, Y0, Y0
 	VADDPS   Y14, Y0, Y0
 	VMOVUPS  Y0, 96(SP)
-
-grouptailrarenarrow:
-	JMP grouptailback
+	JMP      grouptailback
 
 groupmeetrare:
 	VBROADCASTSS most+44(FP), Y15
@@ -3108,8 +3084,6 @@ lanetailrare:
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y14, Y0, Y0
 	VMOVUPS      Y0, (SP)
-	CMPQ         R9, $+9
-	JLT          lanetailrarenarrow
 	VMOVUPS      160(SP), Y0
 	VMOVUPS      288(SP), Y1
 	VMOVUPS      544(SP), Y2
@@ -3126,8 +3100,6 @@ lanetailrare:
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y14, Y0, Y0
 	VMOVUPS      Y0, 32(SP)
-	CMPQ         R9, $+17
-	JLT          lanetailrarenarrow
 	VMOVUPS      192(SP), Y0
 	VMOVUPS      320(SP), Y1
 	VMOVUPS      576(SP), Y2
@@ -3144,8 +3116,6 @@ lanetailrare:
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y14, Y0, Y0
 	VMOVUPS      Y0, 64(SP)
-	CMPQ         R9, $+25
-	JLT          lanetailrarenarrow
 	VMOVUPS      224(SP), Y0
 	VMOVUPS      352(SP), Y1
 	VMOVUPS      608(SP), Y2
@@ -3162,9 +3132,7 @@ lanetailrare:
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y14, Y0, Y0
 	VMOVUPS      Y0, 96(SP)
-
-lanetailrarenarrow:
-	JMP lanetailback
+	JMP          lanetailback
 
 // func FakeQuantizeMinvalAVX2(y *float32, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
@@ -4610,8 +4578,6 @@ grouptailrare:
 	VMULPS   Y13, Y0, Y0
 	VADDPS   Y12, Y0, Y0
 	VMOVUPS  Y0, (SP)
-	CMPQ     R9, $+9
-	JLT      grouptailrarenarrow
 	VMOVUPS  160(SP), Y0
 	VSUBPS   Y12, Y0, Y0
 	VDIVPS   Y13, Y0, Y0
@@ -4623,8 +4589,6 @@ grouptailrare:
 	VMULPS   Y13, Y0, Y0
 	VADDPS   Y12, Y0, Y0
 	VMOVUPS  Y0, 32(SP)
-	CMPQ     R9, $+17
-	JLT      grouptailrarenarrow
 	VMOVUPS  192(SP), Y0
 	VSUBPS   Y12, Y0, Y0
 	VDIVPS   Y13, Y0, Y0
@@ -4636,8 +4600,6 @@ grouptailrare:
 	VMULPS   Y13, Y0, Y0
 	VADDPS   Y12, Y0, Y0
 	VMOVUPS  Y0, 64(SP)
-	CMPQ     R9, $+25
-	JLT      grouptailrarenarrow
 	VMOVUPS  224(SP), Y0
 	VSUBPS   Y12, Y0, Y0
 	VDIVPS   Y13, Y0, Y0
@@ -4649,9 +4611,7 @@ grouptailrare:
 	VMULPS   Y13, Y0, Y0
 	VADDPS   Y12, Y0, Y0
 	VMOVUPS  Y0, 96(SP)
-
-grouptailrarenarrow:
-	JMP grouptailback
+	JMP      grouptailback
 
 groupmeetrare:
 	VBROADCASTSS least+40(FP), Y0
@@ -4863,8 +4823,6 @@ lanetailrare:
 	VMULPS   Y1, Y0, Y0
 	VADDPS   Y2, Y0, Y0
 	VMOVUPS  Y0, (SP)
-	CMPQ     R9, $+9
-	JLT      lanetailrarenarrow
 	VMOVUPS  160(SP), Y0
 	VMOVUPS  288(SP), Y1
 	VMOVUPS  544(SP), Y2
@@ -4878,8 +4836,6 @@ lanetailrare:
 	VMULPS   Y1, Y0, Y0
 	VADDPS   Y2, Y0, Y0
 	VMOVUPS  Y0, 32(SP)
-	CMPQ     R9, $+17
-	JLT      lanetailrarenarrow
 	VMOVUPS  192(SP), Y0
 	VMOVUPS  320(SP), Y1
 	VMOVUPS  576(SP), Y2
@@ -4893,8 +4849,6 @@ lanetailrare:
 	VMULPS   Y1, Y0, Y0
 	VADDPS   Y2, Y0, Y0
 	VMOVUPS  Y0, 64(SP)
-	CMPQ     R9, $+25
-	JLT      lanetailrarenarrow
 	VMOVUPS  224(SP), Y0
 	VMOVUPS  352(SP), Y1
 	VMOVUPS  608(SP), Y2
@@ -4908,9 +4862,7 @@ lanetailrare:
 	VMULPS   Y1, Y0, Y0
 	VADDPS   Y2, Y0, Y0
 	VMOVUPS  Y0, 96(SP)
-
-lanetailrarenarrow:
-	JMP lanetailback
+	JMP      lanetailback
 
 // func FakeQuantizeBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
@@ -6275,54 +6227,46 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	VMOVUPS  160(SP), Y0
-	VDIVPS   Y11, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y1
-	VMINPS   Y1, Y14, Y1
-	VADDPS   Y13, Y1, Y2
-	VMULPS   Y11, Y2, Y2
-	VADDPS   Y13, Y2, Y2
-	VMOVUPS  Y2, (SP)
-	VCMPPS   $0x00, Y0, Y1, Y1
-	CMPQ     R9, $+9
-	JLT      grouptailrarenarrow
-	VMOVUPS  192(SP), Y0
-	VDIVPS   Y11, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y2
-	VMINPS   Y2, Y14, Y2
-	VADDPS   Y13, Y2, Y3
-	VMULPS   Y11, Y3, Y3
-	VADDPS   Y13, Y3, Y3
-	VMOVUPS  Y3, 32(SP)
-	VCMPPS   $0x00, Y0, Y2, Y2
-	CMPQ     R9, $+17
-	JLT      grouptailrarenarrow
-	VMOVUPS  224(SP), Y0
-	VDIVPS   Y11, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y3
-	VMINPS   Y3, Y14, Y3
-	VADDPS   Y13, Y3, Y4
-	VMULPS   Y11, Y4, Y4
-	VADDPS   Y13, Y4, Y4
-	VMOVUPS  Y4, 64(SP)
-	VCMPPS   $0x00, Y0, Y3, Y3
-	CMPQ     R9, $+25
-	JLT      grouptailrarenarrow
-	VMOVUPS  256(SP), Y0
-	VDIVPS   Y11, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y4
-	VMINPS   Y4, Y14, Y4
-	VADDPS   Y13, Y4, Y5
-	VMULPS   Y11, Y5, Y5
-	VADDPS   Y13, Y5, Y5
-	VMOVUPS  Y5, 96(SP)
-	VCMPPS   $0x00, Y0, Y4, Y4
-
-grouptailrarenarrow:
+	VMOVUPS   160(SP), Y0
+	VDIVPS    Y11, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VADDPS    Y13, Y1, Y2
+	VMULPS    Y11, Y2, Y2
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   Y2, (SP)
+	VCMPPS    $0x00, Y0, Y1, Y1
+	VMOVUPS   192(SP), Y0
+	VDIVPS    Y11, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y2
+	VMINPS    Y2, Y14, Y2
+	VADDPS    Y13, Y2, Y3
+	VMULPS    Y11, Y3, Y3
+	VADDPS    Y13, Y3, Y3
+	VMOVUPS   Y3, 32(SP)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	VMOVUPS   224(SP), Y0
+	VDIVPS    Y11, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VADDPS    Y13, Y3, Y4
+	VMULPS    Y11, Y4, Y4
+	VADDPS    Y13, Y4, Y4
+	VMOVUPS   Y4, 64(SP)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	VMOVUPS   256(SP), Y0
+	VDIVPS    Y11, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y4
+	VMINPS    Y4, Y14, Y4
+	VADDPS    Y13, Y4, Y5
+	VMULPS    Y11, Y5, Y5
+	VADDPS    Y13, Y5, Y5
+	VMOVUPS   Y5, 96(SP)
+	VCMPPS    $0x00, Y0, Y4, Y4
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSWB Y3, Y1, Y1
@@ -6517,58 +6461,50 @@ lanerare:
 	JMP       laneback
 
 lanetailrare:
-	VMOVUPS  160(SP), Y0
-	VMOVUPS  288(SP), Y1
-	VDIVPS   Y1, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y2
-	VMINPS   Y2, Y14, Y2
-	VADDPS   Y13, Y2, Y3
-	VMULPS   Y1, Y3, Y3
-	VADDPS   Y13, Y3, Y3
-	VMOVUPS  Y3, (SP)
-	VCMPPS   $0x00, Y0, Y2, Y2
-	CMPQ     R9, $+9
-	JLT      lanetailrarenarrow
-	VMOVUPS  192(SP), Y0
-	VMOVUPS  320(SP), Y1
-	VDIVPS   Y1, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y3
-	VMINPS   Y3, Y14, Y3
-	VADDPS   Y13, Y3, Y4
-	VMULPS   Y1, Y4, Y4
-	VADDPS   Y13, Y4, Y4
-	VMOVUPS  Y4, 32(SP)
-	VCMPPS   $0x00, Y0, Y3, Y3
-	CMPQ     R9, $+17
-	JLT      lanetailrarenarrow
-	VMOVUPS  224(SP), Y0
-	VMOVUPS  352(SP), Y1
-	VDIVPS   Y1, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y4
-	VMINPS   Y4, Y14, Y4
-	VADDPS   Y13, Y4, Y5
-	VMULPS   Y1, Y5, Y5
-	VADDPS   Y13, Y5, Y5
-	VMOVUPS  Y5, 64(SP)
-	VCMPPS   $0x00, Y0, Y4, Y4
-	CMPQ     R9, $+25
-	JLT      lanetailrarenarrow
-	VMOVUPS  256(SP), Y0
-	VMOVUPS  384(SP), Y1
-	VDIVPS   Y1, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y5
-	VMINPS   Y5, Y14, Y5
-	VADDPS   Y13, Y5, Y6
-	VMULPS   Y1, Y6, Y6
-	VADDPS   Y13, Y6, Y6
-	VMOVUPS  Y6, 96(SP)
-	VCMPPS   $0x00, Y0, Y5, Y5
-
-lanetailrarenarrow:
+	VMOVUPS   160(SP), Y0
+	VMOVUPS   288(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y2
+	VMINPS    Y2, Y14, Y2
+	VADDPS    Y13, Y2, Y3
+	VMULPS    Y1, Y3, Y3
+	VADDPS    Y13, Y3, Y3
+	VMOVUPS   Y3, (SP)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	VMOVUPS   192(SP), Y0
+	VMOVUPS   320(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VADDPS    Y13, Y3, Y4
+	VMULPS    Y1, Y4, Y4
+	VADDPS    Y13, Y4, Y4
+	VMOVUPS   Y4, 32(SP)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	VMOVUPS   224(SP), Y0
+	VMOVUPS   352(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y4
+	VMINPS    Y4, Y14, Y4
+	VADDPS    Y13, Y4, Y5
+	VMULPS    Y1, Y5, Y5
+	VADDPS    Y13, Y5, Y5
+	VMOVUPS   Y5, 64(SP)
+	VCMPPS    $0x00, Y0, Y4, Y4
+	VMOVUPS   256(SP), Y0
+	VMOVUPS   384(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y5
+	VMINPS    Y5, Y14, Y5
+	VADDPS    Y13, Y5, Y6
+	VMULPS    Y1, Y6, Y6
+	VADDPS    Y13, Y6, Y6
+	VMOVUPS   Y6, 96(SP)
+	VCMPPS    $0x00, Y0, Y5, Y5
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSDW Y5, Y4, Y4
 	VPACKSSWB Y4, Y2, Y2
@@ -8205,54 +8141,46 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	VMOVUPS  160(SP), Y0
-	VDIVPS   Y13, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y11, Y1
-	VMINPS   Y1, Y10, Y1
-	VADDPS   Y14, Y1, Y2
-	VMULPS   Y13, Y2, Y2
-	VADDPS   Y14, Y2, Y2
-	VMOVUPS  Y2, (SP)
-	VCMPPS   $0x00, Y0, Y1, Y1
-	CMPQ     R10, $+9
-	JLT      grouptailrarenarrow
-	VMOVUPS  192(SP), Y0
-	VDIVPS   Y13, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y11, Y2
-	VMINPS   Y2, Y10, Y2
-	VADDPS   Y14, Y2, Y3
-	VMULPS   Y13, Y3, Y3
-	VADDPS   Y14, Y3, Y3
-	VMOVUPS  Y3, 32(SP)
-	VCMPPS   $0x00, Y0, Y2, Y2
-	CMPQ     R10, $+17
-	JLT      grouptailrarenarrow
-	VMOVUPS  224(SP), Y0
-	VDIVPS   Y13, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y11, Y3
-	VMINPS   Y3, Y10, Y3
-	VADDPS   Y14, Y3, Y4
-	VMULPS   Y13, Y4, Y4
-	VADDPS   Y14, Y4, Y4
-	VMOVUPS  Y4, 64(SP)
-	VCMPPS   $0x00, Y0, Y3, Y3
-	CMPQ     R10, $+25
-	JLT      grouptailrarenarrow
-	VMOVUPS  256(SP), Y0
-	VDIVPS   Y13, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y11, Y4
-	VMINPS   Y4, Y10, Y4
-	VADDPS   Y14, Y4, Y5
-	VMULPS   Y13, Y5, Y5
-	VADDPS   Y14, Y5, Y5
-	VMOVUPS  Y5, 96(SP)
-	VCMPPS   $0x00, Y0, Y4, Y4
-
-grouptailrarenarrow:
+	VMOVUPS   160(SP), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y11, Y1
+	VMINPS    Y1, Y10, Y1
+	VADDPS    Y14, Y1, Y2
+	VMULPS    Y13, Y2, Y2
+	VADDPS    Y14, Y2, Y2
+	VMOVUPS   Y2, (SP)
+	VCMPPS    $0x00, Y0, Y1, Y1
+	VMOVUPS   192(SP), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y11, Y2
+	VMINPS    Y2, Y10, Y2
+	VADDPS    Y14, Y2, Y3
+	VMULPS    Y13, Y3, Y3
+	VADDPS    Y14, Y3, Y3
+	VMOVUPS   Y3, 32(SP)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	VMOVUPS   224(SP), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y11, Y3
+	VMINPS    Y3, Y10, Y3
+	VADDPS    Y14, Y3, Y4
+	VMULPS    Y13, Y4, Y4
+	VADDPS    Y14, Y4, Y4
+	VMOVUPS   Y4, 64(SP)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	VMOVUPS   256(SP), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y11, Y4
+	VMINPS    Y4, Y10, Y4
+	VADDPS    Y14, Y4, Y5
+	VMULPS    Y13, Y5, Y5
+	VADDPS    Y14, Y5, Y5
+	VMOVUPS   Y5, 96(SP)
+	VCMPPS    $0x00, Y0, Y4, Y4
 	VMOVUPS   constantsAVX2<>+32(SB), Y0
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
@@ -8508,8 +8436,6 @@ lanetailrare:
 	VADDPS       Y14, Y2, Y2
 	VMOVUPS      Y2, (SP)
 	VCMPPS       $0x00, Y0, Y3, Y3
-	CMPQ         R10, $+9
-	JLT          lanetailrarenarrow
 	VMOVUPS      192(SP), Y0
 	VMOVUPS      320(SP), Y1
 	VMOVUPS      576(SP), Y2
@@ -8527,8 +8453,6 @@ lanetailrare:
 	VADDPS       Y14, Y2, Y2
 	VMOVUPS      Y2, 32(SP)
 	VCMPPS       $0x00, Y0, Y4, Y4
-	CMPQ         R10, $+17
-	JLT          lanetailrarenarrow
 	VMOVUPS      224(SP), Y0
 	VMOVUPS      352(SP), Y1
 	VMOVUPS      608(SP), Y2
@@ -8546,8 +8470,6 @@ lanetailrare:
 	VADDPS       Y14, Y2, Y2
 	VMOVUPS      Y2, 64(SP)
 	VCMPPS       $0x00, Y0, Y5, Y5
-	CMPQ         R10, $+25
-	JLT          lanetailrarenarrow
 	VMOVUPS      256(SP), Y0
 	VMOVUPS      384(SP), Y1
 	VMOVUPS      640(SP), Y2
@@ -8565,16 +8487,14 @@ lanetailrare:
 	VADDPS       Y14, Y2, Y2
 	VMOVUPS      Y2, 96(SP)
 	VCMPPS       $0x00, Y0, Y6, Y6
-
-lanetailrarenarrow:
-	VMOVUPS   constantsAVX2<>+32(SB), Y0
-	VPACKSSDW Y4, Y3, Y3
-	VPACKSSDW Y6, Y5, Y5
-	VPACKSSWB Y5, Y3, Y3
-	VPERMD    Y3, Y0, Y3
-	VPABSB    Y3, Y3
-	VMOVUPS   Y3, 128(SP)
-	JMP       lanetailback
+	VMOVUPS      constantsAVX2<>+32(SB), Y0
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSWB    Y5, Y3, Y3
+	VPERMD       Y3, Y0, Y3
+	VPABSB       Y3, Y3
+	VMOVUPS      Y3, 128(SP)
+	JMP          lanetailback
 
 // func FakeQuantizeMinvalBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
@@ -10190,62 +10110,54 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	VMOVUPS  160(SP), Y0
-	VSUBPS   Y12, Y0, Y0
-	VDIVPS   Y13, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y1
-	VMINPS   Y1, Y14, Y1
-	VXORPS   Y2, Y2, Y2
-	VADDPS   Y2, Y1, Y2
-	VMULPS   Y13, Y2, Y2
-	VADDPS   Y12, Y2, Y2
-	VMOVUPS  Y2, (SP)
-	VCMPPS   $0x00, Y0, Y1, Y1
-	CMPQ     R10, $+9
-	JLT      grouptailrarenarrow
-	VMOVUPS  192(SP), Y0
-	VSUBPS   Y12, Y0, Y0
-	VDIVPS   Y13, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y2
-	VMINPS   Y2, Y14, Y2
-	VXORPS   Y3, Y3, Y3
-	VADDPS   Y3, Y2, Y3
-	VMULPS   Y13, Y3, Y3
-	VADDPS   Y12, Y3, Y3
-	VMOVUPS  Y3, 32(SP)
-	VCMPPS   $0x00, Y0, Y2, Y2
-	CMPQ     R10, $+17
-	JLT      grouptailrarenarrow
-	VMOVUPS  224(SP), Y0
-	VSUBPS   Y12, Y0, Y0
-	VDIVPS   Y13, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y3
-	VMINPS   Y3, Y14, Y3
-	VXORPS   Y4, Y4, Y4
-	VADDPS   Y4, Y3, Y4
-	VMULPS   Y13, Y4, Y4
-	VADDPS   Y12, Y4, Y4
-	VMOVUPS  Y4, 64(SP)
-	VCMPPS   $0x00, Y0, Y3, Y3
-	CMPQ     R10, $+25
-	JLT      grouptailrarenarrow
-	VMOVUPS  256(SP), Y0
-	VSUBPS   Y12, Y0, Y0
-	VDIVPS   Y13, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y4
-	VMINPS   Y4, Y14, Y4
-	VXORPS   Y5, Y5, Y5
-	VADDPS   Y5, Y4, Y5
-	VMULPS   Y13, Y5, Y5
-	VADDPS   Y12, Y5, Y5
-	VMOVUPS  Y5, 96(SP)
-	VCMPPS   $0x00, Y0, Y4, Y4
-
-grouptailrarenarrow:
+	VMOVUPS   160(SP), Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VXORPS    Y2, Y2, Y2
+	VADDPS    Y2, Y1, Y2
+	VMULPS    Y13, Y2, Y2
+	VADDPS    Y12, Y2, Y2
+	VMOVUPS   Y2, (SP)
+	VCMPPS    $0x00, Y0, Y1, Y1
+	VMOVUPS   192(SP), Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y2
+	VMINPS    Y2, Y14, Y2
+	VXORPS    Y3, Y3, Y3
+	VADDPS    Y3, Y2, Y3
+	VMULPS    Y13, Y3, Y3
+	VADDPS    Y12, Y3, Y3
+	VMOVUPS   Y3, 32(SP)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	VMOVUPS   224(SP), Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VXORPS    Y4, Y4, Y4
+	VADDPS    Y4, Y3, Y4
+	VMULPS    Y13, Y4, Y4
+	VADDPS    Y12, Y4, Y4
+	VMOVUPS   Y4, 64(SP)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	VMOVUPS   256(SP), Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y4
+	VMINPS    Y4, Y14, Y4
+	VXORPS    Y5, Y5, Y5
+	VADDPS    Y5, Y4, Y5
+	VMULPS    Y13, Y5, Y5
+	VADDPS    Y12, Y5, Y5
+	VMOVUPS   Y5, 96(SP)
+	VCMPPS    $0x00, Y0, Y4, Y4
 	VMOVUPS   constantsAVX2<>+32(SB), Y0
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
@@ -10486,70 +10398,62 @@ lanerare:
 	JMP       laneback
 
 lanetailrare:
-	VMOVUPS  160(SP), Y0
-	VMOVUPS  288(SP), Y1
-	VMOVUPS  544(SP), Y2
-	VSUBPS   Y2, Y0, Y0
-	VDIVPS   Y1, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y3
-	VMINPS   Y3, Y14, Y3
-	VXORPS   Y4, Y4, Y4
-	VADDPS   Y4, Y3, Y4
-	VMULPS   Y1, Y4, Y4
-	VADDPS   Y2, Y4, Y4
-	VMOVUPS  Y4, (SP)
-	VCMPPS   $0x00, Y0, Y3, Y3
-	CMPQ     R10, $+9
-	JLT      lanetailrarenarrow
-	VMOVUPS  192(SP), Y0
-	VMOVUPS  320(SP), Y1
-	VMOVUPS  576(SP), Y2
-	VSUBPS   Y2, Y0, Y0
-	VDIVPS   Y1, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y4
-	VMINPS   Y4, Y14, Y4
-	VXORPS   Y5, Y5, Y5
-	VADDPS   Y5, Y4, Y5
-	VMULPS   Y1, Y5, Y5
-	VADDPS   Y2, Y5, Y5
-	VMOVUPS  Y5, 32(SP)
-	VCMPPS   $0x00, Y0, Y4, Y4
-	CMPQ     R10, $+17
-	JLT      lanetailrarenarrow
-	VMOVUPS  224(SP), Y0
-	VMOVUPS  352(SP), Y1
-	VMOVUPS  608(SP), Y2
-	VSUBPS   Y2, Y0, Y0
-	VDIVPS   Y1, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y5
-	VMINPS   Y5, Y14, Y5
-	VXORPS   Y6, Y6, Y6
-	VADDPS   Y6, Y5, Y6
-	VMULPS   Y1, Y6, Y6
-	VADDPS   Y2, Y6, Y6
-	VMOVUPS  Y6, 64(SP)
-	VCMPPS   $0x00, Y0, Y5, Y5
-	CMPQ     R10, $+25
-	JLT      lanetailrarenarrow
-	VMOVUPS  256(SP), Y0
-	VMOVUPS  384(SP), Y1
-	VMOVUPS  640(SP), Y2
-	VSUBPS   Y2, Y0, Y0
-	VDIVPS   Y1, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y6
-	VMINPS   Y6, Y14, Y6
-	VXORPS   Y7, Y7, Y7
-	VADDPS   Y7, Y6, Y7
-	VMULPS   Y1, Y7, Y7
-	VADDPS   Y2, Y7, Y7
-	VMOVUPS  Y7, 96(SP)
-	VCMPPS   $0x00, Y0, Y6, Y6
-
-lanetailrarenarrow:
+	VMOVUPS   160(SP), Y0
+	VMOVUPS   288(SP), Y1
+	VMOVUPS   544(SP), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VXORPS    Y4, Y4, Y4
+	VADDPS    Y4, Y3, Y4
+	VMULPS    Y1, Y4, Y4
+	VADDPS    Y2, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	VMOVUPS   192(SP), Y0
+	VMOVUPS   320(SP), Y1
+	VMOVUPS   576(SP), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y4
+	VMINPS    Y4, Y14, Y4
+	VXORPS    Y5, Y5, Y5
+	VADDPS    Y5, Y4, Y5
+	VMULPS    Y1, Y5, Y5
+	VADDPS    Y2, Y5, Y5
+	VMOVUPS   Y5, 32(SP)
+	VCMPPS    $0x00, Y0, Y4, Y4
+	VMOVUPS   224(SP), Y0
+	VMOVUPS   352(SP), Y1
+	VMOVUPS   608(SP), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y5
+	VMINPS    Y5, Y14, Y5
+	VXORPS    Y6, Y6, Y6
+	VADDPS    Y6, Y5, Y6
+	VMULPS    Y1, Y6, Y6
+	VADDPS    Y2, Y6, Y6
+	VMOVUPS   Y6, 64(SP)
+	VCMPPS    $0x00, Y0, Y5, Y5
+	VMOVUPS   256(SP), Y0
+	VMOVUPS   384(SP), Y1
+	VMOVUPS   640(SP), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y6
+	VMINPS    Y6, Y14, Y6
+	VXORPS    Y7, Y7, Y7
+	VADDPS    Y7, Y6, Y7
+	VMULPS    Y1, Y7, Y7
+	VADDPS    Y2, Y7, Y7
+	VMOVUPS   Y7, 96(SP)
+	VCMPPS    $0x00, Y0, Y6, Y6
 	VMOVUPS   constantsAVX2<>+32(SB), Y0
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSDW Y6, Y5, Y5
@@ -11889,54 +11793,46 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	VMOVUPS  144(SP), Y0
-	VDIVPS   Y12, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y1
-	VMINPS   Y1, Y14, Y1
-	VADDPS   Y13, Y1, Y2
-	VMULPS   Y12, Y2, Y2
-	VADDPS   Y13, Y2, Y2
-	VMOVUPS  Y2, (SP)
-	VCMPPS   $0x00, Y0, Y1, Y1
-	CMPQ     R9, $+9
-	JLT      grouptailrarenarrow
-	VMOVUPS  176(SP), Y0
-	VDIVPS   Y12, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y2
-	VMINPS   Y2, Y14, Y2
-	VADDPS   Y13, Y2, Y3
-	VMULPS   Y12, Y3, Y3
-	VADDPS   Y13, Y3, Y3
-	VMOVUPS  Y3, 32(SP)
-	VCMPPS   $0x00, Y0, Y2, Y2
-	CMPQ     R9, $+17
-	JLT      grouptailrarenarrow
-	VMOVUPS  208(SP), Y0
-	VDIVPS   Y12, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y3
-	VMINPS   Y3, Y14, Y3
-	VADDPS   Y13, Y3, Y4
-	VMULPS   Y12, Y4, Y4
-	VADDPS   Y13, Y4, Y4
-	VMOVUPS  Y4, 64(SP)
-	VCMPPS   $0x00, Y0, Y3, Y3
-	CMPQ     R9, $+25
-	JLT      grouptailrarenarrow
-	VMOVUPS  240(SP), Y0
-	VDIVPS   Y12, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y4
-	VMINPS   Y4, Y14, Y4
-	VADDPS   Y13, Y4, Y5
-	VMULPS   Y12, Y5, Y5
-	VADDPS   Y13, Y5, Y5
-	VMOVUPS  Y5, 96(SP)
-	VCMPPS   $0x00, Y0, Y4, Y4
-
-grouptailrarenarrow:
+	VMOVUPS   144(SP), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VADDPS    Y13, Y1, Y2
+	VMULPS    Y12, Y2, Y2
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   Y2, (SP)
+	VCMPPS    $0x00, Y0, Y1, Y1
+	VMOVUPS   176(SP), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y2
+	VMINPS    Y2, Y14, Y2
+	VADDPS    Y13, Y2, Y3
+	VMULPS    Y12, Y3, Y3
+	VADDPS    Y13, Y3, Y3
+	VMOVUPS   Y3, 32(SP)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	VMOVUPS   208(SP), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VADDPS    Y13, Y3, Y4
+	VMULPS    Y12, Y4, Y4
+	VADDPS    Y13, Y4, Y4
+	VMOVUPS   Y4, 64(SP)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	VMOVUPS   240(SP), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y4
+	VMINPS    Y4, Y14, Y4
+	VADDPS    Y13, Y4, Y5
+	VMULPS    Y12, Y5, Y5
+	VADDPS    Y13, Y5, Y5
+	VMOVUPS   Y5, 96(SP)
+	VCMPPS    $0x00, Y0, Y4, Y4
 	VMOVMSKPS Y1, AX
 	MOVB      AL, 128(SP)
 	VMOVMSKPS Y2, AX
@@ -12139,58 +12035,50 @@ lanerare:
 	JMP       laneback
 
 lanetailrare:
-	VMOVUPS  144(SP), Y0
-	VMOVUPS  272(SP), Y1
-	VDIVPS   Y1, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y2
-	VMINPS   Y2, Y14, Y2
-	VADDPS   Y13, Y2, Y3
-	VMULPS   Y1, Y3, Y3
-	VADDPS   Y13, Y3, Y3
-	VMOVUPS  Y3, (SP)
-	VCMPPS   $0x00, Y0, Y2, Y2
-	CMPQ     R9, $+9
-	JLT      lanetailrarenarrow
-	VMOVUPS  176(SP), Y0
-	VMOVUPS  304(SP), Y1
-	VDIVPS   Y1, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y3
-	VMINPS   Y3, Y14, Y3
-	VADDPS   Y13, Y3, Y4
-	VMULPS   Y1, Y4, Y4
-	VADDPS   Y13, Y4, Y4
-	VMOVUPS  Y4, 32(SP)
-	VCMPPS   $0x00, Y0, Y3, Y3
-	CMPQ     R9, $+17
-	JLT      lanetailrarenarrow
-	VMOVUPS  208(SP), Y0
-	VMOVUPS  336(SP), Y1
-	VDIVPS   Y1, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y4
-	VMINPS   Y4, Y14, Y4
-	VADDPS   Y13, Y4, Y5
-	VMULPS   Y1, Y5, Y5
-	VADDPS   Y13, Y5, Y5
-	VMOVUPS  Y5, 64(SP)
-	VCMPPS   $0x00, Y0, Y4, Y4
-	CMPQ     R9, $+25
-	JLT      lanetailrarenarrow
-	VMOVUPS  240(SP), Y0
-	VMOVUPS  368(SP), Y1
-	VDIVPS   Y1, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y5
-	VMINPS   Y5, Y14, Y5
-	VADDPS   Y13, Y5, Y6
-	VMULPS   Y1, Y6, Y6
-	VADDPS   Y13, Y6, Y6
-	VMOVUPS  Y6, 96(SP)
-	VCMPPS   $0x00, Y0, Y5, Y5
-
-lanetailrarenarrow:
+	VMOVUPS   144(SP), Y0
+	VMOVUPS   272(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y2
+	VMINPS    Y2, Y14, Y2
+	VADDPS    Y13, Y2, Y3
+	VMULPS    Y1, Y3, Y3
+	VADDPS    Y13, Y3, Y3
+	VMOVUPS   Y3, (SP)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	VMOVUPS   176(SP), Y0
+	VMOVUPS   304(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VADDPS    Y13, Y3, Y4
+	VMULPS    Y1, Y4, Y4
+	VADDPS    Y13, Y4, Y4
+	VMOVUPS   Y4, 32(SP)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	VMOVUPS   208(SP), Y0
+	VMOVUPS   336(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y4
+	VMINPS    Y4, Y14, Y4
+	VADDPS    Y13, Y4, Y5
+	VMULPS    Y1, Y5, Y5
+	VADDPS    Y13, Y5, Y5
+	VMOVUPS   Y5, 64(SP)
+	VCMPPS    $0x00, Y0, Y4, Y4
+	VMOVUPS   240(SP), Y0
+	VMOVUPS   368(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y5
+	VMINPS    Y5, Y14, Y5
+	VADDPS    Y13, Y5, Y6
+	VMULPS    Y1, Y6, Y6
+	VADDPS    Y13, Y6, Y6
+	VMOVUPS   Y6, 96(SP)
+	VCMPPS    $0x00, Y0, Y5, Y5
 	VMOVMSKPS Y2, AX
 	MOVB      AL, 128(SP)
 	VMOVMSKPS Y3, AX
@@ -13789,54 +13677,46 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	VMOVUPS  144(SP), Y0
-	VDIVPS   Y13, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y11, Y1
-	VMINPS   Y1, Y10, Y1
-	VADDPS   Y14, Y1, Y2
-	VMULPS   Y13, Y2, Y2
-	VADDPS   Y14, Y2, Y2
-	VMOVUPS  Y2, (SP)
-	VCMPPS   $0x00, Y0, Y1, Y1
-	CMPQ     R10, $+9
-	JLT      grouptailrarenarrow
-	VMOVUPS  176(SP), Y0
-	VDIVPS   Y13, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y11, Y2
-	VMINPS   Y2, Y10, Y2
-	VADDPS   Y14, Y2, Y3
-	VMULPS   Y13, Y3, Y3
-	VADDPS   Y14, Y3, Y3
-	VMOVUPS  Y3, 32(SP)
-	VCMPPS   $0x00, Y0, Y2, Y2
-	CMPQ     R10, $+17
-	JLT      grouptailrarenarrow
-	VMOVUPS  208(SP), Y0
-	VDIVPS   Y13, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y11, Y3
-	VMINPS   Y3, Y10, Y3
-	VADDPS   Y14, Y3, Y4
-	VMULPS   Y13, Y4, Y4
-	VADDPS   Y14, Y4, Y4
-	VMOVUPS  Y4, 64(SP)
-	VCMPPS   $0x00, Y0, Y3, Y3
-	CMPQ     R10, $+25
-	JLT      grouptailrarenarrow
-	VMOVUPS  240(SP), Y0
-	VDIVPS   Y13, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y11, Y4
-	VMINPS   Y4, Y10, Y4
-	VADDPS   Y14, Y4, Y5
-	VMULPS   Y13, Y5, Y5
-	VADDPS   Y14, Y5, Y5
-	VMOVUPS  Y5, 96(SP)
-	VCMPPS   $0x00, Y0, Y4, Y4
-
-grouptailrarenarrow:
+	VMOVUPS   144(SP), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y11, Y1
+	VMINPS    Y1, Y10, Y1
+	VADDPS    Y14, Y1, Y2
+	VMULPS    Y13, Y2, Y2
+	VADDPS    Y14, Y2, Y2
+	VMOVUPS   Y2, (SP)
+	VCMPPS    $0x00, Y0, Y1, Y1
+	VMOVUPS   176(SP), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y11, Y2
+	VMINPS    Y2, Y10, Y2
+	VADDPS    Y14, Y2, Y3
+	VMULPS    Y13, Y3, Y3
+	VADDPS    Y14, Y3, Y3
+	VMOVUPS   Y3, 32(SP)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	VMOVUPS   208(SP), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y11, Y3
+	VMINPS    Y3, Y10, Y3
+	VADDPS    Y14, Y3, Y4
+	VMULPS    Y13, Y4, Y4
+	VADDPS    Y14, Y4, Y4
+	VMOVUPS   Y4, 64(SP)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	VMOVUPS   240(SP), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y11, Y4
+	VMINPS    Y4, Y10, Y4
+	VADDPS    Y14, Y4, Y5
+	VMULPS    Y13, Y5, Y5
+	VADDPS    Y14, Y5, Y5
+	VMOVUPS   Y5, 96(SP)
+	VCMPPS    $0x00, Y0, Y4, Y4
 	VMOVMSKPS Y1, AX
 	MOVB      AL, 128(SP)
 	VMOVMSKPS Y2, AX
@@ -14096,8 +13976,6 @@ lanetailrare:
 	VADDPS       Y14, Y2, Y2
 	VMOVUPS      Y2, (SP)
 	VCMPPS       $0x00, Y0, Y3, Y3
-	CMPQ         R10, $+9
-	JLT          lanetailrarenarrow
 	VMOVUPS      176(SP), Y0
 	VMOVUPS      304(SP), Y1
 	VMOVUPS      560(SP), Y2
@@ -14115,8 +13993,6 @@ lanetailrare:
 	VADDPS       Y14, Y2, Y2
 	VMOVUPS      Y2, 32(SP)
 	VCMPPS       $0x00, Y0, Y4, Y4
-	CMPQ         R10, $+17
-	JLT          lanetailrarenarrow
 	VMOVUPS      208(SP), Y0
 	VMOVUPS      336(SP), Y1
 	VMOVUPS      592(SP), Y2
@@ -14134,8 +14010,6 @@ lanetailrare:
 	VADDPS       Y14, Y2, Y2
 	VMOVUPS      Y2, 64(SP)
 	VCMPPS       $0x00, Y0, Y5, Y5
-	CMPQ         R10, $+25
-	JLT          lanetailrarenarrow
 	VMOVUPS      240(SP), Y0
 	VMOVUPS      368(SP), Y1
 	VMOVUPS      624(SP), Y2
@@ -14153,17 +14027,15 @@ lanetailrare:
 	VADDPS       Y14, Y2, Y2
 	VMOVUPS      Y2, 96(SP)
 	VCMPPS       $0x00, Y0, Y6, Y6
-
-lanetailrarenarrow:
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 128(SP)
-	VMOVMSKPS Y4, AX
-	MOVB      AL, 129(SP)
-	VMOVMSKPS Y5, AX
-	MOVB      AL, 130(SP)
-	VMOVMSKPS Y6, AX
-	MOVB      AL, 131(SP)
-	JMP       lanetailback
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 128(SP)
+	VMOVMSKPS    Y4, AX
+	MOVB         AL, 129(SP)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 130(SP)
+	VMOVMSKPS    Y6, AX
+	MOVB         AL, 131(SP)
+	JMP          lanetailback
 
 // func FakeQuantizeMinvalBitsAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, BMI2, FMA3, MMX+
@@ -15739,62 +15611,54 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	VMOVUPS  144(SP), Y0
-	VSUBPS   Y12, Y0, Y0
-	VDIVPS   Y13, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y1
-	VMINPS   Y1, Y14, Y1
-	VXORPS   Y2, Y2, Y2
-	VADDPS   Y2, Y1, Y2
-	VMULPS   Y13, Y2, Y2
-	VADDPS   Y12, Y2, Y2
-	VMOVUPS  Y2, (SP)
-	VCMPPS   $0x00, Y0, Y1, Y1
-	CMPQ     R10, $+9
-	JLT      grouptailrarenarrow
-	VMOVUPS  176(SP), Y0
-	VSUBPS   Y12, Y0, Y0
-	VDIVPS   Y13, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y2
-	VMINPS   Y2, Y14, Y2
-	VXORPS   Y3, Y3, Y3
-	VADDPS   Y3, Y2, Y3
-	VMULPS   Y13, Y3, Y3
-	VADDPS   Y12, Y3, Y3
-	VMOVUPS  Y3, 32(SP)
-	VCMPPS   $0x00, Y0, Y2, Y2
-	CMPQ     R10, $+17
-	JLT      grouptailrarenarrow
-	VMOVUPS  208(SP), Y0
-	VSUBPS   Y12, Y0, Y0
-	VDIVPS   Y13, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y3
-	VMINPS   Y3, Y14, Y3
-	VXORPS   Y4, Y4, Y4
-	VADDPS   Y4, Y3, Y4
-	VMULPS   Y13, Y4, Y4
-	VADDPS   Y12, Y4, Y4
-	VMOVUPS  Y4, 64(SP)
-	VCMPPS   $0x00, Y0, Y3, Y3
-	CMPQ     R10, $+25
-	JLT      grouptailrarenarrow
-	VMOVUPS  240(SP), Y0
-	VSUBPS   Y12, Y0, Y0
-	VDIVPS   Y13, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y4
-	VMINPS   Y4, Y14, Y4
-	VXORPS   Y5, Y5, Y5
-	VADDPS   Y5, Y4, Y5
-	VMULPS   Y13, Y5, Y5
-	VADDPS   Y12, Y5, Y5
-	VMOVUPS  Y5, 96(SP)
-	VCMPPS   $0x00, Y0, Y4, Y4
-
-grouptailrarenarrow:
+	VMOVUPS   144(SP), Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VXORPS    Y2, Y2, Y2
+	VADDPS    Y2, Y1, Y2
+	VMULPS    Y13, Y2, Y2
+	VADDPS    Y12, Y2, Y2
+	VMOVUPS   Y2, (SP)
+	VCMPPS    $0x00, Y0, Y1, Y1
+	VMOVUPS   176(SP), Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y2
+	VMINPS    Y2, Y14, Y2
+	VXORPS    Y3, Y3, Y3
+	VADDPS    Y3, Y2, Y3
+	VMULPS    Y13, Y3, Y3
+	VADDPS    Y12, Y3, Y3
+	VMOVUPS   Y3, 32(SP)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	VMOVUPS   208(SP), Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VXORPS    Y4, Y4, Y4
+	VADDPS    Y4, Y3, Y4
+	VMULPS    Y13, Y4, Y4
+	VADDPS    Y12, Y4, Y4
+	VMOVUPS   Y4, 64(SP)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	VMOVUPS   240(SP), Y0
+	VSUBPS    Y12, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y4
+	VMINPS    Y4, Y14, Y4
+	VXORPS    Y5, Y5, Y5
+	VADDPS    Y5, Y4, Y5
+	VMULPS    Y13, Y5, Y5
+	VADDPS    Y12, Y5, Y5
+	VMOVUPS   Y5, 96(SP)
+	VCMPPS    $0x00, Y0, Y4, Y4
 	VMOVMSKPS Y1, AX
 	MOVB      AL, 128(SP)
 	VMOVMSKPS Y2, AX
@@ -16039,70 +15903,62 @@ lanerare:
 	JMP       laneback
 
 lanetailrare:
-	VMOVUPS  144(SP), Y0
-	VMOVUPS  272(SP), Y1
-	VMOVUPS  528(SP), Y2
-	VSUBPS   Y2, Y0, Y0
-	VDIVPS   Y1, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y3
-	VMINPS   Y3, Y14, Y3
-	VXORPS   Y4, Y4, Y4
-	VADDPS   Y4, Y3, Y4
-	VMULPS   Y1, Y4, Y4
-	VADDPS   Y2, Y4, Y4
-	VMOVUPS  Y4, (SP)
-	VCMPPS   $0x00, Y0, Y3, Y3
-	CMPQ     R10, $+9
-	JLT      lanetailrarenarrow
-	VMOVUPS  176(SP), Y0
-	VMOVUPS  304(SP), Y1
-	VMOVUPS  560(SP), Y2
-	VSUBPS   Y2, Y0, Y0
-	VDIVPS   Y1, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y4
-	VMINPS   Y4, Y14, Y4
-	VXORPS   Y5, Y5, Y5
-	VADDPS   Y5, Y4, Y5
-	VMULPS   Y1, Y5, Y5
-	VADDPS   Y2, Y5, Y5
-	VMOVUPS  Y5, 32(SP)
-	VCMPPS   $0x00, Y0, Y4, Y4
-	CMPQ     R10, $+17
-	JLT      lanetailrarenarrow
-	VMOVUPS  208(SP), Y0
-	VMOVUPS  336(SP), Y1
-	VMOVUPS  592(SP), Y2
-	VSUBPS   Y2, Y0, Y0
-	VDIVPS   Y1, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y5
-	VMINPS   Y5, Y14, Y5
-	VXORPS   Y6, Y6, Y6
-	VADDPS   Y6, Y5, Y6
-	VMULPS   Y1, Y6, Y6
-	VADDPS   Y2, Y6, Y6
-	VMOVUPS  Y6, 64(SP)
-	VCMPPS   $0x00, Y0, Y5, Y5
-	CMPQ     R10, $+25
-	JLT      lanetailrarenarrow
-	VMOVUPS  240(SP), Y0
-	VMOVUPS  368(SP), Y1
-	VMOVUPS  624(SP), Y2
-	VSUBPS   Y2, Y0, Y0
-	VDIVPS   Y1, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y6
-	VMINPS   Y6, Y14, Y6
-	VXORPS   Y7, Y7, Y7
-	VADDPS   Y7, Y6, Y7
-	VMULPS   Y1, Y7, Y7
-	VADDPS   Y2, Y7, Y7
-	VMOVUPS  Y7, 96(SP)
-	VCMPPS   $0x00, Y0, Y6, Y6
-
-lanetailrarenarrow:
+	VMOVUPS   144(SP), Y0
+	VMOVUPS   272(SP), Y1
+	VMOVUPS   528(SP), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VXORPS    Y4, Y4, Y4
+	VADDPS    Y4, Y3, Y4
+	VMULPS    Y1, Y4, Y4
+	VADDPS    Y2, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	VMOVUPS   176(SP), Y0
+	VMOVUPS   304(SP), Y1
+	VMOVUPS   560(SP), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y4
+	VMINPS    Y4, Y14, Y4
+	VXORPS    Y5, Y5, Y5
+	VADDPS    Y5, Y4, Y5
+	VMULPS    Y1, Y5, Y5
+	VADDPS    Y2, Y5, Y5
+	VMOVUPS   Y5, 32(SP)
+	VCMPPS    $0x00, Y0, Y4, Y4
+	VMOVUPS   208(SP), Y0
+	VMOVUPS   336(SP), Y1
+	VMOVUPS   592(SP), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y5
+	VMINPS    Y5, Y14, Y5
+	VXORPS    Y6, Y6, Y6
+	VADDPS    Y6, Y5, Y6
+	VMULPS    Y1, Y6, Y6
+	VADDPS    Y2, Y6, Y6
+	VMOVUPS   Y6, 64(SP)
+	VCMPPS    $0x00, Y0, Y5, Y5
+	VMOVUPS   240(SP), Y0
+	VMOVUPS   368(SP), Y1
+	VMOVUPS   624(SP), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y6
+	VMINPS    Y6, Y14, Y6
+	VXORPS    Y7, Y7, Y7
+	VADDPS    Y7, Y6, Y7
+	VMULPS    Y1, Y7, Y7
+	VADDPS    Y2, Y7, Y7
+	VMOVUPS   Y7, 96(SP)
+	VCMPPS    $0x00, Y0, Y6, Y6
 	VMOVMSKPS Y3, AX
 	MOVB      AL, 128(SP)
 	VMOVMSKPS Y4, AX

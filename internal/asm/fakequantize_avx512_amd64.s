@@ -10,7 +10,7 @@ TEXT ·FakeQuantizeAVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0
 	// per group: Z12 scale, Z11 recip
-	// vector registers in use at once: 25
+	// vector registers in use at once: 24
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -94,11 +94,9 @@ groupahead:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z9, Z10, Z0
-	VADDPS       Z7, Z8, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z9, Z10, K1
+	VCMPPS       $0x03, Z7, Z8, K2
+	KORTESTQ     K1, K2
 	JNE          grouploop
 	VRNDSCALEPS  $0x08, Z10, Z0
 	VMAXPS       Z0, Z15, Z0
@@ -153,11 +151,9 @@ groupturn:
 	VMULPS.BCST       4(BX), Z0, Z4
 	VFNMADD231PS.BCST 4(DX), Z4, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z4
-	VADDPS            Z9, Z10, Z0
-	VADDPS            Z7, Z8, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z9, Z10, K1
+	VCMPPS            $0x03, Z7, Z8, K2
+	KORTESTQ          K1, K2
 	JNE               groupturned
 	VRNDSCALEPS       $0x08, Z10, Z0
 	VMAXPS            Z0, Z15, Z0
@@ -217,11 +213,9 @@ grouploop:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z1
@@ -301,11 +295,9 @@ groupmeet3:
 	VMULPS       Z12, Z7, Z8
 	VFNMADD231PS Z11, Z8, Z7
 	VFMADD231PS  Z12, Z7, Z8
-	VADDPS       Z4, Z2, Z7
-	VADDPS       Z8, Z6, Z9
-	VADDPS       Z9, Z7, Z7
-	VCMPPS       $0x03, Z7, Z7, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          groupmeetrare
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VMAXPS       Z2, Z15, Z2
@@ -386,11 +378,9 @@ grouppiece:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z1
@@ -501,11 +491,9 @@ short2ahead:
 	VMULPS.BCST       12(BX), Z0, Z17
 	VFNMADD231PS.BCST 12(DX), Z17, Z0
 	VFMADD231PS.BCST  12(BX), Z0, Z17
-	VADDPS            Z8, Z9, Z0
-	VADDPS            Z5, Z6, Z18
-	VADDPS            Z18, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z8, Z9, K1
+	VCMPPS            $0x03, Z5, Z6, K2
+	KORTESTQ          K1, K2
 	JNE               short2loop
 	VRNDSCALEPS       $0x08, Z9, Z0
 	VMAXPS            Z0, Z15, Z0
@@ -560,11 +548,9 @@ short2loop:
 	VMULPS.BCST       4(BX), Z0, Z4
 	VFNMADD231PS.BCST 4(DX), Z4, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z1
@@ -659,11 +645,9 @@ short4ahead:
 	VBROADCASTSS      28(DX), Z23
 	VFNMADD231PS.BCST 28(DX), Z22, Z0
 	VFMADD231PS.BCST  28(BX), Z0, Z22
-	VADDPS            Z5, Z7, Z0
-	VADDPS            Z1, Z3, Z24
-	VADDPS            Z24, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z5, Z7, K1
+	VCMPPS            $0x03, Z1, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4loop
 	VRNDSCALEPS       $0x08, Z7, Z0
 	VMAXPS            Z0, Z15, Z0
@@ -722,11 +706,9 @@ short4loop:
 	VMULPS.BCST       12(BX), Z0, Z4
 	VFNMADD231PS.BCST 12(DX), Z4, Z0
 	VFMADD231PS.BCST  12(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z1
@@ -797,11 +779,9 @@ laneloop:
 	VMOVUPS      192(DX), Z9
 	VFNMADD231PS Z9, Z8, Z0
 	VFMADD231PS  Z1, Z0, Z8
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z8, Z6, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          lanerare
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VMAXPS       Z2, Z15, Z2
@@ -867,11 +847,9 @@ lanetail:
 	VMOVUPS.Z    192(DX), K7, Z9
 	VFNMADD231PS Z9, Z8, Z0
 	VFMADD231PS  Z1, Z0, Z8
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z8, Z6, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          lanetailrare
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VMAXPS       Z2, Z15, Z2
@@ -939,11 +917,9 @@ groupstream:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z1
@@ -973,11 +949,9 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VADDPS      Z9, Z10, Z0
-	VADDPS      Z7, Z8, Z1
-	VADDPS      Z1, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z9, Z10, K1
+	VCMPPS      $0x03, Z7, Z8, K2
+	KORTESTQ    K1, K2
 	JNE         grouploop
 	VRNDSCALEPS $0x08, Z10, Z0
 	VMAXPS      Z0, Z15, Z0
@@ -1160,8 +1134,6 @@ grouptailrare:
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VMOVUPS     Z0, K7, (DI)
-	CMPQ        R8, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(SI), K7, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -1172,8 +1144,6 @@ grouptailrare:
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VMOVUPS     Z0, K7, 64(DI)
-	CMPQ        R8, $+33
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(SI), K7, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -1184,8 +1154,6 @@ grouptailrare:
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VMOVUPS     Z0, K7, 128(DI)
-	CMPQ        R8, $+49
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVUPS.Z   192(SI), K7, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -1196,9 +1164,7 @@ grouptailrare:
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VMOVUPS     Z0, K7, 192(DI)
-
-grouptailrarenarrow:
-	JMP grouptailback
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -1233,11 +1199,9 @@ short2stream:
 	VMULPS.BCST       4(BX), Z0, Z4
 	VFNMADD231PS.BCST 4(DX), Z4, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z1
@@ -1332,11 +1296,9 @@ short4stream:
 	VMULPS.BCST       12(BX), Z0, Z4
 	VFNMADD231PS.BCST 12(DX), Z4, Z0
 	VFMADD231PS.BCST  12(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z1
@@ -1461,8 +1423,6 @@ lanetailrare:
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VMOVUPS     Z0, K7, (DI)
-	CMPQ        R8, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(SI), K7, Z0
 	VMOVUPS.Z   64(DX), K7, Z1
@@ -1474,8 +1434,6 @@ lanetailrare:
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VMOVUPS     Z0, K7, 64(DI)
-	CMPQ        R8, $+33
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(SI), K7, Z0
 	VMOVUPS.Z   128(DX), K7, Z1
@@ -1487,8 +1445,6 @@ lanetailrare:
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VMOVUPS     Z0, K7, 128(DI)
-	CMPQ        R8, $+49
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVUPS.Z   192(SI), K7, Z0
 	VMOVUPS.Z   192(DX), K7, Z1
@@ -1500,9 +1456,7 @@ lanetailrare:
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VMOVUPS     Z0, K7, 192(DI)
-
-lanetailrarenarrow:
-	JMP lanetailback
+	JMP         lanetailback
 
 // func FakeQuantizeZeroPointAVX512(y *float32, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -1598,11 +1552,9 @@ groupahead:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z7, Z8, Z0
-	VADDPS       Z5, Z6, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z7, Z8, K1
+	VCMPPS       $0x03, Z5, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          grouploop
 	VRNDSCALEPS  $0x08, Z8, Z0
 	VMAXPS       Z0, Z10, Z0
@@ -1657,11 +1609,9 @@ groupturn:
 	VMULPS.BCST       4(BX), Z0, Z4
 	VFNMADD231PS.BCST 4(DX), Z4, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z4
-	VADDPS            Z7, Z8, Z0
-	VADDPS            Z5, Z6, Z16
-	VADDPS            Z16, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z7, Z8, K1
+	VCMPPS            $0x03, Z5, Z6, K2
+	KORTESTQ          K1, K2
 	JNE               groupturned
 	VRNDSCALEPS       $0x08, Z8, Z0
 	VBROADCASTSS      (R8), Z16
@@ -1732,11 +1682,9 @@ grouploop:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z10, Z1
@@ -1829,11 +1777,9 @@ groupmeet3:
 	VMULPS       Z12, Z22, Z23
 	VFNMADD231PS Z11, Z23, Z22
 	VFMADD231PS  Z12, Z22, Z23
-	VADDPS       Z8, Z4, Z22
-	VADDPS       Z23, Z19, Z24
-	VADDPS       Z24, Z22, Z22
-	VCMPPS       $0x03, Z22, Z22, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z8, Z4, K1
+	VCMPPS       $0x03, Z23, Z19, K2
+	KORTESTQ     K1, K2
 	JNE          groupmeetrare
 	VRNDSCALEPS  $0x08, Z4, Z4
 	VMAXPS       Z4, Z1, Z4
@@ -1920,11 +1866,9 @@ grouppiece:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z10, Z1
@@ -2032,11 +1976,9 @@ short2ahead:
 	VMULPS.BCST       12(BX), Z0, Z17
 	VFNMADD231PS.BCST 12(DX), Z17, Z0
 	VFMADD231PS.BCST  12(BX), Z0, Z17
-	VADDPS            Z5, Z6, Z0
-	VADDPS            Z3, Z4, Z18
-	VADDPS            Z18, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z5, Z6, K1
+	VCMPPS            $0x03, Z3, Z4, K2
+	KORTESTQ          K1, K2
 	JNE               short2loop
 	VRNDSCALEPS       $0x08, Z6, Z0
 	VBROADCASTSS      (R8), Z18
@@ -2110,11 +2052,9 @@ short2loop:
 	VMULPS.BCST       4(BX), Z0, Z4
 	VFNMADD231PS.BCST 4(DX), Z4, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z10, Z1
@@ -2202,11 +2142,9 @@ short4ahead:
 	VMULPS.BCST       28(BX), Z19, Z23
 	VFNMADD231PS.BCST 28(DX), Z23, Z19
 	VFMADD231PS.BCST  28(BX), Z19, Z23
-	VADDPS            Z16, Z0, Z19
-	VADDPS            Z18, Z17, Z24
-	VADDPS            Z24, Z19, Z19
-	VCMPPS            $0x03, Z19, Z19, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z16, Z0, K1
+	VCMPPS            $0x03, Z18, Z17, K2
+	KORTESTQ          K1, K2
 	JNE               short4loop
 	VRNDSCALEPS       $0x08, Z0, Z19
 	VBROADCASTSS      (R8), Z24
@@ -2302,11 +2240,9 @@ short4loop:
 	VMULPS.BCST       12(BX), Z0, Z19
 	VFNMADD231PS.BCST 12(DX), Z19, Z0
 	VFMADD231PS.BCST  12(BX), Z0, Z19
-	VADDPS            Z17, Z16, Z0
-	VADDPS            Z19, Z18, Z20
-	VADDPS            Z20, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z17, Z16, K1
+	VCMPPS            $0x03, Z19, Z18, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z16, Z16
 	VMAXPS            Z16, Z8, Z16
@@ -2378,11 +2314,9 @@ laneloop:
 	VMOVUPS      192(DX), Z9
 	VFNMADD231PS Z9, Z8, Z0
 	VFMADD231PS  Z1, Z0, Z8
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z8, Z6, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          lanerare
 	VMOVUPS      (R8), Z0
 	VPSUBD       Z0, Z15, Z1
@@ -2469,11 +2403,9 @@ lanetail:
 	VMOVUPS.Z    192(DX), K7, Z9
 	VFNMADD231PS Z9, Z8, Z0
 	VFMADD231PS  Z1, Z0, Z8
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z8, Z6, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          lanetailrare
 	KMOVQ        K0, K7
 	VMOVUPS.Z    (R8), K7, Z0
@@ -2561,11 +2493,9 @@ groupstream:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z10, Z1
@@ -2595,11 +2525,9 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VADDPS      Z7, Z8, Z0
-	VADDPS      Z5, Z6, Z1
-	VADDPS      Z1, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z7, Z8, K1
+	VCMPPS      $0x03, Z5, Z6, K2
+	KORTESTQ    K1, K2
 	JNE         grouploop
 	VRNDSCALEPS $0x08, Z8, Z0
 	VMAXPS      Z0, Z10, Z0
@@ -2838,8 +2766,6 @@ grouptailrare:
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VMOVUPS     Z0, K7, (DI)
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(SI), K7, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -2850,8 +2776,6 @@ grouptailrare:
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VMOVUPS     Z0, K7, 64(DI)
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(SI), K7, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -2862,8 +2786,6 @@ grouptailrare:
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VMOVUPS     Z0, K7, 128(DI)
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVUPS.Z   192(SI), K7, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -2874,9 +2796,7 @@ grouptailrare:
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VMOVUPS     Z0, K7, 192(DI)
-
-grouptailrarenarrow:
-	JMP grouptailback
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -2922,11 +2842,9 @@ short2stream:
 	VMULPS.BCST       4(BX), Z0, Z4
 	VFNMADD231PS.BCST 4(DX), Z4, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z10, Z1
@@ -3042,11 +2960,9 @@ short4stream:
 	VMULPS.BCST       12(BX), Z0, Z19
 	VFNMADD231PS.BCST 12(DX), Z19, Z0
 	VFMADD231PS.BCST  12(BX), Z0, Z19
-	VADDPS            Z17, Z16, Z0
-	VADDPS            Z19, Z18, Z20
-	VADDPS            Z20, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z17, Z16, K1
+	VCMPPS            $0x03, Z19, Z18, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z16, Z16
 	VMAXPS            Z16, Z8, Z16
@@ -3197,8 +3113,6 @@ lanetailrare:
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VMOVUPS     Z0, K7, (DI)
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(SI), K7, Z0
 	VMOVUPS.Z   64(DX), K7, Z1
@@ -3215,8 +3129,6 @@ lanetailrare:
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VMOVUPS     Z0, K7, 64(DI)
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(SI), K7, Z0
 	VMOVUPS.Z   128(DX), K7, Z1
@@ -3233,8 +3145,6 @@ lanetailrare:
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VMOVUPS     Z0, K7, 128(DI)
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVUPS.Z   192(SI), K7, Z0
 	VMOVUPS.Z   192(DX), K7, Z1
@@ -3251,9 +3161,7 @@ lanetailrare:
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VMOVUPS     Z0, K7, 192(DI)
-
-lanetailrarenarrow:
-	JMP lanetailback
+	JMP         lanetailback
 
 // func FakeQuantizeMinvalAVX512(y *float32, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -3261,7 +3169,7 @@ TEXT ·FakeQuantizeMinvalAVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0
 	// per group: Z12 scale, Z11 recip, Z10 minval
-	// vector registers in use at once: 20
+	// vector registers in use at once: 32
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -3355,11 +3263,9 @@ groupahead:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z8, Z9, Z0
-	VADDPS       Z6, Z7, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z8, Z9, K1
+	VCMPPS       $0x03, Z6, Z7, K2
+	KORTESTQ     K1, K2
 	JNE          grouploop
 	VRNDSCALEPS  $0x08, Z9, Z0
 	VMAXPS       Z0, Z15, Z0
@@ -3422,11 +3328,9 @@ groupturn:
 	VMULPS.BCST       4(BX), Z0, Z4
 	VFNMADD231PS.BCST 4(DX), Z4, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z4
-	VADDPS            Z8, Z9, Z0
-	VADDPS            Z6, Z7, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z8, Z9, K1
+	VCMPPS            $0x03, Z6, Z7, K2
+	KORTESTQ          K1, K2
 	JNE               groupturned
 	VRNDSCALEPS       $0x08, Z9, Z0
 	VMAXPS            Z0, Z15, Z0
@@ -3496,11 +3400,9 @@ grouploop:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z1
@@ -3593,11 +3495,9 @@ groupmeet3:
 	VMULPS       Z11, Z17, Z18
 	VFNMADD231PS Z10, Z18, Z17
 	VFMADD231PS  Z11, Z17, Z18
-	VADDPS       Z6, Z3, Z17
-	VADDPS       Z18, Z9, Z19
-	VADDPS       Z19, Z17, Z17
-	VCMPPS       $0x03, Z17, Z17, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z6, Z3, K1
+	VCMPPS       $0x03, Z18, Z9, K2
+	KORTESTQ     K1, K2
 	JNE          groupmeetrare
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VMAXPS       Z3, Z15, Z3
@@ -3688,11 +3588,9 @@ grouppiece:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z1
@@ -3767,85 +3665,95 @@ short2:
 	CMPQ              R10, $+8
 	JLT               short2loop
 	VMOVUPS           (SI), Z0
+	VBROADCASTSS      (R8), Z10
 	VSUBPS.BCST       (R8), Z0, Z0
 	VMULPS.BCST       (BX), Z0, Z1
+	VBROADCASTSS      (DX), Z9
 	VFNMADD231PS.BCST (DX), Z1, Z0
-	VMOVAPS           Z1, Z10
-	VFMADD231PS.BCST  (BX), Z0, Z10
+	VMOVAPS           Z1, Z8
+	VFMADD231PS.BCST  (BX), Z0, Z8
 	VMOVUPS           64(SI), Z0
 	VSUBPS.BCST       (R8), Z0, Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFNMADD231PS.BCST (DX), Z1, Z0
-	VMOVAPS           Z1, Z9
-	VFMADD231PS.BCST  (BX), Z0, Z9
+	VMOVAPS           Z1, Z7
+	VFMADD231PS.BCST  (BX), Z0, Z7
 	VMOVUPS           128(SI), Z0
+	VBROADCASTSS      4(R8), Z6
 	VSUBPS.BCST       4(R8), Z0, Z0
 	VMULPS.BCST       4(BX), Z0, Z1
+	VBROADCASTSS      4(DX), Z5
 	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VMOVAPS           Z1, Z8
-	VFMADD231PS.BCST  4(BX), Z0, Z8
+	VMOVAPS           Z1, Z4
+	VFMADD231PS.BCST  4(BX), Z0, Z4
 	VMOVUPS           192(SI), Z0
 	VSUBPS.BCST       4(R8), Z0, Z0
 	VMULPS.BCST       4(BX), Z0, Z1
 	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VMOVAPS           Z1, Z7
-	VFMADD231PS.BCST  4(BX), Z0, Z7
+	VMOVAPS           Z1, Z3
+	VFMADD231PS.BCST  4(BX), Z0, Z3
 
 short2ahead:
 	VMOVUPS           256(SI), Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
-	VMOVUPS           320(SI), Z0
+	VBROADCASTSS      8(R8), Z1
 	VSUBPS.BCST       8(R8), Z0, Z0
 	VMULPS.BCST       8(BX), Z0, Z2
+	VBROADCASTSS      8(DX), Z16
 	VFNMADD231PS.BCST 8(DX), Z2, Z0
 	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VMOVUPS           320(SI), Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z17
+	VFNMADD231PS.BCST 8(DX), Z17, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z17
 	VMOVUPS           384(SI), Z0
+	VBROADCASTSS      12(R8), Z18
 	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VMULPS.BCST       12(BX), Z0, Z19
+	VBROADCASTSS      12(DX), Z20
+	VFNMADD231PS.BCST 12(DX), Z19, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z19
 	VMOVUPS           448(SI), Z0
 	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z4
-	VFNMADD231PS.BCST 12(DX), Z4, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z4
-	VADDPS            Z9, Z10, Z0
-	VADDPS            Z7, Z8, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VMULPS.BCST       12(BX), Z0, Z21
+	VFNMADD231PS.BCST 12(DX), Z21, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z21
+	VCMPPS            $0x03, Z7, Z8, K1
+	VCMPPS            $0x03, Z3, Z4, K2
+	KORTESTQ          K1, K2
 	JNE               short2loop
-	VRNDSCALEPS       $0x08, Z10, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  (DX), Z13, Z0
-	VADDPS.BCST       (R8), Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VRNDSCALEPS       $0x08, Z9, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  (DX), Z13, Z0
-	VADDPS.BCST       (R8), Z0, Z0
-	VMOVUPS           Z0, 64(DI)
 	VRNDSCALEPS       $0x08, Z8, Z0
 	VMAXPS            Z0, Z15, Z0
 	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  4(DX), Z13, Z0
-	VADDPS.BCST       4(R8), Z0, Z0
-	VMOVUPS           Z0, 128(DI)
+	VFMADD213PS       Z13, Z9, Z0
+	VADDPS            Z10, Z0, Z0
+	VMOVUPS           Z0, (DI)
 	VRNDSCALEPS       $0x08, Z7, Z0
 	VMAXPS            Z0, Z15, Z0
 	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  4(DX), Z13, Z0
-	VADDPS.BCST       4(R8), Z0, Z0
+	VFMADD213PS       Z13, Z9, Z0
+	VADDPS            Z10, Z0, Z0
+	VMOVUPS           Z0, 64(DI)
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z5, Z0
+	VADDPS            Z6, Z0, Z0
+	VMOVUPS           Z0, 128(DI)
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z5, Z0
+	VADDPS            Z6, Z0, Z0
 	VMOVUPS           Z0, 192(DI)
+	VMOVAPS           Z2, Z8
+	VMOVAPS           Z17, Z7
+	VMOVAPS           Z19, Z4
+	VMOVAPS           Z21, Z3
+	VMOVAPS           Z16, Z9
+	VMOVAPS           Z20, Z5
 	VMOVAPS           Z1, Z10
-	VMOVAPS           Z2, Z9
-	VMOVAPS           Z3, Z8
-	VMOVAPS           Z4, Z7
+	VMOVAPS           Z18, Z6
 	ADDQ              $+8, DX
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
@@ -3878,11 +3786,9 @@ short2loop:
 	VMULPS.BCST       4(BX), Z0, Z4
 	VFNMADD231PS.BCST 4(DX), Z4, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z1
@@ -3936,86 +3842,108 @@ short4:
 	JGT               short4stream
 	CMPQ              R10, $+16
 	JLT               short4loop
-	VMOVUPS           (SI), Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VMOVAPS           Z1, Z8
-	VFMADD231PS.BCST  (BX), Z0, Z8
-	VMOVUPS           64(SI), Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VMOVAPS           Z1, Z7
-	VFMADD231PS.BCST  4(BX), Z0, Z7
-	VMOVUPS           128(SI), Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VMOVAPS           Z1, Z6
-	VFMADD231PS.BCST  8(BX), Z0, Z6
-	VMOVUPS           192(SI), Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z1
-	VFNMADD231PS.BCST 12(DX), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFMADD231PS.BCST  12(BX), Z0, Z5
+	VMOVUPS           (SI), Z19
+	VBROADCASTSS      (R8), Z8
+	VSUBPS.BCST       (R8), Z19, Z19
+	VMULPS.BCST       (BX), Z19, Z20
+	VBROADCASTSS      (DX), Z7
+	VFNMADD231PS.BCST (DX), Z20, Z19
+	VMOVAPS           Z20, Z6
+	VFMADD231PS.BCST  (BX), Z19, Z6
+	VMOVUPS           64(SI), Z19
+	VBROADCASTSS      4(R8), Z5
+	VSUBPS.BCST       4(R8), Z19, Z19
+	VMULPS.BCST       4(BX), Z19, Z20
+	VBROADCASTSS      4(DX), Z4
+	VFNMADD231PS.BCST 4(DX), Z20, Z19
+	VMOVAPS           Z20, Z3
+	VFMADD231PS.BCST  4(BX), Z19, Z3
+	VMOVUPS           128(SI), Z19
+	VBROADCASTSS      8(R8), Z2
+	VSUBPS.BCST       8(R8), Z19, Z19
+	VMULPS.BCST       8(BX), Z19, Z20
+	VBROADCASTSS      8(DX), Z1
+	VFNMADD231PS.BCST 8(DX), Z20, Z19
+	VMOVAPS           Z20, Z0
+	VFMADD231PS.BCST  8(BX), Z19, Z0
+	VMOVUPS           192(SI), Z19
+	VBROADCASTSS      12(R8), Z16
+	VSUBPS.BCST       12(R8), Z19, Z19
+	VMULPS.BCST       12(BX), Z19, Z20
+	VBROADCASTSS      12(DX), Z17
+	VFNMADD231PS.BCST 12(DX), Z20, Z19
+	VMOVAPS           Z20, Z18
+	VFMADD231PS.BCST  12(BX), Z19, Z18
 
 short4ahead:
-	VMOVUPS           256(SI), Z0
-	VSUBPS.BCST       16(R8), Z0, Z0
-	VMULPS.BCST       16(BX), Z0, Z1
-	VFNMADD231PS.BCST 16(DX), Z1, Z0
-	VFMADD231PS.BCST  16(BX), Z0, Z1
-	VMOVUPS           320(SI), Z0
-	VSUBPS.BCST       20(R8), Z0, Z0
-	VMULPS.BCST       20(BX), Z0, Z2
-	VFNMADD231PS.BCST 20(DX), Z2, Z0
-	VFMADD231PS.BCST  20(BX), Z0, Z2
-	VMOVUPS           384(SI), Z0
-	VSUBPS.BCST       24(R8), Z0, Z0
-	VMULPS.BCST       24(BX), Z0, Z3
-	VFNMADD231PS.BCST 24(DX), Z3, Z0
-	VFMADD231PS.BCST  24(BX), Z0, Z3
-	VMOVUPS           448(SI), Z0
-	VSUBPS.BCST       28(R8), Z0, Z0
-	VMULPS.BCST       28(BX), Z0, Z4
-	VFNMADD231PS.BCST 28(DX), Z4, Z0
-	VFMADD231PS.BCST  28(BX), Z0, Z4
-	VADDPS            Z7, Z8, Z0
-	VADDPS            Z5, Z6, Z16
-	VADDPS            Z16, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VMOVUPS           256(SI), Z19
+	VBROADCASTSS      16(R8), Z20
+	VSUBPS.BCST       16(R8), Z19, Z19
+	VMULPS.BCST       16(BX), Z19, Z21
+	VBROADCASTSS      16(DX), Z22
+	VFNMADD231PS.BCST 16(DX), Z21, Z19
+	VFMADD231PS.BCST  16(BX), Z19, Z21
+	VMOVUPS           320(SI), Z19
+	VBROADCASTSS      20(R8), Z23
+	VSUBPS.BCST       20(R8), Z19, Z19
+	VMULPS.BCST       20(BX), Z19, Z24
+	VBROADCASTSS      20(DX), Z25
+	VFNMADD231PS.BCST 20(DX), Z24, Z19
+	VFMADD231PS.BCST  20(BX), Z19, Z24
+	VMOVUPS           384(SI), Z19
+	VBROADCASTSS      24(R8), Z26
+	VSUBPS.BCST       24(R8), Z19, Z19
+	VMULPS.BCST       24(BX), Z19, Z27
+	VBROADCASTSS      24(DX), Z28
+	VFNMADD231PS.BCST 24(DX), Z27, Z19
+	VFMADD231PS.BCST  24(BX), Z19, Z27
+	VMOVUPS           448(SI), Z19
+	VBROADCASTSS      28(R8), Z29
+	VSUBPS.BCST       28(R8), Z19, Z19
+	VMULPS.BCST       28(BX), Z19, Z30
+	VBROADCASTSS      28(DX), Z31
+	VFNMADD231PS.BCST 28(DX), Z30, Z19
+	VFMADD231PS.BCST  28(BX), Z19, Z30
+	VCMPPS            $0x03, Z3, Z6, K1
+	VCMPPS            $0x03, Z18, Z0, K2
+	KORTESTQ          K1, K2
 	JNE               short4loop
-	VRNDSCALEPS       $0x08, Z8, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  (DX), Z13, Z0
-	VADDPS.BCST       (R8), Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  4(DX), Z13, Z0
-	VADDPS.BCST       4(R8), Z0, Z0
-	VMOVUPS           Z0, 64(DI)
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  8(DX), Z13, Z0
-	VADDPS.BCST       8(R8), Z0, Z0
-	VMOVUPS           Z0, 128(DI)
-	VRNDSCALEPS       $0x08, Z5, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  12(DX), Z13, Z0
-	VADDPS.BCST       12(R8), Z0, Z0
-	VMOVUPS           Z0, 192(DI)
-	VMOVAPS           Z1, Z8
-	VMOVAPS           Z2, Z7
-	VMOVAPS           Z3, Z6
-	VMOVAPS           Z4, Z5
+	VRNDSCALEPS       $0x08, Z6, Z19
+	VMAXPS            Z19, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VFMADD213PS       Z13, Z7, Z19
+	VADDPS            Z8, Z19, Z19
+	VMOVUPS           Z19, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z19
+	VMAXPS            Z19, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VFMADD213PS       Z13, Z4, Z19
+	VADDPS            Z5, Z19, Z19
+	VMOVUPS           Z19, 64(DI)
+	VRNDSCALEPS       $0x08, Z0, Z19
+	VMAXPS            Z19, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VFMADD213PS       Z13, Z1, Z19
+	VADDPS            Z2, Z19, Z19
+	VMOVUPS           Z19, 128(DI)
+	VRNDSCALEPS       $0x08, Z18, Z19
+	VMAXPS            Z19, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VFMADD213PS       Z13, Z17, Z19
+	VADDPS            Z16, Z19, Z19
+	VMOVUPS           Z19, 192(DI)
+	VMOVAPS           Z21, Z6
+	VMOVAPS           Z24, Z3
+	VMOVAPS           Z27, Z0
+	VMOVAPS           Z30, Z18
+	VMOVAPS           Z22, Z7
+	VMOVAPS           Z25, Z4
+	VMOVAPS           Z28, Z1
+	VMOVAPS           Z31, Z17
+	VMOVAPS           Z20, Z8
+	VMOVAPS           Z23, Z5
+	VMOVAPS           Z26, Z2
+	VMOVAPS           Z29, Z16
 	ADDQ              $+16, DX
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
@@ -4050,11 +3978,9 @@ short4loop:
 	VMULPS.BCST       12(BX), Z0, Z4
 	VFNMADD231PS.BCST 12(DX), Z4, Z0
 	VFMADD231PS.BCST  12(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z1
@@ -4138,11 +4064,9 @@ laneloop:
 	VMOVUPS      192(DX), Z16
 	VFNMADD231PS Z16, Z12, Z0
 	VFMADD231PS  Z11, Z0, Z12
-	VADDPS       Z6, Z3, Z0
-	VADDPS       Z12, Z9, Z11
-	VADDPS       Z11, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z6, Z3, K1
+	VCMPPS       $0x03, Z12, Z9, K2
+	KORTESTQ     K1, K2
 	JNE          lanerare
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VMAXPS       Z3, Z15, Z3
@@ -4221,11 +4145,9 @@ lanetail:
 	VMOVUPS.Z    192(DX), K7, Z16
 	VFNMADD231PS Z16, Z12, Z0
 	VFMADD231PS  Z11, Z0, Z12
-	VADDPS       Z6, Z3, Z0
-	VADDPS       Z12, Z9, Z11
-	VADDPS       Z11, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z6, Z3, K1
+	VCMPPS       $0x03, Z12, Z9, K2
+	KORTESTQ     K1, K2
 	JNE          lanetailrare
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VMAXPS       Z3, Z15, Z3
@@ -4301,11 +4223,9 @@ groupstream:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z1
@@ -4339,11 +4259,9 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VADDPS      Z8, Z9, Z0
-	VADDPS      Z6, Z7, Z1
-	VADDPS      Z1, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z8, Z9, K1
+	VCMPPS      $0x03, Z6, Z7, K2
+	KORTESTQ    K1, K2
 	JNE         grouploop
 	VRNDSCALEPS $0x08, Z9, Z0
 	VMAXPS      Z0, Z15, Z0
@@ -4549,8 +4467,6 @@ grouptailrare:
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z10, Z0, Z0
 	VMOVUPS     Z0, K7, (DI)
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(SI), K7, Z0
 	VSUBPS      Z10, Z0, Z0
@@ -4562,8 +4478,6 @@ grouptailrare:
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z10, Z0, Z0
 	VMOVUPS     Z0, K7, 64(DI)
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(SI), K7, Z0
 	VSUBPS      Z10, Z0, Z0
@@ -4575,8 +4489,6 @@ grouptailrare:
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z10, Z0, Z0
 	VMOVUPS     Z0, K7, 128(DI)
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVUPS.Z   192(SI), K7, Z0
 	VSUBPS      Z10, Z0, Z0
@@ -4588,9 +4500,7 @@ grouptailrare:
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z10, Z0, Z0
 	VMOVUPS     Z0, K7, 192(DI)
-
-grouptailrarenarrow:
-	JMP grouptailback
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -4630,11 +4540,9 @@ short2stream:
 	VMULPS.BCST       4(BX), Z0, Z4
 	VFNMADD231PS.BCST 4(DX), Z4, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z1
@@ -4742,11 +4650,9 @@ short4stream:
 	VMULPS.BCST       12(BX), Z0, Z4
 	VFNMADD231PS.BCST 12(DX), Z4, Z0
 	VFMADD231PS.BCST  12(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z1
@@ -4890,8 +4796,6 @@ lanetailrare:
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VMOVUPS     Z0, K7, (DI)
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(SI), K7, Z0
 	VMOVUPS.Z   64(DX), K7, Z1
@@ -4905,8 +4809,6 @@ lanetailrare:
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VMOVUPS     Z0, K7, 64(DI)
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(SI), K7, Z0
 	VMOVUPS.Z   128(DX), K7, Z1
@@ -4920,8 +4822,6 @@ lanetailrare:
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VMOVUPS     Z0, K7, 128(DI)
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVUPS.Z   192(SI), K7, Z0
 	VMOVUPS.Z   192(DX), K7, Z1
@@ -4935,9 +4835,7 @@ lanetailrare:
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VMOVUPS     Z0, K7, 192(DI)
-
-lanetailrarenarrow:
-	JMP lanetailback
+	JMP         lanetailback
 
 // func FakeQuantizeBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -5031,11 +4929,9 @@ groupahead:
 	VMULPS       Z10, Z0, Z4
 	VFNMADD231PS Z11, Z4, Z0
 	VFMADD231PS  Z10, Z0, Z4
-	VADDPS       Z8, Z9, Z0
-	VADDPS       Z6, Z7, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z8, Z9, K1
+	VCMPPS       $0x03, Z6, Z7, K2
+	KORTESTQ     K1, K2
 	JNE          grouploop
 	VRNDSCALEPS  $0x08, Z9, Z0
 	VMAXPS       Z0, Z15, Z5
@@ -5104,11 +5000,9 @@ groupturn:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFNMADD231PS.BCST 4(BX), Z4, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VADDPS            Z8, Z9, Z0
-	VADDPS            Z6, Z7, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z8, Z9, K1
+	VCMPPS            $0x03, Z6, Z7, K2
+	KORTESTQ          K1, K2
 	JNE               groupturned
 	VRNDSCALEPS       $0x08, Z9, Z0
 	VMAXPS            Z0, Z15, Z5
@@ -5182,11 +5076,9 @@ grouploop:
 	VMULPS       Z10, Z0, Z4
 	VFNMADD231PS Z11, Z4, Z0
 	VFMADD231PS  Z10, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z0
@@ -5280,11 +5172,9 @@ groupmeet3:
 	VMULPS       Z11, Z7, Z8
 	VFNMADD231PS Z10, Z8, Z7
 	VFMADD231PS  Z11, Z7, Z8
-	VADDPS       Z4, Z2, Z7
-	VADDPS       Z8, Z6, Z9
-	VADDPS       Z9, Z7, Z7
-	VCMPPS       $0x03, Z7, Z7, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          groupmeetrare
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VMAXPS       Z2, Z15, Z7
@@ -5375,11 +5265,9 @@ grouppiece:
 	VMULPS       Z10, Z0, Z4
 	VFNMADD231PS Z11, Z4, Z0
 	VFMADD231PS  Z10, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z0
@@ -5506,11 +5394,9 @@ short2ahead:
 	VMULPS.BCST       12(R8), Z0, Z18
 	VFNMADD231PS.BCST 12(BX), Z18, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z18
-	VADDPS            Z7, Z8, Z0
-	VADDPS            Z4, Z5, Z19
-	VADDPS            Z19, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z7, Z8, K1
+	VCMPPS            $0x03, Z4, Z5, K2
+	KORTESTQ          K1, K2
 	JNE               short2loop
 	VRNDSCALEPS       $0x08, Z8, Z0
 	VMAXPS            Z0, Z15, Z19
@@ -5579,11 +5465,9 @@ short2loop:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFNMADD231PS.BCST 4(BX), Z4, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -5692,11 +5576,9 @@ short4ahead:
 	VBROADCASTSS      28(BX), Z24
 	VFNMADD231PS.BCST 28(BX), Z23, Z16
 	VFMADD231PS.BCST  28(R8), Z16, Z23
-	VADDPS            Z4, Z6, Z16
-	VADDPS            Z0, Z2, Z25
-	VADDPS            Z25, Z16, Z16
-	VCMPPS            $0x03, Z16, Z16, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z4, Z6, K1
+	VCMPPS            $0x03, Z0, Z2, K2
+	KORTESTQ          K1, K2
 	JNE               short4loop
 	VRNDSCALEPS       $0x08, Z6, Z16
 	VMAXPS            Z16, Z15, Z25
@@ -5769,11 +5651,9 @@ short4loop:
 	VMULPS.BCST       12(R8), Z0, Z4
 	VFNMADD231PS.BCST 12(BX), Z4, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -5858,11 +5738,9 @@ laneloop:
 	VMOVUPS      192(BX), Z9
 	VFNMADD231PS Z9, Z8, Z0
 	VFMADD231PS  Z1, Z0, Z8
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z8, Z6, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          lanerare
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VMAXPS       Z2, Z15, Z0
@@ -5938,11 +5816,9 @@ lanetail:
 	VMOVUPS.Z    192(BX), K7, Z9
 	VFNMADD231PS Z9, Z8, Z0
 	VFMADD231PS  Z1, Z0, Z8
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z8, Z6, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          lanetailrare
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VMAXPS       Z2, Z15, Z0
@@ -6021,11 +5897,9 @@ groupstream:
 	VMULPS       Z10, Z0, Z4
 	VFNMADD231PS Z11, Z4, Z0
 	VFMADD231PS  Z10, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z0
@@ -6069,11 +5943,9 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VADDPS      Z8, Z9, Z0
-	VADDPS      Z6, Z7, Z1
-	VADDPS      Z1, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z8, Z9, K1
+	VCMPPS      $0x03, Z6, Z7, K2
+	KORTESTQ    K1, K2
 	JNE         grouploop
 	VRNDSCALEPS $0x08, Z9, Z0
 	VMAXPS      Z0, Z15, Z1
@@ -6280,8 +6152,6 @@ grouptailrare:
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, K7, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(DX), K7, Z0
 	VDIVPS      Z11, Z0, Z0
@@ -6293,8 +6163,6 @@ grouptailrare:
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(DX), K7, Z0
 	VDIVPS      Z11, Z0, Z0
@@ -6306,8 +6174,6 @@ grouptailrare:
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, K7, 128(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVUPS.Z   192(DX), K7, Z0
 	VDIVPS      Z11, Z0, Z0
@@ -6319,15 +6185,13 @@ grouptailrare:
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, K7, 192(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
-
-grouptailrarenarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z12, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-	JMP        grouptailback
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z12, K1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8    Z0, K7, (SI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -6362,11 +6226,9 @@ short2stream:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFNMADD231PS.BCST 4(BX), Z4, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -6484,11 +6346,9 @@ short4stream:
 	VMULPS.BCST       12(R8), Z0, Z4
 	VFNMADD231PS.BCST 12(BX), Z4, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -6646,8 +6506,6 @@ lanetailrare:
 	VADDPS      Z13, Z3, Z3
 	VMOVUPS     Z3, K7, (DI)
 	VCMPPS      $0x00, Z0, Z2, K1
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(DX), K7, Z0
 	VMOVUPS.Z   64(BX), K7, Z1
@@ -6660,8 +6518,6 @@ lanetailrare:
 	VADDPS      Z13, Z3, Z3
 	VMOVUPS     Z3, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z2, K2
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(DX), K7, Z0
 	VMOVUPS.Z   128(BX), K7, Z1
@@ -6674,8 +6530,6 @@ lanetailrare:
 	VADDPS      Z13, Z3, Z3
 	VMOVUPS     Z3, K7, 128(DI)
 	VCMPPS      $0x00, Z0, Z2, K3
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVUPS.Z   192(DX), K7, Z0
 	VMOVUPS.Z   192(BX), K7, Z1
@@ -6688,15 +6542,13 @@ lanetailrare:
 	VADDPS      Z13, Z3, Z3
 	VMOVUPS     Z3, K7, 192(DI)
 	VCMPPS      $0x00, Z0, Z2, K4
-
-lanetailrarenarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z12, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-	JMP        lanetailback
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z12, K1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8    Z0, K7, (SI)
+	JMP         lanetailback
 
 // func FakeQuantizeZeroPointBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -6794,11 +6646,9 @@ groupahead:
 	VMULPS       Z10, Z0, Z16
 	VFNMADD231PS Z11, Z16, Z0
 	VFMADD231PS  Z10, Z0, Z16
-	VADDPS       Z6, Z7, Z0
-	VADDPS       Z4, Z5, Z17
-	VADDPS       Z17, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z6, Z7, K1
+	VCMPPS       $0x03, Z4, Z5, K2
+	KORTESTQ     K1, K2
 	JNE          grouploop
 	VRNDSCALEPS  $0x08, Z7, Z0
 	VMAXPS       Z0, Z9, Z17
@@ -6867,11 +6717,9 @@ groupturn:
 	VMULPS.BCST       4(R8), Z0, Z16
 	VFNMADD231PS.BCST 4(BX), Z16, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z16
-	VADDPS            Z6, Z7, Z0
-	VADDPS            Z4, Z5, Z17
-	VADDPS            Z17, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z6, Z7, K1
+	VCMPPS            $0x03, Z4, Z5, K2
+	KORTESTQ          K1, K2
 	JNE               groupturned
 	VRNDSCALEPS       $0x08, Z7, Z0
 	VBROADCASTSS      (R9), Z17
@@ -6956,11 +6804,9 @@ grouploop:
 	VMULPS       Z10, Z0, Z4
 	VFNMADD231PS Z11, Z4, Z0
 	VFMADD231PS  Z10, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z9, Z0
@@ -7067,11 +6913,9 @@ groupmeet3:
 	VMULPS       Z11, Z23, Z24
 	VFNMADD231PS Z10, Z24, Z23
 	VFMADD231PS  Z11, Z23, Z24
-	VADDPS       Z16, Z4, Z23
-	VADDPS       Z24, Z20, Z25
-	VADDPS       Z25, Z23, Z23
-	VCMPPS       $0x03, Z23, Z23, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z16, Z4, K1
+	VCMPPS       $0x03, Z24, Z20, K2
+	KORTESTQ     K1, K2
 	JNE          groupmeetrare
 	VRNDSCALEPS  $0x08, Z4, Z4
 	VMAXPS       Z4, Z1, Z1
@@ -7168,11 +7012,9 @@ grouppiece:
 	VMULPS       Z10, Z0, Z4
 	VFNMADD231PS Z11, Z4, Z0
 	VFMADD231PS  Z10, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z9, Z0
@@ -7296,11 +7138,9 @@ short2ahead:
 	VMULPS.BCST       12(R8), Z0, Z18
 	VFNMADD231PS.BCST 12(BX), Z18, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z18
-	VADDPS            Z4, Z5, Z0
-	VADDPS            Z2, Z3, Z19
-	VADDPS            Z19, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z4, Z5, K1
+	VCMPPS            $0x03, Z2, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2loop
 	VRNDSCALEPS       $0x08, Z5, Z0
 	VBROADCASTSS      (R9), Z19
@@ -7388,11 +7228,9 @@ short2loop:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFNMADD231PS.BCST 4(BX), Z4, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z9, Z0
@@ -7494,11 +7332,9 @@ short4ahead:
 	VMULPS.BCST       28(R8), Z20, Z24
 	VFNMADD231PS.BCST 28(BX), Z24, Z20
 	VFMADD231PS.BCST  28(R8), Z20, Z24
-	VADDPS            Z17, Z16, Z20
-	VADDPS            Z19, Z18, Z25
-	VADDPS            Z25, Z20, Z20
-	VCMPPS            $0x03, Z20, Z20, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z17, Z16, K1
+	VCMPPS            $0x03, Z19, Z18, K2
+	KORTESTQ          K1, K2
 	JNE               short4loop
 	VRNDSCALEPS       $0x08, Z16, Z20
 	VBROADCASTSS      (R9), Z25
@@ -7608,11 +7444,9 @@ short4loop:
 	VMULPS.BCST       12(R8), Z16, Z20
 	VFNMADD231PS.BCST 12(BX), Z20, Z16
 	VFMADD231PS.BCST  12(R8), Z16, Z20
-	VADDPS            Z18, Z17, Z16
-	VADDPS            Z20, Z19, Z21
-	VADDPS            Z21, Z16, Z16
-	VCMPPS            $0x03, Z16, Z16, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z18, Z17, K1
+	VCMPPS            $0x03, Z20, Z19, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z17, Z17
 	VMAXPS            Z17, Z7, Z16
@@ -7698,11 +7532,9 @@ laneloop:
 	VMOVUPS      192(BX), Z9
 	VFNMADD231PS Z9, Z8, Z0
 	VFMADD231PS  Z1, Z0, Z8
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z8, Z6, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          lanerare
 	VMOVUPS      (R9), Z0
 	VPSUBD       Z0, Z15, Z1
@@ -7799,11 +7631,9 @@ lanetail:
 	VMOVUPS.Z    192(BX), K7, Z9
 	VFNMADD231PS Z9, Z8, Z0
 	VFMADD231PS  Z1, Z0, Z8
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z8, Z6, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          lanetailrare
 	KMOVQ        K0, K7
 	VMOVUPS.Z    (R9), K7, Z0
@@ -7902,11 +7732,9 @@ groupstream:
 	VMULPS       Z10, Z0, Z4
 	VFNMADD231PS Z11, Z4, Z0
 	VFMADD231PS  Z10, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z9, Z0
@@ -7950,11 +7778,9 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VADDPS      Z6, Z7, Z0
-	VADDPS      Z4, Z5, Z1
-	VADDPS      Z1, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z6, Z7, K1
+	VCMPPS      $0x03, Z4, Z5, K2
+	KORTESTQ    K1, K2
 	JNE         grouploop
 	VRNDSCALEPS $0x08, Z7, Z0
 	VMAXPS      Z0, Z9, Z1
@@ -8217,8 +8043,6 @@ grouptailrare:
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, K7, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
-	CMPQ        R10, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(DX), K7, Z0
 	VDIVPS      Z11, Z0, Z0
@@ -8230,8 +8054,6 @@ grouptailrare:
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
-	CMPQ        R10, $+33
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(DX), K7, Z0
 	VDIVPS      Z11, Z0, Z0
@@ -8243,8 +8065,6 @@ grouptailrare:
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, K7, 128(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
-	CMPQ        R10, $+49
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVUPS.Z   192(DX), K7, Z0
 	VDIVPS      Z11, Z0, Z0
@@ -8256,15 +8076,13 @@ grouptailrare:
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, K7, 192(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
-
-grouptailrarenarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z12, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-	JMP        grouptailback
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z12, K1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8    Z0, K7, (SI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R13, R11
@@ -8310,11 +8128,9 @@ short2stream:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFNMADD231PS.BCST 4(BX), Z4, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z9, Z0
@@ -8453,11 +8269,9 @@ short4stream:
 	VMULPS.BCST       12(R8), Z16, Z20
 	VFNMADD231PS.BCST 12(BX), Z20, Z16
 	VFMADD231PS.BCST  12(R8), Z16, Z20
-	VADDPS            Z18, Z17, Z16
-	VADDPS            Z20, Z19, Z21
-	VADDPS            Z21, Z16, Z16
-	VCMPPS            $0x03, Z16, Z16, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z18, Z17, K1
+	VCMPPS            $0x03, Z20, Z19, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z17, Z17
 	VMAXPS            Z17, Z7, Z16
@@ -8641,8 +8455,6 @@ lanetailrare:
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, K7, (DI)
 	VCMPPS      $0x00, Z0, Z3, K1
-	CMPQ        R10, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(DX), K7, Z0
 	VMOVUPS.Z   64(BX), K7, Z1
@@ -8660,8 +8472,6 @@ lanetailrare:
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z3, K2
-	CMPQ        R10, $+33
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(DX), K7, Z0
 	VMOVUPS.Z   128(BX), K7, Z1
@@ -8679,8 +8489,6 @@ lanetailrare:
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, K7, 128(DI)
 	VCMPPS      $0x00, Z0, Z3, K3
-	CMPQ        R10, $+49
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVUPS.Z   192(DX), K7, Z0
 	VMOVUPS.Z   192(BX), K7, Z1
@@ -8698,15 +8506,13 @@ lanetailrare:
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, K7, 192(DI)
 	VCMPPS      $0x00, Z0, Z3, K4
-
-lanetailrarenarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z12, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-	JMP        lanetailback
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z12, K1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8    Z0, K7, (SI)
+	JMP         lanetailback
 
 // func FakeQuantizeMinvalBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -8714,7 +8520,7 @@ TEXT ·FakeQuantizeMinvalBytesAVX512(SB), NOSPLIT, $0-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 0x1010101
 	// per group: Z11 scale, Z10 recip, Z9 minval
-	// vector registers in use at once: 21
+	// vector registers in use at once: 20
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -8810,11 +8616,9 @@ groupahead:
 	VMULPS       Z10, Z0, Z4
 	VFNMADD231PS Z11, Z4, Z0
 	VFMADD231PS  Z10, Z0, Z4
-	VADDPS       Z7, Z8, Z0
-	VADDPS       Z5, Z6, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z7, Z8, K1
+	VCMPPS       $0x03, Z5, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          grouploop
 	VRNDSCALEPS  $0x08, Z8, Z0
 	VMAXPS       Z0, Z15, Z16
@@ -8891,11 +8695,9 @@ groupturn:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFNMADD231PS.BCST 4(BX), Z4, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VADDPS            Z7, Z8, Z0
-	VADDPS            Z5, Z6, Z16
-	VADDPS            Z16, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z7, Z8, K1
+	VCMPPS            $0x03, Z5, Z6, K2
+	KORTESTQ          K1, K2
 	JNE               groupturned
 	VRNDSCALEPS       $0x08, Z8, Z0
 	VMAXPS            Z0, Z15, Z16
@@ -8979,11 +8781,9 @@ grouploop:
 	VMULPS       Z10, Z0, Z4
 	VFNMADD231PS Z11, Z4, Z0
 	VFMADD231PS  Z10, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z0
@@ -9090,11 +8890,9 @@ groupmeet3:
 	VMULPS       Z10, Z18, Z19
 	VFNMADD231PS Z9, Z19, Z18
 	VFMADD231PS  Z10, Z18, Z19
-	VADDPS       Z6, Z3, Z18
-	VADDPS       Z19, Z16, Z20
-	VADDPS       Z20, Z18, Z18
-	VCMPPS       $0x03, Z18, Z18, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z6, Z3, K1
+	VCMPPS       $0x03, Z19, Z16, K2
+	KORTESTQ     K1, K2
 	JNE          groupmeetrare
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VMAXPS       Z3, Z15, Z18
@@ -9195,11 +8993,9 @@ grouppiece:
 	VMULPS       Z10, Z0, Z4
 	VFNMADD231PS Z11, Z4, Z0
 	VFMADD231PS  Z10, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z0
@@ -9335,11 +9131,9 @@ short2ahead:
 	VMULPS.BCST       12(R8), Z0, Z4
 	VFNMADD231PS.BCST 12(BX), Z4, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VADDPS            Z8, Z9, Z0
-	VADDPS            Z6, Z7, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z8, Z9, K1
+	VCMPPS            $0x03, Z6, Z7, K2
+	KORTESTQ          K1, K2
 	JNE               short2loop
 	VRNDSCALEPS       $0x08, Z9, Z0
 	VMAXPS            Z0, Z15, Z5
@@ -9415,11 +9209,9 @@ short2loop:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFNMADD231PS.BCST 4(BX), Z4, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -9533,11 +9325,9 @@ short4ahead:
 	VMULPS.BCST       28(R8), Z0, Z16
 	VFNMADD231PS.BCST 28(BX), Z16, Z0
 	VFMADD231PS.BCST  28(R8), Z0, Z16
-	VADDPS            Z6, Z7, Z0
-	VADDPS            Z4, Z5, Z17
-	VADDPS            Z17, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z6, Z7, K1
+	VCMPPS            $0x03, Z4, Z5, K2
+	KORTESTQ          K1, K2
 	JNE               short4loop
 	VRNDSCALEPS       $0x08, Z7, Z0
 	VMAXPS            Z0, Z15, Z17
@@ -9615,11 +9405,9 @@ short4loop:
 	VMULPS.BCST       12(R8), Z0, Z4
 	VFNMADD231PS.BCST 12(BX), Z4, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -9717,11 +9505,9 @@ laneloop:
 	VMOVUPS      192(BX), Z17
 	VFNMADD231PS Z17, Z16, Z0
 	VFMADD231PS  Z11, Z0, Z16
-	VADDPS       Z6, Z3, Z0
-	VADDPS       Z16, Z9, Z11
-	VADDPS       Z11, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z6, Z3, K1
+	VCMPPS       $0x03, Z16, Z9, K2
+	KORTESTQ     K1, K2
 	JNE          lanerare
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VMAXPS       Z3, Z15, Z0
@@ -9810,11 +9596,9 @@ lanetail:
 	VMOVUPS.Z    192(BX), K7, Z17
 	VFNMADD231PS Z17, Z16, Z0
 	VFMADD231PS  Z11, Z0, Z16
-	VADDPS       Z6, Z3, Z0
-	VADDPS       Z16, Z9, Z11
-	VADDPS       Z11, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z6, Z3, K1
+	VCMPPS       $0x03, Z16, Z9, K2
+	KORTESTQ     K1, K2
 	JNE          lanetailrare
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VMAXPS       Z3, Z15, Z0
@@ -9901,11 +9685,9 @@ groupstream:
 	VMULPS       Z10, Z0, Z4
 	VFNMADD231PS Z11, Z4, Z0
 	VFMADD231PS  Z10, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z0
@@ -9953,11 +9735,9 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VADDPS      Z7, Z8, Z0
-	VADDPS      Z5, Z6, Z1
-	VADDPS      Z1, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z7, Z8, K1
+	VCMPPS      $0x03, Z5, Z6, K2
+	KORTESTQ    K1, K2
 	JNE         grouploop
 	VRNDSCALEPS $0x08, Z8, Z0
 	VMAXPS      Z0, Z15, Z1
@@ -10187,8 +9967,6 @@ grouptailrare:
 	VADDPS      Z9, Z2, Z2
 	VMOVUPS     Z2, K7, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
-	CMPQ        R10, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(DX), K7, Z0
 	VSUBPS      Z9, Z0, Z0
@@ -10201,8 +9979,6 @@ grouptailrare:
 	VADDPS      Z9, Z2, Z2
 	VMOVUPS     Z2, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
-	CMPQ        R10, $+33
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(DX), K7, Z0
 	VSUBPS      Z9, Z0, Z0
@@ -10215,8 +9991,6 @@ grouptailrare:
 	VADDPS      Z9, Z2, Z2
 	VMOVUPS     Z2, K7, 128(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
-	CMPQ        R10, $+49
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVUPS.Z   192(DX), K7, Z0
 	VSUBPS      Z9, Z0, Z0
@@ -10229,15 +10003,13 @@ grouptailrare:
 	VADDPS      Z9, Z2, Z2
 	VMOVUPS     Z2, K7, 192(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
-
-grouptailrarenarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z12, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-	JMP        grouptailback
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z12, K1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8    Z0, K7, (SI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R13, R11
@@ -10277,11 +10049,9 @@ short2stream:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFNMADD231PS.BCST 4(BX), Z4, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -10412,11 +10182,9 @@ short4stream:
 	VMULPS.BCST       12(R8), Z0, Z4
 	VFNMADD231PS.BCST 12(BX), Z4, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -10593,8 +10361,6 @@ lanetailrare:
 	VADDPS      Z2, Z4, Z4
 	VMOVUPS     Z4, K7, (DI)
 	VCMPPS      $0x00, Z0, Z3, K1
-	CMPQ        R10, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(DX), K7, Z0
 	VMOVUPS.Z   64(BX), K7, Z1
@@ -10609,8 +10375,6 @@ lanetailrare:
 	VADDPS      Z2, Z4, Z4
 	VMOVUPS     Z4, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z3, K2
-	CMPQ        R10, $+33
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(DX), K7, Z0
 	VMOVUPS.Z   128(BX), K7, Z1
@@ -10625,8 +10389,6 @@ lanetailrare:
 	VADDPS      Z2, Z4, Z4
 	VMOVUPS     Z4, K7, 128(DI)
 	VCMPPS      $0x00, Z0, Z3, K3
-	CMPQ        R10, $+49
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVUPS.Z   192(DX), K7, Z0
 	VMOVUPS.Z   192(BX), K7, Z1
@@ -10641,15 +10403,13 @@ lanetailrare:
 	VADDPS      Z2, Z4, Z4
 	VMOVUPS     Z4, K7, 192(DI)
 	VCMPPS      $0x00, Z0, Z3, K4
-
-lanetailrarenarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z12, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-	JMP        lanetailback
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z12, K1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8    Z0, K7, (SI)
+	JMP         lanetailback
 
 // func FakeQuantizeBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -10742,11 +10502,9 @@ groupahead:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z9, Z10, Z0
-	VADDPS       Z7, Z8, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z9, Z10, K1
+	VCMPPS       $0x03, Z7, Z8, K2
+	KORTESTQ     K1, K2
 	JNE          grouploop
 	VRNDSCALEPS  $0x08, Z10, Z0
 	VMAXPS       Z0, Z15, Z5
@@ -10814,11 +10572,9 @@ groupturn:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFNMADD231PS.BCST 4(BX), Z4, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VADDPS            Z9, Z10, Z0
-	VADDPS            Z7, Z8, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z9, Z10, K1
+	VCMPPS            $0x03, Z7, Z8, K2
+	KORTESTQ          K1, K2
 	JNE               groupturned
 	VRNDSCALEPS       $0x08, Z10, Z0
 	VMAXPS            Z0, Z15, Z5
@@ -10891,11 +10647,9 @@ grouploop:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z0
@@ -10988,11 +10742,9 @@ groupmeet3:
 	VMULPS       Z12, Z7, Z8
 	VFNMADD231PS Z11, Z8, Z7
 	VFMADD231PS  Z12, Z7, Z8
-	VADDPS       Z4, Z2, Z7
-	VADDPS       Z8, Z6, Z9
-	VADDPS       Z9, Z7, Z7
-	VCMPPS       $0x03, Z7, Z7, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          groupmeetrare
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VMAXPS       Z2, Z15, Z7
@@ -11082,11 +10834,9 @@ grouppiece:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z0
@@ -11246,11 +10996,9 @@ short2ahead:
 	VMULPS.BCST       12(R8), Z0, Z17
 	VFNMADD231PS.BCST 12(BX), Z17, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z17
-	VADDPS            Z8, Z9, Z0
-	VADDPS            Z5, Z6, Z18
-	VADDPS            Z18, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z8, Z9, K1
+	VCMPPS            $0x03, Z5, Z6, K2
+	KORTESTQ          K1, K2
 	JNE               short2loop
 	VRNDSCALEPS       $0x08, Z9, Z0
 	VMAXPS            Z0, Z15, Z18
@@ -11318,11 +11066,9 @@ short2loop:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFNMADD231PS.BCST 4(BX), Z4, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -11430,11 +11176,9 @@ short4ahead:
 	VBROADCASTSS      28(BX), Z23
 	VFNMADD231PS.BCST 28(BX), Z22, Z0
 	VFMADD231PS.BCST  28(R8), Z0, Z22
-	VADDPS            Z5, Z7, Z0
-	VADDPS            Z1, Z3, Z24
-	VADDPS            Z24, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z5, Z7, K1
+	VCMPPS            $0x03, Z1, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4loop
 	VRNDSCALEPS       $0x08, Z7, Z0
 	VMAXPS            Z0, Z15, Z24
@@ -11506,11 +11250,9 @@ short4loop:
 	VMULPS.BCST       12(R8), Z0, Z4
 	VFNMADD231PS.BCST 12(BX), Z4, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -11594,11 +11336,9 @@ laneloop:
 	VMOVUPS      192(BX), Z9
 	VFNMADD231PS Z9, Z8, Z0
 	VFMADD231PS  Z1, Z0, Z8
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z8, Z6, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          lanerare
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VMAXPS       Z2, Z15, Z0
@@ -11673,11 +11413,9 @@ lanetail:
 	VMOVUPS.Z    192(BX), K7, Z9
 	VFNMADD231PS Z9, Z8, Z0
 	VFMADD231PS  Z1, Z0, Z8
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z8, Z6, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          lanetailrare
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VMAXPS       Z2, Z15, Z0
@@ -11787,11 +11525,9 @@ groupstream:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z0
@@ -11834,11 +11570,9 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VADDPS      Z9, Z10, Z0
-	VADDPS      Z7, Z8, Z1
-	VADDPS      Z1, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z9, Z10, K1
+	VCMPPS      $0x03, Z7, Z8, K2
+	KORTESTQ    K1, K2
 	JNE         grouploop
 	VRNDSCALEPS $0x08, Z10, Z0
 	VMAXPS      Z0, Z15, Z1
@@ -12043,8 +11777,6 @@ grouptailrare:
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, K7, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(DX), K7, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -12056,8 +11788,6 @@ grouptailrare:
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(DX), K7, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -12069,8 +11799,6 @@ grouptailrare:
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, K7, 128(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVUPS.Z   192(DX), K7, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -12082,13 +11810,11 @@ grouptailrare:
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, K7, 192(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
-
-grouptailrarenarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, (SP)
-	JMP      grouptailback
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SP)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -12123,11 +11849,9 @@ short2stream:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFNMADD231PS.BCST 4(BX), Z4, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -12243,11 +11967,9 @@ short4stream:
 	VMULPS.BCST       12(R8), Z0, Z4
 	VFNMADD231PS.BCST 12(BX), Z4, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -12402,8 +12124,6 @@ lanetailrare:
 	VADDPS      Z13, Z3, Z3
 	VMOVUPS     Z3, K7, (DI)
 	VCMPPS      $0x00, Z0, Z2, K1
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(DX), K7, Z0
 	VMOVUPS.Z   64(BX), K7, Z1
@@ -12416,8 +12136,6 @@ lanetailrare:
 	VADDPS      Z13, Z3, Z3
 	VMOVUPS     Z3, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z2, K2
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(DX), K7, Z0
 	VMOVUPS.Z   128(BX), K7, Z1
@@ -12430,8 +12148,6 @@ lanetailrare:
 	VADDPS      Z13, Z3, Z3
 	VMOVUPS     Z3, K7, 128(DI)
 	VCMPPS      $0x00, Z0, Z2, K3
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVUPS.Z   192(DX), K7, Z0
 	VMOVUPS.Z   192(BX), K7, Z1
@@ -12444,13 +12160,11 @@ lanetailrare:
 	VADDPS      Z13, Z3, Z3
 	VMOVUPS     Z3, K7, 192(DI)
 	VCMPPS      $0x00, Z0, Z2, K4
-
-lanetailrarenarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, (SP)
-	JMP      lanetailback
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SP)
+	JMP         lanetailback
 
 // func FakeQuantizeZeroPointBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -12547,11 +12261,9 @@ groupahead:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z7, Z8, Z0
-	VADDPS       Z5, Z6, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z7, Z8, K1
+	VCMPPS       $0x03, Z5, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          grouploop
 	VRNDSCALEPS  $0x08, Z8, Z0
 	VMAXPS       Z0, Z10, Z16
@@ -12619,11 +12331,9 @@ groupturn:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFNMADD231PS.BCST 4(BX), Z4, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VADDPS            Z7, Z8, Z0
-	VADDPS            Z5, Z6, Z16
-	VADDPS            Z16, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z7, Z8, K1
+	VCMPPS            $0x03, Z5, Z6, K2
+	KORTESTQ          K1, K2
 	JNE               groupturned
 	VRNDSCALEPS       $0x08, Z8, Z0
 	VBROADCASTSS      (R9), Z16
@@ -12707,11 +12417,9 @@ grouploop:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z10, Z0
@@ -12817,11 +12525,9 @@ groupmeet3:
 	VMULPS       Z12, Z22, Z23
 	VFNMADD231PS Z11, Z23, Z22
 	VFMADD231PS  Z12, Z22, Z23
-	VADDPS       Z8, Z4, Z22
-	VADDPS       Z23, Z19, Z24
-	VADDPS       Z24, Z22, Z22
-	VCMPPS       $0x03, Z22, Z22, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z8, Z4, K1
+	VCMPPS       $0x03, Z23, Z19, K2
+	KORTESTQ     K1, K2
 	JNE          groupmeetrare
 	VRNDSCALEPS  $0x08, Z4, Z4
 	VMAXPS       Z4, Z1, Z1
@@ -12917,11 +12623,9 @@ grouppiece:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z10, Z0
@@ -13078,11 +12782,9 @@ short2ahead:
 	VMULPS.BCST       12(R8), Z0, Z17
 	VFNMADD231PS.BCST 12(BX), Z17, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z17
-	VADDPS            Z5, Z6, Z0
-	VADDPS            Z3, Z4, Z18
-	VADDPS            Z18, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z5, Z6, K1
+	VCMPPS            $0x03, Z3, Z4, K2
+	KORTESTQ          K1, K2
 	JNE               short2loop
 	VRNDSCALEPS       $0x08, Z6, Z0
 	VBROADCASTSS      (R9), Z18
@@ -13169,11 +12871,9 @@ short2loop:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFNMADD231PS.BCST 4(BX), Z4, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z10, Z0
@@ -13274,11 +12974,9 @@ short4ahead:
 	VMULPS.BCST       28(R8), Z19, Z23
 	VFNMADD231PS.BCST 28(BX), Z23, Z19
 	VFMADD231PS.BCST  28(R8), Z19, Z23
-	VADDPS            Z16, Z0, Z19
-	VADDPS            Z18, Z17, Z24
-	VADDPS            Z24, Z19, Z19
-	VCMPPS            $0x03, Z19, Z19, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z16, Z0, K1
+	VCMPPS            $0x03, Z18, Z17, K2
+	KORTESTQ          K1, K2
 	JNE               short4loop
 	VRNDSCALEPS       $0x08, Z0, Z19
 	VBROADCASTSS      (R9), Z24
@@ -13387,11 +13085,9 @@ short4loop:
 	VMULPS.BCST       12(R8), Z0, Z19
 	VFNMADD231PS.BCST 12(BX), Z19, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z19
-	VADDPS            Z17, Z16, Z0
-	VADDPS            Z19, Z18, Z20
-	VADDPS            Z20, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z17, Z16, K1
+	VCMPPS            $0x03, Z19, Z18, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z16, Z16
 	VMAXPS            Z16, Z8, Z0
@@ -13476,11 +13172,9 @@ laneloop:
 	VMOVUPS      192(BX), Z9
 	VFNMADD231PS Z9, Z8, Z0
 	VFMADD231PS  Z1, Z0, Z8
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z8, Z6, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          lanerare
 	VMOVUPS      (R9), Z0
 	VPSUBD       Z0, Z15, Z1
@@ -13576,11 +13270,9 @@ lanetail:
 	VMOVUPS.Z    192(BX), K7, Z9
 	VFNMADD231PS Z9, Z8, Z0
 	VFMADD231PS  Z1, Z0, Z8
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z8, Z6, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          lanetailrare
 	KMOVQ        K0, K7
 	VMOVUPS.Z    (R9), K7, Z0
@@ -13710,11 +13402,9 @@ groupstream:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z10, Z0
@@ -13757,11 +13447,9 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VADDPS      Z7, Z8, Z0
-	VADDPS      Z5, Z6, Z1
-	VADDPS      Z1, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z7, Z8, K1
+	VCMPPS      $0x03, Z5, Z6, K2
+	KORTESTQ    K1, K2
 	JNE         grouploop
 	VRNDSCALEPS $0x08, Z8, Z0
 	VMAXPS      Z0, Z10, Z1
@@ -14022,8 +13710,6 @@ grouptailrare:
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, K7, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
-	CMPQ        R10, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(DX), K7, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -14035,8 +13721,6 @@ grouptailrare:
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
-	CMPQ        R10, $+33
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(DX), K7, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -14048,8 +13732,6 @@ grouptailrare:
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, K7, 128(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
-	CMPQ        R10, $+49
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVUPS.Z   192(DX), K7, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -14061,13 +13743,11 @@ grouptailrare:
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, K7, 192(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
-
-grouptailrarenarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, (SP)
-	JMP      grouptailback
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SP)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R13, R11
@@ -14113,11 +13793,9 @@ short2stream:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFNMADD231PS.BCST 4(BX), Z4, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z10, Z0
@@ -14254,11 +13932,9 @@ short4stream:
 	VMULPS.BCST       12(R8), Z0, Z19
 	VFNMADD231PS.BCST 12(BX), Z19, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z19
-	VADDPS            Z17, Z16, Z0
-	VADDPS            Z19, Z18, Z20
-	VADDPS            Z20, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z17, Z16, K1
+	VCMPPS            $0x03, Z19, Z18, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z16, Z16
 	VMAXPS            Z16, Z8, Z0
@@ -14439,8 +14115,6 @@ lanetailrare:
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, K7, (DI)
 	VCMPPS      $0x00, Z0, Z3, K1
-	CMPQ        R10, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(DX), K7, Z0
 	VMOVUPS.Z   64(BX), K7, Z1
@@ -14458,8 +14132,6 @@ lanetailrare:
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z3, K2
-	CMPQ        R10, $+33
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(DX), K7, Z0
 	VMOVUPS.Z   128(BX), K7, Z1
@@ -14477,8 +14149,6 @@ lanetailrare:
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, K7, 128(DI)
 	VCMPPS      $0x00, Z0, Z3, K3
-	CMPQ        R10, $+49
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVUPS.Z   192(DX), K7, Z0
 	VMOVUPS.Z   192(BX), K7, Z1
@@ -14496,13 +14166,11 @@ lanetailrare:
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, K7, 192(DI)
 	VCMPPS      $0x00, Z0, Z3, K4
-
-lanetailrarenarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, (SP)
-	JMP      lanetailback
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SP)
+	JMP         lanetailback
 
 // func FakeQuantizeMinvalBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -14510,7 +14178,7 @@ TEXT ·FakeQuantizeMinvalBitsAVX512(SB), NOSPLIT, $16-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0
 	// per group: Z12 scale, Z11 recip, Z10 minval
-	// vector registers in use at once: 20
+	// vector registers in use at once: 19
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -14605,11 +14273,9 @@ groupahead:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z8, Z9, Z0
-	VADDPS       Z6, Z7, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z8, Z9, K1
+	VCMPPS       $0x03, Z6, Z7, K2
+	KORTESTQ     K1, K2
 	JNE          grouploop
 	VRNDSCALEPS  $0x08, Z9, Z0
 	VMAXPS       Z0, Z15, Z5
@@ -14685,11 +14351,9 @@ groupturn:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFNMADD231PS.BCST 4(BX), Z4, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VADDPS            Z8, Z9, Z0
-	VADDPS            Z6, Z7, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z8, Z9, K1
+	VCMPPS            $0x03, Z6, Z7, K2
+	KORTESTQ          K1, K2
 	JNE               groupturned
 	VRNDSCALEPS       $0x08, Z9, Z0
 	VMAXPS            Z0, Z15, Z5
@@ -14772,11 +14436,9 @@ grouploop:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z0
@@ -14882,11 +14544,9 @@ groupmeet3:
 	VMULPS       Z11, Z17, Z18
 	VFNMADD231PS Z10, Z18, Z17
 	VFMADD231PS  Z11, Z17, Z18
-	VADDPS       Z6, Z3, Z17
-	VADDPS       Z18, Z9, Z19
-	VADDPS       Z19, Z17, Z17
-	VCMPPS       $0x03, Z17, Z17, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z6, Z3, K1
+	VCMPPS       $0x03, Z18, Z9, K2
+	KORTESTQ     K1, K2
 	JNE          groupmeetrare
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VMAXPS       Z3, Z15, Z17
@@ -14986,11 +14646,9 @@ grouppiece:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z0
@@ -15159,11 +14817,9 @@ short2ahead:
 	VMULPS.BCST       12(R8), Z0, Z4
 	VFNMADD231PS.BCST 12(BX), Z4, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VADDPS            Z9, Z10, Z0
-	VADDPS            Z7, Z8, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z9, Z10, K1
+	VCMPPS            $0x03, Z7, Z8, K2
+	KORTESTQ          K1, K2
 	JNE               short2loop
 	VRNDSCALEPS       $0x08, Z10, Z0
 	VMAXPS            Z0, Z15, Z5
@@ -15238,11 +14894,9 @@ short2loop:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFNMADD231PS.BCST 4(BX), Z4, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -15355,11 +15009,9 @@ short4ahead:
 	VMULPS.BCST       28(R8), Z0, Z4
 	VFNMADD231PS.BCST 28(BX), Z4, Z0
 	VFMADD231PS.BCST  28(R8), Z0, Z4
-	VADDPS            Z7, Z8, Z0
-	VADDPS            Z5, Z6, Z16
-	VADDPS            Z16, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z7, Z8, K1
+	VCMPPS            $0x03, Z5, Z6, K2
+	KORTESTQ          K1, K2
 	JNE               short4loop
 	VRNDSCALEPS       $0x08, Z8, Z0
 	VMAXPS            Z0, Z15, Z16
@@ -15436,11 +15088,9 @@ short4loop:
 	VMULPS.BCST       12(R8), Z0, Z4
 	VFNMADD231PS.BCST 12(BX), Z4, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -15537,11 +15187,9 @@ laneloop:
 	VMOVUPS      192(BX), Z16
 	VFNMADD231PS Z16, Z12, Z0
 	VFMADD231PS  Z11, Z0, Z12
-	VADDPS       Z6, Z3, Z0
-	VADDPS       Z12, Z9, Z11
-	VADDPS       Z11, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z6, Z3, K1
+	VCMPPS       $0x03, Z12, Z9, K2
+	KORTESTQ     K1, K2
 	JNE          lanerare
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VMAXPS       Z3, Z15, Z0
@@ -15629,11 +15277,9 @@ lanetail:
 	VMOVUPS.Z    192(BX), K7, Z16
 	VFNMADD231PS Z16, Z12, Z0
 	VFMADD231PS  Z11, Z0, Z12
-	VADDPS       Z6, Z3, Z0
-	VADDPS       Z12, Z9, Z11
-	VADDPS       Z11, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z6, Z3, K1
+	VCMPPS       $0x03, Z12, Z9, K2
+	KORTESTQ     K1, K2
 	JNE          lanetailrare
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VMAXPS       Z3, Z15, Z0
@@ -15751,11 +15397,9 @@ groupstream:
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z0
@@ -15802,11 +15446,9 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VADDPS      Z8, Z9, Z0
-	VADDPS      Z6, Z7, Z1
-	VADDPS      Z1, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z8, Z9, K1
+	VCMPPS      $0x03, Z6, Z7, K2
+	KORTESTQ    K1, K2
 	JNE         grouploop
 	VRNDSCALEPS $0x08, Z9, Z0
 	VMAXPS      Z0, Z15, Z1
@@ -16034,8 +15676,6 @@ grouptailrare:
 	VADDPS      Z10, Z2, Z2
 	VMOVUPS     Z2, K7, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
-	CMPQ        R10, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(DX), K7, Z0
 	VSUBPS      Z10, Z0, Z0
@@ -16048,8 +15688,6 @@ grouptailrare:
 	VADDPS      Z10, Z2, Z2
 	VMOVUPS     Z2, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
-	CMPQ        R10, $+33
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(DX), K7, Z0
 	VSUBPS      Z10, Z0, Z0
@@ -16062,8 +15700,6 @@ grouptailrare:
 	VADDPS      Z10, Z2, Z2
 	VMOVUPS     Z2, K7, 128(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
-	CMPQ        R10, $+49
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVUPS.Z   192(DX), K7, Z0
 	VSUBPS      Z10, Z0, Z0
@@ -16076,13 +15712,11 @@ grouptailrare:
 	VADDPS      Z10, Z2, Z2
 	VMOVUPS     Z2, K7, 192(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
-
-grouptailrarenarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, (SP)
-	JMP      grouptailback
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SP)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R13, R11
@@ -16122,11 +15756,9 @@ short2stream:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFNMADD231PS.BCST 4(BX), Z4, Z0
 	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -16255,11 +15887,9 @@ short4stream:
 	VMULPS.BCST       12(R8), Z0, Z4
 	VFNMADD231PS.BCST 12(BX), Z4, Z0
 	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VRNDSCALEPS       $0x08, Z1, Z1
 	VMAXPS            Z1, Z15, Z0
@@ -16433,8 +16063,6 @@ lanetailrare:
 	VADDPS      Z2, Z4, Z4
 	VMOVUPS     Z4, K7, (DI)
 	VCMPPS      $0x00, Z0, Z3, K1
-	CMPQ        R10, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(DX), K7, Z0
 	VMOVUPS.Z   64(BX), K7, Z1
@@ -16449,8 +16077,6 @@ lanetailrare:
 	VADDPS      Z2, Z4, Z4
 	VMOVUPS     Z4, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z3, K2
-	CMPQ        R10, $+33
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(DX), K7, Z0
 	VMOVUPS.Z   128(BX), K7, Z1
@@ -16465,8 +16091,6 @@ lanetailrare:
 	VADDPS      Z2, Z4, Z4
 	VMOVUPS     Z4, K7, 128(DI)
 	VCMPPS      $0x00, Z0, Z3, K3
-	CMPQ        R10, $+49
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVUPS.Z   192(DX), K7, Z0
 	VMOVUPS.Z   192(BX), K7, Z1
@@ -16481,13 +16105,11 @@ lanetailrare:
 	VADDPS      Z2, Z4, Z4
 	VMOVUPS     Z4, K7, 192(DI)
 	VCMPPS      $0x00, Z0, Z3, K4
-
-lanetailrarenarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, (SP)
-	JMP      lanetailback
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SP)
+	JMP         lanetailback
 
 DATA constantsAVX512<>+0(SB)/4, $0x01010101
 GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $4

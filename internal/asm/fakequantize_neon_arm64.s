@@ -727,8 +727,6 @@ grouptailrare:
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 16(RSP)
-	CMP $5, R4
-	BLT grouptailrarenarrow
 	FMOVQ 96(RSP), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -738,8 +736,6 @@ grouptailrare:
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 32(RSP)
-	CMP $9, R4
-	BLT grouptailrarenarrow
 	FMOVQ 112(RSP), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -749,8 +745,6 @@ grouptailrare:
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 48(RSP)
-	CMP $13, R4
-	BLT grouptailrarenarrow
 	FMOVQ 128(RSP), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -760,7 +754,6 @@ grouptailrare:
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 64(RSP)
-grouptailrarenarrow:
 	B grouptailback
 groupmeetrare:
 	MOVD R7, R5
@@ -824,8 +817,6 @@ lanetailrare:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 16(RSP)
-	CMP $5, R4
-	BLT lanetailrarenarrow
 	FMOVQ 96(RSP), F0
 	FMOVQ 160(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
@@ -836,8 +827,6 @@ lanetailrare:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 32(RSP)
-	CMP $9, R4
-	BLT lanetailrarenarrow
 	FMOVQ 112(RSP), F0
 	FMOVQ 176(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
@@ -848,8 +837,6 @@ lanetailrare:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 48(RSP)
-	CMP $13, R4
-	BLT lanetailrarenarrow
 	FMOVQ 128(RSP), F0
 	FMOVQ 192(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
@@ -860,7 +847,6 @@ lanetailrare:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 64(RSP)
-lanetailrarenarrow:
 	B lanetailback
 
 // func FakeQuantizeZeroPointNEON(y *float32, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
@@ -1752,8 +1738,6 @@ grouptailrare:
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 16(RSP)
-	CMP $5, R5
-	BLT grouptailrarenarrow
 	FMOVQ 96(RSP), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -1763,8 +1747,6 @@ grouptailrare:
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 32(RSP)
-	CMP $9, R5
-	BLT grouptailrarenarrow
 	FMOVQ 112(RSP), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -1774,8 +1756,6 @@ grouptailrare:
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 48(RSP)
-	CMP $13, R5
-	BLT grouptailrarenarrow
 	FMOVQ 128(RSP), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -1785,7 +1765,6 @@ grouptailrare:
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 64(RSP)
-grouptailrarenarrow:
 	B grouptailback
 groupmeetrare:
 	MOVD R8, R6
@@ -1875,8 +1854,6 @@ lanetailrare:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 16(RSP)
-	CMP $5, R5
-	BLT lanetailrarenarrow
 	FMOVQ 96(RSP), F0
 	FMOVQ 160(RSP), F1
 	FMOVQ 288(RSP), F2
@@ -1892,8 +1869,6 @@ lanetailrare:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 32(RSP)
-	CMP $9, R5
-	BLT lanetailrarenarrow
 	FMOVQ 112(RSP), F0
 	FMOVQ 176(RSP), F1
 	FMOVQ 304(RSP), F2
@@ -1909,8 +1884,6 @@ lanetailrare:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 48(RSP)
-	CMP $13, R5
-	BLT lanetailrarenarrow
 	FMOVQ 128(RSP), F0
 	FMOVQ 192(RSP), F1
 	FMOVQ 320(RSP), F2
@@ -1926,7 +1899,6 @@ lanetailrare:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 64(RSP)
-lanetailrarenarrow:
 	B lanetailback
 
 // func FakeQuantizeMinvalNEON(y *float32, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
@@ -2771,8 +2743,6 @@ grouptailrare:
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	FMOVQ F0, 16(RSP)
-	CMP $5, R5
-	BLT grouptailrarenarrow
 	FMOVQ 96(RSP), F0
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
@@ -2783,8 +2753,6 @@ grouptailrare:
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	FMOVQ F0, 32(RSP)
-	CMP $9, R5
-	BLT grouptailrarenarrow
 	FMOVQ 112(RSP), F0
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
@@ -2795,8 +2763,6 @@ grouptailrare:
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	FMOVQ F0, 48(RSP)
-	CMP $13, R5
-	BLT grouptailrarenarrow
 	FMOVQ 128(RSP), F0
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
@@ -2807,7 +2773,6 @@ grouptailrare:
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	FMOVQ F0, 64(RSP)
-grouptailrarenarrow:
 	B grouptailback
 groupmeetrare:
 	MOVD R8, R6
@@ -2882,8 +2847,6 @@ lanetailrare:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 16(RSP)
-	CMP $5, R5
-	BLT lanetailrarenarrow
 	FMOVQ 96(RSP), F0
 	FMOVQ 160(RSP), F1
 	FMOVQ 288(RSP), F2
@@ -2896,8 +2859,6 @@ lanetailrare:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 32(RSP)
-	CMP $9, R5
-	BLT lanetailrarenarrow
 	FMOVQ 112(RSP), F0
 	FMOVQ 176(RSP), F1
 	FMOVQ 304(RSP), F2
@@ -2910,8 +2871,6 @@ lanetailrare:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 48(RSP)
-	CMP $13, R5
-	BLT lanetailrarenarrow
 	FMOVQ 128(RSP), F0
 	FMOVQ 192(RSP), F1
 	FMOVQ 320(RSP), F2
@@ -2924,7 +2883,6 @@ lanetailrare:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 64(RSP)
-lanetailrarenarrow:
 	B lanetailback
 
 // func FakeQuantizeBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
@@ -3746,8 +3704,6 @@ grouptailrare:
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	FMOVQ F2, 16(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $5, R5
-	BLT grouptailrarenarrow
 	FMOVQ 112(RSP), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -3758,8 +3714,6 @@ grouptailrare:
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	FMOVQ F3, 32(RSP)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	CMP $9, R5
-	BLT grouptailrarenarrow
 	FMOVQ 128(RSP), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -3770,8 +3724,6 @@ grouptailrare:
 	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	FMOVQ F4, 48(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	CMP $13, R5
-	BLT grouptailrarenarrow
 	FMOVQ 144(RSP), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -3782,7 +3734,6 @@ grouptailrare:
 	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	FMOVQ F5, 64(RSP)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-grouptailrarenarrow:
 	VUZP1 V2.H8, V1.H8, V1.H8
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V3.B16, V1.B16, V1.B16
@@ -3861,8 +3812,6 @@ lanetailrare:
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	FMOVQ F3, 16(RSP)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	CMP $5, R5
-	BLT lanetailrarenarrow
 	FMOVQ 112(RSP), F0
 	FMOVQ 176(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
@@ -3874,8 +3823,6 @@ lanetailrare:
 	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	FMOVQ F4, 32(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	CMP $9, R5
-	BLT lanetailrarenarrow
 	FMOVQ 128(RSP), F0
 	FMOVQ 192(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
@@ -3887,8 +3834,6 @@ lanetailrare:
 	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	FMOVQ F5, 48(RSP)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	CMP $13, R5
-	BLT lanetailrarenarrow
 	FMOVQ 144(RSP), F0
 	FMOVQ 208(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
@@ -3900,7 +3845,6 @@ lanetailrare:
 	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
 	FMOVQ F6, 64(RSP)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-lanetailrarenarrow:
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V5.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V2.B16, V2.B16
@@ -4893,8 +4837,6 @@ grouptailrare:
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	FMOVQ F2, 16(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $5, R6
-	BLT grouptailrarenarrow
 	FMOVQ 112(RSP), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -4905,8 +4847,6 @@ grouptailrare:
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	FMOVQ F3, 32(RSP)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	CMP $9, R6
-	BLT grouptailrarenarrow
 	FMOVQ 128(RSP), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -4917,8 +4857,6 @@ grouptailrare:
 	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	FMOVQ F4, 48(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	CMP $13, R6
-	BLT grouptailrarenarrow
 	FMOVQ 144(RSP), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -4929,7 +4867,6 @@ grouptailrare:
 	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	FMOVQ F5, 64(RSP)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-grouptailrarenarrow:
 	VUZP1 V2.H8, V1.H8, V1.H8
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V3.B16, V1.B16, V1.B16
@@ -5034,8 +4971,6 @@ lanetailrare:
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	FMOVQ F2, 16(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	CMP $5, R6
-	BLT lanetailrarenarrow
 	FMOVQ 112(RSP), F0
 	FMOVQ 176(RSP), F1
 	FMOVQ 304(RSP), F2
@@ -5052,8 +4987,6 @@ lanetailrare:
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	FMOVQ F2, 32(RSP)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	CMP $9, R6
-	BLT lanetailrarenarrow
 	FMOVQ 128(RSP), F0
 	FMOVQ 192(RSP), F1
 	FMOVQ 320(RSP), F2
@@ -5070,8 +5003,6 @@ lanetailrare:
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	FMOVQ F2, 48(RSP)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	CMP $13, R6
-	BLT lanetailrarenarrow
 	FMOVQ 144(RSP), F0
 	FMOVQ 208(RSP), F1
 	FMOVQ 336(RSP), F2
@@ -5088,7 +5019,6 @@ lanetailrare:
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	FMOVQ F2, 64(RSP)
 	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-lanetailrarenarrow:
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V6.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16
@@ -6034,8 +5964,6 @@ grouptailrare:
 	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
 	FMOVQ F2, 16(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $5, R6
-	BLT grouptailrarenarrow
 	FMOVQ 112(RSP), F0
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
@@ -6047,8 +5975,6 @@ grouptailrare:
 	WORD $0x4e2ad463 // fadd v3.4s, v3.4s, v10.4s
 	FMOVQ F3, 32(RSP)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	CMP $9, R6
-	BLT grouptailrarenarrow
 	FMOVQ 128(RSP), F0
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
@@ -6060,8 +5986,6 @@ grouptailrare:
 	WORD $0x4e2ad484 // fadd v4.4s, v4.4s, v10.4s
 	FMOVQ F4, 48(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	CMP $13, R6
-	BLT grouptailrarenarrow
 	FMOVQ 144(RSP), F0
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
@@ -6073,7 +5997,6 @@ grouptailrare:
 	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
 	FMOVQ F5, 64(RSP)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-grouptailrarenarrow:
 	VUZP1 V2.H8, V1.H8, V1.H8
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V3.B16, V1.B16, V1.B16
@@ -6163,8 +6086,6 @@ lanetailrare:
 	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
 	FMOVQ F4, 16(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	CMP $5, R6
-	BLT lanetailrarenarrow
 	FMOVQ 112(RSP), F0
 	FMOVQ 176(RSP), F1
 	FMOVQ 304(RSP), F2
@@ -6178,8 +6099,6 @@ lanetailrare:
 	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
 	FMOVQ F5, 32(RSP)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	CMP $9, R6
-	BLT lanetailrarenarrow
 	FMOVQ 128(RSP), F0
 	FMOVQ 192(RSP), F1
 	FMOVQ 320(RSP), F2
@@ -6193,8 +6112,6 @@ lanetailrare:
 	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
 	FMOVQ F6, 48(RSP)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	CMP $13, R6
-	BLT lanetailrarenarrow
 	FMOVQ 144(RSP), F0
 	FMOVQ 208(RSP), F1
 	FMOVQ 336(RSP), F2
@@ -6208,7 +6125,6 @@ lanetailrare:
 	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
 	FMOVQ F7, 64(RSP)
 	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-lanetailrarenarrow:
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V6.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16
@@ -7060,8 +6976,6 @@ grouptailrare:
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	FMOVQ F2, 16(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $5, R5
-	BLT grouptailrarenarrow
 	FMOVQ 112(RSP), F0
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -7072,8 +6986,6 @@ grouptailrare:
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	FMOVQ F3, 32(RSP)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	CMP $9, R5
-	BLT grouptailrarenarrow
 	FMOVQ 128(RSP), F0
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -7084,8 +6996,6 @@ grouptailrare:
 	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	FMOVQ F4, 48(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	CMP $13, R5
-	BLT grouptailrarenarrow
 	FMOVQ 144(RSP), F0
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -7096,7 +7006,6 @@ grouptailrare:
 	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	FMOVQ F5, 64(RSP)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-grouptailrarenarrow:
 	VUZP1 V2.H8, V1.H8, V1.H8
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V3.B16, V1.B16, V1.B16
@@ -7181,8 +7090,6 @@ lanetailrare:
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	FMOVQ F3, 16(RSP)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	CMP $5, R5
-	BLT lanetailrarenarrow
 	FMOVQ 112(RSP), F0
 	FMOVQ 176(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
@@ -7194,8 +7101,6 @@ lanetailrare:
 	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	FMOVQ F4, 32(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	CMP $9, R5
-	BLT lanetailrarenarrow
 	FMOVQ 128(RSP), F0
 	FMOVQ 192(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
@@ -7207,8 +7112,6 @@ lanetailrare:
 	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	FMOVQ F5, 48(RSP)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	CMP $13, R5
-	BLT lanetailrarenarrow
 	FMOVQ 144(RSP), F0
 	FMOVQ 208(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
@@ -7220,7 +7123,6 @@ lanetailrare:
 	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
 	FMOVQ F6, 64(RSP)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-lanetailrarenarrow:
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V5.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V2.B16, V2.B16
@@ -8241,8 +8143,6 @@ grouptailrare:
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	FMOVQ F2, 16(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $5, R6
-	BLT grouptailrarenarrow
 	FMOVQ 112(RSP), F0
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -8253,8 +8153,6 @@ grouptailrare:
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	FMOVQ F3, 32(RSP)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	CMP $9, R6
-	BLT grouptailrarenarrow
 	FMOVQ 128(RSP), F0
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -8265,8 +8163,6 @@ grouptailrare:
 	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	FMOVQ F4, 48(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	CMP $13, R6
-	BLT grouptailrarenarrow
 	FMOVQ 144(RSP), F0
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -8277,7 +8173,6 @@ grouptailrare:
 	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	FMOVQ F5, 64(RSP)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-grouptailrarenarrow:
 	VUZP1 V2.H8, V1.H8, V1.H8
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V3.B16, V1.B16, V1.B16
@@ -8388,8 +8283,6 @@ lanetailrare:
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	FMOVQ F2, 16(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	CMP $5, R6
-	BLT lanetailrarenarrow
 	FMOVQ 112(RSP), F0
 	FMOVQ 176(RSP), F1
 	FMOVQ 304(RSP), F2
@@ -8406,8 +8299,6 @@ lanetailrare:
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	FMOVQ F2, 32(RSP)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	CMP $9, R6
-	BLT lanetailrarenarrow
 	FMOVQ 128(RSP), F0
 	FMOVQ 192(RSP), F1
 	FMOVQ 320(RSP), F2
@@ -8424,8 +8315,6 @@ lanetailrare:
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	FMOVQ F2, 48(RSP)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	CMP $13, R6
-	BLT lanetailrarenarrow
 	FMOVQ 144(RSP), F0
 	FMOVQ 208(RSP), F1
 	FMOVQ 336(RSP), F2
@@ -8442,7 +8331,6 @@ lanetailrare:
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	FMOVQ F2, 64(RSP)
 	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-lanetailrarenarrow:
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V6.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16
@@ -9416,8 +9304,6 @@ grouptailrare:
 	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
 	FMOVQ F2, 16(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $5, R6
-	BLT grouptailrarenarrow
 	FMOVQ 112(RSP), F0
 	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
@@ -9429,8 +9315,6 @@ grouptailrare:
 	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
 	FMOVQ F3, 32(RSP)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	CMP $9, R6
-	BLT grouptailrarenarrow
 	FMOVQ 128(RSP), F0
 	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
@@ -9442,8 +9326,6 @@ grouptailrare:
 	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
 	FMOVQ F4, 48(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	CMP $13, R6
-	BLT grouptailrarenarrow
 	FMOVQ 144(RSP), F0
 	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
@@ -9455,7 +9337,6 @@ grouptailrare:
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
 	FMOVQ F5, 64(RSP)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-grouptailrarenarrow:
 	VUZP1 V2.H8, V1.H8, V1.H8
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V3.B16, V1.B16, V1.B16
@@ -9551,8 +9432,6 @@ lanetailrare:
 	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
 	FMOVQ F4, 16(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	CMP $5, R6
-	BLT lanetailrarenarrow
 	FMOVQ 112(RSP), F0
 	FMOVQ 176(RSP), F1
 	FMOVQ 304(RSP), F2
@@ -9566,8 +9445,6 @@ lanetailrare:
 	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
 	FMOVQ F5, 32(RSP)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	CMP $9, R6
-	BLT lanetailrarenarrow
 	FMOVQ 128(RSP), F0
 	FMOVQ 192(RSP), F1
 	FMOVQ 320(RSP), F2
@@ -9581,8 +9458,6 @@ lanetailrare:
 	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
 	FMOVQ F6, 48(RSP)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	CMP $13, R6
-	BLT lanetailrarenarrow
 	FMOVQ 144(RSP), F0
 	FMOVQ 208(RSP), F1
 	FMOVQ 336(RSP), F2
@@ -9596,7 +9471,6 @@ lanetailrare:
 	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
 	FMOVQ F7, 64(RSP)
 	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-lanetailrarenarrow:
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V6.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16

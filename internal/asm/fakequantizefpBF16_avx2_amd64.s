@@ -8,20 +8,22 @@
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·FakeQuantizeFpBF16AVX2(SB), $640-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 least, Y14 step, Y13 most, Y12 0x7fffffff, Y11 0x7f800000, Y10 0x80000000
+	// per call: Y15 least, Y14 most, Y13 0x7f800000, Y12 IAdd, Y11 0x80000000, Y10 0x7fffffff
 	// per group: Y9 scale, Y8 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x7fff, 0x7fc00000
+	// loaded at each use: step, 0x1, 0x3f800000, 0x34800000, 0x400000, 0x7fff, 0x7fc00000
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS least+32(FP), Y15
-	VBROADCASTSS step+36(FP), Y14
-	VBROADCASTSS most+40(FP), Y13
-	VBROADCASTSS constantsAVX2<>+0(SB), Y12
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11
-	VBROADCASTSS constantsAVX2<>+8(SB), Y10
+	VBROADCASTSS most+40(FP), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS step+36(FP), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPADDD       Y1, Y0, Y12
+	VBROADCASTSS constantsAVX2<>+8(SB), Y11
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
 	MOVQ         groups+48(FP), R9
 	MOVQ         length+56(FP), R10
 	CMPQ         R10, $+1
@@ -79,27 +81,27 @@ grouploop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y12, Y1, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y5
+	VPAND        Y10, Y1, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
 	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y0, Y0
 	VSUBPS       Y5, Y0, Y0
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y12, Y2, Y1
-	VPMINUD      Y13, Y1, Y1
-	VPAND        Y11, Y1, Y5
+	VPAND        Y10, Y2, Y1
+	VPMINUD      Y14, Y1, Y1
+	VPAND        Y13, Y1, Y5
 	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y1, Y1
 	VSUBPS       Y5, Y1, Y1
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VMULPS       Y9, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y0, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y0, Y5
@@ -113,27 +115,27 @@ grouploop:
 	VPACKUSDW    Y0, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
 	VMOVUPS      Y5, (DI)
-	VPAND        Y12, Y3, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y3, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y0, Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y12, Y4, Y1
-	VPMINUD      Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
+	VPAND        Y10, Y4, Y1
+	VPMINUD      Y14, Y1, Y1
+	VPAND        Y13, Y1, Y2
 	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y1
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VMULPS       Y9, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y0, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y0, Y3
@@ -215,29 +217,29 @@ groupmeet3:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y12, Y1, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y5
+	VPAND        Y10, Y1, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
 	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y0, Y0
 	VSUBPS       Y5, Y0, Y0
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMOVUPS      384(SP), Y1
 	VMULPS       Y1, Y0, Y0
-	VPAND        Y12, Y2, Y1
-	VPMINUD      Y13, Y1, Y1
-	VPAND        Y11, Y1, Y5
+	VPAND        Y10, Y2, Y1
+	VPMINUD      Y14, Y1, Y1
+	VPAND        Y13, Y1, Y5
 	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y1, Y1
 	VSUBPS       Y5, Y1, Y1
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VMOVUPS      416(SP), Y2
 	VMULPS       Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y0, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y0, Y5
@@ -251,29 +253,29 @@ groupmeet3:
 	VPACKUSDW    Y0, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
 	VMOVUPS      Y5, (DI)
-	VPAND        Y12, Y3, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y3, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y0, Y0
 	VMOVUPS      448(SP), Y1
 	VMULPS       Y1, Y0, Y0
-	VPAND        Y12, Y4, Y1
-	VPMINUD      Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
+	VPAND        Y10, Y4, Y1
+	VPMINUD      Y14, Y1, Y1
+	VPAND        Y13, Y1, Y2
 	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y1
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VMOVUPS      480(SP), Y2
 	VMULPS       Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y0, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y0, Y3
@@ -299,11 +301,13 @@ groupmeet3:
 
 groupmet:
 	VBROADCASTSS least+32(FP), Y15
-	VBROADCASTSS step+36(FP), Y14
-	VBROADCASTSS most+40(FP), Y13
-	VBROADCASTSS constantsAVX2<>+0(SB), Y12
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11
-	VBROADCASTSS constantsAVX2<>+8(SB), Y10
+	VBROADCASTSS most+40(FP), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS step+36(FP), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPADDD       Y1, Y0, Y12
+	VBROADCASTSS constantsAVX2<>+8(SB), Y11
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
 	CMPQ         R9, $+1
 	JLT          groupnext
 	CMPQ         R8, $+32
@@ -425,55 +429,55 @@ piece5:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VPAND        Y12, Y1, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y5
+	VPAND        Y10, Y1, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
 	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y0, Y0
 	VSUBPS       Y5, Y0, Y0
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VPAND        Y12, Y2, Y1
-	VPMINUD      Y13, Y1, Y1
-	VPAND        Y11, Y1, Y5
+	VPAND        Y10, Y2, Y1
+	VPMINUD      Y14, Y1, Y1
+	VPAND        Y13, Y1, Y5
 	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y1, Y1
 	VSUBPS       Y5, Y1, Y1
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VMULPS       Y9, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VPAND        Y12, Y3, Y2
-	VPMINUD      Y13, Y2, Y2
-	VPAND        Y11, Y2, Y5
+	VPAND        Y10, Y3, Y2
+	VPMINUD      Y14, Y2, Y2
+	VPAND        Y13, Y2, Y5
 	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y2, Y2
 	VSUBPS       Y5, Y2, Y2
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y2, Y2
 	VMULPS       Y9, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VPAND        Y12, Y4, Y3
-	VPMINUD      Y13, Y3, Y3
-	VPAND        Y11, Y3, Y5
+	VPAND        Y10, Y4, Y3
+	VPMINUD      Y14, Y3, Y3
+	VPAND        Y13, Y3, Y5
 	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y3, Y3
 	VSUBPS       Y5, Y3, Y3
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y3, Y3
 	VMULPS       Y9, Y3, Y3
 
 grouptailnarrow:
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
 	VPSLLD       $0x0f, Y0, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y0, Y5
@@ -487,7 +491,7 @@ grouptailnarrow:
 	VPACKUSDW    Y0, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
 	VMOVUPS      Y5, (SP)
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
 	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
@@ -585,11 +589,11 @@ groupdone:
 longs:
 	VBROADCASTSS (DX), Y9
 	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
 	VPSUBD       Y1, Y0, Y8
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y0
 	VFNMADD231PS Y9, Y8, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y1
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
 	VMULPS       Y8, Y0, Y7
 	MOVQ         R10, R8
@@ -622,27 +626,27 @@ longloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VPAND        Y12, Y1, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y5
+	VPAND        Y10, Y1, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
 	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y0, Y0
 	VSUBPS       Y5, Y0, Y0
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y12, Y2, Y1
-	VPMINUD      Y13, Y1, Y1
-	VPAND        Y11, Y1, Y5
+	VPAND        Y10, Y2, Y1
+	VPMINUD      Y14, Y1, Y1
+	VPAND        Y13, Y1, Y5
 	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y1, Y1
 	VSUBPS       Y5, Y1, Y1
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VMULPS       Y9, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y0, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y0, Y5
@@ -656,27 +660,27 @@ longloop:
 	VPACKUSDW    Y0, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
 	VMOVUPS      Y5, (DI)
-	VPAND        Y12, Y3, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y3, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y0, Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y12, Y4, Y1
-	VPMINUD      Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
+	VPAND        Y10, Y4, Y1
+	VPMINUD      Y14, Y1, Y1
+	VPAND        Y13, Y1, Y2
 	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y1
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VMULPS       Y9, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y0, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y0, Y3
@@ -785,55 +789,55 @@ piece15:
 	VPMOVMSKB   Y0, AX
 	TESTL       AX, AX
 	JNE         longtailrare
-	VPAND       Y12, Y1, Y0
-	VPMINUD     Y13, Y0, Y0
-	VPAND       Y11, Y0, Y5
+	VPAND       Y10, Y1, Y0
+	VPMINUD     Y14, Y0, Y0
+	VPAND       Y13, Y0, Y5
 	VPMAXUD     Y15, Y5, Y5
-	VPADDD      Y14, Y5, Y5
+	VPADDD      Y12, Y5, Y5
 	VADDPS      Y5, Y0, Y0
 	VSUBPS      Y5, Y0, Y0
-	VPAND       Y10, Y1, Y1
+	VPAND       Y11, Y1, Y1
 	VPOR        Y1, Y0, Y0
 	VMULPS      Y9, Y0, Y0
 	CMPQ        R8, $+9
 	JLT         longtailnarrow
-	VPAND       Y12, Y2, Y1
-	VPMINUD     Y13, Y1, Y1
-	VPAND       Y11, Y1, Y5
+	VPAND       Y10, Y2, Y1
+	VPMINUD     Y14, Y1, Y1
+	VPAND       Y13, Y1, Y5
 	VPMAXUD     Y15, Y5, Y5
-	VPADDD      Y14, Y5, Y5
+	VPADDD      Y12, Y5, Y5
 	VADDPS      Y5, Y1, Y1
 	VSUBPS      Y5, Y1, Y1
-	VPAND       Y10, Y2, Y2
+	VPAND       Y11, Y2, Y2
 	VPOR        Y2, Y1, Y1
 	VMULPS      Y9, Y1, Y1
 	CMPQ        R8, $+17
 	JLT         longtailnarrow
-	VPAND       Y12, Y3, Y2
-	VPMINUD     Y13, Y2, Y2
-	VPAND       Y11, Y2, Y5
+	VPAND       Y10, Y3, Y2
+	VPMINUD     Y14, Y2, Y2
+	VPAND       Y13, Y2, Y5
 	VPMAXUD     Y15, Y5, Y5
-	VPADDD      Y14, Y5, Y5
+	VPADDD      Y12, Y5, Y5
 	VADDPS      Y5, Y2, Y2
 	VSUBPS      Y5, Y2, Y2
-	VPAND       Y10, Y3, Y3
+	VPAND       Y11, Y3, Y3
 	VPOR        Y3, Y2, Y2
 	VMULPS      Y9, Y2, Y2
 	CMPQ        R8, $+25
 	JLT         longtailnarrow
-	VPAND       Y12, Y4, Y3
-	VPMINUD     Y13, Y3, Y3
-	VPAND       Y11, Y3, Y5
+	VPAND       Y10, Y4, Y3
+	VPMINUD     Y14, Y3, Y3
+	VPAND       Y13, Y3, Y5
 	VPMAXUD     Y15, Y5, Y5
-	VPADDD      Y14, Y5, Y5
+	VPADDD      Y12, Y5, Y5
 	VADDPS      Y5, Y3, Y3
 	VSUBPS      Y5, Y3, Y3
-	VPAND       Y10, Y4, Y4
+	VPAND       Y11, Y4, Y4
 	VPOR        Y4, Y3, Y3
 	VMULPS      Y9, Y3, Y3
 
 longtailnarrow:
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
 	VPSLLD       $0x0f, Y0, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y0, Y5
@@ -847,7 +851,7 @@ longtailnarrow:
 	VPACKUSDW    Y0, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
 	VMOVUPS      Y5, (SP)
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
 	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
@@ -969,27 +973,27 @@ short2loop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y12, Y1, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y5
+	VPAND        Y10, Y1, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
 	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y0, Y0
 	VSUBPS       Y5, Y0, Y0
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y12, Y2, Y1
-	VPMINUD      Y13, Y1, Y1
-	VPAND        Y11, Y1, Y5
+	VPAND        Y10, Y2, Y1
+	VPMINUD      Y14, Y1, Y1
+	VPAND        Y13, Y1, Y5
 	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y1, Y1
 	VSUBPS       Y5, Y1, Y1
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VMULPS       Y9, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y0, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y0, Y5
@@ -1003,27 +1007,27 @@ short2loop:
 	VPACKUSDW    Y0, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
 	VMOVUPS      Y5, (DI)
-	VPAND        Y12, Y3, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y3, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y0, Y0
 	VMULPS       Y8, Y0, Y0
-	VPAND        Y12, Y4, Y1
-	VPMINUD      Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
+	VPAND        Y10, Y4, Y1
+	VPMINUD      Y14, Y1, Y1
+	VPAND        Y13, Y1, Y2
 	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y1
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VMULPS       Y8, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y0, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y0, Y3
@@ -1096,27 +1100,27 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y12, Y2, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y2, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VMULPS       Y3, Y0, Y0
-	VPAND        Y12, Y4, Y1
-	VPMINUD      Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
+	VPAND        Y10, Y4, Y1
+	VPMINUD      Y14, Y1, Y1
+	VPAND        Y13, Y1, Y2
 	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y1
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VMULPS       Y5, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y0, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y0, Y3
@@ -1130,27 +1134,27 @@ laneloop:
 	VPACKUSDW    Y0, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
 	VMOVUPS      Y3, (DI)
-	VPAND        Y12, Y6, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y6, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y6, Y6
+	VPAND        Y11, Y6, Y6
 	VPOR         Y6, Y0, Y0
 	VMULPS       Y7, Y0, Y0
-	VPAND        Y12, Y8, Y1
-	VPMINUD      Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
+	VPAND        Y10, Y8, Y1
+	VPMINUD      Y14, Y1, Y1
+	VPAND        Y13, Y1, Y2
 	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y1
-	VPAND        Y10, Y8, Y8
+	VPAND        Y11, Y8, Y8
 	VPOR         Y8, Y1, Y1
 	VMULPS       Y9, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y0, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y0, Y3
@@ -1441,55 +1445,55 @@ piece35:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VPAND        Y12, Y2, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y2, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VMULPS       Y3, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VPAND        Y12, Y4, Y1
-	VPMINUD      Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
+	VPAND        Y10, Y4, Y1
+	VPMINUD      Y14, Y1, Y1
+	VPAND        Y13, Y1, Y2
 	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y1
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VMULPS       Y5, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VPAND        Y12, Y6, Y2
-	VPMINUD      Y13, Y2, Y2
-	VPAND        Y11, Y2, Y3
+	VPAND        Y10, Y6, Y2
+	VPMINUD      Y14, Y2, Y2
+	VPAND        Y13, Y2, Y3
 	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y14, Y3, Y3
+	VPADDD       Y12, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
-	VPAND        Y10, Y6, Y6
+	VPAND        Y11, Y6, Y6
 	VPOR         Y6, Y2, Y2
 	VMULPS       Y7, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VPAND        Y12, Y8, Y3
-	VPMINUD      Y13, Y3, Y3
-	VPAND        Y11, Y3, Y4
+	VPAND        Y10, Y8, Y3
+	VPMINUD      Y14, Y3, Y3
+	VPAND        Y13, Y3, Y4
 	VPMAXUD      Y15, Y4, Y4
-	VPADDD       Y14, Y4, Y4
+	VPADDD       Y12, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
-	VPAND        Y10, Y8, Y8
+	VPAND        Y11, Y8, Y8
 	VPOR         Y8, Y3, Y3
 	VMULPS       Y9, Y3, Y3
 
 lanetailnarrow:
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
 	VPSLLD       $0x0f, Y0, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y0, Y5
@@ -1503,7 +1507,7 @@ lanetailnarrow:
 	VPACKUSDW    Y0, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
 	VMOVUPS      Y5, (SP)
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
 	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
@@ -1612,27 +1616,27 @@ groupstream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y12, Y1, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y5
+	VPAND        Y10, Y1, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
 	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y0, Y0
 	VSUBPS       Y5, Y0, Y0
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y12, Y2, Y1
-	VPMINUD      Y13, Y1, Y1
-	VPAND        Y11, Y1, Y5
+	VPAND        Y10, Y2, Y1
+	VPMINUD      Y14, Y1, Y1
+	VPAND        Y13, Y1, Y5
 	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y1, Y1
 	VSUBPS       Y5, Y1, Y1
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VMULPS       Y9, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y0, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y0, Y5
@@ -1646,27 +1650,27 @@ groupstream:
 	VPACKUSDW    Y0, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
 	VMOVNTPS     Y5, (DI)
-	VPAND        Y12, Y3, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y3, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y0, Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y12, Y4, Y1
-	VPMINUD      Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
+	VPAND        Y10, Y4, Y1
+	VPMINUD      Y14, Y1, Y1
+	VPAND        Y13, Y1, Y2
 	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y1
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VMULPS       Y9, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y0, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y0, Y3
@@ -1691,31 +1695,31 @@ grouprare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y9, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y11, Y1, Y2
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y2
 	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y1
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMULPS       Y9, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y9, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VMINPS       Y2, Y13, Y2
-	VPAND        Y11, Y2, Y3
+	VPAND        Y10, Y0, Y2
+	VMINPS       Y2, Y14, Y2
+	VPAND        Y13, Y2, Y3
 	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y14, Y3, Y3
+	VPADDD       Y12, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMULPS       Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y3
 	VPSLLD       $0x0f, Y1, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y1, Y4
@@ -1736,31 +1740,31 @@ grouprare:
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y9, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y11, Y1, Y2
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y2
 	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y1
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMULPS       Y9, Y1, Y1
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y9, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VMINPS       Y2, Y13, Y2
-	VPAND        Y11, Y2, Y3
+	VPAND        Y10, Y0, Y2
+	VMINPS       Y2, Y14, Y2
+	VPAND        Y13, Y2, Y3
 	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y14, Y3, Y3
+	VPADDD       Y12, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMULPS       Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y3
 	VPSLLD       $0x0f, Y1, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y1, Y4
@@ -1785,7 +1789,7 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+32(SB), Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y9, Y9
@@ -1818,7 +1822,7 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+32(SB), Y2
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y9, Y9
@@ -1851,7 +1855,7 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+32(SB), Y3
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y9, Y9
@@ -1884,7 +1888,7 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+32(SB), Y4
+	VMOVDQU      constantsAVX2<>+36(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
 	VBLENDVPS    Y0, Y4, Y9, Y9
@@ -1899,113 +1903,107 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	VPMOVZXWD 64(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y9, Y0, Y0
-	VPAND     Y12, Y0, Y1
-	VMINPS    Y1, Y13, Y1
-	VPAND     Y11, Y1, Y2
-	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y14, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VSUBPS    Y2, Y1, Y1
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMULPS    Y9, Y1, Y1
-	CMPQ      R8, $+9
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 80(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y9, Y0, Y0
-	VPAND     Y12, Y0, Y2
-	VMINPS    Y2, Y13, Y2
-	VPAND     Y11, Y2, Y3
-	VPMAXUD   Y15, Y3, Y3
-	VPADDD    Y14, Y3, Y3
-	VADDPS    Y3, Y2, Y2
-	VSUBPS    Y3, Y2, Y2
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y2, Y2
-	VMULPS    Y9, Y2, Y2
-	CMPQ      R8, $+17
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 96(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y9, Y0, Y0
-	VPAND     Y12, Y0, Y3
-	VMINPS    Y3, Y13, Y3
-	VPAND     Y11, Y3, Y4
-	VPMAXUD   Y15, Y4, Y4
-	VPADDD    Y14, Y4, Y4
-	VADDPS    Y4, Y3, Y3
-	VSUBPS    Y4, Y3, Y3
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y3, Y3
-	VMULPS    Y9, Y3, Y3
-	CMPQ      R8, $+25
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 112(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y9, Y0, Y0
-	VPAND     Y12, Y0, Y4
-	VMINPS    Y4, Y13, Y4
-	VPAND     Y11, Y4, Y5
-	VPMAXUD   Y15, Y5, Y5
-	VPADDD    Y14, Y5, Y5
-	VADDPS    Y5, Y4, Y4
-	VSUBPS    Y5, Y4, Y4
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	VMULPS    Y9, Y4, Y4
-
-grouptailrarenarrow:
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y5
-	VPSLLD       $0x0f, Y1, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y1, Y6
-	VPADDD       Y0, Y6, Y6
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y10, Y0, Y2
+	VMINPS       Y2, Y14, Y2
+	VPAND        Y13, Y2, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMULPS       Y9, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y3
+	VPSLLD       $0x0f, Y1, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y1, Y4
+	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y6, Y5, Y1
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y0, Y6, Y6
+	VBLENDVPS    Y1, Y4, Y3, Y1
+	VPSLLD       $0x0f, Y2, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y2, Y4
+	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y5, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y2
 	VPSRLD       $0x10, Y1, Y1
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y1, Y1
 	VPERMQ       $0xd8, Y1, Y1
 	VMOVUPS      Y1, (SP)
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
-	VPSLLD       $0x0f, Y3, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y3, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y2, Y1, Y3
-	VPSLLD       $0x0f, Y4, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y2, Y1, Y4
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(SP)
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y10, Y0, Y2
+	VMINPS       Y2, Y14, Y2
+	VPAND        Y13, Y2, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMULPS       Y9, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y3
+	VPSLLD       $0x0f, Y1, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y1, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y4, Y3, Y1
+	VPSLLD       $0x0f, Y2, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y2, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y2
+	VPSRLD       $0x10, Y1, Y1
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(SP)
 	JMP          grouptailback
 
 groupmeetrare:
 	VBROADCASTSS least+32(FP), Y15
-	VBROADCASTSS step+36(FP), Y14
-	VBROADCASTSS most+40(FP), Y13
-	VBROADCASTSS constantsAVX2<>+0(SB), Y12
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11
-	VBROADCASTSS constantsAVX2<>+8(SB), Y10
+	VBROADCASTSS most+40(FP), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS step+36(FP), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPADDD       Y1, Y0, Y12
+	VBROADCASTSS constantsAVX2<>+8(SB), Y11
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
 	MOVQ         R11, R9
 	SUBQ         DX, R12
 	ADDQ         R12, DX
@@ -2039,27 +2037,27 @@ longstream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VPAND        Y12, Y1, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y5
+	VPAND        Y10, Y1, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
 	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y0, Y0
 	VSUBPS       Y5, Y0, Y0
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y12, Y2, Y1
-	VPMINUD      Y13, Y1, Y1
-	VPAND        Y11, Y1, Y5
+	VPAND        Y10, Y2, Y1
+	VPMINUD      Y14, Y1, Y1
+	VPAND        Y13, Y1, Y5
 	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y1, Y1
 	VSUBPS       Y5, Y1, Y1
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VMULPS       Y9, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y0, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y0, Y5
@@ -2073,27 +2071,27 @@ longstream:
 	VPACKUSDW    Y0, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
 	VMOVNTPS     Y5, (DI)
-	VPAND        Y12, Y3, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y3, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y0, Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y12, Y4, Y1
-	VPMINUD      Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
+	VPAND        Y10, Y4, Y1
+	VPMINUD      Y14, Y1, Y1
+	VPAND        Y13, Y1, Y2
 	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y1
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VMULPS       Y9, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y0, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y0, Y3
@@ -2118,31 +2116,31 @@ longrare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y9, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y11, Y1, Y2
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y2
 	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y1
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMULPS       Y9, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y9, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VMINPS       Y2, Y13, Y2
-	VPAND        Y11, Y2, Y3
+	VPAND        Y10, Y0, Y2
+	VMINPS       Y2, Y14, Y2
+	VPAND        Y13, Y2, Y3
 	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y14, Y3, Y3
+	VPADDD       Y12, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMULPS       Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y3
 	VPSLLD       $0x0f, Y1, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y1, Y4
@@ -2163,31 +2161,31 @@ longrare:
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y9, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y11, Y1, Y2
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y2
 	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y1
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMULPS       Y9, Y1, Y1
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y9, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VMINPS       Y2, Y13, Y2
-	VPAND        Y11, Y2, Y3
+	VPAND        Y10, Y0, Y2
+	VMINPS       Y2, Y14, Y2
+	VPAND        Y13, Y2, Y3
 	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y14, Y3, Y3
+	VPADDD       Y12, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMULPS       Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y3
 	VPSLLD       $0x0f, Y1, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y1, Y4
@@ -2208,104 +2206,96 @@ longrare:
 	JMP          longback
 
 longtailrare:
-	VPMOVZXWD 64(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y9, Y0, Y0
-	VPAND     Y12, Y0, Y1
-	VMINPS    Y1, Y13, Y1
-	VPAND     Y11, Y1, Y2
-	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y14, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VSUBPS    Y2, Y1, Y1
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMULPS    Y9, Y1, Y1
-	CMPQ      R8, $+9
-	JLT       longtailrarenarrow
-	VPMOVZXWD 80(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y9, Y0, Y0
-	VPAND     Y12, Y0, Y2
-	VMINPS    Y2, Y13, Y2
-	VPAND     Y11, Y2, Y3
-	VPMAXUD   Y15, Y3, Y3
-	VPADDD    Y14, Y3, Y3
-	VADDPS    Y3, Y2, Y2
-	VSUBPS    Y3, Y2, Y2
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y2, Y2
-	VMULPS    Y9, Y2, Y2
-	CMPQ      R8, $+17
-	JLT       longtailrarenarrow
-	VPMOVZXWD 96(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y9, Y0, Y0
-	VPAND     Y12, Y0, Y3
-	VMINPS    Y3, Y13, Y3
-	VPAND     Y11, Y3, Y4
-	VPMAXUD   Y15, Y4, Y4
-	VPADDD    Y14, Y4, Y4
-	VADDPS    Y4, Y3, Y3
-	VSUBPS    Y4, Y3, Y3
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y3, Y3
-	VMULPS    Y9, Y3, Y3
-	CMPQ      R8, $+25
-	JLT       longtailrarenarrow
-	VPMOVZXWD 112(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y9, Y0, Y0
-	VPAND     Y12, Y0, Y4
-	VMINPS    Y4, Y13, Y4
-	VPAND     Y11, Y4, Y5
-	VPMAXUD   Y15, Y5, Y5
-	VPADDD    Y14, Y5, Y5
-	VADDPS    Y5, Y4, Y4
-	VSUBPS    Y5, Y4, Y4
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	VMULPS    Y9, Y4, Y4
-
-longtailrarenarrow:
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y5
-	VPSLLD       $0x0f, Y1, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y1, Y6
-	VPADDD       Y0, Y6, Y6
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y10, Y0, Y2
+	VMINPS       Y2, Y14, Y2
+	VPAND        Y13, Y2, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMULPS       Y9, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y3
+	VPSLLD       $0x0f, Y1, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y1, Y4
+	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y6, Y5, Y1
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y0, Y6, Y6
+	VBLENDVPS    Y1, Y4, Y3, Y1
+	VPSLLD       $0x0f, Y2, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y2, Y4
+	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y5, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y2
 	VPSRLD       $0x10, Y1, Y1
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y1, Y1
 	VPERMQ       $0xd8, Y1, Y1
 	VMOVUPS      Y1, (SP)
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
-	VPSLLD       $0x0f, Y3, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y3, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y2, Y1, Y3
-	VPSLLD       $0x0f, Y4, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y2, Y1, Y4
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(SP)
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y10, Y0, Y2
+	VMINPS       Y2, Y14, Y2
+	VPAND        Y13, Y2, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMULPS       Y9, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y3
+	VPSLLD       $0x0f, Y1, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y1, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y4, Y3, Y1
+	VPSLLD       $0x0f, Y2, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y2, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y2
+	VPSRLD       $0x10, Y1, Y1
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(SP)
 	JMP          longtailback
 
 short2stream:
@@ -2340,27 +2330,27 @@ short2stream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y12, Y1, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y5
+	VPAND        Y10, Y1, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
 	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y0, Y0
 	VSUBPS       Y5, Y0, Y0
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y12, Y2, Y1
-	VPMINUD      Y13, Y1, Y1
-	VPAND        Y11, Y1, Y5
+	VPAND        Y10, Y2, Y1
+	VPMINUD      Y14, Y1, Y1
+	VPAND        Y13, Y1, Y5
 	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y1, Y1
 	VSUBPS       Y5, Y1, Y1
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VMULPS       Y9, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y0, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y0, Y5
@@ -2374,27 +2364,27 @@ short2stream:
 	VPACKUSDW    Y0, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
 	VMOVNTPS     Y5, (DI)
-	VPAND        Y12, Y3, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y3, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y0, Y0
 	VMULPS       Y8, Y0, Y0
-	VPAND        Y12, Y4, Y1
-	VPMINUD      Y13, Y1, Y1
-	VPAND        Y11, Y1, Y2
+	VPAND        Y10, Y4, Y1
+	VPMINUD      Y14, Y1, Y1
+	VPAND        Y13, Y1, Y2
 	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y1
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VMULPS       Y8, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y0, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y0, Y3
@@ -2421,31 +2411,31 @@ short2rare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y9, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y11, Y1, Y2
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y2
 	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y1
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMULPS       Y9, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y9, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VMINPS       Y2, Y13, Y2
-	VPAND        Y11, Y2, Y3
+	VPAND        Y10, Y0, Y2
+	VMINPS       Y2, Y14, Y2
+	VPAND        Y13, Y2, Y3
 	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y14, Y3, Y3
+	VPADDD       Y12, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMULPS       Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y3
 	VPSLLD       $0x0f, Y1, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y1, Y4
@@ -2466,31 +2456,31 @@ short2rare:
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y8, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y11, Y1, Y2
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y2
 	VPMAXUD      Y15, Y2, Y2
-	VPADDD       Y14, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y1
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMULPS       Y8, Y1, Y1
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y8, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VMINPS       Y2, Y13, Y2
-	VPAND        Y11, Y2, Y3
+	VPAND        Y10, Y0, Y2
+	VMINPS       Y2, Y14, Y2
+	VPAND        Y13, Y2, Y3
 	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y14, Y3, Y3
+	VPADDD       Y12, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMULPS       Y8, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y3
 	VPSLLD       $0x0f, Y1, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y1, Y4
@@ -2515,32 +2505,32 @@ lanerare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      (DX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VMINPS       Y2, Y13, Y2
-	VPAND        Y11, Y2, Y3
+	VPAND        Y10, Y0, Y2
+	VMINPS       Y2, Y14, Y2
+	VPAND        Y13, Y2, Y3
 	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y14, Y3, Y3
+	VPADDD       Y12, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMULPS       Y1, Y2, Y2
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      32(DX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y3
-	VMINPS       Y3, Y13, Y3
-	VPAND        Y11, Y3, Y4
+	VPAND        Y10, Y0, Y3
+	VMINPS       Y3, Y14, Y3
+	VPAND        Y13, Y3, Y4
 	VPMAXUD      Y15, Y4, Y4
-	VPADDD       Y14, Y4, Y4
+	VPADDD       Y12, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VMULPS       Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
 	VPSLLD       $0x0f, Y2, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y2, Y4
@@ -2562,32 +2552,32 @@ lanerare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      64(DX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VMINPS       Y2, Y13, Y2
-	VPAND        Y11, Y2, Y3
+	VPAND        Y10, Y0, Y2
+	VMINPS       Y2, Y14, Y2
+	VPAND        Y13, Y2, Y3
 	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y14, Y3, Y3
+	VPADDD       Y12, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMULPS       Y1, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      96(DX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y3
-	VMINPS       Y3, Y13, Y3
-	VPAND        Y11, Y3, Y4
+	VPAND        Y10, Y0, Y3
+	VMINPS       Y3, Y14, Y3
+	VPAND        Y13, Y3, Y4
 	VPMAXUD      Y15, Y4, Y4
-	VPADDD       Y14, Y4, Y4
+	VPADDD       Y12, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VMULPS       Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
 	VPSLLD       $0x0f, Y2, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y2, Y4
@@ -2608,125 +2598,119 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
-	VPMOVZXWD 64(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   128(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VPAND     Y12, Y0, Y2
-	VMINPS    Y2, Y13, Y2
-	VPAND     Y11, Y2, Y3
-	VPMAXUD   Y15, Y3, Y3
-	VPADDD    Y14, Y3, Y3
-	VADDPS    Y3, Y2, Y2
-	VSUBPS    Y3, Y2, Y2
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y2, Y2
-	VMULPS    Y1, Y2, Y2
-	CMPQ      R8, $+9
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 80(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   160(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VPAND     Y12, Y0, Y3
-	VMINPS    Y3, Y13, Y3
-	VPAND     Y11, Y3, Y4
-	VPMAXUD   Y15, Y4, Y4
-	VPADDD    Y14, Y4, Y4
-	VADDPS    Y4, Y3, Y3
-	VSUBPS    Y4, Y3, Y3
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y3, Y3
-	VMULPS    Y1, Y3, Y3
-	CMPQ      R8, $+17
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 96(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   192(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VPAND     Y12, Y0, Y4
-	VMINPS    Y4, Y13, Y4
-	VPAND     Y11, Y4, Y5
-	VPMAXUD   Y15, Y5, Y5
-	VPADDD    Y14, Y5, Y5
-	VADDPS    Y5, Y4, Y4
-	VSUBPS    Y5, Y4, Y4
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	VMULPS    Y1, Y4, Y4
-	CMPQ      R8, $+25
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 112(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   224(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VPAND     Y12, Y0, Y5
-	VMINPS    Y5, Y13, Y5
-	VPAND     Y11, Y5, Y6
-	VPMAXUD   Y15, Y6, Y6
-	VPADDD    Y14, Y6, Y6
-	VADDPS    Y6, Y5, Y5
-	VSUBPS    Y6, Y5, Y5
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y5, Y5
-	VMULPS    Y1, Y5, Y5
-
-lanetailrarenarrow:
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y0, Y6, Y6
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      128(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VPAND        Y10, Y0, Y2
+	VMINPS       Y2, Y14, Y2
+	VPAND        Y13, Y2, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMULPS       Y1, Y2, Y2
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      160(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VPAND        Y10, Y0, Y3
+	VMINPS       Y3, Y14, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPADDD       Y12, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMULPS       Y1, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
+	VPSLLD       $0x0f, Y2, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y2, Y4
+	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y1, Y2
-	VPSLLD       $0x0f, Y3, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       Y0, Y6, Y6
+	VBLENDVPS    Y2, Y4, Y1, Y2
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y6, Y1, Y3
+	VBLENDVPS    Y3, Y4, Y1, Y3
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SP)
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
-	VPSLLD       $0x0f, Y4, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y2, Y1, Y4
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y2, Y1, Y5
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(SP)
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      192(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VPAND        Y10, Y0, Y2
+	VMINPS       Y2, Y14, Y2
+	VPAND        Y13, Y2, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMULPS       Y1, Y2, Y2
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      224(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VPAND        Y10, Y0, Y3
+	VMINPS       Y3, Y14, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPADDD       Y12, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMULPS       Y1, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
+	VPSLLD       $0x0f, Y2, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y2, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y4, Y1, Y2
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBLENDVPS    Y3, Y4, Y1, Y3
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(SP)
 	JMP          lanetailback
 
 // func FakeQuantizeFpBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·FakeQuantizeFpBytesBF16AVX2(SB), $416-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 most, Y14 0x80000000
+	// per call: Y15 IAdd, Y14 0x7fffffff
 	// per group: Y13 scale, Y12 recip
-	// loaded at each use: least, step, 0x1, 0x3f800000, 0x34800000, 0x7fffffff, 0x7f800000, 0x7fff, table, 0x7fc00000
+	// loaded at each use: least, step, most, 0x1, 0x3f800000, 0x34800000, 0x7f800000, 0x400000, 0x80000000, 0x7fff, table, 0x7fc00000
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
 	MOVQ         scale+24(FP), BX
 	MOVQ         recip+32(FP), R8
-	VBROADCASTSS most+48(FP), Y15
-	VBROADCASTSS constantsAVX2<>+8(SB), Y14
+	VBROADCASTSS step+44(FP), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPADDD       Y1, Y0, Y15
+	VBROADCASTSS constantsAVX2<>+12(SB), Y14
 	MOVQ         groups+56(FP), R10
 	MOVQ         length+64(FP), R11
 	CMPQ         R11, $+1
@@ -2784,101 +2768,101 @@ grouploop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y14, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPAND        Y6, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y15, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y13, Y7, Y7
-	VPCMPEQD     Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y14, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y1, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y2
 	VPOR         Y2, Y8, Y8
 	VMULPS       Y13, Y8, Y8
-	VPCMPEQD     Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y0, Y2, Y2
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y2, Y5, Y5
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y2, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (DI)
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y14, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y13, Y7, Y7
-	VPCMPEQD     Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPCMPEQD     Y5, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y14, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y3, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y3, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y14, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y4, Y4
 	VPOR         Y4, Y8, Y8
 	VMULPS       Y13, Y8, Y8
-	VPCMPEQD     Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y7, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y7, Y4
-	VPADDD       Y0, Y4, Y4
+	VPCMPEQD     Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y4, Y5, Y5
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
-	VMOVUPS      constantsAVX2<>+64(SB), Y0
-	VPACKSSDW    Y1, Y5, Y5
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(DI)
+	VMOVUPS      constantsAVX2<>+68(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y5, Y5
-	VPERMD       Y5, Y0, Y5
-	VPABSB       Y5, Y5
-	VMOVUPS      Y5, (SI)
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 groupback:
 	ADDQ $+64, DI
@@ -2948,101 +2932,101 @@ groupmeet3:
 	VPMOVMSKB    Y7, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y2, Y7
-	VPMINUD      Y15, Y7, Y9
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VPAND        Y10, Y9, Y10
+	VBROADCASTSS most+48(FP), Y7
+	VPAND        Y14, Y2, Y9
+	VPMINUD      Y7, Y9, Y7
+	VBROADCASTSS constantsAVX2<>+0(SB), Y10
+	VPAND        Y10, Y7, Y10
 	VBROADCASTSS least+40(FP), Y11
 	VPMAXUD      Y11, Y10, Y10
-	VBROADCASTSS step+44(FP), Y11
-	VPADDD       Y11, Y10, Y10
-	VADDPS       Y10, Y9, Y11
+	VPADDD       Y15, Y10, Y10
+	VADDPS       Y10, Y7, Y11
 	VSUBPS       Y10, Y11, Y11
-	VPAND        Y14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y10
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y11, Y11
 	VMULPS       Y0, Y11, Y11
-	VPCMPEQD     Y7, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VPMINUD      Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y2, Y7
+	VPCMPEQD     Y9, Y7, Y7
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VPAND        Y9, Y0, Y9
 	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y7, Y7
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y7, Y7
-	VADDPS       Y7, Y2, Y10
-	VSUBPS       Y7, Y10, Y10
-	VPAND        Y14, Y4, Y4
+	VPMAXUD      Y10, Y9, Y9
+	VPADDD       Y15, Y9, Y9
+	VADDPS       Y9, Y0, Y10
+	VSUBPS       Y9, Y10, Y10
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y4, Y4
 	VPOR         Y4, Y10, Y10
 	VMULPS       Y1, Y10, Y10
-	VPCMPEQD     Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y11, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y11, Y1
-	VPADDD       Y0, Y1, Y1
+	VPCMPEQD     Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y11, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y11, Y2
+	VPADDD       Y1, Y2, Y2
 	VPSLLD       $0x0f, Y10, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y10, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSRLD       $0x10, Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y6, Y0
-	VPMINUD      Y15, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y14, Y6, Y2
+	VPMINUD      Y1, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPAND        Y4, Y1, Y4
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y4, Y4
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y4, Y4
-	VADDPS       Y4, Y1, Y7
-	VSUBPS       Y4, Y7, Y7
-	VPAND        Y14, Y6, Y6
-	VPOR         Y6, Y7, Y7
-	VMULPS       Y3, Y7, Y7
-	VPCMPEQD     Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y8, Y0
-	VPMINUD      Y15, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y3, Y4
+	VBROADCASTSS least+40(FP), Y9
+	VPMAXUD      Y9, Y4, Y4
+	VPADDD       Y15, Y4, Y4
+	VADDPS       Y4, Y1, Y9
+	VSUBPS       Y4, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y6, Y6
+	VPOR         Y6, Y9, Y9
+	VMULPS       Y3, Y9, Y9
+	VPCMPEQD     Y2, Y1, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y14, Y8, Y3
+	VPMINUD      Y2, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPAND        Y4, Y2, Y4
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y4, Y4
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y4, Y4
-	VADDPS       Y4, Y3, Y6
+	VPADDD       Y15, Y4, Y4
+	VADDPS       Y4, Y2, Y6
 	VSUBPS       Y4, Y6, Y6
-	VPAND        Y14, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y8, Y8
 	VPOR         Y8, Y6, Y6
 	VMULPS       Y5, Y6, Y6
-	VPCMPEQD     Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y7, Y4
+	VPCMPEQD     Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPSLLD       $0x0f, Y9, Y4
 	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y7, Y4
-	VPADDD       Y0, Y4, Y4
+	VPADDD       Y4, Y9, Y4
+	VPADDD       Y3, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y0, Y5, Y5
+	VPADDD       Y3, Y5, Y5
 	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, 32(DI)
-	VMOVUPS      constantsAVX2<>+64(SB), Y0
-	VPACKSSDW    Y2, Y9, Y9
-	VPACKSSDW    Y3, Y1, Y1
-	VPACKSSWB    Y1, Y9, Y9
-	VPERMD       Y9, Y0, Y9
-	VPABSB       Y9, Y9
-	VMOVUPS      Y9, (SI)
+	VMOVUPS      constantsAVX2<>+68(SB), Y3
+	VPACKSSDW    Y0, Y7, Y7
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSWB    Y1, Y7, Y7
+	VPERMD       Y7, Y3, Y7
+	VPABSB       Y7, Y7
+	VMOVUPS      Y7, (SI)
 	ADDQ         $+64, DI
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
@@ -3168,109 +3152,109 @@ piece5:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y14, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPAND        Y6, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y15, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y13, Y7, Y7
-	VPCMPEQD     Y0, Y5, Y5
+	VPCMPEQD     Y5, Y0, Y0
 	CMPQ         R9, $+9
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y14, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y1, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y2
 	VPOR         Y2, Y8, Y8
 	VMULPS       Y13, Y8, Y8
-	VPCMPEQD     Y0, Y1, Y1
+	VPCMPEQD     Y5, Y1, Y1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y14, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VBROADCASTSS least+40(FP), Y9
 	VPMAXUD      Y9, Y6, Y6
-	VBROADCASTSS step+44(FP), Y9
-	VPADDD       Y9, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y2, Y9
 	VSUBPS       Y6, Y9, Y9
-	VPAND        Y14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y3, Y3
 	VPOR         Y3, Y9, Y9
 	VMULPS       Y13, Y9, Y9
-	VPCMPEQD     Y0, Y2, Y2
+	VPCMPEQD     Y5, Y2, Y2
 	CMPQ         R9, $+25
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y14, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y3, Y6
 	VBROADCASTSS least+40(FP), Y10
 	VPMAXUD      Y10, Y6, Y6
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y3, Y10
 	VSUBPS       Y6, Y10, Y10
-	VPAND        Y14, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y4, Y4
 	VPOR         Y4, Y10, Y10
 	VMULPS       Y13, Y10, Y10
-	VPCMPEQD     Y0, Y3, Y3
+	VPCMPEQD     Y5, Y3, Y3
 
 grouptailnarrow:
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y7, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y7, Y4
-	VPADDD       Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y4, Y5, Y5
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SP)
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y9, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y9, Y4
-	VPADDD       Y0, Y4, Y4
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (SP)
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPSLLD       $0x0f, Y9, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y9, Y5
+	VPADDD       Y4, Y5, Y5
 	VPSLLD       $0x0f, Y10, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y10, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(SP)
-	VMOVUPS      constantsAVX2<>+64(SB), Y0
-	VPACKSSDW    Y1, Y5, Y5
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(SP)
+	VMOVUPS      constantsAVX2<>+68(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y5, Y5
-	VPERMD       Y5, Y0, Y5
-	VPABSB       Y5, Y5
-	VMOVUPS      Y5, 64(SP)
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, 64(SP)
 
 grouptailback:
 	TESTQ $0x00000010, R9
@@ -3398,11 +3382,11 @@ groupdone:
 longs:
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
 	VPSUBD       Y1, Y0, Y12
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y0
 	VFNMADD231PS Y13, Y12, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y1
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
 	VMULPS       Y12, Y0, Y11
 	MOVQ         R11, R9
@@ -3435,101 +3419,101 @@ longloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y14, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPAND        Y6, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y15, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y13, Y7, Y7
-	VPCMPEQD     Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y14, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y1, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y2
 	VPOR         Y2, Y8, Y8
 	VMULPS       Y13, Y8, Y8
-	VPCMPEQD     Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y0, Y2, Y2
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y2, Y5, Y5
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y2, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (DI)
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y14, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y13, Y7, Y7
-	VPCMPEQD     Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPCMPEQD     Y5, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y14, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y3, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y3, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y14, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y4, Y4
 	VPOR         Y4, Y8, Y8
 	VMULPS       Y13, Y8, Y8
-	VPCMPEQD     Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y7, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y7, Y4
-	VPADDD       Y0, Y4, Y4
+	VPCMPEQD     Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y4, Y5, Y5
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
-	VMOVUPS      constantsAVX2<>+64(SB), Y0
-	VPACKSSDW    Y1, Y5, Y5
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(DI)
+	VMOVUPS      constantsAVX2<>+68(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y5, Y5
-	VPERMD       Y5, Y0, Y5
-	VPABSB       Y5, Y5
-	VMOVUPS      Y5, (SI)
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 longback:
 	ADDQ $+64, DI
@@ -3626,109 +3610,109 @@ piece20:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longtailrare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y14, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPAND        Y6, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y15, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y13, Y7, Y7
-	VPCMPEQD     Y0, Y5, Y5
+	VPCMPEQD     Y5, Y0, Y0
 	CMPQ         R9, $+9
 	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y14, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y1, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y2
 	VPOR         Y2, Y8, Y8
 	VMULPS       Y13, Y8, Y8
-	VPCMPEQD     Y0, Y1, Y1
+	VPCMPEQD     Y5, Y1, Y1
 	CMPQ         R9, $+17
 	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y14, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VBROADCASTSS least+40(FP), Y9
 	VPMAXUD      Y9, Y6, Y6
-	VBROADCASTSS step+44(FP), Y9
-	VPADDD       Y9, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y2, Y9
 	VSUBPS       Y6, Y9, Y9
-	VPAND        Y14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y3, Y3
 	VPOR         Y3, Y9, Y9
 	VMULPS       Y13, Y9, Y9
-	VPCMPEQD     Y0, Y2, Y2
+	VPCMPEQD     Y5, Y2, Y2
 	CMPQ         R9, $+25
 	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y14, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y3, Y6
 	VBROADCASTSS least+40(FP), Y10
 	VPMAXUD      Y10, Y6, Y6
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y3, Y10
 	VSUBPS       Y6, Y10, Y10
-	VPAND        Y14, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y4, Y4
 	VPOR         Y4, Y10, Y10
 	VMULPS       Y13, Y10, Y10
-	VPCMPEQD     Y0, Y3, Y3
+	VPCMPEQD     Y5, Y3, Y3
 
 longtailnarrow:
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y7, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y7, Y4
-	VPADDD       Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y4, Y5, Y5
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SP)
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y9, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y9, Y4
-	VPADDD       Y0, Y4, Y4
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (SP)
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPSLLD       $0x0f, Y9, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y9, Y5
+	VPADDD       Y4, Y5, Y5
 	VPSLLD       $0x0f, Y10, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y10, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(SP)
-	VMOVUPS      constantsAVX2<>+64(SB), Y0
-	VPACKSSDW    Y1, Y5, Y5
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(SP)
+	VMOVUPS      constantsAVX2<>+68(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y5, Y5
-	VPERMD       Y5, Y0, Y5
-	VPABSB       Y5, Y5
-	VMOVUPS      Y5, 64(SP)
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, 64(SP)
 
 longtailback:
 	TESTQ $0x00000010, R9
@@ -3880,101 +3864,101 @@ short2loop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y14, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPAND        Y6, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y15, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y13, Y7, Y7
-	VPCMPEQD     Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y14, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y1, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y2
 	VPOR         Y2, Y8, Y8
 	VMULPS       Y13, Y8, Y8
-	VPCMPEQD     Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y0, Y2, Y2
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y2, Y5, Y5
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y2, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (DI)
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y14, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y12, Y7, Y7
-	VPCMPEQD     Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPCMPEQD     Y5, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y14, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y3, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y3, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y14, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y4, Y4
 	VPOR         Y4, Y8, Y8
 	VMULPS       Y12, Y8, Y8
-	VPCMPEQD     Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y7, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y7, Y4
-	VPADDD       Y0, Y4, Y4
+	VPCMPEQD     Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y4, Y5, Y5
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
-	VMOVUPS      constantsAVX2<>+64(SB), Y0
-	VPACKSSDW    Y1, Y5, Y5
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(DI)
+	VMOVUPS      constantsAVX2<>+68(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y5, Y5
-	VPERMD       Y5, Y0, Y5
-	VPABSB       Y5, Y5
-	VMOVUPS      Y5, (SI)
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -4035,101 +4019,101 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VPAND        Y10, Y1, Y10
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y14, Y2, Y1
+	VPMINUD      Y0, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y10
+	VPAND        Y10, Y0, Y10
 	VBROADCASTSS least+40(FP), Y11
 	VPMAXUD      Y11, Y10, Y10
-	VBROADCASTSS step+44(FP), Y11
-	VPADDD       Y11, Y10, Y10
-	VADDPS       Y10, Y1, Y11
+	VPADDD       Y15, Y10, Y10
+	VADDPS       Y10, Y0, Y11
 	VSUBPS       Y10, Y11, Y11
-	VPAND        Y14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y10
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y11, Y11
 	VMULPS       Y3, Y11, Y11
-	VPCMPEQD     Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VPMINUD      Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y2, Y3
+	VPCMPEQD     Y1, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y1, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
+	VPAND        Y3, Y1, Y3
 	VBROADCASTSS least+40(FP), Y10
 	VPMAXUD      Y10, Y3, Y3
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y3, Y3
-	VADDPS       Y3, Y2, Y10
+	VPADDD       Y15, Y3, Y3
+	VADDPS       Y3, Y1, Y10
 	VSUBPS       Y3, Y10, Y10
-	VPAND        Y14, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y4, Y4
 	VPOR         Y4, Y10, Y10
 	VMULPS       Y5, Y10, Y10
-	VPCMPEQD     Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPCMPEQD     Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y11, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y11, Y3
-	VPADDD       Y0, Y3, Y3
+	VPADDD       Y2, Y3, Y3
 	VPSLLD       $0x0f, Y10, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y10, Y4
-	VPADDD       Y0, Y4, Y4
+	VPADDD       Y2, Y4, Y4
 	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
 	VMOVUPS      Y3, (DI)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y6, Y0
-	VPMINUD      Y15, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y3, Y4
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y14, Y6, Y3
+	VPMINUD      Y2, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPAND        Y4, Y2, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y5
+	VPADDD       Y15, Y4, Y4
+	VADDPS       Y4, Y2, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y14, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y6, Y6
 	VPOR         Y6, Y5, Y5
 	VMULPS       Y7, Y5, Y5
-	VPCMPEQD     Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y8, Y0
-	VPMINUD      Y15, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y4, Y6
+	VPCMPEQD     Y3, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y14, Y8, Y4
+	VPMINUD      Y3, Y4, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPAND        Y6, Y3, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y4, Y7
+	VPADDD       Y15, Y6, Y6
+	VADDPS       Y6, Y3, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y8, Y8
 	VPOR         Y8, Y7, Y7
 	VMULPS       Y9, Y7, Y7
-	VPCMPEQD     Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPCMPEQD     Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
 	VPSLLD       $0x0f, Y5, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
+	VPADDD       Y4, Y6, Y6
 	VPSLLD       $0x0f, Y7, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
+	VPADDD       Y4, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(DI)
-	VMOVUPS      constantsAVX2<>+64(SB), Y0
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, (SI)
+	VMOVUPS      constantsAVX2<>+68(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 laneback:
 	ADDQ $+64, DI
@@ -4408,109 +4392,109 @@ piece45:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VPAND        Y10, Y1, Y10
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y14, Y2, Y1
+	VPMINUD      Y0, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y10
+	VPAND        Y10, Y0, Y10
 	VBROADCASTSS least+40(FP), Y11
 	VPMAXUD      Y11, Y10, Y10
-	VBROADCASTSS step+44(FP), Y11
-	VPADDD       Y11, Y10, Y10
-	VADDPS       Y10, Y1, Y11
+	VPADDD       Y15, Y10, Y10
+	VADDPS       Y10, Y0, Y11
 	VSUBPS       Y10, Y11, Y11
-	VPAND        Y14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y10
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y11, Y11
 	VMULPS       Y3, Y11, Y11
-	VPCMPEQD     Y0, Y1, Y1
+	VPCMPEQD     Y1, Y0, Y0
 	CMPQ         R9, $+9
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VPMINUD      Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y2, Y3
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y1, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
+	VPAND        Y3, Y1, Y3
 	VBROADCASTSS least+40(FP), Y10
 	VPMAXUD      Y10, Y3, Y3
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y3, Y3
-	VADDPS       Y3, Y2, Y10
+	VPADDD       Y15, Y3, Y3
+	VADDPS       Y3, Y1, Y10
 	VSUBPS       Y3, Y10, Y10
-	VPAND        Y14, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y4, Y4
 	VPOR         Y4, Y10, Y10
 	VMULPS       Y5, Y10, Y10
-	VPCMPEQD     Y0, Y2, Y2
+	VPCMPEQD     Y2, Y1, Y1
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y6, Y0
-	VPMINUD      Y15, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y3, Y4
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y14, Y6, Y3
+	VPMINUD      Y2, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPAND        Y4, Y2, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y5
+	VPADDD       Y15, Y4, Y4
+	VADDPS       Y4, Y2, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y14, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y6, Y6
 	VPOR         Y6, Y5, Y5
 	VMULPS       Y7, Y5, Y5
-	VPCMPEQD     Y0, Y3, Y3
+	VPCMPEQD     Y3, Y2, Y2
 	CMPQ         R9, $+25
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y8, Y0
-	VPMINUD      Y15, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y4, Y6
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y14, Y8, Y4
+	VPMINUD      Y3, Y4, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPAND        Y6, Y3, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y4, Y7
+	VPADDD       Y15, Y6, Y6
+	VADDPS       Y6, Y3, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y8, Y8
 	VPOR         Y8, Y7, Y7
 	VMULPS       Y9, Y7, Y7
-	VPCMPEQD     Y0, Y4, Y4
+	VPCMPEQD     Y4, Y3, Y3
 
 lanetailnarrow:
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
 	VPSLLD       $0x0f, Y11, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y11, Y6
-	VPADDD       Y0, Y6, Y6
+	VPADDD       Y4, Y6, Y6
 	VPSLLD       $0x0f, Y10, Y8
 	VPSRLD       $0x1f, Y8, Y8
 	VPADDD       Y8, Y10, Y8
-	VPADDD       Y0, Y8, Y8
+	VPADDD       Y4, Y8, Y8
 	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y8, Y8
 	VPACKUSDW    Y8, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, (SP)
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
 	VPSLLD       $0x0f, Y5, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
+	VPADDD       Y4, Y6, Y6
 	VPSLLD       $0x0f, Y7, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
+	VPADDD       Y4, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(SP)
-	VMOVUPS      constantsAVX2<>+64(SB), Y0
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, 64(SP)
+	VMOVUPS      constantsAVX2<>+68(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, 64(SP)
 
 lanetailback:
 	TESTQ $0x00000010, R9
@@ -4648,101 +4632,101 @@ groupstream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y14, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPAND        Y6, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y15, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y13, Y7, Y7
-	VPCMPEQD     Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y14, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y1, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y2
 	VPOR         Y2, Y8, Y8
 	VMULPS       Y13, Y8, Y8
-	VPCMPEQD     Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y0, Y2, Y2
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y2, Y5, Y5
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y2, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVNTPS     Y5, (DI)
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y14, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y13, Y7, Y7
-	VPCMPEQD     Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPCMPEQD     Y5, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y14, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y3, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y3, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y14, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y4, Y4
 	VPOR         Y4, Y8, Y8
 	VMULPS       Y13, Y8, Y8
-	VPCMPEQD     Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y7, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y7, Y4
-	VPADDD       Y0, Y4, Y4
+	VPCMPEQD     Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y4, Y5, Y5
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVNTPS     Y4, 32(DI)
-	VMOVUPS      constantsAVX2<>+64(SB), Y0
-	VPACKSSDW    Y1, Y5, Y5
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVNTPS     Y5, 32(DI)
+	VMOVUPS      constantsAVX2<>+68(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y5, Y5
-	VPERMD       Y5, Y0, Y5
-	VPABSB       Y5, Y5
-	VMOVNTPS     Y5, (SI)
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVNTPS     Y0, (SI)
 	ADDQ         $+64, DI
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
@@ -4755,41 +4739,41 @@ grouprare:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VMINPS       Y1, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VPADDD       Y15, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y13, Y4, Y4
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y1, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
 	VADDPS       Y5, Y3, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y13, Y6, Y6
 	VCMPPS       $0x00, Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
 	VPSLLD       $0x0f, Y4, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y4, Y5
@@ -4810,41 +4794,41 @@ grouprare:
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y1, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y13, Y6, Y6
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y1, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
 	VPAND        Y7, Y5, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y7, Y7
+	VPADDD       Y15, Y7, Y7
 	VADDPS       Y7, Y5, Y8
 	VSUBPS       Y7, Y8, Y8
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y0, Y0
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y13, Y8, Y8
 	VCMPPS       $0x00, Y1, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
 	VPSLLD       $0x0f, Y6, Y7
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y6, Y7
@@ -4862,7 +4846,7 @@ grouprare:
 	VPACKUSDW    Y8, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(DI)
-	VMOVUPS      constantsAVX2<>+64(SB), Y0
+	VMOVUPS      constantsAVX2<>+68(SB), Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSDW    Y5, Y4, Y4
 	VPACKSSWB    Y4, Y2, Y2
@@ -4876,7 +4860,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+32(SB), Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
@@ -4909,7 +4893,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+32(SB), Y3
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -4942,7 +4926,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+32(SB), Y5
+	VMOVDQU      constantsAVX2<>+36(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(R8), Y5
 	VBLENDVPS    Y3, Y5, Y13, Y13
@@ -4975,7 +4959,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+32(SB), Y7
+	VMOVDQU      constantsAVX2<>+36(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
 	VBROADCASTSS 4(R8), Y7
 	VBLENDVPS    Y5, Y7, Y13, Y13
@@ -4993,125 +4977,117 @@ grouptailrare:
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VMINPS       Y1, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VPADDD       Y15, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y13, Y4, Y4
 	VCMPPS       $0x00, Y1, Y2, Y2
-	CMPQ         R9, $+9
-	JLT          grouptailrarenarrow
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y1, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
 	VADDPS       Y5, Y3, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y13, Y6, Y6
 	VCMPPS       $0x00, Y1, Y3, Y3
-	CMPQ         R9, $+17
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y5, Y7
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y7, Y7
-	VADDPS       Y7, Y5, Y8
-	VSUBPS       Y7, Y8, Y8
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y8, Y8
-	VMULPS       Y13, Y8, Y8
-	VCMPPS       $0x00, Y1, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    144(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y9
-	VPAND        Y9, Y7, Y9
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y9, Y9
-	VADDPS       Y9, Y7, Y10
-	VSUBPS       Y9, Y10, Y10
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y10, Y10
-	VMULPS       Y13, Y10, Y10
-	VCMPPS       $0x00, Y1, Y7, Y7
-
-grouptailrarenarrow:
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
-	VPSLLD       $0x0f, Y4, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y4, Y9
-	VPADDD       Y0, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
+	VPSLLD       $0x0f, Y4, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y4, Y5
+	VPADDD       Y0, Y5, Y5
 	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y9, Y1, Y4
-	VPSLLD       $0x0f, Y6, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y6, Y9
-	VPADDD       Y0, Y9, Y9
+	VBLENDVPS    Y4, Y5, Y1, Y4
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y0, Y5, Y5
 	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y9, Y1, Y6
+	VBLENDVPS    Y6, Y5, Y1, Y6
 	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, (SP)
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
-	VPSLLD       $0x0f, Y8, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y8, Y4
-	VPADDD       Y0, Y4, Y4
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y1, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
+	VADDPS       Y5, Y4, Y6
+	VSUBPS       Y5, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VMULPS       Y13, Y6, Y6
+	VCMPPS       $0x00, Y1, Y4, Y4
+	VPMOVZXWD    144(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y1, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VPAND        Y7, Y5, Y7
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VPADDD       Y15, Y7, Y7
+	VADDPS       Y7, Y5, Y8
+	VSUBPS       Y7, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y0, Y0
+	VPOR         Y0, Y8, Y8
+	VMULPS       Y13, Y8, Y8
+	VCMPPS       $0x00, Y1, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
+	VPSLLD       $0x0f, Y6, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y6, Y7
+	VPADDD       Y0, Y7, Y7
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y7, Y1, Y6
+	VPSLLD       $0x0f, Y8, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y8, Y7
+	VPADDD       Y0, Y7, Y7
 	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y4, Y1, Y8
-	VPSLLD       $0x0f, Y10, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y10, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y10, Y10, Y10
-	VBLENDVPS    Y10, Y4, Y1, Y10
+	VBLENDVPS    Y8, Y7, Y1, Y8
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y8, Y8
-	VPSRLD       $0x10, Y10, Y10
-	VPACKUSDW    Y10, Y8, Y8
-	VPERMQ       $0xd8, Y8, Y8
-	VMOVUPS      Y8, 32(SP)
-	VMOVUPS      constantsAVX2<>+64(SB), Y0
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
+	VMOVUPS      constantsAVX2<>+68(SB), Y0
 	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSDW    Y7, Y5, Y5
-	VPACKSSWB    Y5, Y2, Y2
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKSSWB    Y4, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VPABSB       Y2, Y2
 	VMOVUPS      Y2, 64(SP)
@@ -5151,101 +5127,101 @@ longstream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y14, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPAND        Y6, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y15, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y13, Y7, Y7
-	VPCMPEQD     Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y14, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y1, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y2
 	VPOR         Y2, Y8, Y8
 	VMULPS       Y13, Y8, Y8
-	VPCMPEQD     Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y0, Y2, Y2
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y2, Y5, Y5
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y2, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVNTPS     Y5, (DI)
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y14, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y13, Y7, Y7
-	VPCMPEQD     Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPCMPEQD     Y5, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y14, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y3, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y3, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y14, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y4, Y4
 	VPOR         Y4, Y8, Y8
 	VMULPS       Y13, Y8, Y8
-	VPCMPEQD     Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y7, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y7, Y4
-	VPADDD       Y0, Y4, Y4
+	VPCMPEQD     Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y4, Y5, Y5
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVNTPS     Y4, 32(DI)
-	VMOVUPS      constantsAVX2<>+64(SB), Y0
-	VPACKSSDW    Y1, Y5, Y5
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVNTPS     Y5, 32(DI)
+	VMOVUPS      constantsAVX2<>+68(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y5, Y5
-	VPERMD       Y5, Y0, Y5
-	VPABSB       Y5, Y5
-	VMOVNTPS     Y5, (SI)
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVNTPS     Y0, (SI)
 	ADDQ         $+64, DI
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
@@ -5258,41 +5234,41 @@ longrare:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VMINPS       Y1, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VPADDD       Y15, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y13, Y4, Y4
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y1, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
 	VADDPS       Y5, Y3, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y13, Y6, Y6
 	VCMPPS       $0x00, Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
 	VPSLLD       $0x0f, Y4, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y4, Y5
@@ -5313,41 +5289,41 @@ longrare:
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y1, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y13, Y6, Y6
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y1, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
 	VPAND        Y7, Y5, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y7, Y7
+	VPADDD       Y15, Y7, Y7
 	VADDPS       Y7, Y5, Y8
 	VSUBPS       Y7, Y8, Y8
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y0, Y0
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y13, Y8, Y8
 	VCMPPS       $0x00, Y1, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
 	VPSLLD       $0x0f, Y6, Y7
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y6, Y7
@@ -5365,7 +5341,7 @@ longrare:
 	VPACKUSDW    Y8, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(DI)
-	VMOVUPS      constantsAVX2<>+64(SB), Y0
+	VMOVUPS      constantsAVX2<>+68(SB), Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSDW    Y5, Y4, Y4
 	VPACKSSWB    Y4, Y2, Y2
@@ -5378,125 +5354,117 @@ longtailrare:
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VMINPS       Y1, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VPADDD       Y15, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y13, Y4, Y4
 	VCMPPS       $0x00, Y1, Y2, Y2
-	CMPQ         R9, $+9
-	JLT          longtailrarenarrow
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y1, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
 	VADDPS       Y5, Y3, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y13, Y6, Y6
 	VCMPPS       $0x00, Y1, Y3, Y3
-	CMPQ         R9, $+17
-	JLT          longtailrarenarrow
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y5, Y7
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y7, Y7
-	VADDPS       Y7, Y5, Y8
-	VSUBPS       Y7, Y8, Y8
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y8, Y8
-	VMULPS       Y13, Y8, Y8
-	VCMPPS       $0x00, Y1, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          longtailrarenarrow
-	VPMOVZXWD    144(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y9
-	VPAND        Y9, Y7, Y9
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y9, Y9
-	VADDPS       Y9, Y7, Y10
-	VSUBPS       Y9, Y10, Y10
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y10, Y10
-	VMULPS       Y13, Y10, Y10
-	VCMPPS       $0x00, Y1, Y7, Y7
-
-longtailrarenarrow:
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
-	VPSLLD       $0x0f, Y4, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y4, Y9
-	VPADDD       Y0, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
+	VPSLLD       $0x0f, Y4, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y4, Y5
+	VPADDD       Y0, Y5, Y5
 	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y9, Y1, Y4
-	VPSLLD       $0x0f, Y6, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y6, Y9
-	VPADDD       Y0, Y9, Y9
+	VBLENDVPS    Y4, Y5, Y1, Y4
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y0, Y5, Y5
 	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y9, Y1, Y6
+	VBLENDVPS    Y6, Y5, Y1, Y6
 	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, (SP)
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
-	VPSLLD       $0x0f, Y8, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y8, Y4
-	VPADDD       Y0, Y4, Y4
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y1, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
+	VADDPS       Y5, Y4, Y6
+	VSUBPS       Y5, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VMULPS       Y13, Y6, Y6
+	VCMPPS       $0x00, Y1, Y4, Y4
+	VPMOVZXWD    144(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y1, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VPAND        Y7, Y5, Y7
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VPADDD       Y15, Y7, Y7
+	VADDPS       Y7, Y5, Y8
+	VSUBPS       Y7, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y0, Y0
+	VPOR         Y0, Y8, Y8
+	VMULPS       Y13, Y8, Y8
+	VCMPPS       $0x00, Y1, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
+	VPSLLD       $0x0f, Y6, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y6, Y7
+	VPADDD       Y0, Y7, Y7
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y7, Y1, Y6
+	VPSLLD       $0x0f, Y8, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y8, Y7
+	VPADDD       Y0, Y7, Y7
 	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y4, Y1, Y8
-	VPSLLD       $0x0f, Y10, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y10, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y10, Y10, Y10
-	VBLENDVPS    Y10, Y4, Y1, Y10
+	VBLENDVPS    Y8, Y7, Y1, Y8
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y8, Y8
-	VPSRLD       $0x10, Y10, Y10
-	VPACKUSDW    Y10, Y8, Y8
-	VPERMQ       $0xd8, Y8, Y8
-	VMOVUPS      Y8, 32(SP)
-	VMOVUPS      constantsAVX2<>+64(SB), Y0
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
+	VMOVUPS      constantsAVX2<>+68(SB), Y0
 	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSDW    Y7, Y5, Y5
-	VPACKSSWB    Y5, Y2, Y2
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKSSWB    Y4, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VPABSB       Y2, Y2
 	VMOVUPS      Y2, 64(SP)
@@ -5534,101 +5502,101 @@ short2stream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y14, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPAND        Y6, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y15, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y13, Y7, Y7
-	VPCMPEQD     Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y14, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y1, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y2
 	VPOR         Y2, Y8, Y8
 	VMULPS       Y13, Y8, Y8
-	VPCMPEQD     Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y0, Y2, Y2
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y2, Y5, Y5
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y2, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVNTPS     Y5, (DI)
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y14, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y12, Y7, Y7
-	VPCMPEQD     Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPCMPEQD     Y5, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y14, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y3, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y3, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y14, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y4, Y4
 	VPOR         Y4, Y8, Y8
 	VMULPS       Y12, Y8, Y8
-	VPCMPEQD     Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y7, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y7, Y4
-	VPADDD       Y0, Y4, Y4
+	VPCMPEQD     Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y4, Y5, Y5
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVNTPS     Y4, 32(DI)
-	VMOVUPS      constantsAVX2<>+64(SB), Y0
-	VPACKSSDW    Y1, Y5, Y5
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVNTPS     Y5, 32(DI)
+	VMOVUPS      constantsAVX2<>+68(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y5, Y5
-	VPERMD       Y5, Y0, Y5
-	VPABSB       Y5, Y5
-	VMOVNTPS     Y5, (SI)
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVNTPS     Y0, (SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
 	ADDQ         $+64, DI
@@ -5643,41 +5611,41 @@ short2rare:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VMINPS       Y1, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VPADDD       Y15, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y13, Y4, Y4
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y1, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
 	VADDPS       Y5, Y3, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y13, Y6, Y6
 	VCMPPS       $0x00, Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
 	VPSLLD       $0x0f, Y4, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y4, Y5
@@ -5698,41 +5666,41 @@ short2rare:
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y12, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y1, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y12, Y6, Y6
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y12, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y1, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
 	VPAND        Y7, Y5, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y7, Y7
+	VPADDD       Y15, Y7, Y7
 	VADDPS       Y7, Y5, Y8
 	VSUBPS       Y7, Y8, Y8
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y0, Y0
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y12, Y8, Y8
 	VCMPPS       $0x00, Y1, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
 	VPSLLD       $0x0f, Y6, Y7
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y6, Y7
@@ -5750,7 +5718,7 @@ short2rare:
 	VPACKUSDW    Y8, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(DI)
-	VMOVUPS      constantsAVX2<>+64(SB), Y0
+	VMOVUPS      constantsAVX2<>+68(SB), Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSDW    Y5, Y4, Y4
 	VPACKSSWB    Y4, Y2, Y2
@@ -5764,18 +5732,18 @@ lanerare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      (BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y14, Y0, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y2, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPAND        Y4, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
+	VPADDD       Y15, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VCMPPS       $0x00, Y2, Y3, Y3
@@ -5783,23 +5751,23 @@ lanerare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      32(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y14, Y0, Y2
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y2, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y4, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y4, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VCMPPS       $0x00, Y2, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
 	VPSLLD       $0x0f, Y5, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y5, Y2
@@ -5821,18 +5789,18 @@ lanerare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      64(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y14, Y0, Y2
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y2, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VCMPPS       $0x00, Y2, Y5, Y5
@@ -5840,23 +5808,23 @@ lanerare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      96(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y14, Y0, Y2
+	VBROADCASTSS most+48(FP), Y6
+	VMINPS       Y2, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y8
 	VPAND        Y8, Y6, Y8
 	VBROADCASTSS least+40(FP), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS step+44(FP), Y9
-	VPADDD       Y9, Y8, Y8
+	VPADDD       Y15, Y8, Y8
 	VADDPS       Y8, Y6, Y9
 	VSUBPS       Y8, Y9, Y9
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y9, Y9
 	VMULPS       Y1, Y9, Y9
 	VCMPPS       $0x00, Y2, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
 	VPSLLD       $0x0f, Y7, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y7, Y2
@@ -5874,7 +5842,7 @@ lanerare:
 	VPACKUSDW    Y9, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+64(SB), Y0
+	VMOVUPS      constantsAVX2<>+68(SB), Y0
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y3, Y3
@@ -5888,88 +5856,42 @@ lanetailrare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      160(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y14, Y0, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y2, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPAND        Y4, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
+	VPADDD       Y15, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VCMPPS       $0x00, Y2, Y3, Y3
-	CMPQ         R9, $+9
-	JLT          lanetailrarenarrow
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      192(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y14, Y0, Y2
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y2, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y4, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y4, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VCMPPS       $0x00, Y2, Y4, Y4
-	CMPQ         R9, $+17
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      224(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y6, Y8
-	VBROADCASTSS least+40(FP), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS step+44(FP), Y9
-	VPADDD       Y9, Y8, Y8
-	VADDPS       Y8, Y6, Y9
-	VSUBPS       Y8, Y9, Y9
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y9, Y9
-	VMULPS       Y1, Y9, Y9
-	VCMPPS       $0x00, Y2, Y6, Y6
-	CMPQ         R9, $+25
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    144(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      256(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VPAND        Y10, Y8, Y10
-	VBROADCASTSS least+40(FP), Y11
-	VPMAXUD      Y11, Y10, Y10
-	VBROADCASTSS step+44(FP), Y11
-	VPADDD       Y11, Y10, Y10
-	VADDPS       Y10, Y8, Y11
-	VSUBPS       Y10, Y11, Y11
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y11, Y11
-	VMULPS       Y1, Y11, Y11
-	VCMPPS       $0x00, Y2, Y8, Y8
-
-lanetailrarenarrow:
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
 	VPSLLD       $0x0f, Y5, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y5, Y2
@@ -5987,29 +5909,67 @@ lanetailrarenarrow:
 	VPACKUSDW    Y7, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
 	VMOVUPS      Y5, (SP)
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      224(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VPAND        Y14, Y0, Y2
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y2, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPADDD       Y15, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VMULPS       Y1, Y7, Y7
+	VCMPPS       $0x00, Y2, Y5, Y5
+	VPMOVZXWD    144(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      256(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VPAND        Y14, Y0, Y2
+	VBROADCASTSS most+48(FP), Y6
+	VMINPS       Y2, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y8
+	VPAND        Y8, Y6, Y8
+	VBROADCASTSS least+40(FP), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPADDD       Y15, Y8, Y8
+	VADDPS       Y8, Y6, Y9
+	VSUBPS       Y8, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y9, Y9
+	VMULPS       Y1, Y9, Y9
+	VCMPPS       $0x00, Y2, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
+	VPSLLD       $0x0f, Y7, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y7, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y7, Y7, Y7
+	VBLENDVPS    Y7, Y2, Y1, Y7
 	VPSLLD       $0x0f, Y9, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y9, Y2
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y9, Y9, Y9
 	VBLENDVPS    Y9, Y2, Y1, Y9
-	VPSLLD       $0x0f, Y11, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y11, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y11, Y11, Y11
-	VBLENDVPS    Y11, Y2, Y1, Y11
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y9, Y9
-	VPSRLD       $0x10, Y11, Y11
-	VPACKUSDW    Y11, Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVUPS      Y9, 32(SP)
-	VMOVUPS      constantsAVX2<>+64(SB), Y0
+	VPACKUSDW    Y9, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(SP)
+	VMOVUPS      constantsAVX2<>+68(SB), Y0
 	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSDW    Y8, Y6, Y6
-	VPACKSSWB    Y6, Y3, Y3
+	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSWB    Y5, Y3, Y3
 	VPERMD       Y3, Y0, Y3
 	VPABSB       Y3, Y3
 	VMOVUPS      Y3, 64(SP)
@@ -6019,17 +5979,19 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, BMI2, FMA3, MMX+
 TEXT ·FakeQuantizeFpBitsBF16AVX2(SB), $400-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 most, Y14 0x80000000
+	// per call: Y15 IAdd, Y14 0x7fffffff
 	// per group: Y13 scale, Y12 recip
-	// loaded at each use: least, step, 0x1, 0x3f800000, 0x34800000, 0x7fffffff, 0x7f800000, 0x7fff, 0x7fc00000
+	// loaded at each use: least, step, most, 0x1, 0x3f800000, 0x34800000, 0x7f800000, 0x400000, 0x80000000, 0x7fff, 0x7fc00000
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
 	MOVQ         scale+24(FP), BX
 	MOVQ         recip+32(FP), R8
-	VBROADCASTSS most+48(FP), Y15
-	VBROADCASTSS constantsAVX2<>+8(SB), Y14
+	VBROADCASTSS step+44(FP), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPADDD       Y1, Y0, Y15
+	VBROADCASTSS constantsAVX2<>+12(SB), Y14
 	MOVQ         groups+56(FP), R10
 	MOVQ         length+64(FP), R11
 	CMPQ         R11, $+1
@@ -6087,95 +6049,95 @@ grouploop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y14, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPAND        Y6, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y15, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y13, Y7, Y7
-	VPCMPEQD     Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y14, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y1, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y2
 	VPOR         Y2, Y8, Y8
 	VMULPS       Y13, Y8, Y8
-	VPCMPEQD     Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y0, Y2, Y2
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y2, Y5, Y5
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y2, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (DI)
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y14, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y13, Y7, Y7
-	VPCMPEQD     Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPCMPEQD     Y5, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y14, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y3, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y3, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y14, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y4, Y4
 	VPOR         Y4, Y8, Y8
 	VMULPS       Y13, Y8, Y8
-	VPCMPEQD     Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y7, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y7, Y4
-	VPADDD       Y0, Y4, Y4
+	VPCMPEQD     Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y4, Y5, Y5
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
-	VMOVMSKPS    Y5, AX
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(DI)
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 1(SI)
@@ -6252,101 +6214,101 @@ groupmeet3:
 	VPMOVMSKB    Y7, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y2, Y7
-	VPMINUD      Y15, Y7, Y9
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VPAND        Y10, Y9, Y10
+	VBROADCASTSS most+48(FP), Y7
+	VPAND        Y14, Y2, Y9
+	VPMINUD      Y7, Y9, Y7
+	VBROADCASTSS constantsAVX2<>+0(SB), Y10
+	VPAND        Y10, Y7, Y10
 	VBROADCASTSS least+40(FP), Y11
 	VPMAXUD      Y11, Y10, Y10
-	VBROADCASTSS step+44(FP), Y11
-	VPADDD       Y11, Y10, Y10
-	VADDPS       Y10, Y9, Y11
+	VPADDD       Y15, Y10, Y10
+	VADDPS       Y10, Y7, Y11
 	VSUBPS       Y10, Y11, Y11
-	VPAND        Y14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y10
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y11, Y11
 	VMULPS       Y0, Y11, Y11
-	VPCMPEQD     Y7, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VPMINUD      Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y2, Y7
+	VPCMPEQD     Y9, Y7, Y7
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VPAND        Y9, Y0, Y9
 	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y7, Y7
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y7, Y7
-	VADDPS       Y7, Y2, Y10
-	VSUBPS       Y7, Y10, Y10
-	VPAND        Y14, Y4, Y4
+	VPMAXUD      Y10, Y9, Y9
+	VPADDD       Y15, Y9, Y9
+	VADDPS       Y9, Y0, Y10
+	VSUBPS       Y9, Y10, Y10
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y4, Y4
 	VPOR         Y4, Y10, Y10
 	VMULPS       Y1, Y10, Y10
-	VPCMPEQD     Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y11, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y11, Y1
-	VPADDD       Y0, Y1, Y1
+	VPCMPEQD     Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y11, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y11, Y2
+	VPADDD       Y1, Y2, Y2
 	VPSLLD       $0x0f, Y10, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y10, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSRLD       $0x10, Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y6, Y0
-	VPMINUD      Y15, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y14, Y6, Y2
+	VPMINUD      Y1, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPAND        Y4, Y1, Y4
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y4, Y4
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y4, Y4
-	VADDPS       Y4, Y1, Y7
-	VSUBPS       Y4, Y7, Y7
-	VPAND        Y14, Y6, Y6
-	VPOR         Y6, Y7, Y7
-	VMULPS       Y3, Y7, Y7
-	VPCMPEQD     Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y8, Y0
-	VPMINUD      Y15, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y3, Y4
+	VBROADCASTSS least+40(FP), Y9
+	VPMAXUD      Y9, Y4, Y4
+	VPADDD       Y15, Y4, Y4
+	VADDPS       Y4, Y1, Y9
+	VSUBPS       Y4, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y6, Y6
+	VPOR         Y6, Y9, Y9
+	VMULPS       Y3, Y9, Y9
+	VPCMPEQD     Y2, Y1, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y14, Y8, Y3
+	VPMINUD      Y2, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPAND        Y4, Y2, Y4
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y4, Y4
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y4, Y4
-	VADDPS       Y4, Y3, Y6
+	VPADDD       Y15, Y4, Y4
+	VADDPS       Y4, Y2, Y6
 	VSUBPS       Y4, Y6, Y6
-	VPAND        Y14, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y8, Y8
 	VPOR         Y8, Y6, Y6
 	VMULPS       Y5, Y6, Y6
-	VPCMPEQD     Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y7, Y4
+	VPCMPEQD     Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPSLLD       $0x0f, Y9, Y4
 	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y7, Y4
-	VPADDD       Y0, Y4, Y4
+	VPADDD       Y4, Y9, Y4
+	VPADDD       Y3, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y0, Y5, Y5
+	VPADDD       Y3, Y5, Y5
 	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, 32(DI)
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y2, AX
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, 1(SI)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y3, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 3(SI)
 	ADDQ         $+64, DI
 	ADDQ         $+4, SI
@@ -6473,103 +6435,103 @@ piece5:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y14, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPAND        Y6, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y15, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y13, Y7, Y7
-	VPCMPEQD     Y0, Y5, Y5
+	VPCMPEQD     Y5, Y0, Y0
 	CMPQ         R9, $+9
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y14, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y1, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y2
 	VPOR         Y2, Y8, Y8
 	VMULPS       Y13, Y8, Y8
-	VPCMPEQD     Y0, Y1, Y1
+	VPCMPEQD     Y5, Y1, Y1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y14, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VBROADCASTSS least+40(FP), Y9
 	VPMAXUD      Y9, Y6, Y6
-	VBROADCASTSS step+44(FP), Y9
-	VPADDD       Y9, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y2, Y9
 	VSUBPS       Y6, Y9, Y9
-	VPAND        Y14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y3, Y3
 	VPOR         Y3, Y9, Y9
 	VMULPS       Y13, Y9, Y9
-	VPCMPEQD     Y0, Y2, Y2
+	VPCMPEQD     Y5, Y2, Y2
 	CMPQ         R9, $+25
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y14, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y3, Y6
 	VBROADCASTSS least+40(FP), Y10
 	VPMAXUD      Y10, Y6, Y6
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y3, Y10
 	VSUBPS       Y6, Y10, Y10
-	VPAND        Y14, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y4, Y4
 	VPOR         Y4, Y10, Y10
 	VMULPS       Y13, Y10, Y10
-	VPCMPEQD     Y0, Y3, Y3
+	VPCMPEQD     Y5, Y3, Y3
 
 grouptailnarrow:
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y7, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y7, Y4
-	VPADDD       Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y4, Y5, Y5
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SP)
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y9, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y9, Y4
-	VPADDD       Y0, Y4, Y4
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (SP)
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPSLLD       $0x0f, Y9, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y9, Y5
+	VPADDD       Y4, Y5, Y5
 	VPSLLD       $0x0f, Y10, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y10, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(SP)
-	VMOVMSKPS    Y5, AX
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(SP)
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, 64(SP)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 65(SP)
@@ -6681,11 +6643,11 @@ groupdone:
 longs:
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
 	VPSUBD       Y1, Y0, Y12
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y0
 	VFNMADD231PS Y13, Y12, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y1
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
 	VMULPS       Y12, Y0, Y11
 	MOVQ         R11, R9
@@ -6718,95 +6680,95 @@ longloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y14, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPAND        Y6, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y15, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y13, Y7, Y7
-	VPCMPEQD     Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y14, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y1, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y2
 	VPOR         Y2, Y8, Y8
 	VMULPS       Y13, Y8, Y8
-	VPCMPEQD     Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y0, Y2, Y2
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y2, Y5, Y5
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y2, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (DI)
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y14, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y13, Y7, Y7
-	VPCMPEQD     Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPCMPEQD     Y5, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y14, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y3, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y3, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y14, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y4, Y4
 	VPOR         Y4, Y8, Y8
 	VMULPS       Y13, Y8, Y8
-	VPCMPEQD     Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y7, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y7, Y4
-	VPADDD       Y0, Y4, Y4
+	VPCMPEQD     Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y4, Y5, Y5
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
-	VMOVMSKPS    Y5, AX
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(DI)
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 1(SI)
@@ -6910,103 +6872,103 @@ piece16:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longtailrare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y14, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPAND        Y6, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y15, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y13, Y7, Y7
-	VPCMPEQD     Y0, Y5, Y5
+	VPCMPEQD     Y5, Y0, Y0
 	CMPQ         R9, $+9
 	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y14, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y1, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y2
 	VPOR         Y2, Y8, Y8
 	VMULPS       Y13, Y8, Y8
-	VPCMPEQD     Y0, Y1, Y1
+	VPCMPEQD     Y5, Y1, Y1
 	CMPQ         R9, $+17
 	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y14, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VBROADCASTSS least+40(FP), Y9
 	VPMAXUD      Y9, Y6, Y6
-	VBROADCASTSS step+44(FP), Y9
-	VPADDD       Y9, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y2, Y9
 	VSUBPS       Y6, Y9, Y9
-	VPAND        Y14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y3, Y3
 	VPOR         Y3, Y9, Y9
 	VMULPS       Y13, Y9, Y9
-	VPCMPEQD     Y0, Y2, Y2
+	VPCMPEQD     Y5, Y2, Y2
 	CMPQ         R9, $+25
 	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y14, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y3, Y6
 	VBROADCASTSS least+40(FP), Y10
 	VPMAXUD      Y10, Y6, Y6
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y3, Y10
 	VSUBPS       Y6, Y10, Y10
-	VPAND        Y14, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y4, Y4
 	VPOR         Y4, Y10, Y10
 	VMULPS       Y13, Y10, Y10
-	VPCMPEQD     Y0, Y3, Y3
+	VPCMPEQD     Y5, Y3, Y3
 
 longtailnarrow:
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y7, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y7, Y4
-	VPADDD       Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y4, Y5, Y5
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SP)
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y9, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y9, Y4
-	VPADDD       Y0, Y4, Y4
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (SP)
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPSLLD       $0x0f, Y9, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y9, Y5
+	VPADDD       Y4, Y5, Y5
 	VPSLLD       $0x0f, Y10, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y10, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(SP)
-	VMOVMSKPS    Y5, AX
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(SP)
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, 64(SP)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 65(SP)
@@ -7142,95 +7104,95 @@ short2loop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y14, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPAND        Y6, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y15, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y13, Y7, Y7
-	VPCMPEQD     Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y14, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y1, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y2
 	VPOR         Y2, Y8, Y8
 	VMULPS       Y13, Y8, Y8
-	VPCMPEQD     Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y0, Y2, Y2
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y2, Y5, Y5
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y2, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (DI)
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y14, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y12, Y7, Y7
-	VPCMPEQD     Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPCMPEQD     Y5, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y14, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y3, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y3, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y14, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y4, Y4
 	VPOR         Y4, Y8, Y8
 	VMULPS       Y12, Y8, Y8
-	VPCMPEQD     Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y7, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y7, Y4
-	VPADDD       Y0, Y4, Y4
+	VPCMPEQD     Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y4, Y5, Y5
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
-	VMOVMSKPS    Y5, AX
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(DI)
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 1(SI)
@@ -7298,101 +7260,101 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VPAND        Y10, Y1, Y10
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y14, Y2, Y1
+	VPMINUD      Y0, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y10
+	VPAND        Y10, Y0, Y10
 	VBROADCASTSS least+40(FP), Y11
 	VPMAXUD      Y11, Y10, Y10
-	VBROADCASTSS step+44(FP), Y11
-	VPADDD       Y11, Y10, Y10
-	VADDPS       Y10, Y1, Y11
+	VPADDD       Y15, Y10, Y10
+	VADDPS       Y10, Y0, Y11
 	VSUBPS       Y10, Y11, Y11
-	VPAND        Y14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y10
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y11, Y11
 	VMULPS       Y3, Y11, Y11
-	VPCMPEQD     Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VPMINUD      Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y2, Y3
+	VPCMPEQD     Y1, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y1, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
+	VPAND        Y3, Y1, Y3
 	VBROADCASTSS least+40(FP), Y10
 	VPMAXUD      Y10, Y3, Y3
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y3, Y3
-	VADDPS       Y3, Y2, Y10
+	VPADDD       Y15, Y3, Y3
+	VADDPS       Y3, Y1, Y10
 	VSUBPS       Y3, Y10, Y10
-	VPAND        Y14, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y4, Y4
 	VPOR         Y4, Y10, Y10
 	VMULPS       Y5, Y10, Y10
-	VPCMPEQD     Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPCMPEQD     Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y11, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y11, Y3
-	VPADDD       Y0, Y3, Y3
+	VPADDD       Y2, Y3, Y3
 	VPSLLD       $0x0f, Y10, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y10, Y4
-	VPADDD       Y0, Y4, Y4
+	VPADDD       Y2, Y4, Y4
 	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
 	VMOVUPS      Y3, (DI)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y6, Y0
-	VPMINUD      Y15, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y3, Y4
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y14, Y6, Y3
+	VPMINUD      Y2, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPAND        Y4, Y2, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y5
+	VPADDD       Y15, Y4, Y4
+	VADDPS       Y4, Y2, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y14, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y6, Y6
 	VPOR         Y6, Y5, Y5
 	VMULPS       Y7, Y5, Y5
-	VPCMPEQD     Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y8, Y0
-	VPMINUD      Y15, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y4, Y6
+	VPCMPEQD     Y3, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y14, Y8, Y4
+	VPMINUD      Y3, Y4, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPAND        Y6, Y3, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y4, Y7
+	VPADDD       Y15, Y6, Y6
+	VADDPS       Y6, Y3, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y8, Y8
 	VPOR         Y8, Y7, Y7
 	VMULPS       Y9, Y7, Y7
-	VPCMPEQD     Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPCMPEQD     Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
 	VPSLLD       $0x0f, Y5, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
+	VPADDD       Y4, Y6, Y6
 	VPSLLD       $0x0f, Y7, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
+	VPADDD       Y4, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(DI)
-	VMOVMSKPS    Y1, AX
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y2, AX
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y3, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y4, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 3(SI)
 
 laneback:
@@ -7672,109 +7634,109 @@ piece37:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VPAND        Y10, Y1, Y10
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y14, Y2, Y1
+	VPMINUD      Y0, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y10
+	VPAND        Y10, Y0, Y10
 	VBROADCASTSS least+40(FP), Y11
 	VPMAXUD      Y11, Y10, Y10
-	VBROADCASTSS step+44(FP), Y11
-	VPADDD       Y11, Y10, Y10
-	VADDPS       Y10, Y1, Y11
+	VPADDD       Y15, Y10, Y10
+	VADDPS       Y10, Y0, Y11
 	VSUBPS       Y10, Y11, Y11
-	VPAND        Y14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y10
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y11, Y11
 	VMULPS       Y3, Y11, Y11
-	VPCMPEQD     Y0, Y1, Y1
+	VPCMPEQD     Y1, Y0, Y0
 	CMPQ         R9, $+9
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VPMINUD      Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y2, Y3
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y1, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
+	VPAND        Y3, Y1, Y3
 	VBROADCASTSS least+40(FP), Y10
 	VPMAXUD      Y10, Y3, Y3
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y3, Y3
-	VADDPS       Y3, Y2, Y10
+	VPADDD       Y15, Y3, Y3
+	VADDPS       Y3, Y1, Y10
 	VSUBPS       Y3, Y10, Y10
-	VPAND        Y14, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y4, Y4
 	VPOR         Y4, Y10, Y10
 	VMULPS       Y5, Y10, Y10
-	VPCMPEQD     Y0, Y2, Y2
+	VPCMPEQD     Y2, Y1, Y1
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y6, Y0
-	VPMINUD      Y15, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y3, Y4
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y14, Y6, Y3
+	VPMINUD      Y2, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPAND        Y4, Y2, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y5
+	VPADDD       Y15, Y4, Y4
+	VADDPS       Y4, Y2, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y14, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y6, Y6
 	VPOR         Y6, Y5, Y5
 	VMULPS       Y7, Y5, Y5
-	VPCMPEQD     Y0, Y3, Y3
+	VPCMPEQD     Y3, Y2, Y2
 	CMPQ         R9, $+25
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y8, Y0
-	VPMINUD      Y15, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y4, Y6
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y14, Y8, Y4
+	VPMINUD      Y3, Y4, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPAND        Y6, Y3, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y4, Y7
+	VPADDD       Y15, Y6, Y6
+	VADDPS       Y6, Y3, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y8, Y8
 	VPOR         Y8, Y7, Y7
 	VMULPS       Y9, Y7, Y7
-	VPCMPEQD     Y0, Y4, Y4
+	VPCMPEQD     Y4, Y3, Y3
 
 lanetailnarrow:
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
 	VPSLLD       $0x0f, Y11, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y11, Y6
-	VPADDD       Y0, Y6, Y6
+	VPADDD       Y4, Y6, Y6
 	VPSLLD       $0x0f, Y10, Y8
 	VPSRLD       $0x1f, Y8, Y8
 	VPADDD       Y8, Y10, Y8
-	VPADDD       Y0, Y8, Y8
+	VPADDD       Y4, Y8, Y8
 	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y8, Y8
 	VPACKUSDW    Y8, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, (SP)
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
 	VPSLLD       $0x0f, Y5, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y5, Y6
-	VPADDD       Y0, Y6, Y6
+	VPADDD       Y4, Y6, Y6
 	VPSLLD       $0x0f, Y7, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
+	VPADDD       Y4, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(SP)
-	VMOVMSKPS    Y1, AX
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y2, AX
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y3, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y4, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 67(SP)
 
 lanetailback:
@@ -7888,95 +7850,95 @@ groupstream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y14, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPAND        Y6, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y15, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y13, Y7, Y7
-	VPCMPEQD     Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y14, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y1, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y2
 	VPOR         Y2, Y8, Y8
 	VMULPS       Y13, Y8, Y8
-	VPCMPEQD     Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y0, Y2, Y2
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y2, Y5, Y5
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y2, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVNTPS     Y5, (DI)
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y14, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y13, Y7, Y7
-	VPCMPEQD     Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPCMPEQD     Y5, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y14, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y3, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y3, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y14, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y4, Y4
 	VPOR         Y4, Y8, Y8
 	VMULPS       Y13, Y8, Y8
-	VPCMPEQD     Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y7, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y7, Y4
-	VPADDD       Y0, Y4, Y4
+	VPCMPEQD     Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y4, Y5, Y5
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVNTPS     Y4, 32(DI)
-	VMOVMSKPS    Y5, AX
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVNTPS     Y5, 32(DI)
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 1(SI)
@@ -7996,41 +7958,41 @@ grouprare:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VMINPS       Y1, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VPADDD       Y15, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y13, Y4, Y4
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y1, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
 	VADDPS       Y5, Y3, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y13, Y6, Y6
 	VCMPPS       $0x00, Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
 	VPSLLD       $0x0f, Y4, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y4, Y5
@@ -8051,41 +8013,41 @@ grouprare:
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y1, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y13, Y6, Y6
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y1, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
 	VPAND        Y7, Y5, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y7, Y7
+	VPADDD       Y15, Y7, Y7
 	VADDPS       Y7, Y5, Y8
 	VSUBPS       Y7, Y8, Y8
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y0, Y0
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y13, Y8, Y8
 	VCMPPS       $0x00, Y1, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
 	VPSLLD       $0x0f, Y6, Y7
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y6, Y7
@@ -8118,7 +8080,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+32(SB), Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
@@ -8151,7 +8113,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+32(SB), Y3
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -8184,7 +8146,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+32(SB), Y5
+	VMOVDQU      constantsAVX2<>+36(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(R8), Y5
 	VBLENDVPS    Y3, Y5, Y13, Y13
@@ -8217,7 +8179,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+32(SB), Y7
+	VMOVDQU      constantsAVX2<>+36(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
 	VBROADCASTSS 4(R8), Y7
 	VBLENDVPS    Y5, Y7, Y13, Y13
@@ -8235,128 +8197,120 @@ grouptailrare:
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VMINPS       Y1, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VPADDD       Y15, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y13, Y4, Y4
 	VCMPPS       $0x00, Y1, Y2, Y2
-	CMPQ         R9, $+9
-	JLT          grouptailrarenarrow
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y1, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
 	VADDPS       Y5, Y3, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y13, Y6, Y6
 	VCMPPS       $0x00, Y1, Y3, Y3
-	CMPQ         R9, $+17
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y5, Y7
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y7, Y7
-	VADDPS       Y7, Y5, Y8
-	VSUBPS       Y7, Y8, Y8
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y8, Y8
-	VMULPS       Y13, Y8, Y8
-	VCMPPS       $0x00, Y1, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y9
-	VPAND        Y9, Y7, Y9
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y9, Y9
-	VADDPS       Y9, Y7, Y10
-	VSUBPS       Y9, Y10, Y10
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y10, Y10
-	VMULPS       Y13, Y10, Y10
-	VCMPPS       $0x00, Y1, Y7, Y7
-
-grouptailrarenarrow:
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
-	VPSLLD       $0x0f, Y4, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y4, Y9
-	VPADDD       Y0, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
+	VPSLLD       $0x0f, Y4, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y4, Y5
+	VPADDD       Y0, Y5, Y5
 	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y9, Y1, Y4
-	VPSLLD       $0x0f, Y6, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y6, Y9
-	VPADDD       Y0, Y9, Y9
+	VBLENDVPS    Y4, Y5, Y1, Y4
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y0, Y5, Y5
 	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y9, Y1, Y6
+	VBLENDVPS    Y6, Y5, Y1, Y6
 	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, (SP)
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
-	VPSLLD       $0x0f, Y8, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y8, Y4
-	VPADDD       Y0, Y4, Y4
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y1, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
+	VADDPS       Y5, Y4, Y6
+	VSUBPS       Y5, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VMULPS       Y13, Y6, Y6
+	VCMPPS       $0x00, Y1, Y4, Y4
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y1, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VPAND        Y7, Y5, Y7
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VPADDD       Y15, Y7, Y7
+	VADDPS       Y7, Y5, Y8
+	VSUBPS       Y7, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y0, Y0
+	VPOR         Y0, Y8, Y8
+	VMULPS       Y13, Y8, Y8
+	VCMPPS       $0x00, Y1, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
+	VPSLLD       $0x0f, Y6, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y6, Y7
+	VPADDD       Y0, Y7, Y7
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y7, Y1, Y6
+	VPSLLD       $0x0f, Y8, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y8, Y7
+	VPADDD       Y0, Y7, Y7
 	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y4, Y1, Y8
-	VPSLLD       $0x0f, Y10, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y10, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y10, Y10, Y10
-	VBLENDVPS    Y10, Y4, Y1, Y10
+	VBLENDVPS    Y8, Y7, Y1, Y8
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y8, Y8
-	VPSRLD       $0x10, Y10, Y10
-	VPACKUSDW    Y10, Y8, Y8
-	VPERMQ       $0xd8, Y8, Y8
-	VMOVUPS      Y8, 32(SP)
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
 	VMOVMSKPS    Y2, AX
 	MOVB         AL, 64(SP)
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y7, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 67(SP)
 	JMP          grouptailback
 
@@ -8394,95 +8348,95 @@ longstream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y14, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPAND        Y6, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y15, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y13, Y7, Y7
-	VPCMPEQD     Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y14, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y1, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y2
 	VPOR         Y2, Y8, Y8
 	VMULPS       Y13, Y8, Y8
-	VPCMPEQD     Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y0, Y2, Y2
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y2, Y5, Y5
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y2, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVNTPS     Y5, (DI)
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y14, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y13, Y7, Y7
-	VPCMPEQD     Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPCMPEQD     Y5, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y14, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y3, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y3, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y14, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y4, Y4
 	VPOR         Y4, Y8, Y8
 	VMULPS       Y13, Y8, Y8
-	VPCMPEQD     Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y7, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y7, Y4
-	VPADDD       Y0, Y4, Y4
+	VPCMPEQD     Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y4, Y5, Y5
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVNTPS     Y4, 32(DI)
-	VMOVMSKPS    Y5, AX
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVNTPS     Y5, 32(DI)
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 1(SI)
@@ -8502,41 +8456,41 @@ longrare:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VMINPS       Y1, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VPADDD       Y15, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y13, Y4, Y4
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y1, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
 	VADDPS       Y5, Y3, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y13, Y6, Y6
 	VCMPPS       $0x00, Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
 	VPSLLD       $0x0f, Y4, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y4, Y5
@@ -8557,41 +8511,41 @@ longrare:
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y1, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y13, Y6, Y6
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y1, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
 	VPAND        Y7, Y5, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y7, Y7
+	VPADDD       Y15, Y7, Y7
 	VADDPS       Y7, Y5, Y8
 	VSUBPS       Y7, Y8, Y8
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y0, Y0
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y13, Y8, Y8
 	VCMPPS       $0x00, Y1, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
 	VPSLLD       $0x0f, Y6, Y7
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y6, Y7
@@ -8623,128 +8577,120 @@ longtailrare:
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VMINPS       Y1, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VPADDD       Y15, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y13, Y4, Y4
 	VCMPPS       $0x00, Y1, Y2, Y2
-	CMPQ         R9, $+9
-	JLT          longtailrarenarrow
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y1, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
 	VADDPS       Y5, Y3, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y13, Y6, Y6
 	VCMPPS       $0x00, Y1, Y3, Y3
-	CMPQ         R9, $+17
-	JLT          longtailrarenarrow
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y5, Y7
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y7, Y7
-	VADDPS       Y7, Y5, Y8
-	VSUBPS       Y7, Y8, Y8
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y8, Y8
-	VMULPS       Y13, Y8, Y8
-	VCMPPS       $0x00, Y1, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          longtailrarenarrow
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y9
-	VPAND        Y9, Y7, Y9
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y9, Y9
-	VADDPS       Y9, Y7, Y10
-	VSUBPS       Y9, Y10, Y10
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y10, Y10
-	VMULPS       Y13, Y10, Y10
-	VCMPPS       $0x00, Y1, Y7, Y7
-
-longtailrarenarrow:
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
-	VPSLLD       $0x0f, Y4, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y4, Y9
-	VPADDD       Y0, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
+	VPSLLD       $0x0f, Y4, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y4, Y5
+	VPADDD       Y0, Y5, Y5
 	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y9, Y1, Y4
-	VPSLLD       $0x0f, Y6, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y6, Y9
-	VPADDD       Y0, Y9, Y9
+	VBLENDVPS    Y4, Y5, Y1, Y4
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y0, Y5, Y5
 	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y9, Y1, Y6
+	VBLENDVPS    Y6, Y5, Y1, Y6
 	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, (SP)
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
-	VPSLLD       $0x0f, Y8, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y8, Y4
-	VPADDD       Y0, Y4, Y4
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y1, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
+	VADDPS       Y5, Y4, Y6
+	VSUBPS       Y5, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VMULPS       Y13, Y6, Y6
+	VCMPPS       $0x00, Y1, Y4, Y4
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y1, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VPAND        Y7, Y5, Y7
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VPADDD       Y15, Y7, Y7
+	VADDPS       Y7, Y5, Y8
+	VSUBPS       Y7, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y0, Y0
+	VPOR         Y0, Y8, Y8
+	VMULPS       Y13, Y8, Y8
+	VCMPPS       $0x00, Y1, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
+	VPSLLD       $0x0f, Y6, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y6, Y7
+	VPADDD       Y0, Y7, Y7
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y7, Y1, Y6
+	VPSLLD       $0x0f, Y8, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y8, Y7
+	VPADDD       Y0, Y7, Y7
 	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y4, Y1, Y8
-	VPSLLD       $0x0f, Y10, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y10, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y10, Y10, Y10
-	VBLENDVPS    Y10, Y4, Y1, Y10
+	VBLENDVPS    Y8, Y7, Y1, Y8
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y8, Y8
-	VPSRLD       $0x10, Y10, Y10
-	VPACKUSDW    Y10, Y8, Y8
-	VPERMQ       $0xd8, Y8, Y8
-	VMOVUPS      Y8, 32(SP)
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
 	VMOVMSKPS    Y2, AX
 	MOVB         AL, 64(SP)
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y7, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 67(SP)
 	JMP          longtailback
 
@@ -8780,95 +8726,95 @@ short2stream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y14, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPAND        Y6, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y15, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y13, Y7, Y7
-	VPCMPEQD     Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y14, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y1, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y2
 	VPOR         Y2, Y8, Y8
 	VMULPS       Y13, Y8, Y8
-	VPCMPEQD     Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y0, Y2, Y2
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y2, Y5, Y5
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y2, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVNTPS     Y5, (DI)
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y14, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y12, Y7, Y7
-	VPCMPEQD     Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPCMPEQD     Y5, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y14, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y3, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y3, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y14, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y4, Y4
 	VPOR         Y4, Y8, Y8
 	VMULPS       Y12, Y8, Y8
-	VPCMPEQD     Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y7, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y7, Y4
-	VPADDD       Y0, Y4, Y4
+	VPCMPEQD     Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y4, Y5, Y5
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVNTPS     Y4, 32(DI)
-	VMOVMSKPS    Y5, AX
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVNTPS     Y5, 32(DI)
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 1(SI)
@@ -8890,41 +8836,41 @@ short2rare:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VMINPS       Y1, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
 	VPAND        Y3, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VPADDD       Y15, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y13, Y4, Y4
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y1, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
 	VADDPS       Y5, Y3, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y13, Y6, Y6
 	VCMPPS       $0x00, Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
 	VPSLLD       $0x0f, Y4, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y4, Y5
@@ -8945,41 +8891,41 @@ short2rare:
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y12, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y1, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y12, Y6, Y6
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y12, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y1, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
 	VPAND        Y7, Y5, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y7, Y7
+	VPADDD       Y15, Y7, Y7
 	VADDPS       Y7, Y5, Y8
 	VSUBPS       Y7, Y8, Y8
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VPAND        Y7, Y0, Y0
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y12, Y8, Y8
 	VCMPPS       $0x00, Y1, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
 	VPSLLD       $0x0f, Y6, Y7
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y6, Y7
@@ -9012,18 +8958,18 @@ lanerare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      (BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y14, Y0, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y2, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPAND        Y4, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
+	VPADDD       Y15, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VCMPPS       $0x00, Y2, Y3, Y3
@@ -9031,23 +8977,23 @@ lanerare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      32(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y14, Y0, Y2
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y2, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y4, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y4, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VCMPPS       $0x00, Y2, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
 	VPSLLD       $0x0f, Y5, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y5, Y2
@@ -9069,18 +9015,18 @@ lanerare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      64(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y14, Y0, Y2
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y2, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VCMPPS       $0x00, Y2, Y5, Y5
@@ -9088,23 +9034,23 @@ lanerare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      96(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y14, Y0, Y2
+	VBROADCASTSS most+48(FP), Y6
+	VMINPS       Y2, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y8
 	VPAND        Y8, Y6, Y8
 	VBROADCASTSS least+40(FP), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS step+44(FP), Y9
-	VPADDD       Y9, Y8, Y8
+	VPADDD       Y15, Y8, Y8
 	VADDPS       Y8, Y6, Y9
 	VSUBPS       Y8, Y9, Y9
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y9, Y9
 	VMULPS       Y1, Y9, Y9
 	VCMPPS       $0x00, Y2, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
 	VPSLLD       $0x0f, Y7, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y7, Y2
@@ -9137,88 +9083,42 @@ lanetailrare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      144(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y14, Y0, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y2, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPAND        Y4, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
+	VPADDD       Y15, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VCMPPS       $0x00, Y2, Y3, Y3
-	CMPQ         R9, $+9
-	JLT          lanetailrarenarrow
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      176(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y14, Y0, Y2
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y2, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y4, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y15, Y6, Y6
 	VADDPS       Y6, Y4, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VCMPPS       $0x00, Y2, Y4, Y4
-	CMPQ         R9, $+17
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      208(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y6, Y8
-	VBROADCASTSS least+40(FP), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS step+44(FP), Y9
-	VPADDD       Y9, Y8, Y8
-	VADDPS       Y8, Y6, Y9
-	VSUBPS       Y8, Y9, Y9
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y9, Y9
-	VMULPS       Y1, Y9, Y9
-	VCMPPS       $0x00, Y2, Y6, Y6
-	CMPQ         R9, $+25
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      240(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VPAND        Y10, Y8, Y10
-	VBROADCASTSS least+40(FP), Y11
-	VPMAXUD      Y11, Y10, Y10
-	VBROADCASTSS step+44(FP), Y11
-	VPADDD       Y11, Y10, Y10
-	VADDPS       Y10, Y8, Y11
-	VSUBPS       Y10, Y11, Y11
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y11, Y11
-	VMULPS       Y1, Y11, Y11
-	VCMPPS       $0x00, Y2, Y8, Y8
-
-lanetailrarenarrow:
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
 	VPSLLD       $0x0f, Y5, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y5, Y2
@@ -9236,57 +9136,96 @@ lanetailrarenarrow:
 	VPACKUSDW    Y7, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
 	VMOVUPS      Y5, (SP)
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      208(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VPAND        Y14, Y0, Y2
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y2, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPADDD       Y15, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VMULPS       Y1, Y7, Y7
+	VCMPPS       $0x00, Y2, Y5, Y5
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      240(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VPAND        Y14, Y0, Y2
+	VBROADCASTSS most+48(FP), Y6
+	VMINPS       Y2, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y8
+	VPAND        Y8, Y6, Y8
+	VBROADCASTSS least+40(FP), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPADDD       Y15, Y8, Y8
+	VADDPS       Y8, Y6, Y9
+	VSUBPS       Y8, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y9, Y9
+	VMULPS       Y1, Y9, Y9
+	VCMPPS       $0x00, Y2, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
+	VPSLLD       $0x0f, Y7, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y7, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y7, Y7, Y7
+	VBLENDVPS    Y7, Y2, Y1, Y7
 	VPSLLD       $0x0f, Y9, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y9, Y2
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y9, Y9, Y9
 	VBLENDVPS    Y9, Y2, Y1, Y9
-	VPSLLD       $0x0f, Y11, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y11, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y11, Y11, Y11
-	VBLENDVPS    Y11, Y2, Y1, Y11
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y9, Y9
-	VPSRLD       $0x10, Y11, Y11
-	VPACKUSDW    Y11, Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VMOVUPS      Y9, 32(SP)
+	VPACKUSDW    Y9, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(SP)
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, 64(SP)
 	VMOVMSKPS    Y4, AX
 	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y6, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y8, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 67(SP)
 	JMP          lanetailback
 
-DATA constantsAVX2<>+0(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+4(SB)/4, $0x7f800000
+DATA constantsAVX2<>+0(SB)/4, $0x7f800000
+DATA constantsAVX2<>+4(SB)/4, $0x00400000
 DATA constantsAVX2<>+8(SB)/4, $0x80000000
-DATA constantsAVX2<>+12(SB)/4, $0x00007fff
-DATA constantsAVX2<>+16(SB)/4, $0x00000001
-DATA constantsAVX2<>+20(SB)/4, $0x3f800000
-DATA constantsAVX2<>+24(SB)/4, $0x34800000
-DATA constantsAVX2<>+28(SB)/4, $0x7fc00000
-DATA constantsAVX2<>+32(SB)/4, $0x00000000
-DATA constantsAVX2<>+36(SB)/4, $0x00000001
-DATA constantsAVX2<>+40(SB)/4, $0x00000002
-DATA constantsAVX2<>+44(SB)/4, $0x00000003
-DATA constantsAVX2<>+48(SB)/4, $0x00000004
-DATA constantsAVX2<>+52(SB)/4, $0x00000005
-DATA constantsAVX2<>+56(SB)/4, $0x00000006
-DATA constantsAVX2<>+60(SB)/4, $0x00000007
-DATA constantsAVX2<>+64(SB)/4, $0x00000000
-DATA constantsAVX2<>+68(SB)/4, $0x00000004
-DATA constantsAVX2<>+72(SB)/4, $0x00000001
-DATA constantsAVX2<>+76(SB)/4, $0x00000005
-DATA constantsAVX2<>+80(SB)/4, $0x00000002
-DATA constantsAVX2<>+84(SB)/4, $0x00000006
-DATA constantsAVX2<>+88(SB)/4, $0x00000003
-DATA constantsAVX2<>+92(SB)/4, $0x00000007
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $96
+DATA constantsAVX2<>+12(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+16(SB)/4, $0x00007fff
+DATA constantsAVX2<>+20(SB)/4, $0x00000001
+DATA constantsAVX2<>+24(SB)/4, $0x3f800000
+DATA constantsAVX2<>+28(SB)/4, $0x34800000
+DATA constantsAVX2<>+32(SB)/4, $0x7fc00000
+DATA constantsAVX2<>+36(SB)/4, $0x00000000
+DATA constantsAVX2<>+40(SB)/4, $0x00000001
+DATA constantsAVX2<>+44(SB)/4, $0x00000002
+DATA constantsAVX2<>+48(SB)/4, $0x00000003
+DATA constantsAVX2<>+52(SB)/4, $0x00000004
+DATA constantsAVX2<>+56(SB)/4, $0x00000005
+DATA constantsAVX2<>+60(SB)/4, $0x00000006
+DATA constantsAVX2<>+64(SB)/4, $0x00000007
+DATA constantsAVX2<>+68(SB)/4, $0x00000000
+DATA constantsAVX2<>+72(SB)/4, $0x00000004
+DATA constantsAVX2<>+76(SB)/4, $0x00000001
+DATA constantsAVX2<>+80(SB)/4, $0x00000005
+DATA constantsAVX2<>+84(SB)/4, $0x00000002
+DATA constantsAVX2<>+88(SB)/4, $0x00000006
+DATA constantsAVX2<>+92(SB)/4, $0x00000003
+DATA constantsAVX2<>+96(SB)/4, $0x00000007
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $100

@@ -8,7 +8,7 @@
 
 TEXT ·FakeQuantizeFpBF16NEON(SB), NOSPLIT, $200-72
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
-	// per call: V15 least, V14 step, V13 most, V12 0x7fffffff, V11 0x7f800000, V10 0x80000000, V9 0x10000, V8 0x7fff
+	// per call: V15 least, V0 step, V14 most, V13 0x7f800000, V1 0x400000, V12 IAdd, V11 0x80000000, V10 0x7fffffff, V9 0x10000, V8 0x7fff
 	// per group: V7 scale, V6 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 20
@@ -18,15 +18,18 @@ TEXT ·FakeQuantizeFpBF16NEON(SB), NOSPLIT, $200-72
 	MOVD recip+24(FP), R3
 	FMOVS least+32(FP), F15
 	VDUP V15.S[0], V15.S4
-	FMOVS step+36(FP), F14
+	FMOVS most+40(FP), F14
 	VDUP V14.S[0], V14.S4
-	FMOVS most+40(FP), F13
-	VDUP V13.S[0], V13.S4
-	MOVD $2147483647, R16
-	VDUP R16, V12.S4
 	MOVD $2139095040, R16
-	VDUP R16, V11.S4
+	VDUP R16, V13.S4
+	FMOVS step+36(FP), F0
+	VDUP V0.S[0], V0.S4
+	MOVD $4194304, R16
+	VDUP R16, V1.S4
+	VADD V1.S4, V0.S4, V12.S4
 	MOVD $2147483648, R16
+	VDUP R16, V11.S4
+	MOVD $2147483647, R16
 	VDUP R16, V10.S4
 	MOVD $65536, R16
 	VDUP R16, V9.S4
@@ -83,24 +86,24 @@ grouploop:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	VAND V12.B16, V2.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V0.S4
-	VAND V11.B16, V0.B16, V5.B16
+	VAND V10.B16, V2.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V14.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
 	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V0.B16, V0.B16
 	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
-	VAND V12.B16, V1.B16, V2.B16
-	VUMIN V13.S4, V2.S4, V2.S4
-	VAND V11.B16, V2.B16, V5.B16
+	VAND V10.B16, V1.B16, V2.B16
+	VUMIN V14.S4, V2.S4, V2.S4
+	VAND V13.B16, V2.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V14.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
 	WORD $0x4ea5d442 // fsub v2.4s, v2.4s, v5.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
 	VCMTST V9.S4, V0.S4, V1.S4
@@ -110,24 +113,24 @@ grouploop:
 	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
 	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
 	FMOVQ F0, (R0)
-	VAND V12.B16, V4.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V0.S4
-	VAND V11.B16, V0.B16, V1.B16
+	VAND V10.B16, V4.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V1.B16
 	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V14.S4, V1.S4, V1.S4
+	VADD V12.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V4.B16, V4.B16
+	VAND V11.B16, V4.B16, V4.B16
 	VORR V4.B16, V0.B16, V0.B16
 	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
-	VAND V12.B16, V3.B16, V1.B16
-	VUMIN V13.S4, V1.S4, V1.S4
-	VAND V11.B16, V1.B16, V2.B16
+	VAND V10.B16, V3.B16, V1.B16
+	VUMIN V14.S4, V1.S4, V1.S4
+	VAND V13.B16, V1.B16, V2.B16
 	VUMAX V15.S4, V2.S4, V2.S4
-	VADD V14.S4, V2.S4, V2.S4
+	VADD V12.S4, V2.S4, V2.S4
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V1.B16, V1.B16
 	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
 	VCMTST V9.S4, V0.S4, V2.S4
@@ -202,24 +205,24 @@ groupmeet3:
 	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
 	FCMPS F5, F5
 	BVS groupmeetrare
-	VAND V12.B16, V3.B16, V5.B16
-	VUMIN V13.S4, V5.S4, V5.S4
-	VAND V11.B16, V5.B16, V19.B16
+	VAND V10.B16, V3.B16, V5.B16
+	VUMIN V14.S4, V5.S4, V5.S4
+	VAND V13.B16, V5.B16, V19.B16
 	VUMAX V15.S4, V19.S4, V19.S4
-	VADD V14.S4, V19.S4, V19.S4
+	VADD V12.S4, V19.S4, V19.S4
 	WORD $0x4e33d4a5 // fadd v5.4s, v5.4s, v19.4s
 	WORD $0x4eb3d4a5 // fsub v5.4s, v5.4s, v19.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V5.B16, V5.B16
 	WORD $0x6e20dca5 // fmul v5.4s, v5.4s, v0.4s
-	VAND V12.B16, V4.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V0.S4
-	VAND V11.B16, V0.B16, V3.B16
+	VAND V10.B16, V4.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V14.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
 	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	VAND V10.B16, V4.B16, V4.B16
+	VAND V11.B16, V4.B16, V4.B16
 	VORR V4.B16, V0.B16, V0.B16
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	VCMTST V9.S4, V5.S4, V2.S4
@@ -229,24 +232,24 @@ groupmeet3:
 	WORD $0x0e6240a5 // addhn v5.4h, v5.4s, v2.4s
 	WORD $0x4e634005 // addhn2 v5.8h, v0.4s, v3.4s
 	FMOVQ F5, (R0)
-	VAND V12.B16, V17.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V0.S4
-	VAND V11.B16, V0.B16, V2.B16
+	VAND V10.B16, V17.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V2.B16
 	VUMAX V15.S4, V2.S4, V2.S4
-	VADD V14.S4, V2.S4, V2.S4
+	VADD V12.S4, V2.S4, V2.S4
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VAND V10.B16, V17.B16, V17.B16
+	VAND V11.B16, V17.B16, V17.B16
 	VORR V17.B16, V0.B16, V0.B16
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	VAND V12.B16, V18.B16, V1.B16
-	VUMIN V13.S4, V1.S4, V1.S4
-	VAND V11.B16, V1.B16, V2.B16
+	VAND V10.B16, V18.B16, V1.B16
+	VUMIN V14.S4, V1.S4, V1.S4
+	VAND V13.B16, V1.B16, V2.B16
 	VUMAX V15.S4, V2.S4, V2.S4
-	VADD V14.S4, V2.S4, V2.S4
+	VADD V12.S4, V2.S4, V2.S4
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V10.B16, V18.B16, V18.B16
+	VAND V11.B16, V18.B16, V18.B16
 	VORR V18.B16, V1.B16, V1.B16
 	WORD $0x6e30dc21 // fmul v1.4s, v1.4s, v16.4s
 	VCMTST V9.S4, V0.S4, V2.S4
@@ -335,50 +338,50 @@ piece4:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	VAND V12.B16, V2.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V0.S4
-	VAND V11.B16, V0.B16, V5.B16
+	VAND V10.B16, V2.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V14.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
 	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V0.B16, V0.B16
 	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
 	CMP $5, R4
 	BLT grouptailnarrow
-	VAND V12.B16, V1.B16, V2.B16
-	VUMIN V13.S4, V2.S4, V2.S4
-	VAND V11.B16, V2.B16, V5.B16
+	VAND V10.B16, V1.B16, V2.B16
+	VUMIN V14.S4, V2.S4, V2.S4
+	VAND V13.B16, V2.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V14.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
 	WORD $0x4ea5d442 // fsub v2.4s, v2.4s, v5.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
 	CMP $9, R4
 	BLT grouptailnarrow
-	VAND V12.B16, V4.B16, V1.B16
-	VUMIN V13.S4, V1.S4, V1.S4
-	VAND V11.B16, V1.B16, V5.B16
+	VAND V10.B16, V4.B16, V1.B16
+	VUMIN V14.S4, V1.S4, V1.S4
+	VAND V13.B16, V1.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V14.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
 	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	VAND V10.B16, V4.B16, V4.B16
+	VAND V11.B16, V4.B16, V4.B16
 	VORR V4.B16, V1.B16, V1.B16
 	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
 	CMP $13, R4
 	BLT grouptailnarrow
-	VAND V12.B16, V3.B16, V4.B16
-	VUMIN V13.S4, V4.S4, V4.S4
-	VAND V11.B16, V4.B16, V5.B16
+	VAND V10.B16, V3.B16, V4.B16
+	VUMIN V14.S4, V4.S4, V4.S4
+	VAND V13.B16, V4.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V14.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
 	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V4.B16, V4.B16
 	WORD $0x6e27dc84 // fmul v4.4s, v4.4s, v7.4s
 grouptailnarrow:
@@ -469,24 +472,24 @@ longloop:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS longrare
-	VAND V12.B16, V2.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V0.S4
-	VAND V11.B16, V0.B16, V16.B16
+	VAND V10.B16, V2.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
 	WORD $0x4eb0d400 // fsub v0.4s, v0.4s, v16.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V0.B16, V0.B16
 	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
-	VAND V12.B16, V1.B16, V2.B16
-	VUMIN V13.S4, V2.S4, V2.S4
-	VAND V11.B16, V2.B16, V16.B16
+	VAND V10.B16, V1.B16, V2.B16
+	VUMIN V14.S4, V2.S4, V2.S4
+	VAND V13.B16, V2.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
 	WORD $0x4eb0d442 // fsub v2.4s, v2.4s, v16.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
 	VCMTST V9.S4, V0.S4, V1.S4
@@ -496,24 +499,24 @@ longloop:
 	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
 	WORD $0x4e704040 // addhn2 v0.8h, v2.4s, v16.4s
 	FMOVQ F0, (R0)
-	VAND V12.B16, V4.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V0.S4
-	VAND V11.B16, V0.B16, V1.B16
+	VAND V10.B16, V4.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V1.B16
 	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V14.S4, V1.S4, V1.S4
+	VADD V12.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V4.B16, V4.B16
+	VAND V11.B16, V4.B16, V4.B16
 	VORR V4.B16, V0.B16, V0.B16
 	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
-	VAND V12.B16, V3.B16, V1.B16
-	VUMIN V13.S4, V1.S4, V1.S4
-	VAND V11.B16, V1.B16, V2.B16
+	VAND V10.B16, V3.B16, V1.B16
+	VUMIN V14.S4, V1.S4, V1.S4
+	VAND V13.B16, V1.B16, V2.B16
 	VUMAX V15.S4, V2.S4, V2.S4
-	VADD V14.S4, V2.S4, V2.S4
+	VADD V12.S4, V2.S4, V2.S4
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V1.B16, V1.B16
 	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
 	VCMTST V9.S4, V0.S4, V2.S4
@@ -572,50 +575,50 @@ piece12:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS longtailrare
-	VAND V12.B16, V2.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V0.S4
-	VAND V11.B16, V0.B16, V16.B16
+	VAND V10.B16, V2.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
 	WORD $0x4eb0d400 // fsub v0.4s, v0.4s, v16.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V0.B16, V0.B16
 	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
 	CMP $5, R4
 	BLT longtailnarrow
-	VAND V12.B16, V1.B16, V2.B16
-	VUMIN V13.S4, V2.S4, V2.S4
-	VAND V11.B16, V2.B16, V16.B16
+	VAND V10.B16, V1.B16, V2.B16
+	VUMIN V14.S4, V2.S4, V2.S4
+	VAND V13.B16, V2.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
 	WORD $0x4eb0d442 // fsub v2.4s, v2.4s, v16.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
 	CMP $9, R4
 	BLT longtailnarrow
-	VAND V12.B16, V4.B16, V1.B16
-	VUMIN V13.S4, V1.S4, V1.S4
-	VAND V11.B16, V1.B16, V16.B16
+	VAND V10.B16, V4.B16, V1.B16
+	VUMIN V14.S4, V1.S4, V1.S4
+	VAND V13.B16, V1.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d421 // fadd v1.4s, v1.4s, v16.4s
 	WORD $0x4eb0d421 // fsub v1.4s, v1.4s, v16.4s
-	VAND V10.B16, V4.B16, V4.B16
+	VAND V11.B16, V4.B16, V4.B16
 	VORR V4.B16, V1.B16, V1.B16
 	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
 	CMP $13, R4
 	BLT longtailnarrow
-	VAND V12.B16, V3.B16, V4.B16
-	VUMIN V13.S4, V4.S4, V4.S4
-	VAND V11.B16, V4.B16, V16.B16
+	VAND V10.B16, V3.B16, V4.B16
+	VUMIN V14.S4, V4.S4, V4.S4
+	VAND V13.B16, V4.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
 	WORD $0x4eb0d484 // fsub v4.4s, v4.4s, v16.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V4.B16, V4.B16
 	WORD $0x6e27dc84 // fmul v4.4s, v4.4s, v7.4s
 longtailnarrow:
@@ -701,24 +704,24 @@ laneloop:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
-	VAND V12.B16, V3.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V0.S4
-	VAND V11.B16, V0.B16, V1.B16
+	VAND V10.B16, V3.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V1.B16
 	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V14.S4, V1.S4, V1.S4
+	VADD V12.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V0.B16, V0.B16
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	VAND V12.B16, V2.B16, V1.B16
-	VUMIN V13.S4, V1.S4, V1.S4
-	VAND V11.B16, V1.B16, V3.B16
+	VAND V10.B16, V2.B16, V1.B16
+	VUMIN V14.S4, V1.S4, V1.S4
+	VAND V13.B16, V1.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V14.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V1.B16, V1.B16
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 	VCMTST V9.S4, V0.S4, V2.S4
@@ -728,24 +731,24 @@ laneloop:
 	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
 	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
 	FMOVQ F0, (R0)
-	VAND V12.B16, V7.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V0.S4
-	VAND V11.B16, V0.B16, V1.B16
+	VAND V10.B16, V7.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V1.B16
 	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V14.S4, V1.S4, V1.S4
+	VADD V12.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V7.B16, V7.B16
+	VAND V11.B16, V7.B16, V7.B16
 	VORR V7.B16, V0.B16, V0.B16
 	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
-	VAND V12.B16, V6.B16, V1.B16
-	VUMIN V13.S4, V1.S4, V1.S4
-	VAND V11.B16, V1.B16, V2.B16
+	VAND V10.B16, V6.B16, V1.B16
+	VUMIN V14.S4, V1.S4, V1.S4
+	VAND V13.B16, V1.B16, V2.B16
 	VUMAX V15.S4, V2.S4, V2.S4
-	VADD V14.S4, V2.S4, V2.S4
+	VADD V12.S4, V2.S4, V2.S4
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V10.B16, V6.B16, V6.B16
+	VAND V11.B16, V6.B16, V6.B16
 	VORR V6.B16, V1.B16, V1.B16
 	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
 	VCMTST V9.S4, V0.S4, V2.S4
@@ -872,50 +875,50 @@ piece28:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanetailrare
-	VAND V12.B16, V3.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V0.S4
-	VAND V11.B16, V0.B16, V1.B16
+	VAND V10.B16, V3.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V1.B16
 	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V14.S4, V1.S4, V1.S4
+	VADD V12.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V0.B16, V0.B16
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	CMP $5, R4
 	BLT lanetailnarrow
-	VAND V12.B16, V2.B16, V1.B16
-	VUMIN V13.S4, V1.S4, V1.S4
-	VAND V11.B16, V1.B16, V3.B16
+	VAND V10.B16, V2.B16, V1.B16
+	VUMIN V14.S4, V1.S4, V1.S4
+	VAND V13.B16, V1.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V14.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V1.B16, V1.B16
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 	CMP $9, R4
 	BLT lanetailnarrow
-	VAND V12.B16, V7.B16, V2.B16
-	VUMIN V13.S4, V2.S4, V2.S4
-	VAND V11.B16, V2.B16, V3.B16
+	VAND V10.B16, V7.B16, V2.B16
+	VUMIN V14.S4, V2.S4, V2.S4
+	VAND V13.B16, V2.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V14.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V10.B16, V7.B16, V7.B16
+	VAND V11.B16, V7.B16, V7.B16
 	VORR V7.B16, V2.B16, V2.B16
 	WORD $0x6e30dc42 // fmul v2.4s, v2.4s, v16.4s
 	CMP $13, R4
 	BLT lanetailnarrow
-	VAND V12.B16, V6.B16, V3.B16
-	VUMIN V13.S4, V3.S4, V3.S4
-	VAND V11.B16, V3.B16, V4.B16
+	VAND V10.B16, V6.B16, V3.B16
+	VUMIN V14.S4, V3.S4, V3.S4
+	VAND V13.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V10.B16, V6.B16, V6.B16
+	VAND V11.B16, V6.B16, V6.B16
 	VORR V6.B16, V3.B16, V3.B16
 	WORD $0x6e31dc63 // fmul v3.4s, v3.4s, v17.4s
 lanetailnarrow:
@@ -958,26 +961,26 @@ grouprare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	VAND V12.B16, V1.B16, V2.B16
-	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
-	VAND V11.B16, V2.B16, V3.B16
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	VAND V13.B16, V2.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V14.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	VAND V11.B16, V1.B16, V3.B16
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	VAND V13.B16, V1.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V14.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
 	MOVD $2143289344, R16
@@ -996,26 +999,26 @@ grouprare:
 	FMOVQ 16(R1), F1
 	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
 	WORD $0x6e27fc42 // fdiv v2.4s, v2.4s, v7.4s
-	VAND V12.B16, V2.B16, V3.B16
-	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
-	VAND V11.B16, V3.B16, V4.B16
+	VAND V10.B16, V2.B16, V3.B16
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	VAND V13.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V3.B16, V3.B16
 	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	VAND V12.B16, V1.B16, V2.B16
-	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
-	VAND V11.B16, V2.B16, V4.B16
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
@@ -1172,82 +1175,75 @@ grouptailrare:
 	FMOVQ 48(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	VAND V12.B16, V1.B16, V2.B16
-	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
-	VAND V11.B16, V2.B16, V3.B16
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	VAND V13.B16, V2.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V14.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
-	CMP $5, R4
-	BLT grouptailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	VAND V11.B16, V1.B16, V3.B16
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	VAND V13.B16, V1.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V14.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
-	CMP $9, R4
-	BLT grouptailrarenarrow
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e27fc63 // fdiv v3.4s, v3.4s, v7.4s
-	VAND V12.B16, V3.B16, V4.B16
-	WORD $0x4eadf484 // fmin v4.4s, v4.4s, v13.4s
-	VAND V11.B16, V4.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V14.S4, V5.S4, V5.S4
-	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	VAND V10.B16, V3.B16, V3.B16
-	VORR V3.B16, V4.B16, V4.B16
-	WORD $0x6e27dc84 // fmul v4.4s, v4.4s, v7.4s
-	CMP $13, R4
-	BLT grouptailrarenarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	VAND V12.B16, V0.B16, V3.B16
-	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
-	VAND V11.B16, V3.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V14.S4, V5.S4, V5.S4
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
-grouptailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	WORD $0x4e22e445 // fcmeq v5.4s, v2.4s, v2.4s
-	VBSL V0.B16, V2.B16, V5.B16
-	VCMTST V9.S4, V5.S4, V2.S4
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V0.B16, V2.B16, V3.B16
+	VCMTST V9.S4, V3.S4, V2.S4
 	VSUB V2.S4, V8.S4, V2.S4
-	WORD $0x4e21e430 // fcmeq v16.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V16.B16
-	VCMTST V9.S4, V16.S4, V1.S4
+	WORD $0x4e21e424 // fcmeq v4.4s, v1.4s, v1.4s
+	VBSL V0.B16, V1.B16, V4.B16
+	VCMTST V9.S4, V4.S4, V1.S4
 	VSUB V1.S4, V8.S4, V1.S4
-	WORD $0x0e6240a5 // addhn v5.4h, v5.4s, v2.4s
-	WORD $0x4e614205 // addhn2 v5.8h, v16.4s, v1.4s
-	FMOVQ F5, 16(RSP)
-	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V1.B16
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V4.B16
+	WORD $0x0e624063 // addhn v3.4h, v3.4s, v2.4s
+	WORD $0x4e614083 // addhn2 v3.8h, v4.4s, v1.4s
+	FMOVQ F3, 16(RSP)
+	FMOVQ 64(RSP), F1
+	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
+	WORD $0x6e27fc42 // fdiv v2.4s, v2.4s, v7.4s
+	VAND V10.B16, V2.B16, V3.B16
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	VAND V13.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	VAND V11.B16, V2.B16, V2.B16
+	VORR V2.B16, V3.B16, V3.B16
+	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	VAND V13.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	VAND V11.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V1.B16
+	VCMTST V9.S4, V1.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VBSL V0.B16, V2.B16, V4.B16
 	VCMTST V9.S4, V4.S4, V0.S4
 	VSUB V0.S4, V8.S4, V0.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
 	WORD $0x4e604081 // addhn2 v1.8h, v4.4s, v0.4s
 	FMOVQ F1, 32(RSP)
 	B grouptailback
@@ -1264,26 +1260,26 @@ longrare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	VAND V12.B16, V1.B16, V2.B16
-	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
-	VAND V11.B16, V2.B16, V3.B16
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	VAND V13.B16, V2.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V14.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	VAND V11.B16, V1.B16, V3.B16
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	VAND V13.B16, V1.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V14.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
 	MOVD $2143289344, R16
@@ -1302,26 +1298,26 @@ longrare:
 	FMOVQ 16(R1), F1
 	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
 	WORD $0x6e27fc42 // fdiv v2.4s, v2.4s, v7.4s
-	VAND V12.B16, V2.B16, V3.B16
-	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
-	VAND V11.B16, V3.B16, V4.B16
+	VAND V10.B16, V2.B16, V3.B16
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	VAND V13.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V3.B16, V3.B16
 	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	VAND V12.B16, V1.B16, V2.B16
-	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
-	VAND V11.B16, V2.B16, V4.B16
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
@@ -1340,82 +1336,75 @@ longtailrare:
 	FMOVQ 48(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	VAND V12.B16, V1.B16, V2.B16
-	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
-	VAND V11.B16, V2.B16, V3.B16
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	VAND V13.B16, V2.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V14.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
-	CMP $5, R4
-	BLT longtailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	VAND V11.B16, V1.B16, V3.B16
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	VAND V13.B16, V1.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V14.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
-	CMP $9, R4
-	BLT longtailrarenarrow
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e27fc63 // fdiv v3.4s, v3.4s, v7.4s
-	VAND V12.B16, V3.B16, V4.B16
-	WORD $0x4eadf484 // fmin v4.4s, v4.4s, v13.4s
-	VAND V11.B16, V4.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
-	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
-	WORD $0x4eb0d484 // fsub v4.4s, v4.4s, v16.4s
-	VAND V10.B16, V3.B16, V3.B16
-	VORR V3.B16, V4.B16, V4.B16
-	WORD $0x6e27dc84 // fmul v4.4s, v4.4s, v7.4s
-	CMP $13, R4
-	BLT longtailrarenarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	VAND V12.B16, V0.B16, V3.B16
-	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
-	VAND V11.B16, V3.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
-	WORD $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
-	WORD $0x4eb0d463 // fsub v3.4s, v3.4s, v16.4s
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
-longtailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	WORD $0x4e22e450 // fcmeq v16.4s, v2.4s, v2.4s
-	VBSL V0.B16, V2.B16, V16.B16
-	VCMTST V9.S4, V16.S4, V2.S4
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V0.B16, V2.B16, V3.B16
+	VCMTST V9.S4, V3.S4, V2.S4
 	VSUB V2.S4, V8.S4, V2.S4
-	WORD $0x4e21e431 // fcmeq v17.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V17.B16
-	VCMTST V9.S4, V17.S4, V1.S4
+	WORD $0x4e21e424 // fcmeq v4.4s, v1.4s, v1.4s
+	VBSL V0.B16, V1.B16, V4.B16
+	VCMTST V9.S4, V4.S4, V1.S4
 	VSUB V1.S4, V8.S4, V1.S4
-	WORD $0x0e624210 // addhn v16.4h, v16.4s, v2.4s
-	WORD $0x4e614230 // addhn2 v16.8h, v17.4s, v1.4s
-	FMOVQ F16, 16(RSP)
-	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V1.B16
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V4.B16
+	WORD $0x0e624063 // addhn v3.4h, v3.4s, v2.4s
+	WORD $0x4e614083 // addhn2 v3.8h, v4.4s, v1.4s
+	FMOVQ F3, 16(RSP)
+	FMOVQ 64(RSP), F1
+	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
+	WORD $0x6e27fc42 // fdiv v2.4s, v2.4s, v7.4s
+	VAND V10.B16, V2.B16, V3.B16
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	VAND V13.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	VAND V11.B16, V2.B16, V2.B16
+	VORR V2.B16, V3.B16, V3.B16
+	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	VAND V13.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	VAND V11.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V1.B16
+	VCMTST V9.S4, V1.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VBSL V0.B16, V2.B16, V4.B16
 	VCMTST V9.S4, V4.S4, V0.S4
 	VSUB V0.S4, V8.S4, V0.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
 	WORD $0x4e604081 // addhn2 v1.8h, v4.4s, v0.4s
 	FMOVQ F1, 32(RSP)
 	B longtailback
@@ -1424,27 +1413,27 @@ lanerare:
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ (R2), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V12.B16, V1.B16, V3.B16
-	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
-	VAND V11.B16, V3.B16, V4.B16
+	VAND V10.B16, V1.B16, V3.B16
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	VAND V13.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V3.B16, V3.B16
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 16(R2), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V12.B16, V0.B16, V2.B16
-	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
-	VAND V11.B16, V2.B16, V4.B16
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	MOVD $2143289344, R16
@@ -1464,27 +1453,27 @@ lanerare:
 	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
 	FMOVQ 32(R2), F3
 	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	VAND V12.B16, V2.B16, V4.B16
-	WORD $0x4eadf484 // fmin v4.4s, v4.4s, v13.4s
-	VAND V11.B16, V4.B16, V5.B16
+	VAND V10.B16, V2.B16, V4.B16
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	VAND V13.B16, V4.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V14.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
 	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V4.B16, V4.B16
 	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	FMOVQ 48(R2), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V12.B16, V1.B16, V3.B16
-	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
-	VAND V11.B16, V3.B16, V5.B16
+	VAND V10.B16, V1.B16, V3.B16
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	VAND V13.B16, V3.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V14.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
 	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V3.B16, V3.B16
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
@@ -1504,86 +1493,79 @@ lanetailrare:
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 80(RSP), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V12.B16, V1.B16, V3.B16
-	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
-	VAND V11.B16, V3.B16, V4.B16
+	VAND V10.B16, V1.B16, V3.B16
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	VAND V13.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V3.B16, V3.B16
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	CMP $5, R4
-	BLT lanetailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 96(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V12.B16, V0.B16, V2.B16
-	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
-	VAND V11.B16, V2.B16, V4.B16
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	CMP $9, R4
-	BLT lanetailrarenarrow
-	FMOVQ 64(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 112(RSP), F4
-	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
-	VAND V12.B16, V1.B16, V5.B16
-	WORD $0x4eadf4a5 // fmin v5.4s, v5.4s, v13.4s
-	VAND V11.B16, V5.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	VAND V10.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	WORD $0x6e24dca5 // fmul v5.4s, v5.4s, v4.4s
-	CMP $13, R4
-	BLT lanetailrarenarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 128(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V12.B16, V0.B16, V4.B16
-	WORD $0x4eadf484 // fmin v4.4s, v4.4s, v13.4s
-	VAND V11.B16, V4.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
-	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-lanetailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
 	VBSL V0.B16, V3.B16, V1.B16
 	VCMTST V9.S4, V1.S4, V3.S4
 	VSUB V3.S4, V8.S4, V3.S4
-	WORD $0x4e22e446 // fcmeq v6.4s, v2.4s, v2.4s
-	VBSL V0.B16, V2.B16, V6.B16
-	VCMTST V9.S4, V6.S4, V2.S4
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VBSL V0.B16, V2.B16, V4.B16
+	VCMTST V9.S4, V4.S4, V2.S4
 	VSUB V2.S4, V8.S4, V2.S4
 	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
-	WORD $0x4e6240c1 // addhn2 v1.8h, v6.4s, v2.4s
+	WORD $0x4e624081 // addhn2 v1.8h, v4.4s, v2.4s
 	FMOVQ F1, 16(RSP)
-	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
-	VBSL V0.B16, V5.B16, V1.B16
+	FMOVQ 64(RSP), F1
+	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
+	FMOVQ 112(RSP), F3
+	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
+	VAND V10.B16, V2.B16, V4.B16
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	VAND V13.B16, V4.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	VAND V11.B16, V2.B16, V2.B16
+	VORR V2.B16, V4.B16, V4.B16
+	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	FMOVQ 128(RSP), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	VAND V10.B16, V1.B16, V3.B16
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	VAND V13.B16, V3.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
+	VAND V11.B16, V1.B16, V1.B16
+	VORR V1.B16, V3.B16, V3.B16
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V1.B16
 	VCMTST V9.S4, V1.S4, V2.S4
 	VSUB V2.S4, V8.S4, V2.S4
-	WORD $0x4e24e483 // fcmeq v3.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V3.B16
-	VCMTST V9.S4, V3.S4, V0.S4
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V4.B16
+	VCMTST V9.S4, V4.S4, V0.S4
 	VSUB V0.S4, V8.S4, V0.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e604061 // addhn2 v1.8h, v3.4s, v0.4s
+	WORD $0x4e604081 // addhn2 v1.8h, v4.4s, v0.4s
 	FMOVQ F1, 32(RSP)
 	B lanetailback
 
@@ -1591,7 +1573,7 @@ lanetailrarenarrow:
 
 TEXT ·FakeQuantizeFpBytesBF16NEON(SB), NOSPLIT, $216-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
-	// per call: V15 least, V14 step, V13 most, V12 0x7fffffff, V11 0x7f800000, V10 0x80000000, V9 0x10000, V8 0x7fff
+	// per call: V15 least, V0 step, V14 most, V13 0x7f800000, V1 0x400000, V12 IAdd, V11 0x80000000, V10 0x7fffffff, V9 0x10000, V8 0x7fff
 	// per group: V7 scale, V6 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 22
@@ -1602,15 +1584,18 @@ TEXT ·FakeQuantizeFpBytesBF16NEON(SB), NOSPLIT, $216-80
 	MOVD recip+32(FP), R4
 	FMOVS least+40(FP), F15
 	VDUP V15.S[0], V15.S4
-	FMOVS step+44(FP), F14
+	FMOVS most+48(FP), F14
 	VDUP V14.S[0], V14.S4
-	FMOVS most+48(FP), F13
-	VDUP V13.S[0], V13.S4
-	MOVD $2147483647, R16
-	VDUP R16, V12.S4
 	MOVD $2139095040, R16
-	VDUP R16, V11.S4
+	VDUP R16, V13.S4
+	FMOVS step+44(FP), F0
+	VDUP V0.S[0], V0.S4
+	MOVD $4194304, R16
+	VDUP R16, V1.S4
+	VADD V1.S4, V0.S4, V12.S4
 	MOVD $2147483648, R16
+	VDUP R16, V11.S4
+	MOVD $2147483647, R16
 	VDUP R16, V10.S4
 	MOVD $65536, R16
 	VDUP R16, V9.S4
@@ -1667,25 +1652,25 @@ grouploop:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	VAND V12.B16, V2.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V5.S4
-	VAND V11.B16, V5.B16, V16.B16
+	VAND V10.B16, V2.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V5.S4
+	VAND V13.B16, V5.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d4b1 // fadd v17.4s, v5.4s, v16.4s
 	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V17.B16, V17.B16
 	WORD $0x6e27de31 // fmul v17.4s, v17.4s, v7.4s
 	VCMEQ V0.S4, V5.S4, V5.S4
-	VAND V12.B16, V1.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V2.S4
-	VAND V11.B16, V2.B16, V16.B16
+	VAND V10.B16, V1.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V2.S4
+	VAND V13.B16, V2.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d452 // fadd v18.4s, v2.4s, v16.4s
 	WORD $0x4eb0d652 // fsub v18.4s, v18.4s, v16.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V18.B16, V18.B16
 	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
 	VCMEQ V0.S4, V2.S4, V2.S4
@@ -1696,25 +1681,25 @@ grouploop:
 	WORD $0x0e604231 // addhn v17.4h, v17.4s, v0.4s
 	WORD $0x4e614251 // addhn2 v17.8h, v18.4s, v1.4s
 	FMOVQ F17, (R0)
-	VAND V12.B16, V4.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V1.S4
-	VAND V11.B16, V1.B16, V16.B16
+	VAND V10.B16, V4.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V1.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d431 // fadd v17.4s, v1.4s, v16.4s
 	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V10.B16, V4.B16, V4.B16
+	VAND V11.B16, V4.B16, V4.B16
 	VORR V4.B16, V17.B16, V17.B16
 	WORD $0x6e27de31 // fmul v17.4s, v17.4s, v7.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
-	VAND V12.B16, V3.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V4.S4
-	VAND V11.B16, V4.B16, V16.B16
+	VAND V10.B16, V3.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V4.S4
+	VAND V13.B16, V4.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d492 // fadd v18.4s, v4.4s, v16.4s
 	WORD $0x4eb0d652 // fsub v18.4s, v18.4s, v16.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V18.B16, V18.B16
 	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
 	VCMEQ V0.S4, V4.S4, V4.S4
@@ -1796,25 +1781,25 @@ groupmeet3:
 	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
 	FCMPS F5, F5
 	BVS groupmeetrare
-	VAND V12.B16, V3.B16, V5.B16
-	VUMIN V13.S4, V5.S4, V19.S4
-	VAND V11.B16, V19.B16, V20.B16
+	VAND V10.B16, V3.B16, V5.B16
+	VUMIN V14.S4, V5.S4, V19.S4
+	VAND V13.B16, V19.B16, V20.B16
 	VUMAX V15.S4, V20.S4, V20.S4
-	VADD V14.S4, V20.S4, V20.S4
+	VADD V12.S4, V20.S4, V20.S4
 	WORD $0x4e34d675 // fadd v21.4s, v19.4s, v20.4s
 	WORD $0x4eb4d6b5 // fsub v21.4s, v21.4s, v20.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V21.B16, V21.B16
 	WORD $0x6e20deb5 // fmul v21.4s, v21.4s, v0.4s
 	VCMEQ V5.S4, V19.S4, V19.S4
-	VAND V12.B16, V4.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V3.S4
-	VAND V11.B16, V3.B16, V5.B16
+	VAND V10.B16, V4.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V3.S4
+	VAND V13.B16, V3.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V14.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d474 // fadd v20.4s, v3.4s, v5.4s
 	WORD $0x4ea5d694 // fsub v20.4s, v20.4s, v5.4s
-	VAND V10.B16, V4.B16, V4.B16
+	VAND V11.B16, V4.B16, V4.B16
 	VORR V4.B16, V20.B16, V20.B16
 	WORD $0x6e22de94 // fmul v20.4s, v20.4s, v2.4s
 	VCMEQ V0.S4, V3.S4, V3.S4
@@ -1825,25 +1810,25 @@ groupmeet3:
 	WORD $0x0e6042b5 // addhn v21.4h, v21.4s, v0.4s
 	WORD $0x4e624295 // addhn2 v21.8h, v20.4s, v2.4s
 	FMOVQ F21, (R0)
-	VAND V12.B16, V17.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V2.S4
-	VAND V11.B16, V2.B16, V4.B16
+	VAND V10.B16, V17.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V2.S4
+	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V10.B16, V17.B16, V17.B16
+	VAND V11.B16, V17.B16, V17.B16
 	VORR V17.B16, V5.B16, V5.B16
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
 	VCMEQ V0.S4, V2.S4, V2.S4
-	VAND V12.B16, V18.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V1.S4
-	VAND V11.B16, V1.B16, V4.B16
+	VAND V10.B16, V18.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V1.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d431 // fadd v17.4s, v1.4s, v4.4s
 	WORD $0x4ea4d631 // fsub v17.4s, v17.4s, v4.4s
-	VAND V10.B16, V18.B16, V18.B16
+	VAND V11.B16, V18.B16, V18.B16
 	VORR V18.B16, V17.B16, V17.B16
 	WORD $0x6e30de31 // fmul v17.4s, v17.4s, v16.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
@@ -1939,53 +1924,53 @@ piece4:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	VAND V12.B16, V2.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V5.S4
-	VAND V11.B16, V5.B16, V16.B16
+	VAND V10.B16, V2.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V5.S4
+	VAND V13.B16, V5.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d4b1 // fadd v17.4s, v5.4s, v16.4s
 	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V17.B16, V17.B16
 	WORD $0x6e27de31 // fmul v17.4s, v17.4s, v7.4s
 	VCMEQ V0.S4, V5.S4, V5.S4
 	CMP $5, R5
 	BLT grouptailnarrow
-	VAND V12.B16, V1.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V2.S4
-	VAND V11.B16, V2.B16, V16.B16
+	VAND V10.B16, V1.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V2.S4
+	VAND V13.B16, V2.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d452 // fadd v18.4s, v2.4s, v16.4s
 	WORD $0x4eb0d652 // fsub v18.4s, v18.4s, v16.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V18.B16, V18.B16
 	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
 	VCMEQ V0.S4, V2.S4, V2.S4
 	CMP $9, R5
 	BLT grouptailnarrow
-	VAND V12.B16, V4.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V1.S4
-	VAND V11.B16, V1.B16, V16.B16
+	VAND V10.B16, V4.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V1.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d433 // fadd v19.4s, v1.4s, v16.4s
 	WORD $0x4eb0d673 // fsub v19.4s, v19.4s, v16.4s
-	VAND V10.B16, V4.B16, V4.B16
+	VAND V11.B16, V4.B16, V4.B16
 	VORR V4.B16, V19.B16, V19.B16
 	WORD $0x6e27de73 // fmul v19.4s, v19.4s, v7.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
 	CMP $13, R5
 	BLT grouptailnarrow
-	VAND V12.B16, V3.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V4.S4
-	VAND V11.B16, V4.B16, V16.B16
+	VAND V10.B16, V3.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V4.S4
+	VAND V13.B16, V4.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d494 // fadd v20.4s, v4.4s, v16.4s
 	WORD $0x4eb0d694 // fsub v20.4s, v20.4s, v16.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V20.B16, V20.B16
 	WORD $0x6e27de94 // fmul v20.4s, v20.4s, v7.4s
 	VCMEQ V0.S4, V4.S4, V4.S4
@@ -2101,25 +2086,25 @@ longloop:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS longrare
-	VAND V12.B16, V2.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V16.S4
-	VAND V11.B16, V16.B16, V17.B16
+	VAND V10.B16, V2.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V16.S4
+	VAND V13.B16, V16.B16, V17.B16
 	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V14.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
 	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
 	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V18.B16, V18.B16
 	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
 	VCMEQ V0.S4, V16.S4, V16.S4
-	VAND V12.B16, V1.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V2.S4
-	VAND V11.B16, V2.B16, V17.B16
+	VAND V10.B16, V1.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V2.S4
+	VAND V13.B16, V2.B16, V17.B16
 	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V14.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
 	WORD $0x4e31d453 // fadd v19.4s, v2.4s, v17.4s
 	WORD $0x4eb1d673 // fsub v19.4s, v19.4s, v17.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V19.B16, V19.B16
 	WORD $0x6e27de73 // fmul v19.4s, v19.4s, v7.4s
 	VCMEQ V0.S4, V2.S4, V2.S4
@@ -2130,25 +2115,25 @@ longloop:
 	WORD $0x0e604252 // addhn v18.4h, v18.4s, v0.4s
 	WORD $0x4e614272 // addhn2 v18.8h, v19.4s, v1.4s
 	FMOVQ F18, (R0)
-	VAND V12.B16, V4.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V1.S4
-	VAND V11.B16, V1.B16, V17.B16
+	VAND V10.B16, V4.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V1.B16, V17.B16
 	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V14.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
 	WORD $0x4e31d432 // fadd v18.4s, v1.4s, v17.4s
 	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V10.B16, V4.B16, V4.B16
+	VAND V11.B16, V4.B16, V4.B16
 	VORR V4.B16, V18.B16, V18.B16
 	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
-	VAND V12.B16, V3.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V4.S4
-	VAND V11.B16, V4.B16, V17.B16
+	VAND V10.B16, V3.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V4.S4
+	VAND V13.B16, V4.B16, V17.B16
 	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V14.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
 	WORD $0x4e31d493 // fadd v19.4s, v4.4s, v17.4s
 	WORD $0x4eb1d673 // fsub v19.4s, v19.4s, v17.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V19.B16, V19.B16
 	WORD $0x6e27de73 // fmul v19.4s, v19.4s, v7.4s
 	VCMEQ V0.S4, V4.S4, V4.S4
@@ -2214,53 +2199,53 @@ piece16:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS longtailrare
-	VAND V12.B16, V2.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V16.S4
-	VAND V11.B16, V16.B16, V17.B16
+	VAND V10.B16, V2.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V16.S4
+	VAND V13.B16, V16.B16, V17.B16
 	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V14.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
 	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
 	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V18.B16, V18.B16
 	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
 	VCMEQ V0.S4, V16.S4, V16.S4
 	CMP $5, R5
 	BLT longtailnarrow
-	VAND V12.B16, V1.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V2.S4
-	VAND V11.B16, V2.B16, V17.B16
+	VAND V10.B16, V1.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V2.S4
+	VAND V13.B16, V2.B16, V17.B16
 	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V14.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
 	WORD $0x4e31d453 // fadd v19.4s, v2.4s, v17.4s
 	WORD $0x4eb1d673 // fsub v19.4s, v19.4s, v17.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V19.B16, V19.B16
 	WORD $0x6e27de73 // fmul v19.4s, v19.4s, v7.4s
 	VCMEQ V0.S4, V2.S4, V2.S4
 	CMP $9, R5
 	BLT longtailnarrow
-	VAND V12.B16, V4.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V1.S4
-	VAND V11.B16, V1.B16, V17.B16
+	VAND V10.B16, V4.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V1.B16, V17.B16
 	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V14.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
 	WORD $0x4e31d434 // fadd v20.4s, v1.4s, v17.4s
 	WORD $0x4eb1d694 // fsub v20.4s, v20.4s, v17.4s
-	VAND V10.B16, V4.B16, V4.B16
+	VAND V11.B16, V4.B16, V4.B16
 	VORR V4.B16, V20.B16, V20.B16
 	WORD $0x6e27de94 // fmul v20.4s, v20.4s, v7.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
 	CMP $13, R5
 	BLT longtailnarrow
-	VAND V12.B16, V3.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V4.S4
-	VAND V11.B16, V4.B16, V17.B16
+	VAND V10.B16, V3.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V4.S4
+	VAND V13.B16, V4.B16, V17.B16
 	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V14.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
 	WORD $0x4e31d495 // fadd v21.4s, v4.4s, v17.4s
 	WORD $0x4eb1d6b5 // fsub v21.4s, v21.4s, v17.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V21.B16, V21.B16
 	WORD $0x6e27deb5 // fmul v21.4s, v21.4s, v7.4s
 	VCMEQ V0.S4, V4.S4, V4.S4
@@ -2371,25 +2356,25 @@ laneloop:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
-	VAND V12.B16, V3.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V1.S4
-	VAND V11.B16, V1.B16, V18.B16
+	VAND V10.B16, V3.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V1.B16, V18.B16
 	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V14.S4, V18.S4, V18.S4
+	VADD V12.S4, V18.S4, V18.S4
 	WORD $0x4e32d433 // fadd v19.4s, v1.4s, v18.4s
 	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V19.B16, V19.B16
 	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
-	VAND V12.B16, V2.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V3.S4
-	VAND V11.B16, V3.B16, V4.B16
+	VAND V10.B16, V2.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V3.S4
+	VAND V13.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d472 // fadd v18.4s, v3.4s, v4.4s
 	WORD $0x4ea4d652 // fsub v18.4s, v18.4s, v4.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V18.B16, V18.B16
 	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
 	VCMEQ V0.S4, V3.S4, V3.S4
@@ -2400,25 +2385,25 @@ laneloop:
 	WORD $0x0e604273 // addhn v19.4h, v19.4s, v0.4s
 	WORD $0x4e624253 // addhn2 v19.8h, v18.4s, v2.4s
 	FMOVQ F19, (R0)
-	VAND V12.B16, V7.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V2.S4
-	VAND V11.B16, V2.B16, V4.B16
+	VAND V10.B16, V7.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V2.S4
+	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V10.B16, V7.B16, V7.B16
+	VAND V11.B16, V7.B16, V7.B16
 	VORR V7.B16, V5.B16, V5.B16
 	WORD $0x6e30dca5 // fmul v5.4s, v5.4s, v16.4s
 	VCMEQ V0.S4, V2.S4, V2.S4
-	VAND V12.B16, V6.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V4.S4
-	VAND V11.B16, V4.B16, V7.B16
+	VAND V10.B16, V6.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V4.S4
+	VAND V13.B16, V4.B16, V7.B16
 	VUMAX V15.S4, V7.S4, V7.S4
-	VADD V14.S4, V7.S4, V7.S4
+	VADD V12.S4, V7.S4, V7.S4
 	WORD $0x4e27d490 // fadd v16.4s, v4.4s, v7.4s
 	WORD $0x4ea7d610 // fsub v16.4s, v16.4s, v7.4s
-	VAND V10.B16, V6.B16, V6.B16
+	VAND V11.B16, V6.B16, V6.B16
 	VORR V6.B16, V16.B16, V16.B16
 	WORD $0x6e31de10 // fmul v16.4s, v16.4s, v17.4s
 	VCMEQ V0.S4, V4.S4, V4.S4
@@ -2552,53 +2537,53 @@ piece36:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanetailrare
-	VAND V12.B16, V3.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V1.S4
-	VAND V11.B16, V1.B16, V18.B16
+	VAND V10.B16, V3.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V1.B16, V18.B16
 	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V14.S4, V18.S4, V18.S4
+	VADD V12.S4, V18.S4, V18.S4
 	WORD $0x4e32d433 // fadd v19.4s, v1.4s, v18.4s
 	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V19.B16, V19.B16
 	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
 	CMP $5, R5
 	BLT lanetailnarrow
-	VAND V12.B16, V2.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V3.S4
-	VAND V11.B16, V3.B16, V4.B16
+	VAND V10.B16, V2.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V3.S4
+	VAND V13.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d472 // fadd v18.4s, v3.4s, v4.4s
 	WORD $0x4ea4d652 // fsub v18.4s, v18.4s, v4.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V18.B16, V18.B16
 	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
 	VCMEQ V0.S4, V3.S4, V3.S4
 	CMP $9, R5
 	BLT lanetailnarrow
-	VAND V12.B16, V7.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V2.S4
-	VAND V11.B16, V2.B16, V4.B16
+	VAND V10.B16, V7.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V2.S4
+	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V10.B16, V7.B16, V7.B16
+	VAND V11.B16, V7.B16, V7.B16
 	VORR V7.B16, V5.B16, V5.B16
 	WORD $0x6e30dca5 // fmul v5.4s, v5.4s, v16.4s
 	VCMEQ V0.S4, V2.S4, V2.S4
 	CMP $13, R5
 	BLT lanetailnarrow
-	VAND V12.B16, V6.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V4.S4
-	VAND V11.B16, V4.B16, V7.B16
+	VAND V10.B16, V6.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V4.S4
+	VAND V13.B16, V4.B16, V7.B16
 	VUMAX V15.S4, V7.S4, V7.S4
-	VADD V14.S4, V7.S4, V7.S4
+	VADD V12.S4, V7.S4, V7.S4
 	WORD $0x4e27d490 // fadd v16.4s, v4.4s, v7.4s
 	WORD $0x4ea7d610 // fsub v16.4s, v16.4s, v7.4s
-	VAND V10.B16, V6.B16, V6.B16
+	VAND V11.B16, V6.B16, V6.B16
 	VORR V6.B16, V16.B16, V16.B16
 	WORD $0x6e31de10 // fmul v16.4s, v16.4s, v17.4s
 	VCMEQ V0.S4, V4.S4, V4.S4
@@ -2665,27 +2650,27 @@ grouprare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	VAND V12.B16, V1.B16, V2.B16
-	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
-	VAND V11.B16, V3.B16, V4.B16
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
+	VAND V13.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V5.B16, V5.B16
 	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf422 // fmin v2.4s, v1.4s, v13.4s
-	VAND V11.B16, V2.B16, V4.B16
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
+	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d450 // fadd v16.4s, v2.4s, v4.4s
 	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V16.B16, V16.B16
 	WORD $0x6e27de10 // fmul v16.4s, v16.4s, v7.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
@@ -2705,27 +2690,27 @@ grouprare:
 	FMOVQ 16(R2), F1
 	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
 	WORD $0x6e27fc84 // fdiv v4.4s, v4.4s, v7.4s
-	VAND V12.B16, V4.B16, V5.B16
-	WORD $0x4eadf4b0 // fmin v16.4s, v5.4s, v13.4s
-	VAND V11.B16, V16.B16, V17.B16
+	VAND V10.B16, V4.B16, V5.B16
+	WORD $0x4eaef4b0 // fmin v16.4s, v5.4s, v14.4s
+	VAND V13.B16, V16.B16, V17.B16
 	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V14.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
 	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
 	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V10.B16, V4.B16, V4.B16
+	VAND V11.B16, V4.B16, V4.B16
 	VORR V4.B16, V18.B16, V18.B16
 	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
 	WORD $0x4e25e610 // fcmeq v16.4s, v16.4s, v5.4s
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	VAND V12.B16, V1.B16, V4.B16
-	WORD $0x4eadf485 // fmin v5.4s, v4.4s, v13.4s
-	VAND V11.B16, V5.B16, V17.B16
+	VAND V10.B16, V1.B16, V4.B16
+	WORD $0x4eaef485 // fmin v5.4s, v4.4s, v14.4s
+	VAND V13.B16, V5.B16, V17.B16
 	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V14.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
 	WORD $0x4e31d4b3 // fadd v19.4s, v5.4s, v17.4s
 	WORD $0x4eb1d673 // fsub v19.4s, v19.4s, v17.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V19.B16, V19.B16
 	WORD $0x6e27de73 // fmul v19.4s, v19.4s, v7.4s
 	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
@@ -2888,91 +2873,84 @@ grouptailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	VAND V12.B16, V1.B16, V2.B16
-	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
-	VAND V11.B16, V3.B16, V4.B16
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
+	VAND V13.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V5.B16, V5.B16
 	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	CMP $5, R5
-	BLT grouptailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf422 // fmin v2.4s, v1.4s, v13.4s
-	VAND V11.B16, V2.B16, V4.B16
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
+	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d450 // fadd v16.4s, v2.4s, v4.4s
 	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V16.B16, V16.B16
 	WORD $0x6e27de10 // fmul v16.4s, v16.4s, v7.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $9, R5
-	BLT grouptailrarenarrow
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	VAND V12.B16, V1.B16, V4.B16
-	WORD $0x4eadf491 // fmin v17.4s, v4.4s, v13.4s
-	VAND V11.B16, V17.B16, V18.B16
-	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V14.S4, V18.S4, V18.S4
-	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
-	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
-	VAND V10.B16, V1.B16, V1.B16
-	VORR V1.B16, V19.B16, V19.B16
-	WORD $0x6e27de73 // fmul v19.4s, v19.4s, v7.4s
-	WORD $0x4e24e631 // fcmeq v17.4s, v17.4s, v4.4s
-	CMP $13, R5
-	BLT grouptailrarenarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf424 // fmin v4.4s, v1.4s, v13.4s
-	VAND V11.B16, V4.B16, V18.B16
-	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V14.S4, V18.S4, V18.S4
-	WORD $0x4e32d494 // fadd v20.4s, v4.4s, v18.4s
-	WORD $0x4eb2d694 // fsub v20.4s, v20.4s, v18.4s
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V20.B16, V20.B16
-	WORD $0x6e27de94 // fmul v20.4s, v20.4s, v7.4s
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-grouptailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
 	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
 	VBSL V0.B16, V5.B16, V1.B16
-	VCMTST V9.S4, V1.S4, V5.S4
-	VSUB V5.S4, V8.S4, V5.S4
-	WORD $0x4e30e612 // fcmeq v18.4s, v16.4s, v16.4s
-	VBSL V0.B16, V16.B16, V18.B16
-	VCMTST V9.S4, V18.S4, V16.S4
+	VCMTST V9.S4, V1.S4, V4.S4
+	VSUB V4.S4, V8.S4, V4.S4
+	WORD $0x4e30e605 // fcmeq v5.4s, v16.4s, v16.4s
+	VBSL V0.B16, V16.B16, V5.B16
+	VCMTST V9.S4, V5.S4, V16.S4
 	VSUB V16.S4, V8.S4, V16.S4
-	WORD $0x0e654021 // addhn v1.4h, v1.4s, v5.4s
-	WORD $0x4e704241 // addhn2 v1.8h, v18.4s, v16.4s
+	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
+	WORD $0x4e7040a1 // addhn2 v1.8h, v5.4s, v16.4s
 	FMOVQ F1, 16(RSP)
-	WORD $0x4e33e661 // fcmeq v1.4s, v19.4s, v19.4s
-	VBSL V0.B16, V19.B16, V1.B16
-	VCMTST V9.S4, V1.S4, V5.S4
-	VSUB V5.S4, V8.S4, V5.S4
-	WORD $0x4e34e690 // fcmeq v16.4s, v20.4s, v20.4s
-	VBSL V0.B16, V20.B16, V16.B16
-	VCMTST V9.S4, V16.S4, V0.S4
+	FMOVQ 80(RSP), F1
+	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
+	WORD $0x6e27fc84 // fdiv v4.4s, v4.4s, v7.4s
+	VAND V10.B16, V4.B16, V5.B16
+	WORD $0x4eaef4b0 // fmin v16.4s, v5.4s, v14.4s
+	VAND V13.B16, V16.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
+	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
+	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
+	VAND V11.B16, V4.B16, V4.B16
+	VORR V4.B16, V18.B16, V18.B16
+	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
+	WORD $0x4e25e610 // fcmeq v16.4s, v16.4s, v5.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
+	VAND V10.B16, V1.B16, V4.B16
+	WORD $0x4eaef485 // fmin v5.4s, v4.4s, v14.4s
+	VAND V13.B16, V5.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
+	WORD $0x4e31d4b3 // fadd v19.4s, v5.4s, v17.4s
+	WORD $0x4eb1d673 // fsub v19.4s, v19.4s, v17.4s
+	VAND V11.B16, V1.B16, V1.B16
+	VORR V1.B16, V19.B16, V19.B16
+	WORD $0x6e27de73 // fmul v19.4s, v19.4s, v7.4s
+	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	WORD $0x4e32e641 // fcmeq v1.4s, v18.4s, v18.4s
+	VBSL V0.B16, V18.B16, V1.B16
+	VCMTST V9.S4, V1.S4, V4.S4
+	VSUB V4.S4, V8.S4, V4.S4
+	WORD $0x4e33e671 // fcmeq v17.4s, v19.4s, v19.4s
+	VBSL V0.B16, V19.B16, V17.B16
+	VCMTST V9.S4, V17.S4, V0.S4
 	VSUB V0.S4, V8.S4, V0.S4
-	WORD $0x0e654021 // addhn v1.4h, v1.4s, v5.4s
-	WORD $0x4e604201 // addhn2 v1.8h, v16.4s, v0.4s
+	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
+	WORD $0x4e604221 // addhn2 v1.8h, v17.4s, v0.4s
 	FMOVQ F1, 32(RSP)
 	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V4.H8, V17.H8, V17.H8
-	VUZP1 V17.B16, V3.B16, V3.B16
+	VUZP1 V5.H8, V16.H8, V16.H8
+	VUZP1 V16.B16, V3.B16, V3.B16
 	VUSHR $7, V3.B16, V3.B16
 	FMOVQ F3, 48(RSP)
 	B grouptailback
@@ -2989,27 +2967,27 @@ longrare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	VAND V12.B16, V1.B16, V2.B16
-	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
-	VAND V11.B16, V3.B16, V4.B16
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
+	VAND V13.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d470 // fadd v16.4s, v3.4s, v4.4s
 	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V16.B16, V16.B16
 	WORD $0x6e27de10 // fmul v16.4s, v16.4s, v7.4s
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf422 // fmin v2.4s, v1.4s, v13.4s
-	VAND V11.B16, V2.B16, V4.B16
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
+	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d451 // fadd v17.4s, v2.4s, v4.4s
 	WORD $0x4ea4d631 // fsub v17.4s, v17.4s, v4.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V17.B16, V17.B16
 	WORD $0x6e27de31 // fmul v17.4s, v17.4s, v7.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
@@ -3029,27 +3007,27 @@ longrare:
 	FMOVQ 16(R2), F1
 	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
 	WORD $0x6e27fc84 // fdiv v4.4s, v4.4s, v7.4s
-	VAND V12.B16, V4.B16, V16.B16
-	WORD $0x4eadf611 // fmin v17.4s, v16.4s, v13.4s
-	VAND V11.B16, V17.B16, V18.B16
+	VAND V10.B16, V4.B16, V16.B16
+	WORD $0x4eaef611 // fmin v17.4s, v16.4s, v14.4s
+	VAND V13.B16, V17.B16, V18.B16
 	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V14.S4, V18.S4, V18.S4
+	VADD V12.S4, V18.S4, V18.S4
 	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
 	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
-	VAND V10.B16, V4.B16, V4.B16
+	VAND V11.B16, V4.B16, V4.B16
 	VORR V4.B16, V19.B16, V19.B16
 	WORD $0x6e27de73 // fmul v19.4s, v19.4s, v7.4s
 	WORD $0x4e30e631 // fcmeq v17.4s, v17.4s, v16.4s
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	VAND V12.B16, V1.B16, V4.B16
-	WORD $0x4eadf490 // fmin v16.4s, v4.4s, v13.4s
-	VAND V11.B16, V16.B16, V18.B16
+	VAND V10.B16, V1.B16, V4.B16
+	WORD $0x4eaef490 // fmin v16.4s, v4.4s, v14.4s
+	VAND V13.B16, V16.B16, V18.B16
 	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V14.S4, V18.S4, V18.S4
+	VADD V12.S4, V18.S4, V18.S4
 	WORD $0x4e32d614 // fadd v20.4s, v16.4s, v18.4s
 	WORD $0x4eb2d694 // fsub v20.4s, v20.4s, v18.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V20.B16, V20.B16
 	WORD $0x6e27de94 // fmul v20.4s, v20.4s, v7.4s
 	WORD $0x4e24e610 // fcmeq v16.4s, v16.4s, v4.4s
@@ -3074,91 +3052,84 @@ longtailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	VAND V12.B16, V1.B16, V2.B16
-	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
-	VAND V11.B16, V3.B16, V4.B16
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
+	VAND V13.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d470 // fadd v16.4s, v3.4s, v4.4s
 	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V16.B16, V16.B16
 	WORD $0x6e27de10 // fmul v16.4s, v16.4s, v7.4s
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	CMP $5, R5
-	BLT longtailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf422 // fmin v2.4s, v1.4s, v13.4s
-	VAND V11.B16, V2.B16, V4.B16
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
+	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d451 // fadd v17.4s, v2.4s, v4.4s
 	WORD $0x4ea4d631 // fsub v17.4s, v17.4s, v4.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V17.B16, V17.B16
 	WORD $0x6e27de31 // fmul v17.4s, v17.4s, v7.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $9, R5
-	BLT longtailrarenarrow
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	VAND V12.B16, V1.B16, V4.B16
-	WORD $0x4eadf492 // fmin v18.4s, v4.4s, v13.4s
-	VAND V11.B16, V18.B16, V19.B16
-	VUMAX V15.S4, V19.S4, V19.S4
-	VADD V14.S4, V19.S4, V19.S4
-	WORD $0x4e33d654 // fadd v20.4s, v18.4s, v19.4s
-	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
-	VAND V10.B16, V1.B16, V1.B16
-	VORR V1.B16, V20.B16, V20.B16
-	WORD $0x6e27de94 // fmul v20.4s, v20.4s, v7.4s
-	WORD $0x4e24e652 // fcmeq v18.4s, v18.4s, v4.4s
-	CMP $13, R5
-	BLT longtailrarenarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf424 // fmin v4.4s, v1.4s, v13.4s
-	VAND V11.B16, V4.B16, V19.B16
-	VUMAX V15.S4, V19.S4, V19.S4
-	VADD V14.S4, V19.S4, V19.S4
-	WORD $0x4e33d495 // fadd v21.4s, v4.4s, v19.4s
-	WORD $0x4eb3d6b5 // fsub v21.4s, v21.4s, v19.4s
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V21.B16, V21.B16
-	WORD $0x6e27deb5 // fmul v21.4s, v21.4s, v7.4s
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-longtailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
 	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
 	VBSL V0.B16, V16.B16, V1.B16
-	VCMTST V9.S4, V1.S4, V16.S4
-	VSUB V16.S4, V8.S4, V16.S4
-	WORD $0x4e31e633 // fcmeq v19.4s, v17.4s, v17.4s
-	VBSL V0.B16, V17.B16, V19.B16
-	VCMTST V9.S4, V19.S4, V17.S4
+	VCMTST V9.S4, V1.S4, V4.S4
+	VSUB V4.S4, V8.S4, V4.S4
+	WORD $0x4e31e630 // fcmeq v16.4s, v17.4s, v17.4s
+	VBSL V0.B16, V17.B16, V16.B16
+	VCMTST V9.S4, V16.S4, V17.S4
 	VSUB V17.S4, V8.S4, V17.S4
-	WORD $0x0e704021 // addhn v1.4h, v1.4s, v16.4s
-	WORD $0x4e714261 // addhn2 v1.8h, v19.4s, v17.4s
+	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
+	WORD $0x4e714201 // addhn2 v1.8h, v16.4s, v17.4s
 	FMOVQ F1, 16(RSP)
-	WORD $0x4e34e681 // fcmeq v1.4s, v20.4s, v20.4s
-	VBSL V0.B16, V20.B16, V1.B16
-	VCMTST V9.S4, V1.S4, V16.S4
-	VSUB V16.S4, V8.S4, V16.S4
-	WORD $0x4e35e6b1 // fcmeq v17.4s, v21.4s, v21.4s
-	VBSL V0.B16, V21.B16, V17.B16
-	VCMTST V9.S4, V17.S4, V0.S4
+	FMOVQ 80(RSP), F1
+	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
+	WORD $0x6e27fc84 // fdiv v4.4s, v4.4s, v7.4s
+	VAND V10.B16, V4.B16, V16.B16
+	WORD $0x4eaef611 // fmin v17.4s, v16.4s, v14.4s
+	VAND V13.B16, V17.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VADD V12.S4, V18.S4, V18.S4
+	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
+	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
+	VAND V11.B16, V4.B16, V4.B16
+	VORR V4.B16, V19.B16, V19.B16
+	WORD $0x6e27de73 // fmul v19.4s, v19.4s, v7.4s
+	WORD $0x4e30e631 // fcmeq v17.4s, v17.4s, v16.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
+	VAND V10.B16, V1.B16, V4.B16
+	WORD $0x4eaef490 // fmin v16.4s, v4.4s, v14.4s
+	VAND V13.B16, V16.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VADD V12.S4, V18.S4, V18.S4
+	WORD $0x4e32d614 // fadd v20.4s, v16.4s, v18.4s
+	WORD $0x4eb2d694 // fsub v20.4s, v20.4s, v18.4s
+	VAND V11.B16, V1.B16, V1.B16
+	VORR V1.B16, V20.B16, V20.B16
+	WORD $0x6e27de94 // fmul v20.4s, v20.4s, v7.4s
+	WORD $0x4e24e610 // fcmeq v16.4s, v16.4s, v4.4s
+	WORD $0x4e33e661 // fcmeq v1.4s, v19.4s, v19.4s
+	VBSL V0.B16, V19.B16, V1.B16
+	VCMTST V9.S4, V1.S4, V4.S4
+	VSUB V4.S4, V8.S4, V4.S4
+	WORD $0x4e34e692 // fcmeq v18.4s, v20.4s, v20.4s
+	VBSL V0.B16, V20.B16, V18.B16
+	VCMTST V9.S4, V18.S4, V0.S4
 	VSUB V0.S4, V8.S4, V0.S4
-	WORD $0x0e704021 // addhn v1.4h, v1.4s, v16.4s
-	WORD $0x4e604221 // addhn2 v1.8h, v17.4s, v0.4s
+	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
+	WORD $0x4e604241 // addhn2 v1.8h, v18.4s, v0.4s
 	FMOVQ F1, 32(RSP)
 	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V4.H8, V18.H8, V18.H8
-	VUZP1 V18.B16, V3.B16, V3.B16
+	VUZP1 V16.H8, V17.H8, V17.H8
+	VUZP1 V17.B16, V3.B16, V3.B16
 	VUSHR $7, V3.B16, V3.B16
 	FMOVQ F3, 48(RSP)
 	B longtailback
@@ -3167,28 +3138,28 @@ lanerare:
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ (R3), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V12.B16, V1.B16, V3.B16
-	WORD $0x4eadf464 // fmin v4.4s, v3.4s, v13.4s
-	VAND V11.B16, V4.B16, V5.B16
+	VAND V10.B16, V1.B16, V3.B16
+	WORD $0x4eaef464 // fmin v4.4s, v3.4s, v14.4s
+	VAND V13.B16, V4.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V14.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
 	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V6.B16, V6.B16
 	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 16(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V12.B16, V0.B16, V2.B16
-	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
-	VAND V11.B16, V3.B16, V5.B16
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
+	VAND V13.B16, V3.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V14.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d467 // fadd v7.4s, v3.4s, v5.4s
 	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V7.B16, V7.B16
 	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
@@ -3209,28 +3180,28 @@ lanerare:
 	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
 	FMOVQ 32(R3), F5
 	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
-	VAND V12.B16, V2.B16, V6.B16
-	WORD $0x4eadf4c7 // fmin v7.4s, v6.4s, v13.4s
-	VAND V11.B16, V7.B16, V16.B16
+	VAND V10.B16, V2.B16, V6.B16
+	WORD $0x4eaef4c7 // fmin v7.4s, v6.4s, v14.4s
+	VAND V13.B16, V7.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d4f1 // fadd v17.4s, v7.4s, v16.4s
 	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V17.B16, V17.B16
 	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
 	WORD $0x4e26e4e7 // fcmeq v7.4s, v7.4s, v6.4s
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	FMOVQ 48(R3), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V12.B16, V1.B16, V5.B16
-	WORD $0x4eadf4a6 // fmin v6.4s, v5.4s, v13.4s
-	VAND V11.B16, V6.B16, V16.B16
+	VAND V10.B16, V1.B16, V5.B16
+	WORD $0x4eaef4a6 // fmin v6.4s, v5.4s, v14.4s
+	VAND V13.B16, V6.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d4d2 // fadd v18.4s, v6.4s, v16.4s
 	WORD $0x4eb0d652 // fsub v18.4s, v18.4s, v16.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V18.B16, V18.B16
 	WORD $0x6e22de52 // fmul v18.4s, v18.4s, v2.4s
 	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
@@ -3256,94 +3227,87 @@ lanetailrare:
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 96(RSP), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V12.B16, V1.B16, V3.B16
-	WORD $0x4eadf464 // fmin v4.4s, v3.4s, v13.4s
-	VAND V11.B16, V4.B16, V5.B16
+	VAND V10.B16, V1.B16, V3.B16
+	WORD $0x4eaef464 // fmin v4.4s, v3.4s, v14.4s
+	VAND V13.B16, V4.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V14.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
 	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V6.B16, V6.B16
 	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	CMP $5, R5
-	BLT lanetailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 112(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V12.B16, V0.B16, V2.B16
-	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
-	VAND V11.B16, V3.B16, V5.B16
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
+	VAND V13.B16, V3.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V14.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d467 // fadd v7.4s, v3.4s, v5.4s
 	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V7.B16, V7.B16
 	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	CMP $9, R5
-	BLT lanetailrarenarrow
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 128(RSP), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V12.B16, V1.B16, V5.B16
-	WORD $0x4eadf4b0 // fmin v16.4s, v5.4s, v13.4s
-	VAND V11.B16, V16.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V14.S4, V17.S4, V17.S4
-	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
-	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V10.B16, V1.B16, V1.B16
-	VORR V1.B16, V18.B16, V18.B16
-	WORD $0x6e22de52 // fmul v18.4s, v18.4s, v2.4s
-	WORD $0x4e25e610 // fcmeq v16.4s, v16.4s, v5.4s
-	CMP $13, R5
-	BLT lanetailrarenarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 144(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V12.B16, V0.B16, V2.B16
-	WORD $0x4eadf445 // fmin v5.4s, v2.4s, v13.4s
-	VAND V11.B16, V5.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V14.S4, V17.S4, V17.S4
-	WORD $0x4e31d4b3 // fadd v19.4s, v5.4s, v17.4s
-	WORD $0x4eb1d673 // fsub v19.4s, v19.4s, v17.4s
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V19.B16, V19.B16
-	WORD $0x6e21de73 // fmul v19.4s, v19.4s, v1.4s
-	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
-lanetailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
 	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
 	VBSL V0.B16, V6.B16, V1.B16
 	VCMTST V9.S4, V1.S4, V2.S4
 	VSUB V2.S4, V8.S4, V2.S4
-	WORD $0x4e27e4e6 // fcmeq v6.4s, v7.4s, v7.4s
-	VBSL V0.B16, V7.B16, V6.B16
-	VCMTST V9.S4, V6.S4, V7.S4
-	VSUB V7.S4, V8.S4, V7.S4
+	WORD $0x4e27e4e5 // fcmeq v5.4s, v7.4s, v7.4s
+	VBSL V0.B16, V7.B16, V5.B16
+	VCMTST V9.S4, V5.S4, V6.S4
+	VSUB V6.S4, V8.S4, V6.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e6740c1 // addhn2 v1.8h, v6.4s, v7.4s
+	WORD $0x4e6640a1 // addhn2 v1.8h, v5.4s, v6.4s
 	FMOVQ F1, 16(RSP)
-	WORD $0x4e32e641 // fcmeq v1.4s, v18.4s, v18.4s
-	VBSL V0.B16, V18.B16, V1.B16
+	FMOVQ 80(RSP), F1
+	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
+	FMOVQ 128(RSP), F5
+	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
+	VAND V10.B16, V2.B16, V6.B16
+	WORD $0x4eaef4c7 // fmin v7.4s, v6.4s, v14.4s
+	VAND V13.B16, V7.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
+	WORD $0x4e30d4f1 // fadd v17.4s, v7.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
+	VAND V11.B16, V2.B16, V2.B16
+	VORR V2.B16, V17.B16, V17.B16
+	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
+	WORD $0x4e26e4e7 // fcmeq v7.4s, v7.4s, v6.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	FMOVQ 144(RSP), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	VAND V10.B16, V1.B16, V5.B16
+	WORD $0x4eaef4a6 // fmin v6.4s, v5.4s, v14.4s
+	VAND V13.B16, V6.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
+	WORD $0x4e30d4d2 // fadd v18.4s, v6.4s, v16.4s
+	WORD $0x4eb0d652 // fsub v18.4s, v18.4s, v16.4s
+	VAND V11.B16, V1.B16, V1.B16
+	VORR V1.B16, V18.B16, V18.B16
+	WORD $0x6e22de52 // fmul v18.4s, v18.4s, v2.4s
+	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
+	WORD $0x4e31e621 // fcmeq v1.4s, v17.4s, v17.4s
+	VBSL V0.B16, V17.B16, V1.B16
 	VCMTST V9.S4, V1.S4, V2.S4
 	VSUB V2.S4, V8.S4, V2.S4
-	WORD $0x4e33e666 // fcmeq v6.4s, v19.4s, v19.4s
-	VBSL V0.B16, V19.B16, V6.B16
-	VCMTST V9.S4, V6.S4, V0.S4
+	WORD $0x4e32e645 // fcmeq v5.4s, v18.4s, v18.4s
+	VBSL V0.B16, V18.B16, V5.B16
+	VCMTST V9.S4, V5.S4, V0.S4
 	VSUB V0.S4, V8.S4, V0.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e6040c1 // addhn2 v1.8h, v6.4s, v0.4s
+	WORD $0x4e6040a1 // addhn2 v1.8h, v5.4s, v0.4s
 	FMOVQ F1, 32(RSP)
 	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V5.H8, V16.H8, V16.H8
-	VUZP1 V16.B16, V4.B16, V4.B16
+	VUZP1 V6.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V4.B16, V4.B16
 	VUSHR $7, V4.B16, V4.B16
 	FMOVQ F4, 48(RSP)
 	B lanetailback
@@ -3352,7 +3316,7 @@ lanetailrarenarrow:
 
 TEXT ·FakeQuantizeFpBitsBF16NEON(SB), NOSPLIT, $216-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
-	// per call: V15 least, V14 step, V13 most, V12 0x7fffffff, V11 0x7f800000, V10 0x80000000, V9 0x10000, V8 0x7fff, V7 table
+	// per call: V15 least, V0 step, V14 most, V13 0x7f800000, V1 0x400000, V12 IAdd, V11 0x80000000, V10 0x7fffffff, V9 0x10000, V8 0x7fff, V7 table
 	// per group: V6 scale, V5 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 23
@@ -3363,15 +3327,18 @@ TEXT ·FakeQuantizeFpBitsBF16NEON(SB), NOSPLIT, $216-80
 	MOVD recip+32(FP), R4
 	FMOVS least+40(FP), F15
 	VDUP V15.S[0], V15.S4
-	FMOVS step+44(FP), F14
+	FMOVS most+48(FP), F14
 	VDUP V14.S[0], V14.S4
-	FMOVS most+48(FP), F13
-	VDUP V13.S[0], V13.S4
-	MOVD $2147483647, R16
-	VDUP R16, V12.S4
 	MOVD $2139095040, R16
-	VDUP R16, V11.S4
+	VDUP R16, V13.S4
+	FMOVS step+44(FP), F0
+	VDUP V0.S[0], V0.S4
+	MOVD $4194304, R16
+	VDUP R16, V1.S4
+	VADD V1.S4, V0.S4, V12.S4
 	MOVD $2147483648, R16
+	VDUP R16, V11.S4
+	MOVD $2147483647, R16
 	VDUP R16, V10.S4
 	MOVD $65536, R16
 	VDUP R16, V9.S4
@@ -3429,25 +3396,25 @@ grouploop:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	VAND V12.B16, V2.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V16.S4
-	VAND V11.B16, V16.B16, V17.B16
+	VAND V10.B16, V2.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V16.S4
+	VAND V13.B16, V16.B16, V17.B16
 	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V14.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
 	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
 	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V18.B16, V18.B16
 	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
 	VCMEQ V0.S4, V16.S4, V16.S4
-	VAND V12.B16, V1.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V2.S4
-	VAND V11.B16, V2.B16, V17.B16
+	VAND V10.B16, V1.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V2.S4
+	VAND V13.B16, V2.B16, V17.B16
 	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V14.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
 	WORD $0x4e31d453 // fadd v19.4s, v2.4s, v17.4s
 	WORD $0x4eb1d673 // fsub v19.4s, v19.4s, v17.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V19.B16, V19.B16
 	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
 	VCMEQ V0.S4, V2.S4, V2.S4
@@ -3458,25 +3425,25 @@ grouploop:
 	WORD $0x0e604252 // addhn v18.4h, v18.4s, v0.4s
 	WORD $0x4e614272 // addhn2 v18.8h, v19.4s, v1.4s
 	FMOVQ F18, (R0)
-	VAND V12.B16, V4.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V1.S4
-	VAND V11.B16, V1.B16, V17.B16
+	VAND V10.B16, V4.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V1.B16, V17.B16
 	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V14.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
 	WORD $0x4e31d432 // fadd v18.4s, v1.4s, v17.4s
 	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V10.B16, V4.B16, V4.B16
+	VAND V11.B16, V4.B16, V4.B16
 	VORR V4.B16, V18.B16, V18.B16
 	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
-	VAND V12.B16, V3.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V4.S4
-	VAND V11.B16, V4.B16, V17.B16
+	VAND V10.B16, V3.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V4.S4
+	VAND V13.B16, V4.B16, V17.B16
 	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V14.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
 	WORD $0x4e31d493 // fadd v19.4s, v4.4s, v17.4s
 	WORD $0x4eb1d673 // fsub v19.4s, v19.4s, v17.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V19.B16, V19.B16
 	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
 	VCMEQ V0.S4, V4.S4, V4.S4
@@ -3561,25 +3528,25 @@ groupmeet3:
 	WORD $0x6e30fa10 // fmaxv s16, v16.4s
 	FCMPS F16, F16
 	BVS groupmeetrare
-	VAND V12.B16, V3.B16, V16.B16
-	VUMIN V13.S4, V16.S4, V20.S4
-	VAND V11.B16, V20.B16, V21.B16
+	VAND V10.B16, V3.B16, V16.B16
+	VUMIN V14.S4, V16.S4, V20.S4
+	VAND V13.B16, V20.B16, V21.B16
 	VUMAX V15.S4, V21.S4, V21.S4
-	VADD V14.S4, V21.S4, V21.S4
+	VADD V12.S4, V21.S4, V21.S4
 	WORD $0x4e35d696 // fadd v22.4s, v20.4s, v21.4s
 	WORD $0x4eb5d6d6 // fsub v22.4s, v22.4s, v21.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V22.B16, V22.B16
 	WORD $0x6e20ded6 // fmul v22.4s, v22.4s, v0.4s
 	VCMEQ V16.S4, V20.S4, V20.S4
-	VAND V12.B16, V4.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V3.S4
-	VAND V11.B16, V3.B16, V16.B16
+	VAND V10.B16, V4.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V3.S4
+	VAND V13.B16, V3.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d475 // fadd v21.4s, v3.4s, v16.4s
 	WORD $0x4eb0d6b5 // fsub v21.4s, v21.4s, v16.4s
-	VAND V10.B16, V4.B16, V4.B16
+	VAND V11.B16, V4.B16, V4.B16
 	VORR V4.B16, V21.B16, V21.B16
 	WORD $0x6e22deb5 // fmul v21.4s, v21.4s, v2.4s
 	VCMEQ V0.S4, V3.S4, V3.S4
@@ -3590,25 +3557,25 @@ groupmeet3:
 	WORD $0x0e6042d6 // addhn v22.4h, v22.4s, v0.4s
 	WORD $0x4e6242b6 // addhn2 v22.8h, v21.4s, v2.4s
 	FMOVQ F22, (R0)
-	VAND V12.B16, V18.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V2.S4
-	VAND V11.B16, V2.B16, V4.B16
+	VAND V10.B16, V18.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V2.S4
+	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d450 // fadd v16.4s, v2.4s, v4.4s
 	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
-	VAND V10.B16, V18.B16, V18.B16
+	VAND V11.B16, V18.B16, V18.B16
 	VORR V18.B16, V16.B16, V16.B16
 	WORD $0x6e21de10 // fmul v16.4s, v16.4s, v1.4s
 	VCMEQ V0.S4, V2.S4, V2.S4
-	VAND V12.B16, V19.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V1.S4
-	VAND V11.B16, V1.B16, V4.B16
+	VAND V10.B16, V19.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V1.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d432 // fadd v18.4s, v1.4s, v4.4s
 	WORD $0x4ea4d652 // fsub v18.4s, v18.4s, v4.4s
-	VAND V10.B16, V19.B16, V19.B16
+	VAND V11.B16, V19.B16, V19.B16
 	VORR V19.B16, V18.B16, V18.B16
 	WORD $0x6e31de52 // fmul v18.4s, v18.4s, v17.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
@@ -3707,53 +3674,53 @@ piece4:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	VAND V12.B16, V2.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V16.S4
-	VAND V11.B16, V16.B16, V17.B16
+	VAND V10.B16, V2.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V16.S4
+	VAND V13.B16, V16.B16, V17.B16
 	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V14.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
 	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
 	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V18.B16, V18.B16
 	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
 	VCMEQ V0.S4, V16.S4, V16.S4
 	CMP $5, R5
 	BLT grouptailnarrow
-	VAND V12.B16, V1.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V2.S4
-	VAND V11.B16, V2.B16, V17.B16
+	VAND V10.B16, V1.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V2.S4
+	VAND V13.B16, V2.B16, V17.B16
 	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V14.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
 	WORD $0x4e31d453 // fadd v19.4s, v2.4s, v17.4s
 	WORD $0x4eb1d673 // fsub v19.4s, v19.4s, v17.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V19.B16, V19.B16
 	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
 	VCMEQ V0.S4, V2.S4, V2.S4
 	CMP $9, R5
 	BLT grouptailnarrow
-	VAND V12.B16, V4.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V1.S4
-	VAND V11.B16, V1.B16, V17.B16
+	VAND V10.B16, V4.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V1.B16, V17.B16
 	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V14.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
 	WORD $0x4e31d434 // fadd v20.4s, v1.4s, v17.4s
 	WORD $0x4eb1d694 // fsub v20.4s, v20.4s, v17.4s
-	VAND V10.B16, V4.B16, V4.B16
+	VAND V11.B16, V4.B16, V4.B16
 	VORR V4.B16, V20.B16, V20.B16
 	WORD $0x6e26de94 // fmul v20.4s, v20.4s, v6.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
 	CMP $13, R5
 	BLT grouptailnarrow
-	VAND V12.B16, V3.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V4.S4
-	VAND V11.B16, V4.B16, V17.B16
+	VAND V10.B16, V3.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V4.S4
+	VAND V13.B16, V4.B16, V17.B16
 	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V14.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
 	WORD $0x4e31d495 // fadd v21.4s, v4.4s, v17.4s
 	WORD $0x4eb1d6b5 // fsub v21.4s, v21.4s, v17.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V21.B16, V21.B16
 	WORD $0x6e26deb5 // fmul v21.4s, v21.4s, v6.4s
 	VCMEQ V0.S4, V4.S4, V4.S4
@@ -3875,25 +3842,25 @@ longloop:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS longrare
-	VAND V12.B16, V2.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V17.S4
-	VAND V11.B16, V17.B16, V18.B16
+	VAND V10.B16, V2.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V17.S4
+	VAND V13.B16, V17.B16, V18.B16
 	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V14.S4, V18.S4, V18.S4
+	VADD V12.S4, V18.S4, V18.S4
 	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
 	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V19.B16, V19.B16
 	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
 	VCMEQ V0.S4, V17.S4, V17.S4
-	VAND V12.B16, V1.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V2.S4
-	VAND V11.B16, V2.B16, V18.B16
+	VAND V10.B16, V1.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V2.S4
+	VAND V13.B16, V2.B16, V18.B16
 	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V14.S4, V18.S4, V18.S4
+	VADD V12.S4, V18.S4, V18.S4
 	WORD $0x4e32d454 // fadd v20.4s, v2.4s, v18.4s
 	WORD $0x4eb2d694 // fsub v20.4s, v20.4s, v18.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V20.B16, V20.B16
 	WORD $0x6e26de94 // fmul v20.4s, v20.4s, v6.4s
 	VCMEQ V0.S4, V2.S4, V2.S4
@@ -3904,25 +3871,25 @@ longloop:
 	WORD $0x0e604273 // addhn v19.4h, v19.4s, v0.4s
 	WORD $0x4e614293 // addhn2 v19.8h, v20.4s, v1.4s
 	FMOVQ F19, (R0)
-	VAND V12.B16, V16.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V1.S4
-	VAND V11.B16, V1.B16, V18.B16
+	VAND V10.B16, V16.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V1.B16, V18.B16
 	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V14.S4, V18.S4, V18.S4
+	VADD V12.S4, V18.S4, V18.S4
 	WORD $0x4e32d433 // fadd v19.4s, v1.4s, v18.4s
 	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
-	VAND V10.B16, V16.B16, V16.B16
+	VAND V11.B16, V16.B16, V16.B16
 	VORR V16.B16, V19.B16, V19.B16
 	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
-	VAND V12.B16, V3.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V16.S4
-	VAND V11.B16, V16.B16, V18.B16
+	VAND V10.B16, V3.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V16.S4
+	VAND V13.B16, V16.B16, V18.B16
 	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V14.S4, V18.S4, V18.S4
+	VADD V12.S4, V18.S4, V18.S4
 	WORD $0x4e32d614 // fadd v20.4s, v16.4s, v18.4s
 	WORD $0x4eb2d694 // fsub v20.4s, v20.4s, v18.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V20.B16, V20.B16
 	WORD $0x6e26de94 // fmul v20.4s, v20.4s, v6.4s
 	VCMEQ V0.S4, V16.S4, V16.S4
@@ -3991,53 +3958,53 @@ piece14:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS longtailrare
-	VAND V12.B16, V2.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V17.S4
-	VAND V11.B16, V17.B16, V18.B16
+	VAND V10.B16, V2.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V17.S4
+	VAND V13.B16, V17.B16, V18.B16
 	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V14.S4, V18.S4, V18.S4
+	VADD V12.S4, V18.S4, V18.S4
 	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
 	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V19.B16, V19.B16
 	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
 	VCMEQ V0.S4, V17.S4, V17.S4
 	CMP $5, R5
 	BLT longtailnarrow
-	VAND V12.B16, V1.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V2.S4
-	VAND V11.B16, V2.B16, V18.B16
+	VAND V10.B16, V1.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V2.S4
+	VAND V13.B16, V2.B16, V18.B16
 	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V14.S4, V18.S4, V18.S4
+	VADD V12.S4, V18.S4, V18.S4
 	WORD $0x4e32d454 // fadd v20.4s, v2.4s, v18.4s
 	WORD $0x4eb2d694 // fsub v20.4s, v20.4s, v18.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V20.B16, V20.B16
 	WORD $0x6e26de94 // fmul v20.4s, v20.4s, v6.4s
 	VCMEQ V0.S4, V2.S4, V2.S4
 	CMP $9, R5
 	BLT longtailnarrow
-	VAND V12.B16, V16.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V1.S4
-	VAND V11.B16, V1.B16, V18.B16
+	VAND V10.B16, V16.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V1.B16, V18.B16
 	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V14.S4, V18.S4, V18.S4
+	VADD V12.S4, V18.S4, V18.S4
 	WORD $0x4e32d435 // fadd v21.4s, v1.4s, v18.4s
 	WORD $0x4eb2d6b5 // fsub v21.4s, v21.4s, v18.4s
-	VAND V10.B16, V16.B16, V16.B16
+	VAND V11.B16, V16.B16, V16.B16
 	VORR V16.B16, V21.B16, V21.B16
 	WORD $0x6e26deb5 // fmul v21.4s, v21.4s, v6.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
 	CMP $13, R5
 	BLT longtailnarrow
-	VAND V12.B16, V3.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V16.S4
-	VAND V11.B16, V16.B16, V18.B16
+	VAND V10.B16, V3.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V16.S4
+	VAND V13.B16, V16.B16, V18.B16
 	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V14.S4, V18.S4, V18.S4
+	VADD V12.S4, V18.S4, V18.S4
 	WORD $0x4e32d616 // fadd v22.4s, v16.4s, v18.4s
 	WORD $0x4eb2d6d6 // fsub v22.4s, v22.4s, v18.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V22.B16, V22.B16
 	WORD $0x6e26ded6 // fmul v22.4s, v22.4s, v6.4s
 	VCMEQ V0.S4, V16.S4, V16.S4
@@ -4154,25 +4121,25 @@ laneloop:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
-	VAND V12.B16, V3.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V1.S4
-	VAND V11.B16, V1.B16, V19.B16
+	VAND V10.B16, V3.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V1.B16, V19.B16
 	VUMAX V15.S4, V19.S4, V19.S4
-	VADD V14.S4, V19.S4, V19.S4
+	VADD V12.S4, V19.S4, V19.S4
 	WORD $0x4e33d434 // fadd v20.4s, v1.4s, v19.4s
 	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V20.B16, V20.B16
 	WORD $0x6e24de94 // fmul v20.4s, v20.4s, v4.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
-	VAND V12.B16, V2.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V3.S4
-	VAND V11.B16, V3.B16, V4.B16
+	VAND V10.B16, V2.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V3.S4
+	VAND V13.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d473 // fadd v19.4s, v3.4s, v4.4s
 	WORD $0x4ea4d673 // fsub v19.4s, v19.4s, v4.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V19.B16, V19.B16
 	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
 	VCMEQ V0.S4, V3.S4, V3.S4
@@ -4183,25 +4150,25 @@ laneloop:
 	WORD $0x0e604294 // addhn v20.4h, v20.4s, v0.4s
 	WORD $0x4e624274 // addhn2 v20.8h, v19.4s, v2.4s
 	FMOVQ F20, (R0)
-	VAND V12.B16, V16.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V2.S4
-	VAND V11.B16, V2.B16, V4.B16
+	VAND V10.B16, V16.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V2.S4
+	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V10.B16, V16.B16, V16.B16
+	VAND V11.B16, V16.B16, V16.B16
 	VORR V16.B16, V5.B16, V5.B16
 	WORD $0x6e31dca5 // fmul v5.4s, v5.4s, v17.4s
 	VCMEQ V0.S4, V2.S4, V2.S4
-	VAND V12.B16, V6.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V4.S4
-	VAND V11.B16, V4.B16, V16.B16
+	VAND V10.B16, V6.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V4.S4
+	VAND V13.B16, V4.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d491 // fadd v17.4s, v4.4s, v16.4s
 	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V10.B16, V6.B16, V6.B16
+	VAND V11.B16, V6.B16, V6.B16
 	VORR V6.B16, V17.B16, V17.B16
 	WORD $0x6e32de31 // fmul v17.4s, v17.4s, v18.4s
 	VCMEQ V0.S4, V4.S4, V4.S4
@@ -4338,53 +4305,53 @@ piece32:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanetailrare
-	VAND V12.B16, V3.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V1.S4
-	VAND V11.B16, V1.B16, V19.B16
+	VAND V10.B16, V3.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V1.B16, V19.B16
 	VUMAX V15.S4, V19.S4, V19.S4
-	VADD V14.S4, V19.S4, V19.S4
+	VADD V12.S4, V19.S4, V19.S4
 	WORD $0x4e33d434 // fadd v20.4s, v1.4s, v19.4s
 	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V20.B16, V20.B16
 	WORD $0x6e24de94 // fmul v20.4s, v20.4s, v4.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
 	CMP $5, R5
 	BLT lanetailnarrow
-	VAND V12.B16, V2.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V3.S4
-	VAND V11.B16, V3.B16, V4.B16
+	VAND V10.B16, V2.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V3.S4
+	VAND V13.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d473 // fadd v19.4s, v3.4s, v4.4s
 	WORD $0x4ea4d673 // fsub v19.4s, v19.4s, v4.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V19.B16, V19.B16
 	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
 	VCMEQ V0.S4, V3.S4, V3.S4
 	CMP $9, R5
 	BLT lanetailnarrow
-	VAND V12.B16, V16.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V2.S4
-	VAND V11.B16, V2.B16, V4.B16
+	VAND V10.B16, V16.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V2.S4
+	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V10.B16, V16.B16, V16.B16
+	VAND V11.B16, V16.B16, V16.B16
 	VORR V16.B16, V5.B16, V5.B16
 	WORD $0x6e31dca5 // fmul v5.4s, v5.4s, v17.4s
 	VCMEQ V0.S4, V2.S4, V2.S4
 	CMP $13, R5
 	BLT lanetailnarrow
-	VAND V12.B16, V6.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V4.S4
-	VAND V11.B16, V4.B16, V16.B16
+	VAND V10.B16, V6.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V4.S4
+	VAND V13.B16, V4.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d491 // fadd v17.4s, v4.4s, v16.4s
 	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V10.B16, V6.B16, V6.B16
+	VAND V11.B16, V6.B16, V6.B16
 	VORR V6.B16, V17.B16, V17.B16
 	WORD $0x6e32de31 // fmul v17.4s, v17.4s, v18.4s
 	VCMEQ V0.S4, V4.S4, V4.S4
@@ -4457,27 +4424,27 @@ grouprare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
-	VAND V12.B16, V1.B16, V2.B16
-	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
-	VAND V11.B16, V3.B16, V4.B16
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
+	VAND V13.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d470 // fadd v16.4s, v3.4s, v4.4s
 	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V16.B16, V16.B16
 	WORD $0x6e26de10 // fmul v16.4s, v16.4s, v6.4s
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf422 // fmin v2.4s, v1.4s, v13.4s
-	VAND V11.B16, V2.B16, V4.B16
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
+	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d451 // fadd v17.4s, v2.4s, v4.4s
 	WORD $0x4ea4d631 // fsub v17.4s, v17.4s, v4.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V17.B16, V17.B16
 	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
@@ -4497,27 +4464,27 @@ grouprare:
 	FMOVQ 16(R2), F1
 	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
 	WORD $0x6e26fc84 // fdiv v4.4s, v4.4s, v6.4s
-	VAND V12.B16, V4.B16, V16.B16
-	WORD $0x4eadf611 // fmin v17.4s, v16.4s, v13.4s
-	VAND V11.B16, V17.B16, V18.B16
+	VAND V10.B16, V4.B16, V16.B16
+	WORD $0x4eaef611 // fmin v17.4s, v16.4s, v14.4s
+	VAND V13.B16, V17.B16, V18.B16
 	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V14.S4, V18.S4, V18.S4
+	VADD V12.S4, V18.S4, V18.S4
 	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
 	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
-	VAND V10.B16, V4.B16, V4.B16
+	VAND V11.B16, V4.B16, V4.B16
 	VORR V4.B16, V19.B16, V19.B16
 	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
 	WORD $0x4e30e631 // fcmeq v17.4s, v17.4s, v16.4s
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
-	VAND V12.B16, V1.B16, V4.B16
-	WORD $0x4eadf490 // fmin v16.4s, v4.4s, v13.4s
-	VAND V11.B16, V16.B16, V18.B16
+	VAND V10.B16, V1.B16, V4.B16
+	WORD $0x4eaef490 // fmin v16.4s, v4.4s, v14.4s
+	VAND V13.B16, V16.B16, V18.B16
 	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V14.S4, V18.S4, V18.S4
+	VADD V12.S4, V18.S4, V18.S4
 	WORD $0x4e32d614 // fadd v20.4s, v16.4s, v18.4s
 	WORD $0x4eb2d694 // fsub v20.4s, v20.4s, v18.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V20.B16, V20.B16
 	WORD $0x6e26de94 // fmul v20.4s, v20.4s, v6.4s
 	WORD $0x4e24e610 // fcmeq v16.4s, v16.4s, v4.4s
@@ -4683,91 +4650,84 @@ grouptailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
-	VAND V12.B16, V1.B16, V2.B16
-	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
-	VAND V11.B16, V3.B16, V4.B16
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
+	VAND V13.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d470 // fadd v16.4s, v3.4s, v4.4s
 	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V16.B16, V16.B16
 	WORD $0x6e26de10 // fmul v16.4s, v16.4s, v6.4s
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	CMP $5, R5
-	BLT grouptailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf422 // fmin v2.4s, v1.4s, v13.4s
-	VAND V11.B16, V2.B16, V4.B16
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
+	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d451 // fadd v17.4s, v2.4s, v4.4s
 	WORD $0x4ea4d631 // fsub v17.4s, v17.4s, v4.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V17.B16, V17.B16
 	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $9, R5
-	BLT grouptailrarenarrow
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
-	VAND V12.B16, V1.B16, V4.B16
-	WORD $0x4eadf492 // fmin v18.4s, v4.4s, v13.4s
-	VAND V11.B16, V18.B16, V19.B16
-	VUMAX V15.S4, V19.S4, V19.S4
-	VADD V14.S4, V19.S4, V19.S4
-	WORD $0x4e33d654 // fadd v20.4s, v18.4s, v19.4s
-	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
-	VAND V10.B16, V1.B16, V1.B16
-	VORR V1.B16, V20.B16, V20.B16
-	WORD $0x6e26de94 // fmul v20.4s, v20.4s, v6.4s
-	WORD $0x4e24e652 // fcmeq v18.4s, v18.4s, v4.4s
-	CMP $13, R5
-	BLT grouptailrarenarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf424 // fmin v4.4s, v1.4s, v13.4s
-	VAND V11.B16, V4.B16, V19.B16
-	VUMAX V15.S4, V19.S4, V19.S4
-	VADD V14.S4, V19.S4, V19.S4
-	WORD $0x4e33d495 // fadd v21.4s, v4.4s, v19.4s
-	WORD $0x4eb3d6b5 // fsub v21.4s, v21.4s, v19.4s
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V21.B16, V21.B16
-	WORD $0x6e26deb5 // fmul v21.4s, v21.4s, v6.4s
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-grouptailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
 	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
 	VBSL V0.B16, V16.B16, V1.B16
-	VCMTST V9.S4, V1.S4, V16.S4
-	VSUB V16.S4, V8.S4, V16.S4
-	WORD $0x4e31e633 // fcmeq v19.4s, v17.4s, v17.4s
-	VBSL V0.B16, V17.B16, V19.B16
-	VCMTST V9.S4, V19.S4, V17.S4
+	VCMTST V9.S4, V1.S4, V4.S4
+	VSUB V4.S4, V8.S4, V4.S4
+	WORD $0x4e31e630 // fcmeq v16.4s, v17.4s, v17.4s
+	VBSL V0.B16, V17.B16, V16.B16
+	VCMTST V9.S4, V16.S4, V17.S4
 	VSUB V17.S4, V8.S4, V17.S4
-	WORD $0x0e704021 // addhn v1.4h, v1.4s, v16.4s
-	WORD $0x4e714261 // addhn2 v1.8h, v19.4s, v17.4s
+	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
+	WORD $0x4e714201 // addhn2 v1.8h, v16.4s, v17.4s
 	FMOVQ F1, 16(RSP)
-	WORD $0x4e34e681 // fcmeq v1.4s, v20.4s, v20.4s
-	VBSL V0.B16, V20.B16, V1.B16
-	VCMTST V9.S4, V1.S4, V16.S4
-	VSUB V16.S4, V8.S4, V16.S4
-	WORD $0x4e35e6b1 // fcmeq v17.4s, v21.4s, v21.4s
-	VBSL V0.B16, V21.B16, V17.B16
-	VCMTST V9.S4, V17.S4, V0.S4
+	FMOVQ 80(RSP), F1
+	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
+	WORD $0x6e26fc84 // fdiv v4.4s, v4.4s, v6.4s
+	VAND V10.B16, V4.B16, V16.B16
+	WORD $0x4eaef611 // fmin v17.4s, v16.4s, v14.4s
+	VAND V13.B16, V17.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VADD V12.S4, V18.S4, V18.S4
+	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
+	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
+	VAND V11.B16, V4.B16, V4.B16
+	VORR V4.B16, V19.B16, V19.B16
+	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
+	WORD $0x4e30e631 // fcmeq v17.4s, v17.4s, v16.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
+	VAND V10.B16, V1.B16, V4.B16
+	WORD $0x4eaef490 // fmin v16.4s, v4.4s, v14.4s
+	VAND V13.B16, V16.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VADD V12.S4, V18.S4, V18.S4
+	WORD $0x4e32d614 // fadd v20.4s, v16.4s, v18.4s
+	WORD $0x4eb2d694 // fsub v20.4s, v20.4s, v18.4s
+	VAND V11.B16, V1.B16, V1.B16
+	VORR V1.B16, V20.B16, V20.B16
+	WORD $0x6e26de94 // fmul v20.4s, v20.4s, v6.4s
+	WORD $0x4e24e610 // fcmeq v16.4s, v16.4s, v4.4s
+	WORD $0x4e33e661 // fcmeq v1.4s, v19.4s, v19.4s
+	VBSL V0.B16, V19.B16, V1.B16
+	VCMTST V9.S4, V1.S4, V4.S4
+	VSUB V4.S4, V8.S4, V4.S4
+	WORD $0x4e34e692 // fcmeq v18.4s, v20.4s, v20.4s
+	VBSL V0.B16, V20.B16, V18.B16
+	VCMTST V9.S4, V18.S4, V0.S4
 	VSUB V0.S4, V8.S4, V0.S4
-	WORD $0x0e704021 // addhn v1.4h, v1.4s, v16.4s
-	WORD $0x4e604221 // addhn2 v1.8h, v17.4s, v0.4s
+	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
+	WORD $0x4e604241 // addhn2 v1.8h, v18.4s, v0.4s
 	FMOVQ F1, 32(RSP)
 	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V4.H8, V18.H8, V18.H8
-	VUZP1 V18.B16, V3.B16, V3.B16
+	VUZP1 V16.H8, V17.H8, V17.H8
+	VUZP1 V17.B16, V3.B16, V3.B16
 	VAND V7.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
@@ -4787,27 +4747,27 @@ longrare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
-	VAND V12.B16, V1.B16, V2.B16
-	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
-	VAND V11.B16, V3.B16, V16.B16
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
+	VAND V13.B16, V3.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d471 // fadd v17.4s, v3.4s, v16.4s
 	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V17.B16, V17.B16
 	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf422 // fmin v2.4s, v1.4s, v13.4s
-	VAND V11.B16, V2.B16, V16.B16
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
+	VAND V13.B16, V2.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d452 // fadd v18.4s, v2.4s, v16.4s
 	WORD $0x4eb0d652 // fsub v18.4s, v18.4s, v16.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V18.B16, V18.B16
 	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
@@ -4827,27 +4787,27 @@ longrare:
 	FMOVQ 16(R2), F1
 	WORD $0x2e613830 // shll v16.4s, v1.4h, #16
 	WORD $0x6e26fe10 // fdiv v16.4s, v16.4s, v6.4s
-	VAND V12.B16, V16.B16, V17.B16
-	WORD $0x4eadf632 // fmin v18.4s, v17.4s, v13.4s
-	VAND V11.B16, V18.B16, V19.B16
+	VAND V10.B16, V16.B16, V17.B16
+	WORD $0x4eaef632 // fmin v18.4s, v17.4s, v14.4s
+	VAND V13.B16, V18.B16, V19.B16
 	VUMAX V15.S4, V19.S4, V19.S4
-	VADD V14.S4, V19.S4, V19.S4
+	VADD V12.S4, V19.S4, V19.S4
 	WORD $0x4e33d654 // fadd v20.4s, v18.4s, v19.4s
 	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
-	VAND V10.B16, V16.B16, V16.B16
+	VAND V11.B16, V16.B16, V16.B16
 	VORR V16.B16, V20.B16, V20.B16
 	WORD $0x6e26de94 // fmul v20.4s, v20.4s, v6.4s
 	WORD $0x4e31e652 // fcmeq v18.4s, v18.4s, v17.4s
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
-	VAND V12.B16, V1.B16, V16.B16
-	WORD $0x4eadf611 // fmin v17.4s, v16.4s, v13.4s
-	VAND V11.B16, V17.B16, V19.B16
+	VAND V10.B16, V1.B16, V16.B16
+	WORD $0x4eaef611 // fmin v17.4s, v16.4s, v14.4s
+	VAND V13.B16, V17.B16, V19.B16
 	VUMAX V15.S4, V19.S4, V19.S4
-	VADD V14.S4, V19.S4, V19.S4
+	VADD V12.S4, V19.S4, V19.S4
 	WORD $0x4e33d635 // fadd v21.4s, v17.4s, v19.4s
 	WORD $0x4eb3d6b5 // fsub v21.4s, v21.4s, v19.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V21.B16, V21.B16
 	WORD $0x6e26deb5 // fmul v21.4s, v21.4s, v6.4s
 	WORD $0x4e30e631 // fcmeq v17.4s, v17.4s, v16.4s
@@ -4875,91 +4835,84 @@ longtailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
-	VAND V12.B16, V1.B16, V2.B16
-	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
-	VAND V11.B16, V3.B16, V16.B16
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
+	VAND V13.B16, V3.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d471 // fadd v17.4s, v3.4s, v16.4s
 	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V17.B16, V17.B16
 	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	CMP $5, R5
-	BLT longtailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf422 // fmin v2.4s, v1.4s, v13.4s
-	VAND V11.B16, V2.B16, V16.B16
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
+	VAND V13.B16, V2.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d452 // fadd v18.4s, v2.4s, v16.4s
 	WORD $0x4eb0d652 // fsub v18.4s, v18.4s, v16.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V18.B16, V18.B16
 	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $9, R5
-	BLT longtailrarenarrow
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
-	VAND V12.B16, V1.B16, V16.B16
-	WORD $0x4eadf613 // fmin v19.4s, v16.4s, v13.4s
-	VAND V11.B16, V19.B16, V20.B16
-	VUMAX V15.S4, V20.S4, V20.S4
-	VADD V14.S4, V20.S4, V20.S4
-	WORD $0x4e34d675 // fadd v21.4s, v19.4s, v20.4s
-	WORD $0x4eb4d6b5 // fsub v21.4s, v21.4s, v20.4s
-	VAND V10.B16, V1.B16, V1.B16
-	VORR V1.B16, V21.B16, V21.B16
-	WORD $0x6e26deb5 // fmul v21.4s, v21.4s, v6.4s
-	WORD $0x4e30e673 // fcmeq v19.4s, v19.4s, v16.4s
-	CMP $13, R5
-	BLT longtailrarenarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf430 // fmin v16.4s, v1.4s, v13.4s
-	VAND V11.B16, V16.B16, V20.B16
-	VUMAX V15.S4, V20.S4, V20.S4
-	VADD V14.S4, V20.S4, V20.S4
-	WORD $0x4e34d616 // fadd v22.4s, v16.4s, v20.4s
-	WORD $0x4eb4d6d6 // fsub v22.4s, v22.4s, v20.4s
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V22.B16, V22.B16
-	WORD $0x6e26ded6 // fmul v22.4s, v22.4s, v6.4s
-	WORD $0x4e21e610 // fcmeq v16.4s, v16.4s, v1.4s
-longtailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
 	WORD $0x4e31e621 // fcmeq v1.4s, v17.4s, v17.4s
 	VBSL V0.B16, V17.B16, V1.B16
-	VCMTST V9.S4, V1.S4, V17.S4
-	VSUB V17.S4, V8.S4, V17.S4
-	WORD $0x4e32e654 // fcmeq v20.4s, v18.4s, v18.4s
-	VBSL V0.B16, V18.B16, V20.B16
-	VCMTST V9.S4, V20.S4, V18.S4
+	VCMTST V9.S4, V1.S4, V16.S4
+	VSUB V16.S4, V8.S4, V16.S4
+	WORD $0x4e32e651 // fcmeq v17.4s, v18.4s, v18.4s
+	VBSL V0.B16, V18.B16, V17.B16
+	VCMTST V9.S4, V17.S4, V18.S4
 	VSUB V18.S4, V8.S4, V18.S4
-	WORD $0x0e714021 // addhn v1.4h, v1.4s, v17.4s
-	WORD $0x4e724281 // addhn2 v1.8h, v20.4s, v18.4s
+	WORD $0x0e704021 // addhn v1.4h, v1.4s, v16.4s
+	WORD $0x4e724221 // addhn2 v1.8h, v17.4s, v18.4s
 	FMOVQ F1, 16(RSP)
-	WORD $0x4e35e6a1 // fcmeq v1.4s, v21.4s, v21.4s
-	VBSL V0.B16, V21.B16, V1.B16
-	VCMTST V9.S4, V1.S4, V17.S4
-	VSUB V17.S4, V8.S4, V17.S4
-	WORD $0x4e36e6d2 // fcmeq v18.4s, v22.4s, v22.4s
-	VBSL V0.B16, V22.B16, V18.B16
-	VCMTST V9.S4, V18.S4, V0.S4
+	FMOVQ 80(RSP), F1
+	WORD $0x2e613830 // shll v16.4s, v1.4h, #16
+	WORD $0x6e26fe10 // fdiv v16.4s, v16.4s, v6.4s
+	VAND V10.B16, V16.B16, V17.B16
+	WORD $0x4eaef632 // fmin v18.4s, v17.4s, v14.4s
+	VAND V13.B16, V18.B16, V19.B16
+	VUMAX V15.S4, V19.S4, V19.S4
+	VADD V12.S4, V19.S4, V19.S4
+	WORD $0x4e33d654 // fadd v20.4s, v18.4s, v19.4s
+	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
+	VAND V11.B16, V16.B16, V16.B16
+	VORR V16.B16, V20.B16, V20.B16
+	WORD $0x6e26de94 // fmul v20.4s, v20.4s, v6.4s
+	WORD $0x4e31e652 // fcmeq v18.4s, v18.4s, v17.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
+	VAND V10.B16, V1.B16, V16.B16
+	WORD $0x4eaef611 // fmin v17.4s, v16.4s, v14.4s
+	VAND V13.B16, V17.B16, V19.B16
+	VUMAX V15.S4, V19.S4, V19.S4
+	VADD V12.S4, V19.S4, V19.S4
+	WORD $0x4e33d635 // fadd v21.4s, v17.4s, v19.4s
+	WORD $0x4eb3d6b5 // fsub v21.4s, v21.4s, v19.4s
+	VAND V11.B16, V1.B16, V1.B16
+	VORR V1.B16, V21.B16, V21.B16
+	WORD $0x6e26deb5 // fmul v21.4s, v21.4s, v6.4s
+	WORD $0x4e30e631 // fcmeq v17.4s, v17.4s, v16.4s
+	WORD $0x4e34e681 // fcmeq v1.4s, v20.4s, v20.4s
+	VBSL V0.B16, V20.B16, V1.B16
+	VCMTST V9.S4, V1.S4, V16.S4
+	VSUB V16.S4, V8.S4, V16.S4
+	WORD $0x4e35e6b3 // fcmeq v19.4s, v21.4s, v21.4s
+	VBSL V0.B16, V21.B16, V19.B16
+	VCMTST V9.S4, V19.S4, V0.S4
 	VSUB V0.S4, V8.S4, V0.S4
-	WORD $0x0e714021 // addhn v1.4h, v1.4s, v17.4s
-	WORD $0x4e604241 // addhn2 v1.8h, v18.4s, v0.4s
+	WORD $0x0e704021 // addhn v1.4h, v1.4s, v16.4s
+	WORD $0x4e604261 // addhn2 v1.8h, v19.4s, v0.4s
 	FMOVQ F1, 32(RSP)
 	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V16.H8, V19.H8, V19.H8
-	VUZP1 V19.B16, V3.B16, V3.B16
+	VUZP1 V17.H8, V18.H8, V18.H8
+	VUZP1 V18.B16, V3.B16, V3.B16
 	VAND V7.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
@@ -4971,28 +4924,28 @@ lanerare:
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ (R3), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V12.B16, V1.B16, V3.B16
-	WORD $0x4eadf464 // fmin v4.4s, v3.4s, v13.4s
-	VAND V11.B16, V4.B16, V5.B16
+	VAND V10.B16, V1.B16, V3.B16
+	WORD $0x4eaef464 // fmin v4.4s, v3.4s, v14.4s
+	VAND V13.B16, V4.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V14.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
 	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V6.B16, V6.B16
 	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 16(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V12.B16, V0.B16, V2.B16
-	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
-	VAND V11.B16, V3.B16, V5.B16
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
+	VAND V13.B16, V3.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V14.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d470 // fadd v16.4s, v3.4s, v5.4s
 	WORD $0x4ea5d610 // fsub v16.4s, v16.4s, v5.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V16.B16, V16.B16
 	WORD $0x6e21de10 // fmul v16.4s, v16.4s, v1.4s
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
@@ -5013,28 +4966,28 @@ lanerare:
 	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
 	FMOVQ 32(R3), F5
 	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
-	VAND V12.B16, V2.B16, V6.B16
-	WORD $0x4eadf4d0 // fmin v16.4s, v6.4s, v13.4s
-	VAND V11.B16, V16.B16, V17.B16
+	VAND V10.B16, V2.B16, V6.B16
+	WORD $0x4eaef4d0 // fmin v16.4s, v6.4s, v14.4s
+	VAND V13.B16, V16.B16, V17.B16
 	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V14.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
 	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
 	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V18.B16, V18.B16
 	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
 	WORD $0x4e26e610 // fcmeq v16.4s, v16.4s, v6.4s
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	FMOVQ 48(R3), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V12.B16, V1.B16, V5.B16
-	WORD $0x4eadf4a6 // fmin v6.4s, v5.4s, v13.4s
-	VAND V11.B16, V6.B16, V17.B16
+	VAND V10.B16, V1.B16, V5.B16
+	WORD $0x4eaef4a6 // fmin v6.4s, v5.4s, v14.4s
+	VAND V13.B16, V6.B16, V17.B16
 	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V14.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
 	WORD $0x4e31d4d3 // fadd v19.4s, v6.4s, v17.4s
 	WORD $0x4eb1d673 // fsub v19.4s, v19.4s, v17.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V19.B16, V19.B16
 	WORD $0x6e22de73 // fmul v19.4s, v19.4s, v2.4s
 	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
@@ -5063,94 +5016,87 @@ lanetailrare:
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 96(RSP), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V12.B16, V1.B16, V3.B16
-	WORD $0x4eadf464 // fmin v4.4s, v3.4s, v13.4s
-	VAND V11.B16, V4.B16, V5.B16
+	VAND V10.B16, V1.B16, V3.B16
+	WORD $0x4eaef464 // fmin v4.4s, v3.4s, v14.4s
+	VAND V13.B16, V4.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V14.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
 	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V6.B16, V6.B16
 	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	CMP $5, R5
-	BLT lanetailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 112(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V12.B16, V0.B16, V2.B16
-	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
-	VAND V11.B16, V3.B16, V5.B16
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
+	VAND V13.B16, V3.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V14.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d470 // fadd v16.4s, v3.4s, v5.4s
 	WORD $0x4ea5d610 // fsub v16.4s, v16.4s, v5.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V16.B16, V16.B16
 	WORD $0x6e21de10 // fmul v16.4s, v16.4s, v1.4s
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	CMP $9, R5
-	BLT lanetailrarenarrow
-	FMOVQ 80(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 128(RSP), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V12.B16, V1.B16, V5.B16
-	WORD $0x4eadf4b1 // fmin v17.4s, v5.4s, v13.4s
-	VAND V11.B16, V17.B16, V18.B16
-	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V14.S4, V18.S4, V18.S4
-	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
-	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
-	VAND V10.B16, V1.B16, V1.B16
-	VORR V1.B16, V19.B16, V19.B16
-	WORD $0x6e22de73 // fmul v19.4s, v19.4s, v2.4s
-	WORD $0x4e25e631 // fcmeq v17.4s, v17.4s, v5.4s
-	CMP $13, R5
-	BLT lanetailrarenarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 144(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V12.B16, V0.B16, V2.B16
-	WORD $0x4eadf445 // fmin v5.4s, v2.4s, v13.4s
-	VAND V11.B16, V5.B16, V18.B16
-	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V14.S4, V18.S4, V18.S4
-	WORD $0x4e32d4b4 // fadd v20.4s, v5.4s, v18.4s
-	WORD $0x4eb2d694 // fsub v20.4s, v20.4s, v18.4s
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V20.B16, V20.B16
-	WORD $0x6e21de94 // fmul v20.4s, v20.4s, v1.4s
-	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
-lanetailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
 	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
 	VBSL V0.B16, V6.B16, V1.B16
 	VCMTST V9.S4, V1.S4, V2.S4
 	VSUB V2.S4, V8.S4, V2.S4
-	WORD $0x4e30e606 // fcmeq v6.4s, v16.4s, v16.4s
-	VBSL V0.B16, V16.B16, V6.B16
-	VCMTST V9.S4, V6.S4, V16.S4
-	VSUB V16.S4, V8.S4, V16.S4
+	WORD $0x4e30e605 // fcmeq v5.4s, v16.4s, v16.4s
+	VBSL V0.B16, V16.B16, V5.B16
+	VCMTST V9.S4, V5.S4, V6.S4
+	VSUB V6.S4, V8.S4, V6.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e7040c1 // addhn2 v1.8h, v6.4s, v16.4s
+	WORD $0x4e6640a1 // addhn2 v1.8h, v5.4s, v6.4s
 	FMOVQ F1, 16(RSP)
-	WORD $0x4e33e661 // fcmeq v1.4s, v19.4s, v19.4s
-	VBSL V0.B16, V19.B16, V1.B16
+	FMOVQ 80(RSP), F1
+	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
+	FMOVQ 128(RSP), F5
+	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
+	VAND V10.B16, V2.B16, V6.B16
+	WORD $0x4eaef4d0 // fmin v16.4s, v6.4s, v14.4s
+	VAND V13.B16, V16.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
+	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
+	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
+	VAND V11.B16, V2.B16, V2.B16
+	VORR V2.B16, V18.B16, V18.B16
+	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
+	WORD $0x4e26e610 // fcmeq v16.4s, v16.4s, v6.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	FMOVQ 144(RSP), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	VAND V10.B16, V1.B16, V5.B16
+	WORD $0x4eaef4a6 // fmin v6.4s, v5.4s, v14.4s
+	VAND V13.B16, V6.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
+	WORD $0x4e31d4d3 // fadd v19.4s, v6.4s, v17.4s
+	WORD $0x4eb1d673 // fsub v19.4s, v19.4s, v17.4s
+	VAND V11.B16, V1.B16, V1.B16
+	VORR V1.B16, V19.B16, V19.B16
+	WORD $0x6e22de73 // fmul v19.4s, v19.4s, v2.4s
+	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
+	WORD $0x4e32e641 // fcmeq v1.4s, v18.4s, v18.4s
+	VBSL V0.B16, V18.B16, V1.B16
 	VCMTST V9.S4, V1.S4, V2.S4
 	VSUB V2.S4, V8.S4, V2.S4
-	WORD $0x4e34e686 // fcmeq v6.4s, v20.4s, v20.4s
-	VBSL V0.B16, V20.B16, V6.B16
-	VCMTST V9.S4, V6.S4, V0.S4
+	WORD $0x4e33e665 // fcmeq v5.4s, v19.4s, v19.4s
+	VBSL V0.B16, V19.B16, V5.B16
+	VCMTST V9.S4, V5.S4, V0.S4
 	VSUB V0.S4, V8.S4, V0.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e6040c1 // addhn2 v1.8h, v6.4s, v0.4s
+	WORD $0x4e6040a1 // addhn2 v1.8h, v5.4s, v0.4s
 	FMOVQ F1, 32(RSP)
 	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V5.H8, V17.H8, V17.H8
-	VUZP1 V17.B16, V4.B16, V4.B16
+	VUZP1 V6.H8, V16.H8, V16.H8
+	VUZP1 V16.B16, V4.B16, V4.B16
 	VAND V7.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16

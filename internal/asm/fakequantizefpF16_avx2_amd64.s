@@ -8,7 +8,7 @@
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·FakeQuantizeFpF16AVX2(SB), $640-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 least, Y14 step, Y13 most, Y12 0x7fffffff, Y11 0x7f800000, Y10 0x80000000
+	// per call: Y15 least, Y0 step, Y14 most, Y13 0x7f800000, Y1 0x400000, Y12 IAdd, Y11 0x80000000, Y10 0x7fffffff
 	// per group: Y9 scale, Y8 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 16
@@ -17,11 +17,13 @@ TEXT ·FakeQuantizeFpF16AVX2(SB), $640-72
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS least+32(FP), Y15
-	VBROADCASTSS step+36(FP), Y14
-	VBROADCASTSS most+40(FP), Y13
-	VBROADCASTSS constantsAVX2<>+0(SB), Y12
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11
-	VBROADCASTSS constantsAVX2<>+8(SB), Y10
+	VBROADCASTSS most+40(FP), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS step+36(FP), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPADDD       Y1, Y0, Y12
+	VBROADCASTSS constantsAVX2<>+8(SB), Y11
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
 	MOVQ         groups+48(FP), R9
 	MOVQ         length+56(FP), R10
 	CMPQ         R10, $+1
@@ -75,50 +77,50 @@ grouploop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y12, Y1, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y5
+	VPAND        Y10, Y1, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
 	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y0, Y0
 	VSUBPS       Y5, Y0, Y0
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, (DI)
-	VPAND        Y12, Y2, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y2, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, 16(DI)
-	VPAND        Y12, Y3, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y3, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, 32(DI)
-	VPAND        Y12, Y4, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y4, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
@@ -187,53 +189,53 @@ groupmeet3:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y12, Y1, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y5
+	VPAND        Y10, Y1, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
 	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y0, Y0
 	VSUBPS       Y5, Y0, Y0
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMOVUPS      384(SP), Y1
 	VMULPS       Y1, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, (DI)
-	VPAND        Y12, Y2, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y2, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VMOVUPS      416(SP), Y1
 	VMULPS       Y1, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, 16(DI)
-	VPAND        Y12, Y3, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y3, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y0, Y0
 	VMOVUPS      448(SP), Y1
 	VMULPS       Y1, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, 32(DI)
-	VPAND        Y12, Y4, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y4, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y0, Y0
 	VMOVUPS      480(SP), Y1
 	VMULPS       Y1, Y0, Y0
@@ -251,11 +253,13 @@ groupmeet3:
 
 groupmet:
 	VBROADCASTSS least+32(FP), Y15
-	VBROADCASTSS step+36(FP), Y14
-	VBROADCASTSS most+40(FP), Y13
-	VBROADCASTSS constantsAVX2<>+0(SB), Y12
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11
-	VBROADCASTSS constantsAVX2<>+8(SB), Y10
+	VBROADCASTSS most+40(FP), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS step+36(FP), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPADDD       Y1, Y0, Y12
+	VBROADCASTSS constantsAVX2<>+8(SB), Y11
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
 	CMPQ         R9, $+1
 	JLT          groupnext
 	CMPQ         R8, $+32
@@ -373,56 +377,56 @@ piece5:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VPAND        Y12, Y1, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y5
+	VPAND        Y10, Y1, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
 	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y0, Y0
 	VSUBPS       Y5, Y0, Y0
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, (SP)
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VPAND        Y12, Y2, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y2, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, 16(SP)
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VPAND        Y12, Y3, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y3, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, 32(SP)
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VPAND        Y12, Y4, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y4, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
@@ -512,11 +516,11 @@ groupdone:
 longs:
 	VBROADCASTSS (DX), Y9
 	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
 	VPSUBD       Y1, Y0, Y8
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
 	VFNMADD231PS Y9, Y8, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VBROADCASTSS constantsAVX2<>+24(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
 	VMULPS       Y8, Y0, Y7
 	MOVQ         R10, R8
@@ -545,50 +549,50 @@ longloop:
 	VPMOVMSKB   Y0, AX
 	TESTL       AX, AX
 	JNE         longrare
-	VPAND       Y12, Y1, Y0
-	VPMINUD     Y13, Y0, Y0
-	VPAND       Y11, Y0, Y5
+	VPAND       Y10, Y1, Y0
+	VPMINUD     Y14, Y0, Y0
+	VPAND       Y13, Y0, Y5
 	VPMAXUD     Y15, Y5, Y5
-	VPADDD      Y14, Y5, Y5
+	VPADDD      Y12, Y5, Y5
 	VADDPS      Y5, Y0, Y0
 	VSUBPS      Y5, Y0, Y0
-	VPAND       Y10, Y1, Y1
+	VPAND       Y11, Y1, Y1
 	VPOR        Y1, Y0, Y0
 	VMULPS      Y9, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, (DI)
-	VPAND       Y12, Y2, Y0
-	VPMINUD     Y13, Y0, Y0
-	VPAND       Y11, Y0, Y1
+	VPAND       Y10, Y2, Y0
+	VPMINUD     Y14, Y0, Y0
+	VPAND       Y13, Y0, Y1
 	VPMAXUD     Y15, Y1, Y1
-	VPADDD      Y14, Y1, Y1
+	VPADDD      Y12, Y1, Y1
 	VADDPS      Y1, Y0, Y0
 	VSUBPS      Y1, Y0, Y0
-	VPAND       Y10, Y2, Y2
+	VPAND       Y11, Y2, Y2
 	VPOR        Y2, Y0, Y0
 	VMULPS      Y9, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, 16(DI)
-	VPAND       Y12, Y3, Y0
-	VPMINUD     Y13, Y0, Y0
-	VPAND       Y11, Y0, Y1
+	VPAND       Y10, Y3, Y0
+	VPMINUD     Y14, Y0, Y0
+	VPAND       Y13, Y0, Y1
 	VPMAXUD     Y15, Y1, Y1
-	VPADDD      Y14, Y1, Y1
+	VPADDD      Y12, Y1, Y1
 	VADDPS      Y1, Y0, Y0
 	VSUBPS      Y1, Y0, Y0
-	VPAND       Y10, Y3, Y3
+	VPAND       Y11, Y3, Y3
 	VPOR        Y3, Y0, Y0
 	VMULPS      Y9, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, 32(DI)
-	VPAND       Y12, Y4, Y0
-	VPMINUD     Y13, Y0, Y0
-	VPAND       Y11, Y0, Y1
+	VPAND       Y10, Y4, Y0
+	VPMINUD     Y14, Y0, Y0
+	VPAND       Y13, Y0, Y1
 	VPMAXUD     Y15, Y1, Y1
-	VPADDD      Y14, Y1, Y1
+	VPADDD      Y12, Y1, Y1
 	VADDPS      Y1, Y0, Y0
 	VSUBPS      Y1, Y0, Y0
-	VPAND       Y10, Y4, Y4
+	VPAND       Y11, Y4, Y4
 	VPOR        Y4, Y0, Y0
 	VMULPS      Y9, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X0
@@ -684,56 +688,56 @@ piece15:
 	VPMOVMSKB   Y0, AX
 	TESTL       AX, AX
 	JNE         longtailrare
-	VPAND       Y12, Y1, Y0
-	VPMINUD     Y13, Y0, Y0
-	VPAND       Y11, Y0, Y5
+	VPAND       Y10, Y1, Y0
+	VPMINUD     Y14, Y0, Y0
+	VPAND       Y13, Y0, Y5
 	VPMAXUD     Y15, Y5, Y5
-	VPADDD      Y14, Y5, Y5
+	VPADDD      Y12, Y5, Y5
 	VADDPS      Y5, Y0, Y0
 	VSUBPS      Y5, Y0, Y0
-	VPAND       Y10, Y1, Y1
+	VPAND       Y11, Y1, Y1
 	VPOR        Y1, Y0, Y0
 	VMULPS      Y9, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, (SP)
 	CMPQ        R8, $+9
 	JLT         longtailnarrow
-	VPAND       Y12, Y2, Y0
-	VPMINUD     Y13, Y0, Y0
-	VPAND       Y11, Y0, Y1
+	VPAND       Y10, Y2, Y0
+	VPMINUD     Y14, Y0, Y0
+	VPAND       Y13, Y0, Y1
 	VPMAXUD     Y15, Y1, Y1
-	VPADDD      Y14, Y1, Y1
+	VPADDD      Y12, Y1, Y1
 	VADDPS      Y1, Y0, Y0
 	VSUBPS      Y1, Y0, Y0
-	VPAND       Y10, Y2, Y2
+	VPAND       Y11, Y2, Y2
 	VPOR        Y2, Y0, Y0
 	VMULPS      Y9, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, 16(SP)
 	CMPQ        R8, $+17
 	JLT         longtailnarrow
-	VPAND       Y12, Y3, Y0
-	VPMINUD     Y13, Y0, Y0
-	VPAND       Y11, Y0, Y1
+	VPAND       Y10, Y3, Y0
+	VPMINUD     Y14, Y0, Y0
+	VPAND       Y13, Y0, Y1
 	VPMAXUD     Y15, Y1, Y1
-	VPADDD      Y14, Y1, Y1
+	VPADDD      Y12, Y1, Y1
 	VADDPS      Y1, Y0, Y0
 	VSUBPS      Y1, Y0, Y0
-	VPAND       Y10, Y3, Y3
+	VPAND       Y11, Y3, Y3
 	VPOR        Y3, Y0, Y0
 	VMULPS      Y9, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVUPS     X0, 32(SP)
 	CMPQ        R8, $+25
 	JLT         longtailnarrow
-	VPAND       Y12, Y4, Y0
-	VPMINUD     Y13, Y0, Y0
-	VPAND       Y11, Y0, Y1
+	VPAND       Y10, Y4, Y0
+	VPMINUD     Y14, Y0, Y0
+	VPAND       Y13, Y0, Y1
 	VPMAXUD     Y15, Y1, Y1
-	VPADDD      Y14, Y1, Y1
+	VPADDD      Y12, Y1, Y1
 	VADDPS      Y1, Y0, Y0
 	VSUBPS      Y1, Y0, Y0
-	VPAND       Y10, Y4, Y4
+	VPAND       Y11, Y4, Y4
 	VPOR        Y4, Y0, Y0
 	VMULPS      Y9, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X0
@@ -843,50 +847,50 @@ short2loop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y12, Y1, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y5
+	VPAND        Y10, Y1, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
 	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y0, Y0
 	VSUBPS       Y5, Y0, Y0
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, (DI)
-	VPAND        Y12, Y2, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y2, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, 16(DI)
-	VPAND        Y12, Y3, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y3, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y0, Y0
 	VMULPS       Y8, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, 32(DI)
-	VPAND        Y12, Y4, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y4, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y0, Y0
 	VMULPS       Y8, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
@@ -946,50 +950,50 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y12, Y2, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y2, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VMULPS       Y3, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, (DI)
-	VPAND        Y12, Y4, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y4, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y0, Y0
 	VMULPS       Y5, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, 16(DI)
-	VPAND        Y12, Y6, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y6, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y6, Y6
+	VPAND        Y11, Y6, Y6
 	VPOR         Y6, Y0, Y0
 	VMULPS       Y7, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, 32(DI)
-	VPAND        Y12, Y8, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y8, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y8, Y8
+	VPAND        Y11, Y8, Y8
 	VPOR         Y8, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
@@ -1267,56 +1271,56 @@ piece35:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VPAND        Y12, Y2, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y2, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VMULPS       Y3, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, (SP)
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VPAND        Y12, Y4, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y4, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y0, Y0
 	VMULPS       Y5, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, 16(SP)
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VPAND        Y12, Y6, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y6, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y6, Y6
+	VPAND        Y11, Y6, Y6
 	VPOR         Y6, Y0, Y0
 	VMULPS       Y7, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, 32(SP)
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VPAND        Y12, Y8, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y8, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y8, Y8
+	VPAND        Y11, Y8, Y8
 	VPOR         Y8, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
@@ -1413,50 +1417,50 @@ groupstream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y12, Y1, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y5
+	VPAND        Y10, Y1, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
 	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y0, Y0
 	VSUBPS       Y5, Y0, Y0
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVNTPS     X0, (DI)
-	VPAND        Y12, Y2, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y2, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVNTPS     X0, 16(DI)
-	VPAND        Y12, Y3, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y3, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVNTPS     X0, 32(DI)
-	VPAND        Y12, Y4, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y4, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
@@ -1471,56 +1475,56 @@ groupstream:
 grouprare:
 	VCVTPH2PS (SI), Y0
 	VDIVPS    Y9, Y0, Y0
-	VPAND     Y12, Y0, Y1
-	VMINPS    Y1, Y13, Y1
-	VPAND     Y11, Y1, Y2
+	VPAND     Y10, Y0, Y1
+	VMINPS    Y1, Y14, Y1
+	VPAND     Y13, Y1, Y2
 	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y14, Y2, Y2
+	VPADDD    Y12, Y2, Y2
 	VADDPS    Y2, Y1, Y1
 	VSUBPS    Y2, Y1, Y1
-	VPAND     Y10, Y0, Y0
+	VPAND     Y11, Y0, Y0
 	VPOR      Y0, Y1, Y1
 	VMULPS    Y9, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, (DI)
 	VCVTPH2PS 16(SI), Y0
 	VDIVPS    Y9, Y0, Y0
-	VPAND     Y12, Y0, Y1
-	VMINPS    Y1, Y13, Y1
-	VPAND     Y11, Y1, Y2
+	VPAND     Y10, Y0, Y1
+	VMINPS    Y1, Y14, Y1
+	VPAND     Y13, Y1, Y2
 	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y14, Y2, Y2
+	VPADDD    Y12, Y2, Y2
 	VADDPS    Y2, Y1, Y1
 	VSUBPS    Y2, Y1, Y1
-	VPAND     Y10, Y0, Y0
+	VPAND     Y11, Y0, Y0
 	VPOR      Y0, Y1, Y1
 	VMULPS    Y9, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, 16(DI)
 	VCVTPH2PS 32(SI), Y0
 	VDIVPS    Y9, Y0, Y0
-	VPAND     Y12, Y0, Y1
-	VMINPS    Y1, Y13, Y1
-	VPAND     Y11, Y1, Y2
+	VPAND     Y10, Y0, Y1
+	VMINPS    Y1, Y14, Y1
+	VPAND     Y13, Y1, Y2
 	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y14, Y2, Y2
+	VPADDD    Y12, Y2, Y2
 	VADDPS    Y2, Y1, Y1
 	VSUBPS    Y2, Y1, Y1
-	VPAND     Y10, Y0, Y0
+	VPAND     Y11, Y0, Y0
 	VPOR      Y0, Y1, Y1
 	VMULPS    Y9, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, 32(DI)
 	VCVTPH2PS 48(SI), Y0
 	VDIVPS    Y9, Y0, Y0
-	VPAND     Y12, Y0, Y1
-	VMINPS    Y1, Y13, Y1
-	VPAND     Y11, Y1, Y2
+	VPAND     Y10, Y0, Y1
+	VMINPS    Y1, Y14, Y1
+	VPAND     Y13, Y1, Y2
 	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y14, Y2, Y2
+	VPADDD    Y12, Y2, Y2
 	VADDPS    Y2, Y1, Y1
 	VSUBPS    Y2, Y1, Y1
-	VPAND     Y10, Y0, Y0
+	VPAND     Y11, Y0, Y0
 	VPOR      Y0, Y1, Y1
 	VMULPS    Y9, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
@@ -1532,7 +1536,7 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+24(SB), Y1
+	VMOVDQU      constantsAVX2<>+28(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y9, Y9
@@ -1565,7 +1569,7 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+24(SB), Y2
+	VMOVDQU      constantsAVX2<>+28(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y9, Y9
@@ -1598,7 +1602,7 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+24(SB), Y3
+	VMOVDQU      constantsAVX2<>+28(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y9, Y9
@@ -1631,7 +1635,7 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+24(SB), Y4
+	VMOVDQU      constantsAVX2<>+28(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
 	VBLENDVPS    Y0, Y4, Y9, Y9
@@ -1648,77 +1652,71 @@ groupmeet3mix:
 grouptailrare:
 	VCVTPH2PS 64(SP), Y0
 	VDIVPS    Y9, Y0, Y0
-	VPAND     Y12, Y0, Y1
-	VMINPS    Y1, Y13, Y1
-	VPAND     Y11, Y1, Y2
+	VPAND     Y10, Y0, Y1
+	VMINPS    Y1, Y14, Y1
+	VPAND     Y13, Y1, Y2
 	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y14, Y2, Y2
+	VPADDD    Y12, Y2, Y2
 	VADDPS    Y2, Y1, Y1
 	VSUBPS    Y2, Y1, Y1
-	VPAND     Y10, Y0, Y0
+	VPAND     Y11, Y0, Y0
 	VPOR      Y0, Y1, Y1
 	VMULPS    Y9, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, (SP)
-	CMPQ      R8, $+9
-	JLT       grouptailrarenarrow
 	VCVTPH2PS 80(SP), Y0
 	VDIVPS    Y9, Y0, Y0
-	VPAND     Y12, Y0, Y1
-	VMINPS    Y1, Y13, Y1
-	VPAND     Y11, Y1, Y2
+	VPAND     Y10, Y0, Y1
+	VMINPS    Y1, Y14, Y1
+	VPAND     Y13, Y1, Y2
 	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y14, Y2, Y2
+	VPADDD    Y12, Y2, Y2
 	VADDPS    Y2, Y1, Y1
 	VSUBPS    Y2, Y1, Y1
-	VPAND     Y10, Y0, Y0
+	VPAND     Y11, Y0, Y0
 	VPOR      Y0, Y1, Y1
 	VMULPS    Y9, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, 16(SP)
-	CMPQ      R8, $+17
-	JLT       grouptailrarenarrow
 	VCVTPH2PS 96(SP), Y0
 	VDIVPS    Y9, Y0, Y0
-	VPAND     Y12, Y0, Y1
-	VMINPS    Y1, Y13, Y1
-	VPAND     Y11, Y1, Y2
+	VPAND     Y10, Y0, Y1
+	VMINPS    Y1, Y14, Y1
+	VPAND     Y13, Y1, Y2
 	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y14, Y2, Y2
+	VPADDD    Y12, Y2, Y2
 	VADDPS    Y2, Y1, Y1
 	VSUBPS    Y2, Y1, Y1
-	VPAND     Y10, Y0, Y0
+	VPAND     Y11, Y0, Y0
 	VPOR      Y0, Y1, Y1
 	VMULPS    Y9, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, 32(SP)
-	CMPQ      R8, $+25
-	JLT       grouptailrarenarrow
 	VCVTPH2PS 112(SP), Y0
 	VDIVPS    Y9, Y0, Y0
-	VPAND     Y12, Y0, Y1
-	VMINPS    Y1, Y13, Y1
-	VPAND     Y11, Y1, Y2
+	VPAND     Y10, Y0, Y1
+	VMINPS    Y1, Y14, Y1
+	VPAND     Y13, Y1, Y2
 	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y14, Y2, Y2
+	VPADDD    Y12, Y2, Y2
 	VADDPS    Y2, Y1, Y1
 	VSUBPS    Y2, Y1, Y1
-	VPAND     Y10, Y0, Y0
+	VPAND     Y11, Y0, Y0
 	VPOR      Y0, Y1, Y1
 	VMULPS    Y9, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, 48(SP)
-
-grouptailrarenarrow:
-	JMP grouptailback
+	JMP       grouptailback
 
 groupmeetrare:
 	VBROADCASTSS least+32(FP), Y15
-	VBROADCASTSS step+36(FP), Y14
-	VBROADCASTSS most+40(FP), Y13
-	VBROADCASTSS constantsAVX2<>+0(SB), Y12
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11
-	VBROADCASTSS constantsAVX2<>+8(SB), Y10
+	VBROADCASTSS most+40(FP), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS step+36(FP), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPADDD       Y1, Y0, Y12
+	VBROADCASTSS constantsAVX2<>+8(SB), Y11
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
 	MOVQ         R11, R9
 	SUBQ         DX, R12
 	ADDQ         R12, DX
@@ -1748,50 +1746,50 @@ longstream:
 	VPMOVMSKB   Y0, AX
 	TESTL       AX, AX
 	JNE         longrare
-	VPAND       Y12, Y1, Y0
-	VPMINUD     Y13, Y0, Y0
-	VPAND       Y11, Y0, Y5
+	VPAND       Y10, Y1, Y0
+	VPMINUD     Y14, Y0, Y0
+	VPAND       Y13, Y0, Y5
 	VPMAXUD     Y15, Y5, Y5
-	VPADDD      Y14, Y5, Y5
+	VPADDD      Y12, Y5, Y5
 	VADDPS      Y5, Y0, Y0
 	VSUBPS      Y5, Y0, Y0
-	VPAND       Y10, Y1, Y1
+	VPAND       Y11, Y1, Y1
 	VPOR        Y1, Y0, Y0
 	VMULPS      Y9, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVNTPS    X0, (DI)
-	VPAND       Y12, Y2, Y0
-	VPMINUD     Y13, Y0, Y0
-	VPAND       Y11, Y0, Y1
+	VPAND       Y10, Y2, Y0
+	VPMINUD     Y14, Y0, Y0
+	VPAND       Y13, Y0, Y1
 	VPMAXUD     Y15, Y1, Y1
-	VPADDD      Y14, Y1, Y1
+	VPADDD      Y12, Y1, Y1
 	VADDPS      Y1, Y0, Y0
 	VSUBPS      Y1, Y0, Y0
-	VPAND       Y10, Y2, Y2
+	VPAND       Y11, Y2, Y2
 	VPOR        Y2, Y0, Y0
 	VMULPS      Y9, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVNTPS    X0, 16(DI)
-	VPAND       Y12, Y3, Y0
-	VPMINUD     Y13, Y0, Y0
-	VPAND       Y11, Y0, Y1
+	VPAND       Y10, Y3, Y0
+	VPMINUD     Y14, Y0, Y0
+	VPAND       Y13, Y0, Y1
 	VPMAXUD     Y15, Y1, Y1
-	VPADDD      Y14, Y1, Y1
+	VPADDD      Y12, Y1, Y1
 	VADDPS      Y1, Y0, Y0
 	VSUBPS      Y1, Y0, Y0
-	VPAND       Y10, Y3, Y3
+	VPAND       Y11, Y3, Y3
 	VPOR        Y3, Y0, Y0
 	VMULPS      Y9, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVNTPS    X0, 32(DI)
-	VPAND       Y12, Y4, Y0
-	VPMINUD     Y13, Y0, Y0
-	VPAND       Y11, Y0, Y1
+	VPAND       Y10, Y4, Y0
+	VPMINUD     Y14, Y0, Y0
+	VPAND       Y13, Y0, Y1
 	VPMAXUD     Y15, Y1, Y1
-	VPADDD      Y14, Y1, Y1
+	VPADDD      Y12, Y1, Y1
 	VADDPS      Y1, Y0, Y0
 	VSUBPS      Y1, Y0, Y0
-	VPAND       Y10, Y4, Y4
+	VPAND       Y11, Y4, Y4
 	VPOR        Y4, Y0, Y0
 	VMULPS      Y9, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X0
@@ -1806,56 +1804,56 @@ longstream:
 longrare:
 	VCVTPH2PS (SI), Y0
 	VDIVPS    Y9, Y0, Y0
-	VPAND     Y12, Y0, Y1
-	VMINPS    Y1, Y13, Y1
-	VPAND     Y11, Y1, Y2
+	VPAND     Y10, Y0, Y1
+	VMINPS    Y1, Y14, Y1
+	VPAND     Y13, Y1, Y2
 	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y14, Y2, Y2
+	VPADDD    Y12, Y2, Y2
 	VADDPS    Y2, Y1, Y1
 	VSUBPS    Y2, Y1, Y1
-	VPAND     Y10, Y0, Y0
+	VPAND     Y11, Y0, Y0
 	VPOR      Y0, Y1, Y1
 	VMULPS    Y9, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, (DI)
 	VCVTPH2PS 16(SI), Y0
 	VDIVPS    Y9, Y0, Y0
-	VPAND     Y12, Y0, Y1
-	VMINPS    Y1, Y13, Y1
-	VPAND     Y11, Y1, Y2
+	VPAND     Y10, Y0, Y1
+	VMINPS    Y1, Y14, Y1
+	VPAND     Y13, Y1, Y2
 	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y14, Y2, Y2
+	VPADDD    Y12, Y2, Y2
 	VADDPS    Y2, Y1, Y1
 	VSUBPS    Y2, Y1, Y1
-	VPAND     Y10, Y0, Y0
+	VPAND     Y11, Y0, Y0
 	VPOR      Y0, Y1, Y1
 	VMULPS    Y9, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, 16(DI)
 	VCVTPH2PS 32(SI), Y0
 	VDIVPS    Y9, Y0, Y0
-	VPAND     Y12, Y0, Y1
-	VMINPS    Y1, Y13, Y1
-	VPAND     Y11, Y1, Y2
+	VPAND     Y10, Y0, Y1
+	VMINPS    Y1, Y14, Y1
+	VPAND     Y13, Y1, Y2
 	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y14, Y2, Y2
+	VPADDD    Y12, Y2, Y2
 	VADDPS    Y2, Y1, Y1
 	VSUBPS    Y2, Y1, Y1
-	VPAND     Y10, Y0, Y0
+	VPAND     Y11, Y0, Y0
 	VPOR      Y0, Y1, Y1
 	VMULPS    Y9, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, 32(DI)
 	VCVTPH2PS 48(SI), Y0
 	VDIVPS    Y9, Y0, Y0
-	VPAND     Y12, Y0, Y1
-	VMINPS    Y1, Y13, Y1
-	VPAND     Y11, Y1, Y2
+	VPAND     Y10, Y0, Y1
+	VMINPS    Y1, Y14, Y1
+	VPAND     Y13, Y1, Y2
 	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y14, Y2, Y2
+	VPADDD    Y12, Y2, Y2
 	VADDPS    Y2, Y1, Y1
 	VSUBPS    Y2, Y1, Y1
-	VPAND     Y10, Y0, Y0
+	VPAND     Y11, Y0, Y0
 	VPOR      Y0, Y1, Y1
 	VMULPS    Y9, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
@@ -1865,69 +1863,61 @@ longrare:
 longtailrare:
 	VCVTPH2PS 64(SP), Y0
 	VDIVPS    Y9, Y0, Y0
-	VPAND     Y12, Y0, Y1
-	VMINPS    Y1, Y13, Y1
-	VPAND     Y11, Y1, Y2
+	VPAND     Y10, Y0, Y1
+	VMINPS    Y1, Y14, Y1
+	VPAND     Y13, Y1, Y2
 	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y14, Y2, Y2
+	VPADDD    Y12, Y2, Y2
 	VADDPS    Y2, Y1, Y1
 	VSUBPS    Y2, Y1, Y1
-	VPAND     Y10, Y0, Y0
+	VPAND     Y11, Y0, Y0
 	VPOR      Y0, Y1, Y1
 	VMULPS    Y9, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, (SP)
-	CMPQ      R8, $+9
-	JLT       longtailrarenarrow
 	VCVTPH2PS 80(SP), Y0
 	VDIVPS    Y9, Y0, Y0
-	VPAND     Y12, Y0, Y1
-	VMINPS    Y1, Y13, Y1
-	VPAND     Y11, Y1, Y2
+	VPAND     Y10, Y0, Y1
+	VMINPS    Y1, Y14, Y1
+	VPAND     Y13, Y1, Y2
 	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y14, Y2, Y2
+	VPADDD    Y12, Y2, Y2
 	VADDPS    Y2, Y1, Y1
 	VSUBPS    Y2, Y1, Y1
-	VPAND     Y10, Y0, Y0
+	VPAND     Y11, Y0, Y0
 	VPOR      Y0, Y1, Y1
 	VMULPS    Y9, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, 16(SP)
-	CMPQ      R8, $+17
-	JLT       longtailrarenarrow
 	VCVTPH2PS 96(SP), Y0
 	VDIVPS    Y9, Y0, Y0
-	VPAND     Y12, Y0, Y1
-	VMINPS    Y1, Y13, Y1
-	VPAND     Y11, Y1, Y2
+	VPAND     Y10, Y0, Y1
+	VMINPS    Y1, Y14, Y1
+	VPAND     Y13, Y1, Y2
 	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y14, Y2, Y2
+	VPADDD    Y12, Y2, Y2
 	VADDPS    Y2, Y1, Y1
 	VSUBPS    Y2, Y1, Y1
-	VPAND     Y10, Y0, Y0
+	VPAND     Y11, Y0, Y0
 	VPOR      Y0, Y1, Y1
 	VMULPS    Y9, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, 32(SP)
-	CMPQ      R8, $+25
-	JLT       longtailrarenarrow
 	VCVTPH2PS 112(SP), Y0
 	VDIVPS    Y9, Y0, Y0
-	VPAND     Y12, Y0, Y1
-	VMINPS    Y1, Y13, Y1
-	VPAND     Y11, Y1, Y2
+	VPAND     Y10, Y0, Y1
+	VMINPS    Y1, Y14, Y1
+	VPAND     Y13, Y1, Y2
 	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y14, Y2, Y2
+	VPADDD    Y12, Y2, Y2
 	VADDPS    Y2, Y1, Y1
 	VSUBPS    Y2, Y1, Y1
-	VPAND     Y10, Y0, Y0
+	VPAND     Y11, Y0, Y0
 	VPOR      Y0, Y1, Y1
 	VMULPS    Y9, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, 48(SP)
-
-longtailrarenarrow:
-	JMP longtailback
+	JMP       longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
@@ -1957,50 +1947,50 @@ short2stream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y12, Y1, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y5
+	VPAND        Y10, Y1, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
 	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y0, Y0
 	VSUBPS       Y5, Y0, Y0
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVNTPS     X0, (DI)
-	VPAND        Y12, Y2, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y2, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVNTPS     X0, 16(DI)
-	VPAND        Y12, Y3, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y3, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y0, Y0
 	VMULPS       Y8, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVNTPS     X0, 32(DI)
-	VPAND        Y12, Y4, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y4, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y0, Y0
 	VMULPS       Y8, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
@@ -2017,56 +2007,56 @@ short2stream:
 short2rare:
 	VCVTPH2PS (SI), Y0
 	VDIVPS    Y9, Y0, Y0
-	VPAND     Y12, Y0, Y1
-	VMINPS    Y1, Y13, Y1
-	VPAND     Y11, Y1, Y2
+	VPAND     Y10, Y0, Y1
+	VMINPS    Y1, Y14, Y1
+	VPAND     Y13, Y1, Y2
 	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y14, Y2, Y2
+	VPADDD    Y12, Y2, Y2
 	VADDPS    Y2, Y1, Y1
 	VSUBPS    Y2, Y1, Y1
-	VPAND     Y10, Y0, Y0
+	VPAND     Y11, Y0, Y0
 	VPOR      Y0, Y1, Y1
 	VMULPS    Y9, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, (DI)
 	VCVTPH2PS 16(SI), Y0
 	VDIVPS    Y9, Y0, Y0
-	VPAND     Y12, Y0, Y1
-	VMINPS    Y1, Y13, Y1
-	VPAND     Y11, Y1, Y2
+	VPAND     Y10, Y0, Y1
+	VMINPS    Y1, Y14, Y1
+	VPAND     Y13, Y1, Y2
 	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y14, Y2, Y2
+	VPADDD    Y12, Y2, Y2
 	VADDPS    Y2, Y1, Y1
 	VSUBPS    Y2, Y1, Y1
-	VPAND     Y10, Y0, Y0
+	VPAND     Y11, Y0, Y0
 	VPOR      Y0, Y1, Y1
 	VMULPS    Y9, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, 16(DI)
 	VCVTPH2PS 32(SI), Y0
 	VDIVPS    Y8, Y0, Y0
-	VPAND     Y12, Y0, Y1
-	VMINPS    Y1, Y13, Y1
-	VPAND     Y11, Y1, Y2
+	VPAND     Y10, Y0, Y1
+	VMINPS    Y1, Y14, Y1
+	VPAND     Y13, Y1, Y2
 	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y14, Y2, Y2
+	VPADDD    Y12, Y2, Y2
 	VADDPS    Y2, Y1, Y1
 	VSUBPS    Y2, Y1, Y1
-	VPAND     Y10, Y0, Y0
+	VPAND     Y11, Y0, Y0
 	VPOR      Y0, Y1, Y1
 	VMULPS    Y8, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, 32(DI)
 	VCVTPH2PS 48(SI), Y0
 	VDIVPS    Y8, Y0, Y0
-	VPAND     Y12, Y0, Y1
-	VMINPS    Y1, Y13, Y1
-	VPAND     Y11, Y1, Y2
+	VPAND     Y10, Y0, Y1
+	VMINPS    Y1, Y14, Y1
+	VPAND     Y13, Y1, Y2
 	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y14, Y2, Y2
+	VPADDD    Y12, Y2, Y2
 	VADDPS    Y2, Y1, Y1
 	VSUBPS    Y2, Y1, Y1
-	VPAND     Y10, Y0, Y0
+	VPAND     Y11, Y0, Y0
 	VPOR      Y0, Y1, Y1
 	VMULPS    Y8, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
@@ -2077,14 +2067,14 @@ lanerare:
 	VCVTPH2PS (SI), Y0
 	VMOVUPS   (DX), Y1
 	VDIVPS    Y1, Y0, Y0
-	VPAND     Y12, Y0, Y2
-	VMINPS    Y2, Y13, Y2
-	VPAND     Y11, Y2, Y3
+	VPAND     Y10, Y0, Y2
+	VMINPS    Y2, Y14, Y2
+	VPAND     Y13, Y2, Y3
 	VPMAXUD   Y15, Y3, Y3
-	VPADDD    Y14, Y3, Y3
+	VPADDD    Y12, Y3, Y3
 	VADDPS    Y3, Y2, Y2
 	VSUBPS    Y3, Y2, Y2
-	VPAND     Y10, Y0, Y0
+	VPAND     Y11, Y0, Y0
 	VPOR      Y0, Y2, Y2
 	VMULPS    Y1, Y2, Y2
 	VCVTPS2PH $0x00, Y2, X2
@@ -2092,14 +2082,14 @@ lanerare:
 	VCVTPH2PS 16(SI), Y0
 	VMOVUPS   32(DX), Y1
 	VDIVPS    Y1, Y0, Y0
-	VPAND     Y12, Y0, Y2
-	VMINPS    Y2, Y13, Y2
-	VPAND     Y11, Y2, Y3
+	VPAND     Y10, Y0, Y2
+	VMINPS    Y2, Y14, Y2
+	VPAND     Y13, Y2, Y3
 	VPMAXUD   Y15, Y3, Y3
-	VPADDD    Y14, Y3, Y3
+	VPADDD    Y12, Y3, Y3
 	VADDPS    Y3, Y2, Y2
 	VSUBPS    Y3, Y2, Y2
-	VPAND     Y10, Y0, Y0
+	VPAND     Y11, Y0, Y0
 	VPOR      Y0, Y2, Y2
 	VMULPS    Y1, Y2, Y2
 	VCVTPS2PH $0x00, Y2, X2
@@ -2107,14 +2097,14 @@ lanerare:
 	VCVTPH2PS 32(SI), Y0
 	VMOVUPS   64(DX), Y1
 	VDIVPS    Y1, Y0, Y0
-	VPAND     Y12, Y0, Y2
-	VMINPS    Y2, Y13, Y2
-	VPAND     Y11, Y2, Y3
+	VPAND     Y10, Y0, Y2
+	VMINPS    Y2, Y14, Y2
+	VPAND     Y13, Y2, Y3
 	VPMAXUD   Y15, Y3, Y3
-	VPADDD    Y14, Y3, Y3
+	VPADDD    Y12, Y3, Y3
 	VADDPS    Y3, Y2, Y2
 	VSUBPS    Y3, Y2, Y2
-	VPAND     Y10, Y0, Y0
+	VPAND     Y11, Y0, Y0
 	VPOR      Y0, Y2, Y2
 	VMULPS    Y1, Y2, Y2
 	VCVTPS2PH $0x00, Y2, X2
@@ -2122,14 +2112,14 @@ lanerare:
 	VCVTPH2PS 48(SI), Y0
 	VMOVUPS   96(DX), Y1
 	VDIVPS    Y1, Y0, Y0
-	VPAND     Y12, Y0, Y2
-	VMINPS    Y2, Y13, Y2
-	VPAND     Y11, Y2, Y3
+	VPAND     Y10, Y0, Y2
+	VMINPS    Y2, Y14, Y2
+	VPAND     Y13, Y2, Y3
 	VPMAXUD   Y15, Y3, Y3
-	VPADDD    Y14, Y3, Y3
+	VPADDD    Y12, Y3, Y3
 	VADDPS    Y3, Y2, Y2
 	VSUBPS    Y3, Y2, Y2
-	VPAND     Y10, Y0, Y0
+	VPAND     Y11, Y0, Y0
 	VPOR      Y0, Y2, Y2
 	VMULPS    Y1, Y2, Y2
 	VCVTPS2PH $0x00, Y2, X2
@@ -2140,90 +2130,84 @@ lanetailrare:
 	VCVTPH2PS 64(SP), Y0
 	VMOVUPS   128(SP), Y1
 	VDIVPS    Y1, Y0, Y0
-	VPAND     Y12, Y0, Y2
-	VMINPS    Y2, Y13, Y2
-	VPAND     Y11, Y2, Y3
+	VPAND     Y10, Y0, Y2
+	VMINPS    Y2, Y14, Y2
+	VPAND     Y13, Y2, Y3
 	VPMAXUD   Y15, Y3, Y3
-	VPADDD    Y14, Y3, Y3
+	VPADDD    Y12, Y3, Y3
 	VADDPS    Y3, Y2, Y2
 	VSUBPS    Y3, Y2, Y2
-	VPAND     Y10, Y0, Y0
+	VPAND     Y11, Y0, Y0
 	VPOR      Y0, Y2, Y2
 	VMULPS    Y1, Y2, Y2
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, (SP)
-	CMPQ      R8, $+9
-	JLT       lanetailrarenarrow
 	VCVTPH2PS 80(SP), Y0
 	VMOVUPS   160(SP), Y1
 	VDIVPS    Y1, Y0, Y0
-	VPAND     Y12, Y0, Y2
-	VMINPS    Y2, Y13, Y2
-	VPAND     Y11, Y2, Y3
+	VPAND     Y10, Y0, Y2
+	VMINPS    Y2, Y14, Y2
+	VPAND     Y13, Y2, Y3
 	VPMAXUD   Y15, Y3, Y3
-	VPADDD    Y14, Y3, Y3
+	VPADDD    Y12, Y3, Y3
 	VADDPS    Y3, Y2, Y2
 	VSUBPS    Y3, Y2, Y2
-	VPAND     Y10, Y0, Y0
+	VPAND     Y11, Y0, Y0
 	VPOR      Y0, Y2, Y2
 	VMULPS    Y1, Y2, Y2
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, 16(SP)
-	CMPQ      R8, $+17
-	JLT       lanetailrarenarrow
 	VCVTPH2PS 96(SP), Y0
 	VMOVUPS   192(SP), Y1
 	VDIVPS    Y1, Y0, Y0
-	VPAND     Y12, Y0, Y2
-	VMINPS    Y2, Y13, Y2
-	VPAND     Y11, Y2, Y3
+	VPAND     Y10, Y0, Y2
+	VMINPS    Y2, Y14, Y2
+	VPAND     Y13, Y2, Y3
 	VPMAXUD   Y15, Y3, Y3
-	VPADDD    Y14, Y3, Y3
+	VPADDD    Y12, Y3, Y3
 	VADDPS    Y3, Y2, Y2
 	VSUBPS    Y3, Y2, Y2
-	VPAND     Y10, Y0, Y0
+	VPAND     Y11, Y0, Y0
 	VPOR      Y0, Y2, Y2
 	VMULPS    Y1, Y2, Y2
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, 32(SP)
-	CMPQ      R8, $+25
-	JLT       lanetailrarenarrow
 	VCVTPH2PS 112(SP), Y0
 	VMOVUPS   224(SP), Y1
 	VDIVPS    Y1, Y0, Y0
-	VPAND     Y12, Y0, Y2
-	VMINPS    Y2, Y13, Y2
-	VPAND     Y11, Y2, Y3
+	VPAND     Y10, Y0, Y2
+	VMINPS    Y2, Y14, Y2
+	VPAND     Y13, Y2, Y3
 	VPMAXUD   Y15, Y3, Y3
-	VPADDD    Y14, Y3, Y3
+	VPADDD    Y12, Y3, Y3
 	VADDPS    Y3, Y2, Y2
 	VSUBPS    Y3, Y2, Y2
-	VPAND     Y10, Y0, Y0
+	VPAND     Y11, Y0, Y0
 	VPOR      Y0, Y2, Y2
 	VMULPS    Y1, Y2, Y2
 	VCVTPS2PH $0x00, Y2, X2
 	VMOVUPS   X2, 48(SP)
-
-lanetailrarenarrow:
-	JMP lanetailback
+	JMP       lanetailback
 
 // func FakeQuantizeFpBytesF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·FakeQuantizeFpBytesF16AVX2(SB), $672-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x80000000
+	// per call: Y15 0x7f800000, Y14 IAdd, Y13 0x80000000, Y12 0x7fffffff
 	// per group: Y11 scale, Y10 recip
-	// loaded at each use: least, step, 0x1, 0x3f800000, 0x34800000, table
+	// loaded at each use: least, step, most, 0x1, 0x3f800000, 0x34800000, 0x400000, table
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
 	MOVQ         scale+24(FP), BX
 	MOVQ         recip+32(FP), R8
-	VBROADCASTSS most+48(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VBROADCASTSS step+44(FP), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPADDD       Y1, Y0, Y14
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
+	VBROADCASTSS constantsAVX2<>+12(SB), Y12
 	MOVQ         groups+56(FP), R10
 	MOVQ         length+64(FP), R11
 	CMPQ         R11, $+1
@@ -2277,73 +2261,73 @@ grouploop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VPAND        Y15, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y14, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, (DI)
-	VPCMPEQD     Y0, Y5, Y5
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VPAND        Y15, Y1, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y1, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 16(DI)
-	VPCMPEQD     Y0, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VPAND        Y15, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 32(DI)
-	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VPCMPEQD     Y5, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VPAND        Y15, Y3, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y3, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(DI)
-	VPCMPEQD     Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+56(SB), Y0
-	VPACKSSDW    Y1, Y5, Y5
+	VPCMPEQD     Y5, Y3, Y3
+	VMOVUPS      constantsAVX2<>+60(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y5, Y5
-	VPERMD       Y5, Y0, Y5
-	VPABSB       Y5, Y5
-	VMOVUPS      Y5, (SI)
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 groupback:
 	ADDQ $+64, DI
@@ -2409,77 +2393,77 @@ groupmeet3:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VPAND        Y15, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y14, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMOVUPS      416(SP), Y1
 	VMULPS       Y1, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, (DI)
-	VPCMPEQD     Y0, Y5, Y5
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VPAND        Y15, Y1, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y1, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMOVUPS      448(SP), Y2
 	VMULPS       Y2, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 16(DI)
-	VPCMPEQD     Y0, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VPAND        Y15, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMOVUPS      480(SP), Y3
 	VMULPS       Y3, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 32(DI)
-	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VPCMPEQD     Y5, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VPAND        Y15, Y3, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y3, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMOVUPS      512(SP), Y4
 	VMULPS       Y4, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(DI)
-	VPCMPEQD     Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+56(SB), Y0
-	VPACKSSDW    Y1, Y5, Y5
+	VPCMPEQD     Y5, Y3, Y3
+	VMOVUPS      constantsAVX2<>+60(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y5, Y5
-	VPERMD       Y5, Y0, Y5
-	VPABSB       Y5, Y5
-	VMOVUPS      Y5, (SI)
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, (SI)
 	ADDQ         $+64, DI
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
@@ -2492,10 +2476,12 @@ groupmeet3:
 	JLT          groupmeet
 
 groupmet:
-	VBROADCASTSS most+48(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VBROADCASTSS step+44(FP), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPADDD       Y1, Y0, Y14
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
+	VBROADCASTSS constantsAVX2<>+12(SB), Y12
 	CMPQ         R10, $+1
 	JLT          groupnext
 	CMPQ         R9, $+32
@@ -2613,81 +2599,81 @@ piece5:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VPAND        Y15, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y14, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, (SP)
-	VPCMPEQD     Y0, Y5, Y5
+	VPCMPEQD     Y5, Y0, Y0
 	CMPQ         R9, $+9
 	JLT          grouptailnarrow
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VPAND        Y15, Y1, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y1, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 16(SP)
-	VPCMPEQD     Y0, Y1, Y1
+	VPCMPEQD     Y5, Y1, Y1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
-	VPAND        Y14, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VPAND        Y15, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 32(SP)
-	VPCMPEQD     Y0, Y2, Y2
+	VPCMPEQD     Y5, Y2, Y2
 	CMPQ         R9, $+25
 	JLT          grouptailnarrow
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VPAND        Y15, Y3, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y3, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(SP)
-	VPCMPEQD     Y0, Y3, Y3
+	VPCMPEQD     Y5, Y3, Y3
 
 grouptailnarrow:
-	VMOVUPS   constantsAVX2<>+56(SB), Y0
-	VPACKSSDW Y1, Y5, Y5
+	VMOVUPS   constantsAVX2<>+60(SB), Y4
+	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
-	VPACKSSWB Y2, Y5, Y5
-	VPERMD    Y5, Y0, Y5
-	VPABSB    Y5, Y5
-	VMOVUPS   Y5, 64(SP)
+	VPACKSSWB Y2, Y0, Y0
+	VPERMD    Y0, Y4, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, 64(SP)
 
 grouptailback:
 	TESTQ $0x00000010, R9
@@ -2815,11 +2801,11 @@ groupdone:
 longs:
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
 	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
 	VFNMADD231PS Y11, Y10, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VBROADCASTSS constantsAVX2<>+24(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
 	VMULPS       Y10, Y0, Y9
 	MOVQ         R11, R9
@@ -2848,73 +2834,73 @@ longloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VPAND        Y15, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y14, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, (DI)
-	VPCMPEQD     Y0, Y5, Y5
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VPAND        Y15, Y1, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y1, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 16(DI)
-	VPCMPEQD     Y0, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VPAND        Y15, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 32(DI)
-	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VPCMPEQD     Y5, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VPAND        Y15, Y3, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y3, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(DI)
-	VPCMPEQD     Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+56(SB), Y0
-	VPACKSSDW    Y1, Y5, Y5
+	VPCMPEQD     Y5, Y3, Y3
+	VMOVUPS      constantsAVX2<>+60(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y5, Y5
-	VPERMD       Y5, Y0, Y5
-	VPABSB       Y5, Y5
-	VMOVUPS      Y5, (SI)
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 longback:
 	ADDQ $+64, DI
@@ -3007,81 +2993,81 @@ piece20:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longtailrare
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VPAND        Y15, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y14, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, (SP)
-	VPCMPEQD     Y0, Y5, Y5
+	VPCMPEQD     Y5, Y0, Y0
 	CMPQ         R9, $+9
 	JLT          longtailnarrow
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VPAND        Y15, Y1, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y1, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 16(SP)
-	VPCMPEQD     Y0, Y1, Y1
+	VPCMPEQD     Y5, Y1, Y1
 	CMPQ         R9, $+17
 	JLT          longtailnarrow
-	VPAND        Y14, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VPAND        Y15, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 32(SP)
-	VPCMPEQD     Y0, Y2, Y2
+	VPCMPEQD     Y5, Y2, Y2
 	CMPQ         R9, $+25
 	JLT          longtailnarrow
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VPAND        Y15, Y3, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y3, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(SP)
-	VPCMPEQD     Y0, Y3, Y3
+	VPCMPEQD     Y5, Y3, Y3
 
 longtailnarrow:
-	VMOVUPS   constantsAVX2<>+56(SB), Y0
-	VPACKSSDW Y1, Y5, Y5
+	VMOVUPS   constantsAVX2<>+60(SB), Y4
+	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
-	VPACKSSWB Y2, Y5, Y5
-	VPERMD    Y5, Y0, Y5
-	VPABSB    Y5, Y5
-	VMOVUPS   Y5, 64(SP)
+	VPACKSSWB Y2, Y0, Y0
+	VPERMD    Y0, Y4, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, 64(SP)
 
 longtailback:
 	TESTQ $0x00000010, R9
@@ -3229,73 +3215,73 @@ short2loop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VPAND        Y15, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y14, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, (DI)
-	VPCMPEQD     Y0, Y5, Y5
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VPAND        Y15, Y1, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y1, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 16(DI)
-	VPCMPEQD     Y0, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VPAND        Y15, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y10, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 32(DI)
-	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VPCMPEQD     Y5, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VPAND        Y15, Y3, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y3, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y10, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(DI)
-	VPCMPEQD     Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+56(SB), Y0
-	VPACKSSDW    Y1, Y5, Y5
+	VPCMPEQD     Y5, Y3, Y3
+	VMOVUPS      constantsAVX2<>+60(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y5, Y5
-	VPERMD       Y5, Y0, Y5
-	VPABSB       Y5, Y5
-	VMOVUPS      Y5, (SI)
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -3352,73 +3338,73 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y10
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y2, Y1
+	VPMINUD      Y0, Y1, Y0
+	VPAND        Y15, Y0, Y10
 	VBROADCASTSS least+40(FP), Y11
 	VPMAXUD      Y11, Y10, Y10
-	VBROADCASTSS step+44(FP), Y11
-	VPADDD       Y11, Y10, Y10
-	VADDPS       Y10, Y1, Y11
+	VPADDD       Y14, Y10, Y10
+	VADDPS       Y10, Y0, Y11
 	VSUBPS       Y10, Y11, Y11
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y11, Y11
 	VMULPS       Y3, Y11, Y11
 	VCVTPS2PH    $0x00, Y11, X11
 	VMOVUPS      X11, (DI)
-	VPCMPEQD     Y0, Y1, Y1
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y3
+	VPCMPEQD     Y1, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y4, Y2
+	VPMINUD      Y1, Y2, Y1
+	VPAND        Y15, Y1, Y3
 	VBROADCASTSS least+40(FP), Y10
 	VPMAXUD      Y10, Y3, Y3
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y3, Y3
-	VADDPS       Y3, Y2, Y10
+	VPADDD       Y14, Y3, Y3
+	VADDPS       Y3, Y1, Y10
 	VSUBPS       Y3, Y10, Y10
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y10, Y10
 	VMULPS       Y5, Y10, Y10
 	VCVTPS2PH    $0x00, Y10, X10
 	VMOVUPS      X10, 16(DI)
-	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y6, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y4
+	VPCMPEQD     Y2, Y1, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y6, Y3
+	VPMINUD      Y2, Y3, Y2
+	VPAND        Y15, Y2, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y5
+	VPADDD       Y14, Y4, Y4
+	VADDPS       Y4, Y2, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y6, Y6
+	VPAND        Y13, Y6, Y6
 	VPOR         Y6, Y5, Y5
 	VMULPS       Y7, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, 32(DI)
-	VPCMPEQD     Y0, Y3, Y3
-	VPAND        Y14, Y8, Y0
-	VPMINUD      Y15, Y0, Y4
-	VPAND        Y13, Y4, Y5
+	VPCMPEQD     Y3, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y8, Y4
+	VPMINUD      Y3, Y4, Y3
+	VPAND        Y15, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y4, Y6
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y3, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y8, Y8
+	VPAND        Y13, Y8, Y8
 	VPOR         Y8, Y6, Y6
 	VMULPS       Y9, Y6, Y6
 	VCVTPS2PH    $0x00, Y6, X6
 	VMOVUPS      X6, 48(DI)
-	VPCMPEQD     Y0, Y4, Y4
-	VMOVUPS      constantsAVX2<>+56(SB), Y0
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, (SI)
+	VPCMPEQD     Y4, Y3, Y3
+	VMOVUPS      constantsAVX2<>+60(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 laneback:
 	ADDQ $+64, DI
@@ -3693,81 +3679,81 @@ piece45:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y10
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y2, Y1
+	VPMINUD      Y0, Y1, Y0
+	VPAND        Y15, Y0, Y10
 	VBROADCASTSS least+40(FP), Y11
 	VPMAXUD      Y11, Y10, Y10
-	VBROADCASTSS step+44(FP), Y11
-	VPADDD       Y11, Y10, Y10
-	VADDPS       Y10, Y1, Y11
+	VPADDD       Y14, Y10, Y10
+	VADDPS       Y10, Y0, Y11
 	VSUBPS       Y10, Y11, Y11
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y11, Y11
 	VMULPS       Y3, Y11, Y11
 	VCVTPS2PH    $0x00, Y11, X11
 	VMOVUPS      X11, (SP)
-	VPCMPEQD     Y0, Y1, Y1
+	VPCMPEQD     Y1, Y0, Y0
 	CMPQ         R9, $+9
 	JLT          lanetailnarrow
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y4, Y2
+	VPMINUD      Y1, Y2, Y1
+	VPAND        Y15, Y1, Y3
 	VBROADCASTSS least+40(FP), Y10
 	VPMAXUD      Y10, Y3, Y3
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y3, Y3
-	VADDPS       Y3, Y2, Y10
+	VPADDD       Y14, Y3, Y3
+	VADDPS       Y3, Y1, Y10
 	VSUBPS       Y3, Y10, Y10
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y10, Y10
 	VMULPS       Y5, Y10, Y10
 	VCVTPS2PH    $0x00, Y10, X10
 	VMOVUPS      X10, 16(SP)
-	VPCMPEQD     Y0, Y2, Y2
+	VPCMPEQD     Y2, Y1, Y1
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	VPAND        Y14, Y6, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y4
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y6, Y3
+	VPMINUD      Y2, Y3, Y2
+	VPAND        Y15, Y2, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y5
+	VPADDD       Y14, Y4, Y4
+	VADDPS       Y4, Y2, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y6, Y6
+	VPAND        Y13, Y6, Y6
 	VPOR         Y6, Y5, Y5
 	VMULPS       Y7, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, 32(SP)
-	VPCMPEQD     Y0, Y3, Y3
+	VPCMPEQD     Y3, Y2, Y2
 	CMPQ         R9, $+25
 	JLT          lanetailnarrow
-	VPAND        Y14, Y8, Y0
-	VPMINUD      Y15, Y0, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y8, Y4
+	VPMINUD      Y3, Y4, Y3
+	VPAND        Y15, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y4, Y6
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y3, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y8, Y8
+	VPAND        Y13, Y8, Y8
 	VPOR         Y8, Y6, Y6
 	VMULPS       Y9, Y6, Y6
 	VCVTPS2PH    $0x00, Y6, X6
 	VMOVUPS      X6, 48(SP)
-	VPCMPEQD     Y0, Y4, Y4
+	VPCMPEQD     Y4, Y3, Y3
 
 lanetailnarrow:
-	VMOVUPS   constantsAVX2<>+56(SB), Y0
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VPACKSSWB Y3, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VPABSB    Y1, Y1
-	VMOVUPS   Y1, 64(SP)
+	VMOVUPS   constantsAVX2<>+60(SB), Y4
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VPERMD    Y0, Y4, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, 64(SP)
 
 lanetailback:
 	TESTQ $0x00000010, R9
@@ -3901,73 +3887,73 @@ groupstream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VPAND        Y15, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y14, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVNTPS     X7, (DI)
-	VPCMPEQD     Y0, Y5, Y5
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VPAND        Y15, Y1, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y1, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVNTPS     X7, 16(DI)
-	VPCMPEQD     Y0, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VPAND        Y15, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVNTPS     X7, 32(DI)
-	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VPCMPEQD     Y5, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VPAND        Y15, Y3, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y3, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVNTPS     X7, 48(DI)
-	VPCMPEQD     Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+56(SB), Y0
-	VPACKSSDW    Y1, Y5, Y5
+	VPCMPEQD     Y5, Y3, Y3
+	VMOVUPS      constantsAVX2<>+60(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y5, Y5
-	VPERMD       Y5, Y0, Y5
-	VPABSB       Y5, Y5
-	VMOVNTPS     Y5, (SI)
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVNTPS     Y0, (SI)
 	ADDQ         $+64, DI
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
@@ -3979,16 +3965,16 @@ groupstream:
 grouprare:
 	VCVTPH2PS    (DX), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y2
-	VPAND        Y13, Y2, Y3
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VMINPS       Y1, Y2, Y2
+	VPAND        Y15, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VPADDD       Y14, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y11, Y4, Y4
 	VCVTPS2PH    $0x00, Y4, X4
@@ -3996,16 +3982,16 @@ grouprare:
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VCVTPH2PS    16(DX), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y3
-	VPAND        Y13, Y3, Y4
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y1, Y3, Y3
+	VPAND        Y15, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
+	VPADDD       Y14, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y11, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
@@ -4013,16 +3999,16 @@ grouprare:
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VCVTPH2PS    32(DX), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y4
-	VPAND        Y13, Y4, Y5
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y1, Y4, Y4
+	VPAND        Y15, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y11, Y6, Y6
 	VCVTPS2PH    $0x00, Y6, X6
@@ -4030,22 +4016,22 @@ grouprare:
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VCVTPH2PS    48(DX), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y5
-	VPAND        Y13, Y5, Y6
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y1, Y5, Y5
+	VPAND        Y15, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(DI)
 	VCMPPS       $0x00, Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+56(SB), Y0
+	VMOVUPS      constantsAVX2<>+60(SB), Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSDW    Y5, Y4, Y4
 	VPACKSSWB    Y4, Y2, Y2
@@ -4059,7 +4045,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+24(SB), Y1
+	VMOVDQU      constantsAVX2<>+28(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
@@ -4092,7 +4078,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+24(SB), Y2
+	VMOVDQU      constantsAVX2<>+28(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y11, Y11
@@ -4125,7 +4111,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+24(SB), Y3
+	VMOVDQU      constantsAVX2<>+28(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y0, Y3, Y11, Y11
@@ -4158,7 +4144,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+24(SB), Y4
+	VMOVDQU      constantsAVX2<>+28(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y0, Y4, Y11, Y11
@@ -4175,94 +4161,88 @@ groupmeet3mix:
 grouptailrare:
 	VCVTPH2PS    96(SP), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y2
-	VPAND        Y13, Y2, Y3
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VMINPS       Y1, Y2, Y2
+	VPAND        Y15, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VPADDD       Y14, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y11, Y4, Y4
 	VCVTPS2PH    $0x00, Y4, X4
 	VMOVUPS      X4, (SP)
 	VCMPPS       $0x00, Y1, Y2, Y2
-	CMPQ         R9, $+9
-	JLT          grouptailrarenarrow
 	VCVTPH2PS    112(SP), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y3
-	VPAND        Y13, Y3, Y4
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y1, Y3, Y3
+	VPAND        Y15, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
+	VPADDD       Y14, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y11, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, 16(SP)
 	VCMPPS       $0x00, Y1, Y3, Y3
-	CMPQ         R9, $+17
-	JLT          grouptailrarenarrow
 	VCVTPH2PS    128(SP), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y4
-	VPAND        Y13, Y4, Y5
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y1, Y4, Y4
+	VPAND        Y15, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y11, Y6, Y6
 	VCVTPS2PH    $0x00, Y6, X6
 	VMOVUPS      X6, 32(SP)
 	VCMPPS       $0x00, Y1, Y4, Y4
-	CMPQ         R9, $+25
-	JLT          grouptailrarenarrow
 	VCVTPH2PS    144(SP), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y5
-	VPAND        Y13, Y5, Y6
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y1, Y5, Y5
+	VPAND        Y15, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(SP)
 	VCMPPS       $0x00, Y1, Y5, Y5
-
-grouptailrarenarrow:
-	VMOVUPS   constantsAVX2<>+56(SB), Y0
-	VPACKSSDW Y3, Y2, Y2
-	VPACKSSDW Y5, Y4, Y4
-	VPACKSSWB Y4, Y2, Y2
-	VPERMD    Y2, Y0, Y2
-	VPABSB    Y2, Y2
-	VMOVUPS   Y2, 64(SP)
-	JMP       grouptailback
+	VMOVUPS      constantsAVX2<>+60(SB), Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKSSWB    Y4, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VPABSB       Y2, Y2
+	VMOVUPS      Y2, 64(SP)
+	JMP          grouptailback
 
 groupmeetrare:
-	VBROADCASTSS most+48(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VBROADCASTSS step+44(FP), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPADDD       Y1, Y0, Y14
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
+	VBROADCASTSS constantsAVX2<>+12(SB), Y12
 	MOVQ         R12, R10
 	SUBQ         BX, R13
 	ADDQ         R13, BX
@@ -4292,73 +4272,73 @@ longstream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VPAND        Y15, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y14, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVNTPS     X7, (DI)
-	VPCMPEQD     Y0, Y5, Y5
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VPAND        Y15, Y1, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y1, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVNTPS     X7, 16(DI)
-	VPCMPEQD     Y0, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VPAND        Y15, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVNTPS     X7, 32(DI)
-	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VPCMPEQD     Y5, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VPAND        Y15, Y3, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y3, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVNTPS     X7, 48(DI)
-	VPCMPEQD     Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+56(SB), Y0
-	VPACKSSDW    Y1, Y5, Y5
+	VPCMPEQD     Y5, Y3, Y3
+	VMOVUPS      constantsAVX2<>+60(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y5, Y5
-	VPERMD       Y5, Y0, Y5
-	VPABSB       Y5, Y5
-	VMOVNTPS     Y5, (SI)
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVNTPS     Y0, (SI)
 	ADDQ         $+64, DI
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
@@ -4370,16 +4350,16 @@ longstream:
 longrare:
 	VCVTPH2PS    (DX), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y2
-	VPAND        Y13, Y2, Y3
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VMINPS       Y1, Y2, Y2
+	VPAND        Y15, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VPADDD       Y14, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y11, Y4, Y4
 	VCVTPS2PH    $0x00, Y4, X4
@@ -4387,16 +4367,16 @@ longrare:
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VCVTPH2PS    16(DX), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y3
-	VPAND        Y13, Y3, Y4
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y1, Y3, Y3
+	VPAND        Y15, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
+	VPADDD       Y14, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y11, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
@@ -4404,16 +4384,16 @@ longrare:
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VCVTPH2PS    32(DX), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y4
-	VPAND        Y13, Y4, Y5
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y1, Y4, Y4
+	VPAND        Y15, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y11, Y6, Y6
 	VCVTPS2PH    $0x00, Y6, X6
@@ -4421,22 +4401,22 @@ longrare:
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VCVTPH2PS    48(DX), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y5
-	VPAND        Y13, Y5, Y6
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y1, Y5, Y5
+	VPAND        Y15, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(DI)
 	VCMPPS       $0x00, Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+56(SB), Y0
+	VMOVUPS      constantsAVX2<>+60(SB), Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSDW    Y5, Y4, Y4
 	VPACKSSWB    Y4, Y2, Y2
@@ -4448,88 +4428,80 @@ longrare:
 longtailrare:
 	VCVTPH2PS    96(SP), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y2
-	VPAND        Y13, Y2, Y3
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VMINPS       Y1, Y2, Y2
+	VPAND        Y15, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VPADDD       Y14, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y11, Y4, Y4
 	VCVTPS2PH    $0x00, Y4, X4
 	VMOVUPS      X4, (SP)
 	VCMPPS       $0x00, Y1, Y2, Y2
-	CMPQ         R9, $+9
-	JLT          longtailrarenarrow
 	VCVTPH2PS    112(SP), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y3
-	VPAND        Y13, Y3, Y4
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y1, Y3, Y3
+	VPAND        Y15, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
+	VPADDD       Y14, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y11, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, 16(SP)
 	VCMPPS       $0x00, Y1, Y3, Y3
-	CMPQ         R9, $+17
-	JLT          longtailrarenarrow
 	VCVTPH2PS    128(SP), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y4
-	VPAND        Y13, Y4, Y5
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y1, Y4, Y4
+	VPAND        Y15, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y11, Y6, Y6
 	VCVTPS2PH    $0x00, Y6, X6
 	VMOVUPS      X6, 32(SP)
 	VCMPPS       $0x00, Y1, Y4, Y4
-	CMPQ         R9, $+25
-	JLT          longtailrarenarrow
 	VCVTPH2PS    144(SP), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y5
-	VPAND        Y13, Y5, Y6
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y1, Y5, Y5
+	VPAND        Y15, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(SP)
 	VCMPPS       $0x00, Y1, Y5, Y5
-
-longtailrarenarrow:
-	VMOVUPS   constantsAVX2<>+56(SB), Y0
-	VPACKSSDW Y3, Y2, Y2
-	VPACKSSDW Y5, Y4, Y4
-	VPACKSSWB Y4, Y2, Y2
-	VPERMD    Y2, Y0, Y2
-	VPABSB    Y2, Y2
-	VMOVUPS   Y2, 64(SP)
-	JMP       longtailback
+	VMOVUPS      constantsAVX2<>+60(SB), Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKSSWB    Y4, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VPABSB       Y2, Y2
+	VMOVUPS      Y2, 64(SP)
+	JMP          longtailback
 
 short2stream:
 	PREFETCHNTA  (DX)(CX*1)
@@ -4559,73 +4531,73 @@ short2stream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VPAND        Y15, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y14, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVNTPS     X7, (DI)
-	VPCMPEQD     Y0, Y5, Y5
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VPAND        Y15, Y1, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y1, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVNTPS     X7, 16(DI)
-	VPCMPEQD     Y0, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VPAND        Y15, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y10, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVNTPS     X7, 32(DI)
-	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VPCMPEQD     Y5, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VPAND        Y15, Y3, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y3, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y10, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVNTPS     X7, 48(DI)
-	VPCMPEQD     Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+56(SB), Y0
-	VPACKSSDW    Y1, Y5, Y5
+	VPCMPEQD     Y5, Y3, Y3
+	VMOVUPS      constantsAVX2<>+60(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y5, Y5
-	VPERMD       Y5, Y0, Y5
-	VPABSB       Y5, Y5
-	VMOVNTPS     Y5, (SI)
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVNTPS     Y0, (SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
 	ADDQ         $+64, DI
@@ -4639,16 +4611,16 @@ short2stream:
 short2rare:
 	VCVTPH2PS    (DX), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y2
-	VPAND        Y13, Y2, Y3
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VMINPS       Y1, Y2, Y2
+	VPAND        Y15, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VPADDD       Y14, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y11, Y4, Y4
 	VCVTPS2PH    $0x00, Y4, X4
@@ -4656,16 +4628,16 @@ short2rare:
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VCVTPH2PS    16(DX), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y3
-	VPAND        Y13, Y3, Y4
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y1, Y3, Y3
+	VPAND        Y15, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
+	VPADDD       Y14, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y11, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
@@ -4673,16 +4645,16 @@ short2rare:
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VCVTPH2PS    32(DX), Y0
 	VDIVPS       Y10, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y4
-	VPAND        Y13, Y4, Y5
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y1, Y4, Y4
+	VPAND        Y15, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y10, Y6, Y6
 	VCVTPS2PH    $0x00, Y6, X6
@@ -4690,22 +4662,22 @@ short2rare:
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VCVTPH2PS    48(DX), Y0
 	VDIVPS       Y10, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y5
-	VPAND        Y13, Y5, Y6
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y1, Y5, Y5
+	VPAND        Y15, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y10, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(DI)
 	VCMPPS       $0x00, Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+56(SB), Y0
+	VMOVUPS      constantsAVX2<>+60(SB), Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSDW    Y5, Y4, Y4
 	VPACKSSWB    Y4, Y2, Y2
@@ -4718,16 +4690,16 @@ lanerare:
 	VCVTPH2PS    (DX), Y0
 	VMOVUPS      (BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VMINPS       Y2, Y15, Y3
-	VPAND        Y13, Y3, Y4
+	VPAND        Y12, Y0, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y2, Y3, Y3
+	VPAND        Y15, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
+	VPADDD       Y14, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
@@ -4736,16 +4708,16 @@ lanerare:
 	VCVTPH2PS    16(DX), Y0
 	VMOVUPS      32(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VMINPS       Y2, Y15, Y4
-	VPAND        Y13, Y4, Y5
+	VPAND        Y12, Y0, Y2
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y2, Y4, Y4
+	VPAND        Y15, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y1, Y6, Y6
 	VCVTPS2PH    $0x00, Y6, X6
@@ -4754,16 +4726,16 @@ lanerare:
 	VCVTPH2PS    32(DX), Y0
 	VMOVUPS      64(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VMINPS       Y2, Y15, Y5
-	VPAND        Y13, Y5, Y6
+	VPAND        Y12, Y0, Y2
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y2, Y5, Y5
+	VPAND        Y15, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
@@ -4772,22 +4744,22 @@ lanerare:
 	VCVTPH2PS    48(DX), Y0
 	VMOVUPS      96(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VMINPS       Y2, Y15, Y6
-	VPAND        Y13, Y6, Y7
+	VPAND        Y12, Y0, Y2
+	VBROADCASTSS most+48(FP), Y6
+	VMINPS       Y2, Y6, Y6
+	VPAND        Y15, Y6, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y7, Y7
+	VPADDD       Y14, Y7, Y7
 	VADDPS       Y7, Y6, Y8
 	VSUBPS       Y7, Y8, Y8
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y1, Y8, Y8
 	VCVTPS2PH    $0x00, Y8, X8
 	VMOVUPS      X8, 48(DI)
 	VCMPPS       $0x00, Y2, Y6, Y6
-	VMOVUPS      constantsAVX2<>+56(SB), Y0
+	VMOVUPS      constantsAVX2<>+60(SB), Y0
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y3, Y3
@@ -4800,109 +4772,103 @@ lanetailrare:
 	VCVTPH2PS    96(SP), Y0
 	VMOVUPS      160(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VMINPS       Y2, Y15, Y3
-	VPAND        Y13, Y3, Y4
+	VPAND        Y12, Y0, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y2, Y3, Y3
+	VPAND        Y15, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
+	VPADDD       Y14, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, (SP)
 	VCMPPS       $0x00, Y2, Y3, Y3
-	CMPQ         R9, $+9
-	JLT          lanetailrarenarrow
 	VCVTPH2PS    112(SP), Y0
 	VMOVUPS      192(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VMINPS       Y2, Y15, Y4
-	VPAND        Y13, Y4, Y5
+	VPAND        Y12, Y0, Y2
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y2, Y4, Y4
+	VPAND        Y15, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y1, Y6, Y6
 	VCVTPS2PH    $0x00, Y6, X6
 	VMOVUPS      X6, 16(SP)
 	VCMPPS       $0x00, Y2, Y4, Y4
-	CMPQ         R9, $+17
-	JLT          lanetailrarenarrow
 	VCVTPH2PS    128(SP), Y0
 	VMOVUPS      224(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VMINPS       Y2, Y15, Y5
-	VPAND        Y13, Y5, Y6
+	VPAND        Y12, Y0, Y2
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y2, Y5, Y5
+	VPAND        Y15, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 32(SP)
 	VCMPPS       $0x00, Y2, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          lanetailrarenarrow
 	VCVTPH2PS    144(SP), Y0
 	VMOVUPS      256(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VMINPS       Y2, Y15, Y6
-	VPAND        Y13, Y6, Y7
+	VPAND        Y12, Y0, Y2
+	VBROADCASTSS most+48(FP), Y6
+	VMINPS       Y2, Y6, Y6
+	VPAND        Y15, Y6, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y7, Y7
+	VPADDD       Y14, Y7, Y7
 	VADDPS       Y7, Y6, Y8
 	VSUBPS       Y7, Y8, Y8
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y1, Y8, Y8
 	VCVTPS2PH    $0x00, Y8, X8
 	VMOVUPS      X8, 48(SP)
 	VCMPPS       $0x00, Y2, Y6, Y6
-
-lanetailrarenarrow:
-	VMOVUPS   constantsAVX2<>+56(SB), Y0
-	VPACKSSDW Y4, Y3, Y3
-	VPACKSSDW Y6, Y5, Y5
-	VPACKSSWB Y5, Y3, Y3
-	VPERMD    Y3, Y0, Y3
-	VPABSB    Y3, Y3
-	VMOVUPS   Y3, 64(SP)
-	JMP       lanetailback
+	VMOVUPS      constantsAVX2<>+60(SB), Y0
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSWB    Y5, Y3, Y3
+	VPERMD       Y3, Y0, Y3
+	VPABSB       Y3, Y3
+	VMOVUPS      Y3, 64(SP)
+	JMP          lanetailback
 
 // func FakeQuantizeFpBitsF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, BMI2, F16C, FMA3, MMX+
 TEXT ·FakeQuantizeFpBitsF16AVX2(SB), $656-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x80000000
+	// per call: Y15 0x7f800000, Y14 IAdd, Y13 0x80000000, Y12 0x7fffffff
 	// per group: Y11 scale, Y10 recip
-	// loaded at each use: least, step, 0x1, 0x3f800000, 0x34800000
+	// loaded at each use: least, step, most, 0x1, 0x3f800000, 0x34800000, 0x400000
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
 	MOVQ         scale+24(FP), BX
 	MOVQ         recip+32(FP), R8
-	VBROADCASTSS most+48(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VBROADCASTSS step+44(FP), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPADDD       Y1, Y0, Y14
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
+	VBROADCASTSS constantsAVX2<>+12(SB), Y12
 	MOVQ         groups+56(FP), R10
 	MOVQ         length+64(FP), R11
 	CMPQ         R11, $+1
@@ -4956,67 +4922,67 @@ grouploop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VPAND        Y15, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y14, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, (DI)
-	VPCMPEQD     Y0, Y5, Y5
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VPAND        Y15, Y1, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y1, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 16(DI)
-	VPCMPEQD     Y0, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VPAND        Y15, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 32(DI)
-	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VPCMPEQD     Y5, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VPAND        Y15, Y3, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y3, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(DI)
-	VPCMPEQD     Y0, Y3, Y3
-	VMOVMSKPS    Y5, AX
+	VPCMPEQD     Y5, Y3, Y3
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 1(SI)
@@ -5089,71 +5055,71 @@ groupmeet3:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VPAND        Y15, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y14, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMOVUPS      400(SP), Y1
 	VMULPS       Y1, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, (DI)
-	VPCMPEQD     Y0, Y5, Y5
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VPAND        Y15, Y1, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y1, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMOVUPS      432(SP), Y2
 	VMULPS       Y2, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 16(DI)
-	VPCMPEQD     Y0, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VPAND        Y15, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMOVUPS      464(SP), Y3
 	VMULPS       Y3, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 32(DI)
-	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VPCMPEQD     Y5, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VPAND        Y15, Y3, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y3, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMOVUPS      496(SP), Y4
 	VMULPS       Y4, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(DI)
-	VPCMPEQD     Y0, Y3, Y3
-	VMOVMSKPS    Y5, AX
+	VPCMPEQD     Y5, Y3, Y3
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 1(SI)
@@ -5173,10 +5139,12 @@ groupmeet3:
 	JLT          groupmeet
 
 groupmet:
-	VBROADCASTSS most+48(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VBROADCASTSS step+44(FP), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPADDD       Y1, Y0, Y14
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
+	VBROADCASTSS constantsAVX2<>+12(SB), Y12
 	CMPQ         R10, $+1
 	JLT          groupnext
 	CMPQ         R9, $+32
@@ -5294,75 +5262,75 @@ piece5:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VPAND        Y15, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y14, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, (SP)
-	VPCMPEQD     Y0, Y5, Y5
+	VPCMPEQD     Y5, Y0, Y0
 	CMPQ         R9, $+9
 	JLT          grouptailnarrow
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VPAND        Y15, Y1, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y1, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 16(SP)
-	VPCMPEQD     Y0, Y1, Y1
+	VPCMPEQD     Y5, Y1, Y1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
-	VPAND        Y14, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VPAND        Y15, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 32(SP)
-	VPCMPEQD     Y0, Y2, Y2
+	VPCMPEQD     Y5, Y2, Y2
 	CMPQ         R9, $+25
 	JLT          grouptailnarrow
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VPAND        Y15, Y3, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y3, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(SP)
-	VPCMPEQD     Y0, Y3, Y3
+	VPCMPEQD     Y5, Y3, Y3
 
 grouptailnarrow:
-	VMOVMSKPS Y5, AX
+	VMOVMSKPS Y0, AX
 	MOVB      AL, 64(SP)
 	VMOVMSKPS Y1, AX
 	MOVB      AL, 65(SP)
@@ -5474,11 +5442,11 @@ groupdone:
 longs:
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
 	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
 	VFNMADD231PS Y11, Y10, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VBROADCASTSS constantsAVX2<>+24(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
 	VMULPS       Y10, Y0, Y9
 	MOVQ         R11, R9
@@ -5507,67 +5475,67 @@ longloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VPAND        Y15, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y14, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, (DI)
-	VPCMPEQD     Y0, Y5, Y5
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VPAND        Y15, Y1, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y1, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 16(DI)
-	VPCMPEQD     Y0, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VPAND        Y15, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 32(DI)
-	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VPCMPEQD     Y5, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VPAND        Y15, Y3, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y3, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(DI)
-	VPCMPEQD     Y0, Y3, Y3
-	VMOVMSKPS    Y5, AX
+	VPCMPEQD     Y5, Y3, Y3
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 1(SI)
@@ -5667,75 +5635,75 @@ piece16:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longtailrare
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VPAND        Y15, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y14, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, (SP)
-	VPCMPEQD     Y0, Y5, Y5
+	VPCMPEQD     Y5, Y0, Y0
 	CMPQ         R9, $+9
 	JLT          longtailnarrow
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VPAND        Y15, Y1, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y1, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 16(SP)
-	VPCMPEQD     Y0, Y1, Y1
+	VPCMPEQD     Y5, Y1, Y1
 	CMPQ         R9, $+17
 	JLT          longtailnarrow
-	VPAND        Y14, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VPAND        Y15, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 32(SP)
-	VPCMPEQD     Y0, Y2, Y2
+	VPCMPEQD     Y5, Y2, Y2
 	CMPQ         R9, $+25
 	JLT          longtailnarrow
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VPAND        Y15, Y3, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y3, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(SP)
-	VPCMPEQD     Y0, Y3, Y3
+	VPCMPEQD     Y5, Y3, Y3
 
 longtailnarrow:
-	VMOVMSKPS Y5, AX
+	VMOVMSKPS Y0, AX
 	MOVB      AL, 64(SP)
 	VMOVMSKPS Y1, AX
 	MOVB      AL, 65(SP)
@@ -5867,67 +5835,67 @@ short2loop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VPAND        Y15, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y14, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, (DI)
-	VPCMPEQD     Y0, Y5, Y5
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VPAND        Y15, Y1, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y1, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 16(DI)
-	VPCMPEQD     Y0, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VPAND        Y15, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y10, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 32(DI)
-	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VPCMPEQD     Y5, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VPAND        Y15, Y3, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y3, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y10, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(DI)
-	VPCMPEQD     Y0, Y3, Y3
-	VMOVMSKPS    Y5, AX
+	VPCMPEQD     Y5, Y3, Y3
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 1(SI)
@@ -5991,73 +5959,73 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y10
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y2, Y1
+	VPMINUD      Y0, Y1, Y0
+	VPAND        Y15, Y0, Y10
 	VBROADCASTSS least+40(FP), Y11
 	VPMAXUD      Y11, Y10, Y10
-	VBROADCASTSS step+44(FP), Y11
-	VPADDD       Y11, Y10, Y10
-	VADDPS       Y10, Y1, Y11
+	VPADDD       Y14, Y10, Y10
+	VADDPS       Y10, Y0, Y11
 	VSUBPS       Y10, Y11, Y11
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y11, Y11
 	VMULPS       Y3, Y11, Y11
 	VCVTPS2PH    $0x00, Y11, X11
 	VMOVUPS      X11, (DI)
-	VPCMPEQD     Y0, Y1, Y1
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y3
+	VPCMPEQD     Y1, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y4, Y2
+	VPMINUD      Y1, Y2, Y1
+	VPAND        Y15, Y1, Y3
 	VBROADCASTSS least+40(FP), Y10
 	VPMAXUD      Y10, Y3, Y3
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y3, Y3
-	VADDPS       Y3, Y2, Y10
+	VPADDD       Y14, Y3, Y3
+	VADDPS       Y3, Y1, Y10
 	VSUBPS       Y3, Y10, Y10
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y10, Y10
 	VMULPS       Y5, Y10, Y10
 	VCVTPS2PH    $0x00, Y10, X10
 	VMOVUPS      X10, 16(DI)
-	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y6, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y4
+	VPCMPEQD     Y2, Y1, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y6, Y3
+	VPMINUD      Y2, Y3, Y2
+	VPAND        Y15, Y2, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y5
+	VPADDD       Y14, Y4, Y4
+	VADDPS       Y4, Y2, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y6, Y6
+	VPAND        Y13, Y6, Y6
 	VPOR         Y6, Y5, Y5
 	VMULPS       Y7, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, 32(DI)
-	VPCMPEQD     Y0, Y3, Y3
-	VPAND        Y14, Y8, Y0
-	VPMINUD      Y15, Y0, Y4
-	VPAND        Y13, Y4, Y5
+	VPCMPEQD     Y3, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y8, Y4
+	VPMINUD      Y3, Y4, Y3
+	VPAND        Y15, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y4, Y6
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y3, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y8, Y8
+	VPAND        Y13, Y8, Y8
 	VPOR         Y8, Y6, Y6
 	VMULPS       Y9, Y6, Y6
 	VCVTPS2PH    $0x00, Y6, X6
 	VMOVUPS      X6, 48(DI)
-	VPCMPEQD     Y0, Y4, Y4
-	VMOVMSKPS    Y1, AX
+	VPCMPEQD     Y4, Y3, Y3
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y2, AX
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y3, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y4, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 3(SI)
 
 laneback:
@@ -6333,81 +6301,81 @@ piece37:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y10
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y2, Y1
+	VPMINUD      Y0, Y1, Y0
+	VPAND        Y15, Y0, Y10
 	VBROADCASTSS least+40(FP), Y11
 	VPMAXUD      Y11, Y10, Y10
-	VBROADCASTSS step+44(FP), Y11
-	VPADDD       Y11, Y10, Y10
-	VADDPS       Y10, Y1, Y11
+	VPADDD       Y14, Y10, Y10
+	VADDPS       Y10, Y0, Y11
 	VSUBPS       Y10, Y11, Y11
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y11, Y11
 	VMULPS       Y3, Y11, Y11
 	VCVTPS2PH    $0x00, Y11, X11
 	VMOVUPS      X11, (SP)
-	VPCMPEQD     Y0, Y1, Y1
+	VPCMPEQD     Y1, Y0, Y0
 	CMPQ         R9, $+9
 	JLT          lanetailnarrow
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y4, Y2
+	VPMINUD      Y1, Y2, Y1
+	VPAND        Y15, Y1, Y3
 	VBROADCASTSS least+40(FP), Y10
 	VPMAXUD      Y10, Y3, Y3
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y3, Y3
-	VADDPS       Y3, Y2, Y10
+	VPADDD       Y14, Y3, Y3
+	VADDPS       Y3, Y1, Y10
 	VSUBPS       Y3, Y10, Y10
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y10, Y10
 	VMULPS       Y5, Y10, Y10
 	VCVTPS2PH    $0x00, Y10, X10
 	VMOVUPS      X10, 16(SP)
-	VPCMPEQD     Y0, Y2, Y2
+	VPCMPEQD     Y2, Y1, Y1
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	VPAND        Y14, Y6, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y4
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y6, Y3
+	VPMINUD      Y2, Y3, Y2
+	VPAND        Y15, Y2, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y5
+	VPADDD       Y14, Y4, Y4
+	VADDPS       Y4, Y2, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y6, Y6
+	VPAND        Y13, Y6, Y6
 	VPOR         Y6, Y5, Y5
 	VMULPS       Y7, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, 32(SP)
-	VPCMPEQD     Y0, Y3, Y3
+	VPCMPEQD     Y3, Y2, Y2
 	CMPQ         R9, $+25
 	JLT          lanetailnarrow
-	VPAND        Y14, Y8, Y0
-	VPMINUD      Y15, Y0, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y8, Y4
+	VPMINUD      Y3, Y4, Y3
+	VPAND        Y15, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y4, Y6
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y3, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y8, Y8
+	VPAND        Y13, Y8, Y8
 	VPOR         Y8, Y6, Y6
 	VMULPS       Y9, Y6, Y6
 	VCVTPS2PH    $0x00, Y6, X6
 	VMOVUPS      X6, 48(SP)
-	VPCMPEQD     Y0, Y4, Y4
+	VPCMPEQD     Y4, Y3, Y3
 
 lanetailnarrow:
-	VMOVMSKPS Y1, AX
+	VMOVMSKPS Y0, AX
 	MOVB      AL, 64(SP)
-	VMOVMSKPS Y2, AX
+	VMOVMSKPS Y1, AX
 	MOVB      AL, 65(SP)
-	VMOVMSKPS Y3, AX
+	VMOVMSKPS Y2, AX
 	MOVB      AL, 66(SP)
-	VMOVMSKPS Y4, AX
+	VMOVMSKPS Y3, AX
 	MOVB      AL, 67(SP)
 
 lanetailback:
@@ -6517,67 +6485,67 @@ groupstream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VPAND        Y15, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y14, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVNTPS     X7, (DI)
-	VPCMPEQD     Y0, Y5, Y5
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VPAND        Y15, Y1, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y1, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVNTPS     X7, 16(DI)
-	VPCMPEQD     Y0, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VPAND        Y15, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVNTPS     X7, 32(DI)
-	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VPCMPEQD     Y5, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VPAND        Y15, Y3, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y3, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVNTPS     X7, 48(DI)
-	VPCMPEQD     Y0, Y3, Y3
-	VMOVMSKPS    Y5, AX
+	VPCMPEQD     Y5, Y3, Y3
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 1(SI)
@@ -6596,16 +6564,16 @@ groupstream:
 grouprare:
 	VCVTPH2PS    (DX), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y2
-	VPAND        Y13, Y2, Y3
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VMINPS       Y1, Y2, Y2
+	VPAND        Y15, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VPADDD       Y14, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y11, Y4, Y4
 	VCVTPS2PH    $0x00, Y4, X4
@@ -6613,16 +6581,16 @@ grouprare:
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VCVTPH2PS    16(DX), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y3
-	VPAND        Y13, Y3, Y4
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y1, Y3, Y3
+	VPAND        Y15, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
+	VPADDD       Y14, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y11, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
@@ -6630,16 +6598,16 @@ grouprare:
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VCVTPH2PS    32(DX), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y4
-	VPAND        Y13, Y4, Y5
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y1, Y4, Y4
+	VPAND        Y15, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y11, Y6, Y6
 	VCVTPS2PH    $0x00, Y6, X6
@@ -6647,16 +6615,16 @@ grouprare:
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VCVTPH2PS    48(DX), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y5
-	VPAND        Y13, Y5, Y6
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y1, Y5, Y5
+	VPAND        Y15, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
@@ -6677,7 +6645,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+24(SB), Y1
+	VMOVDQU      constantsAVX2<>+28(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
@@ -6710,7 +6678,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+24(SB), Y2
+	VMOVDQU      constantsAVX2<>+28(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y11, Y11
@@ -6743,7 +6711,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+24(SB), Y3
+	VMOVDQU      constantsAVX2<>+28(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y0, Y3, Y11, Y11
@@ -6776,7 +6744,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+24(SB), Y4
+	VMOVDQU      constantsAVX2<>+28(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y0, Y4, Y11, Y11
@@ -6793,95 +6761,89 @@ groupmeet3mix:
 grouptailrare:
 	VCVTPH2PS    80(SP), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y2
-	VPAND        Y13, Y2, Y3
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VMINPS       Y1, Y2, Y2
+	VPAND        Y15, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VPADDD       Y14, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y11, Y4, Y4
 	VCVTPS2PH    $0x00, Y4, X4
 	VMOVUPS      X4, (SP)
 	VCMPPS       $0x00, Y1, Y2, Y2
-	CMPQ         R9, $+9
-	JLT          grouptailrarenarrow
 	VCVTPH2PS    96(SP), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y3
-	VPAND        Y13, Y3, Y4
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y1, Y3, Y3
+	VPAND        Y15, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
+	VPADDD       Y14, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y11, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, 16(SP)
 	VCMPPS       $0x00, Y1, Y3, Y3
-	CMPQ         R9, $+17
-	JLT          grouptailrarenarrow
 	VCVTPH2PS    112(SP), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y4
-	VPAND        Y13, Y4, Y5
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y1, Y4, Y4
+	VPAND        Y15, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y11, Y6, Y6
 	VCVTPS2PH    $0x00, Y6, X6
 	VMOVUPS      X6, 32(SP)
 	VCMPPS       $0x00, Y1, Y4, Y4
-	CMPQ         R9, $+25
-	JLT          grouptailrarenarrow
 	VCVTPH2PS    128(SP), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y5
-	VPAND        Y13, Y5, Y6
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y1, Y5, Y5
+	VPAND        Y15, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(SP)
 	VCMPPS       $0x00, Y1, Y5, Y5
-
-grouptailrarenarrow:
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 64(SP)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 65(SP)
-	VMOVMSKPS Y4, AX
-	MOVB      AL, 66(SP)
-	VMOVMSKPS Y5, AX
-	MOVB      AL, 67(SP)
-	JMP       grouptailback
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 64(SP)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 65(SP)
+	VMOVMSKPS    Y4, AX
+	MOVB         AL, 66(SP)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 67(SP)
+	JMP          grouptailback
 
 groupmeetrare:
-	VBROADCASTSS most+48(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VBROADCASTSS step+44(FP), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPADDD       Y1, Y0, Y14
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
+	VBROADCASTSS constantsAVX2<>+12(SB), Y12
 	MOVQ         R12, R10
 	SUBQ         BX, R13
 	ADDQ         R13, BX
@@ -6911,67 +6873,67 @@ longstream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VPAND        Y15, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y14, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVNTPS     X7, (DI)
-	VPCMPEQD     Y0, Y5, Y5
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VPAND        Y15, Y1, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y1, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVNTPS     X7, 16(DI)
-	VPCMPEQD     Y0, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VPAND        Y15, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVNTPS     X7, 32(DI)
-	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VPCMPEQD     Y5, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VPAND        Y15, Y3, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y3, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVNTPS     X7, 48(DI)
-	VPCMPEQD     Y0, Y3, Y3
-	VMOVMSKPS    Y5, AX
+	VPCMPEQD     Y5, Y3, Y3
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 1(SI)
@@ -6990,16 +6952,16 @@ longstream:
 longrare:
 	VCVTPH2PS    (DX), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y2
-	VPAND        Y13, Y2, Y3
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VMINPS       Y1, Y2, Y2
+	VPAND        Y15, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VPADDD       Y14, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y11, Y4, Y4
 	VCVTPS2PH    $0x00, Y4, X4
@@ -7007,16 +6969,16 @@ longrare:
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VCVTPH2PS    16(DX), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y3
-	VPAND        Y13, Y3, Y4
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y1, Y3, Y3
+	VPAND        Y15, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
+	VPADDD       Y14, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y11, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
@@ -7024,16 +6986,16 @@ longrare:
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VCVTPH2PS    32(DX), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y4
-	VPAND        Y13, Y4, Y5
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y1, Y4, Y4
+	VPAND        Y15, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y11, Y6, Y6
 	VCVTPS2PH    $0x00, Y6, X6
@@ -7041,16 +7003,16 @@ longrare:
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VCVTPH2PS    48(DX), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y5
-	VPAND        Y13, Y5, Y6
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y1, Y5, Y5
+	VPAND        Y15, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
@@ -7069,89 +7031,81 @@ longrare:
 longtailrare:
 	VCVTPH2PS    80(SP), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y2
-	VPAND        Y13, Y2, Y3
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VMINPS       Y1, Y2, Y2
+	VPAND        Y15, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VPADDD       Y14, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y11, Y4, Y4
 	VCVTPS2PH    $0x00, Y4, X4
 	VMOVUPS      X4, (SP)
 	VCMPPS       $0x00, Y1, Y2, Y2
-	CMPQ         R9, $+9
-	JLT          longtailrarenarrow
 	VCVTPH2PS    96(SP), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y3
-	VPAND        Y13, Y3, Y4
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y1, Y3, Y3
+	VPAND        Y15, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
+	VPADDD       Y14, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y11, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, 16(SP)
 	VCMPPS       $0x00, Y1, Y3, Y3
-	CMPQ         R9, $+17
-	JLT          longtailrarenarrow
 	VCVTPH2PS    112(SP), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y4
-	VPAND        Y13, Y4, Y5
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y1, Y4, Y4
+	VPAND        Y15, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y11, Y6, Y6
 	VCVTPS2PH    $0x00, Y6, X6
 	VMOVUPS      X6, 32(SP)
 	VCMPPS       $0x00, Y1, Y4, Y4
-	CMPQ         R9, $+25
-	JLT          longtailrarenarrow
 	VCVTPH2PS    128(SP), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y5
-	VPAND        Y13, Y5, Y6
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y1, Y5, Y5
+	VPAND        Y15, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(SP)
 	VCMPPS       $0x00, Y1, Y5, Y5
-
-longtailrarenarrow:
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 64(SP)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 65(SP)
-	VMOVMSKPS Y4, AX
-	MOVB      AL, 66(SP)
-	VMOVMSKPS Y5, AX
-	MOVB      AL, 67(SP)
-	JMP       longtailback
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 64(SP)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 65(SP)
+	VMOVMSKPS    Y4, AX
+	MOVB         AL, 66(SP)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 67(SP)
+	JMP          longtailback
 
 short2stream:
 	PREFETCHNTA  (DX)(CX*1)
@@ -7181,67 +7135,67 @@ short2stream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VPAND        Y15, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y14, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVNTPS     X7, (DI)
-	VPCMPEQD     Y0, Y5, Y5
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VPAND        Y15, Y1, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y1, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVNTPS     X7, 16(DI)
-	VPCMPEQD     Y0, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VPAND        Y15, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y10, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVNTPS     X7, 32(DI)
-	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VPCMPEQD     Y5, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VPAND        Y15, Y3, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y3, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y10, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVNTPS     X7, 48(DI)
-	VPCMPEQD     Y0, Y3, Y3
-	VMOVMSKPS    Y5, AX
+	VPCMPEQD     Y5, Y3, Y3
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 1(SI)
@@ -7262,16 +7216,16 @@ short2stream:
 short2rare:
 	VCVTPH2PS    (DX), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y2
-	VPAND        Y13, Y2, Y3
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VMINPS       Y1, Y2, Y2
+	VPAND        Y15, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VPADDD       Y14, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y11, Y4, Y4
 	VCVTPS2PH    $0x00, Y4, X4
@@ -7279,16 +7233,16 @@ short2rare:
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VCVTPH2PS    16(DX), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y3
-	VPAND        Y13, Y3, Y4
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y1, Y3, Y3
+	VPAND        Y15, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
+	VPADDD       Y14, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y11, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
@@ -7296,16 +7250,16 @@ short2rare:
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VCVTPH2PS    32(DX), Y0
 	VDIVPS       Y10, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y4
-	VPAND        Y13, Y4, Y5
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y1, Y4, Y4
+	VPAND        Y15, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y10, Y6, Y6
 	VCVTPS2PH    $0x00, Y6, X6
@@ -7313,16 +7267,16 @@ short2rare:
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VCVTPH2PS    48(DX), Y0
 	VDIVPS       Y10, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y5
-	VPAND        Y13, Y5, Y6
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y1, Y5, Y5
+	VPAND        Y15, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y10, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
@@ -7342,16 +7296,16 @@ lanerare:
 	VCVTPH2PS    (DX), Y0
 	VMOVUPS      (BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VMINPS       Y2, Y15, Y3
-	VPAND        Y13, Y3, Y4
+	VPAND        Y12, Y0, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y2, Y3, Y3
+	VPAND        Y15, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
+	VPADDD       Y14, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
@@ -7360,16 +7314,16 @@ lanerare:
 	VCVTPH2PS    16(DX), Y0
 	VMOVUPS      32(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VMINPS       Y2, Y15, Y4
-	VPAND        Y13, Y4, Y5
+	VPAND        Y12, Y0, Y2
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y2, Y4, Y4
+	VPAND        Y15, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y1, Y6, Y6
 	VCVTPS2PH    $0x00, Y6, X6
@@ -7378,16 +7332,16 @@ lanerare:
 	VCVTPH2PS    32(DX), Y0
 	VMOVUPS      64(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VMINPS       Y2, Y15, Y5
-	VPAND        Y13, Y5, Y6
+	VPAND        Y12, Y0, Y2
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y2, Y5, Y5
+	VPAND        Y15, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
@@ -7396,16 +7350,16 @@ lanerare:
 	VCVTPH2PS    48(DX), Y0
 	VMOVUPS      96(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VMINPS       Y2, Y15, Y6
-	VPAND        Y13, Y6, Y7
+	VPAND        Y12, Y0, Y2
+	VBROADCASTSS most+48(FP), Y6
+	VMINPS       Y2, Y6, Y6
+	VPAND        Y15, Y6, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y7, Y7
+	VPADDD       Y14, Y7, Y7
 	VADDPS       Y7, Y6, Y8
 	VSUBPS       Y7, Y8, Y8
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y1, Y8, Y8
 	VCVTPS2PH    $0x00, Y8, X8
@@ -7425,113 +7379,106 @@ lanetailrare:
 	VCVTPH2PS    80(SP), Y0
 	VMOVUPS      144(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VMINPS       Y2, Y15, Y3
-	VPAND        Y13, Y3, Y4
+	VPAND        Y12, Y0, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y2, Y3, Y3
+	VPAND        Y15, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
+	VPADDD       Y14, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, (SP)
 	VCMPPS       $0x00, Y2, Y3, Y3
-	CMPQ         R9, $+9
-	JLT          lanetailrarenarrow
 	VCVTPH2PS    96(SP), Y0
 	VMOVUPS      176(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VMINPS       Y2, Y15, Y4
-	VPAND        Y13, Y4, Y5
+	VPAND        Y12, Y0, Y2
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y2, Y4, Y4
+	VPAND        Y15, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y1, Y6, Y6
 	VCVTPS2PH    $0x00, Y6, X6
 	VMOVUPS      X6, 16(SP)
 	VCMPPS       $0x00, Y2, Y4, Y4
-	CMPQ         R9, $+17
-	JLT          lanetailrarenarrow
 	VCVTPH2PS    112(SP), Y0
 	VMOVUPS      208(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VMINPS       Y2, Y15, Y5
-	VPAND        Y13, Y5, Y6
+	VPAND        Y12, Y0, Y2
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y2, Y5, Y5
+	VPAND        Y15, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 32(SP)
 	VCMPPS       $0x00, Y2, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          lanetailrarenarrow
 	VCVTPH2PS    128(SP), Y0
 	VMOVUPS      240(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VMINPS       Y2, Y15, Y6
-	VPAND        Y13, Y6, Y7
+	VPAND        Y12, Y0, Y2
+	VBROADCASTSS most+48(FP), Y6
+	VMINPS       Y2, Y6, Y6
+	VPAND        Y15, Y6, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y7, Y7
+	VPADDD       Y14, Y7, Y7
 	VADDPS       Y7, Y6, Y8
 	VSUBPS       Y7, Y8, Y8
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y1, Y8, Y8
 	VCVTPS2PH    $0x00, Y8, X8
 	VMOVUPS      X8, 48(SP)
 	VCMPPS       $0x00, Y2, Y6, Y6
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 64(SP)
+	VMOVMSKPS    Y4, AX
+	MOVB         AL, 65(SP)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 66(SP)
+	VMOVMSKPS    Y6, AX
+	MOVB         AL, 67(SP)
+	JMP          lanetailback
 
-lanetailrarenarrow:
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 64(SP)
-	VMOVMSKPS Y4, AX
-	MOVB      AL, 65(SP)
-	VMOVMSKPS Y5, AX
-	MOVB      AL, 66(SP)
-	VMOVMSKPS Y6, AX
-	MOVB      AL, 67(SP)
-	JMP       lanetailback
-
-DATA constantsAVX2<>+0(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+4(SB)/4, $0x7f800000
+DATA constantsAVX2<>+0(SB)/4, $0x7f800000
+DATA constantsAVX2<>+4(SB)/4, $0x00400000
 DATA constantsAVX2<>+8(SB)/4, $0x80000000
-DATA constantsAVX2<>+12(SB)/4, $0x00000001
-DATA constantsAVX2<>+16(SB)/4, $0x3f800000
-DATA constantsAVX2<>+20(SB)/4, $0x34800000
-DATA constantsAVX2<>+24(SB)/4, $0x00000000
-DATA constantsAVX2<>+28(SB)/4, $0x00000001
-DATA constantsAVX2<>+32(SB)/4, $0x00000002
-DATA constantsAVX2<>+36(SB)/4, $0x00000003
-DATA constantsAVX2<>+40(SB)/4, $0x00000004
-DATA constantsAVX2<>+44(SB)/4, $0x00000005
-DATA constantsAVX2<>+48(SB)/4, $0x00000006
-DATA constantsAVX2<>+52(SB)/4, $0x00000007
-DATA constantsAVX2<>+56(SB)/4, $0x00000000
-DATA constantsAVX2<>+60(SB)/4, $0x00000004
-DATA constantsAVX2<>+64(SB)/4, $0x00000001
-DATA constantsAVX2<>+68(SB)/4, $0x00000005
-DATA constantsAVX2<>+72(SB)/4, $0x00000002
-DATA constantsAVX2<>+76(SB)/4, $0x00000006
-DATA constantsAVX2<>+80(SB)/4, $0x00000003
-DATA constantsAVX2<>+84(SB)/4, $0x00000007
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $88
+DATA constantsAVX2<>+12(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+16(SB)/4, $0x00000001
+DATA constantsAVX2<>+20(SB)/4, $0x3f800000
+DATA constantsAVX2<>+24(SB)/4, $0x34800000
+DATA constantsAVX2<>+28(SB)/4, $0x00000000
+DATA constantsAVX2<>+32(SB)/4, $0x00000001
+DATA constantsAVX2<>+36(SB)/4, $0x00000002
+DATA constantsAVX2<>+40(SB)/4, $0x00000003
+DATA constantsAVX2<>+44(SB)/4, $0x00000004
+DATA constantsAVX2<>+48(SB)/4, $0x00000005
+DATA constantsAVX2<>+52(SB)/4, $0x00000006
+DATA constantsAVX2<>+56(SB)/4, $0x00000007
+DATA constantsAVX2<>+60(SB)/4, $0x00000000
+DATA constantsAVX2<>+64(SB)/4, $0x00000004
+DATA constantsAVX2<>+68(SB)/4, $0x00000001
+DATA constantsAVX2<>+72(SB)/4, $0x00000005
+DATA constantsAVX2<>+76(SB)/4, $0x00000002
+DATA constantsAVX2<>+80(SB)/4, $0x00000006
+DATA constantsAVX2<>+84(SB)/4, $0x00000003
+DATA constantsAVX2<>+88(SB)/4, $0x00000007
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $92

@@ -5,23 +5,24 @@
 #include "textflag.h"
 
 // func FakeQuantizeFpF16AVX512(y *uint16, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·FakeQuantizeFpF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 least, Z14 step, Z13 most, Z12 0x7fffffff, Z11 0x7f800000, Z10 0x80000000
-	// per group: Z9 scale, Z8 recip
+	// per call: Z15 least, Z0 step, Z14 most, Z13 0x7f800000, Z1 0x400000, Z12 IAdd, Z11 0x80000000
+	// per group: Z10 scale, Z9 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 28
+	// vector registers in use at once: 27
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS least+32(FP), Z15
-	VBROADCASTSS step+36(FP), Z14
-	VBROADCASTSS most+40(FP), Z13
-	VBROADCASTSS constantsAVX512<>+0(SB), Z12
-	VBROADCASTSS constantsAVX512<>+4(SB), Z11
-	VBROADCASTSS constantsAVX512<>+8(SB), Z10
+	VBROADCASTSS most+40(FP), Z14
+	VBROADCASTSS constantsAVX512<>+0(SB), Z13
+	VBROADCASTSS step+36(FP), Z0
+	VBROADCASTSS constantsAVX512<>+4(SB), Z1
+	VPADDD       Z1, Z0, Z12
+	VBROADCASTSS constantsAVX512<>+8(SB), Z11
 	MOVQ         groups+48(FP), R9
 	MOVQ         length+56(FP), R10
 	CMPQ         R10, $+1
@@ -47,8 +48,8 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z9
 	SUBQ         R9, R8
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
@@ -63,99 +64,93 @@ groupbegin:
 
 groupfirst:
 	VCVTPH2PS    (SI), Z0
-	VMULPS       Z8, Z0, Z1
-	VFMSUB231PS  Z9, Z1, Z0
-	VMOVAPS      Z1, Z7
-	VFNMADD231PS Z8, Z0, Z7
+	VMULPS       Z9, Z0, Z1
+	VFMSUB231PS  Z10, Z1, Z0
+	VMOVAPS      Z1, Z8
+	VFNMADD231PS Z9, Z0, Z8
 	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z8, Z0, Z1
-	VFMSUB231PS  Z9, Z1, Z0
-	VMOVAPS      Z1, Z6
-	VFNMADD231PS Z8, Z0, Z6
+	VMULPS       Z9, Z0, Z1
+	VFMSUB231PS  Z10, Z1, Z0
+	VMOVAPS      Z1, Z7
+	VFNMADD231PS Z9, Z0, Z7
 	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z8, Z0, Z1
-	VFMSUB231PS  Z9, Z1, Z0
-	VMOVAPS      Z1, Z5
-	VFNMADD231PS Z8, Z0, Z5
+	VMULPS       Z9, Z0, Z1
+	VFMSUB231PS  Z10, Z1, Z0
+	VMOVAPS      Z1, Z6
+	VFNMADD231PS Z9, Z0, Z6
 	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z8, Z0, Z1
-	VFMSUB231PS  Z9, Z1, Z0
-	VMOVAPS      Z1, Z4
-	VFNMADD231PS Z8, Z0, Z4
+	VMULPS       Z9, Z0, Z1
+	VFMSUB231PS  Z10, Z1, Z0
+	VMOVAPS      Z1, Z5
+	VFNMADD231PS Z9, Z0, Z5
 	CMPQ         R9, $+128
 	JLT          groupends
 
 groupahead:
 	VCVTPH2PS    128(SI), Z0
-	VMULPS       Z8, Z0, Z1
-	VFMSUB231PS  Z9, Z1, Z0
-	VFNMADD231PS Z8, Z0, Z1
+	VMULPS       Z9, Z0, Z1
+	VFMSUB231PS  Z10, Z1, Z0
+	VFNMADD231PS Z9, Z0, Z1
 	VCVTPH2PS    160(SI), Z0
-	VMULPS       Z8, Z0, Z2
-	VFMSUB231PS  Z9, Z2, Z0
-	VFNMADD231PS Z8, Z0, Z2
+	VMULPS       Z9, Z0, Z2
+	VFMSUB231PS  Z10, Z2, Z0
+	VFNMADD231PS Z9, Z0, Z2
 	VCVTPH2PS    192(SI), Z0
-	VMULPS       Z8, Z0, Z3
-	VFMSUB231PS  Z9, Z3, Z0
-	VFNMADD231PS Z8, Z0, Z3
+	VMULPS       Z9, Z0, Z3
+	VFMSUB231PS  Z10, Z3, Z0
+	VFNMADD231PS Z9, Z0, Z3
 	VCVTPH2PS    224(SI), Z0
-	VMULPS       Z8, Z0, Z16
-	VFMSUB231PS  Z9, Z16, Z0
-	VFNMADD231PS Z8, Z0, Z16
-	VADDPS       Z6, Z7, Z0
-	VADDPS       Z4, Z5, Z17
-	VADDPS       Z17, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VMULPS       Z9, Z0, Z4
+	VFMSUB231PS  Z10, Z4, Z0
+	VFNMADD231PS Z9, Z0, Z4
+	VCMPPS       $0x03, Z7, Z8, K1
+	VCMPPS       $0x03, Z5, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          grouploop
-	VPANDD       Z12, Z7, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z14, Z17, Z17
-	VADDPS       Z17, Z0, Z0
-	VSUBPS       Z17, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z7, Z0
-	VMULPS       Z9, Z0, Z0
+	VRANGEPS     $0x02, Z14, Z8, Z0
+	VPANDD       Z13, Z0, Z16
+	VPMAXUD      Z15, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z0, Z0
+	VSUBPS       Z16, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z8, Z0
+	VMULPS       Z10, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, (DI)
-	VPANDD       Z12, Z6, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z14, Z17, Z17
-	VADDPS       Z17, Z0, Z0
-	VSUBPS       Z17, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z6, Z0
-	VMULPS       Z9, Z0, Z0
+	VRANGEPS     $0x02, Z14, Z7, Z0
+	VPANDD       Z13, Z0, Z16
+	VPMAXUD      Z15, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z0, Z0
+	VSUBPS       Z16, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z7, Z0
+	VMULPS       Z10, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 32(DI)
-	VPANDD       Z12, Z5, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z14, Z17, Z17
-	VADDPS       Z17, Z0, Z0
-	VSUBPS       Z17, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z5, Z0
-	VMULPS       Z9, Z0, Z0
+	VRANGEPS     $0x02, Z14, Z6, Z0
+	VPANDD       Z13, Z0, Z16
+	VPMAXUD      Z15, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z0, Z0
+	VSUBPS       Z16, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z6, Z0
+	VMULPS       Z10, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 64(DI)
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z14, Z17, Z17
-	VADDPS       Z17, Z0, Z0
-	VSUBPS       Z17, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z4, Z0
-	VMULPS       Z9, Z0, Z0
+	VRANGEPS     $0x02, Z14, Z5, Z0
+	VPANDD       Z13, Z0, Z16
+	VPMAXUD      Z15, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z0, Z0
+	VSUBPS       Z16, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z5, Z0
+	VMULPS       Z10, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 96(DI)
-	VMOVAPS      Z1, Z7
-	VMOVAPS      Z2, Z6
-	VMOVAPS      Z3, Z5
-	VMOVAPS      Z16, Z4
+	VMOVAPS      Z1, Z8
+	VMOVAPS      Z2, Z7
+	VMOVAPS      Z3, Z6
+	VMOVAPS      Z4, Z5
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R9
@@ -182,63 +177,57 @@ groupturn:
 	VFMSUB231PS.BCST  4(DX), Z3, Z0
 	VFNMADD231PS.BCST 4(BX), Z0, Z3
 	VCVTPH2PS         224(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z16
-	VADDPS            Z6, Z7, Z0
-	VADDPS            Z4, Z5, Z17
-	VADDPS            Z17, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFMSUB231PS.BCST  4(DX), Z4, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VCMPPS            $0x03, Z7, Z8, K1
+	VCMPPS            $0x03, Z5, Z6, K2
+	KORTESTQ          K1, K2
 	JNE               groupturned
-	VPANDD            Z12, Z7, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z17
-	VPMAXUD           Z15, Z17, Z17
-	VPADDD            Z14, Z17, Z17
-	VADDPS            Z17, Z0, Z0
-	VSUBPS            Z17, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z7, Z0
+	VRANGEPS          $0x02, Z14, Z8, Z0
+	VPANDD            Z13, Z0, Z16
+	VPMAXUD           Z15, Z16, Z16
+	VPADDD            Z12, Z16, Z16
+	VADDPS            Z16, Z0, Z0
+	VSUBPS            Z16, Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z8, Z0
 	VMULPS.BCST       (DX), Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
 	VMOVUPS           Y0, (DI)
-	VPANDD            Z12, Z6, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z17
-	VPMAXUD           Z15, Z17, Z17
-	VPADDD            Z14, Z17, Z17
-	VADDPS            Z17, Z0, Z0
-	VSUBPS            Z17, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z6, Z0
+	VRANGEPS          $0x02, Z14, Z7, Z0
+	VPANDD            Z13, Z0, Z16
+	VPMAXUD           Z15, Z16, Z16
+	VPADDD            Z12, Z16, Z16
+	VADDPS            Z16, Z0, Z0
+	VSUBPS            Z16, Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z7, Z0
 	VMULPS.BCST       (DX), Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
 	VMOVUPS           Y0, 32(DI)
-	VPANDD            Z12, Z5, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z17
-	VPMAXUD           Z15, Z17, Z17
-	VPADDD            Z14, Z17, Z17
-	VADDPS            Z17, Z0, Z0
-	VSUBPS            Z17, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z5, Z0
+	VRANGEPS          $0x02, Z14, Z6, Z0
+	VPANDD            Z13, Z0, Z16
+	VPMAXUD           Z15, Z16, Z16
+	VPADDD            Z12, Z16, Z16
+	VADDPS            Z16, Z0, Z0
+	VSUBPS            Z16, Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z6, Z0
 	VMULPS.BCST       (DX), Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
 	VMOVUPS           Y0, 64(DI)
-	VPANDD            Z12, Z4, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z17
-	VPMAXUD           Z15, Z17, Z17
-	VPADDD            Z14, Z17, Z17
-	VADDPS            Z17, Z0, Z0
-	VSUBPS            Z17, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z4, Z0
+	VRANGEPS          $0x02, Z14, Z5, Z0
+	VPANDD            Z13, Z0, Z16
+	VPMAXUD           Z15, Z16, Z16
+	VPADDD            Z12, Z16, Z16
+	VADDPS            Z16, Z0, Z0
+	VSUBPS            Z16, Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z5, Z0
 	VMULPS.BCST       (DX), Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
 	VMOVUPS           Y0, 96(DI)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z2, Z6
-	VMOVAPS           Z3, Z5
-	VMOVAPS           Z16, Z4
+	VMOVAPS           Z1, Z8
+	VMOVAPS           Z2, Z7
+	VMOVAPS           Z3, Z6
+	VMOVAPS           Z4, Z5
 	ADDQ              $+4, DX
 	ADDQ              $+4, BX
 	ADDQ              $+128, DI
@@ -251,76 +240,70 @@ groupturn:
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z9
 	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
 	VCVTPH2PS    (SI), Z0
-	VMULPS       Z8, Z0, Z1
-	VFMSUB231PS  Z9, Z1, Z0
-	VFNMADD231PS Z8, Z0, Z1
+	VMULPS       Z9, Z0, Z1
+	VFMSUB231PS  Z10, Z1, Z0
+	VFNMADD231PS Z9, Z0, Z1
 	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z8, Z0, Z2
-	VFMSUB231PS  Z9, Z2, Z0
-	VFNMADD231PS Z8, Z0, Z2
+	VMULPS       Z9, Z0, Z2
+	VFMSUB231PS  Z10, Z2, Z0
+	VFNMADD231PS Z9, Z0, Z2
 	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z8, Z0, Z3
-	VFMSUB231PS  Z9, Z3, Z0
-	VFNMADD231PS Z8, Z0, Z3
+	VMULPS       Z9, Z0, Z3
+	VFMSUB231PS  Z10, Z3, Z0
+	VFNMADD231PS Z9, Z0, Z3
 	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z8, Z0, Z4
-	VFMSUB231PS  Z9, Z4, Z0
-	VFNMADD231PS Z8, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VMULPS       Z9, Z0, Z4
+	VFMSUB231PS  Z10, Z4, Z0
+	VFNMADD231PS Z9, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
-	VPANDD       Z12, Z1, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z5
+	VRANGEPS     $0x02, Z14, Z1, Z0
+	VPANDD       Z13, Z0, Z5
 	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z14, Z5, Z5
+	VPADDD       Z12, Z5, Z5
 	VADDPS       Z5, Z0, Z0
 	VSUBPS       Z5, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VMULPS       Z9, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z1, Z0
+	VMULPS       Z10, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, (DI)
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z2, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z2, Z0
-	VMULPS       Z9, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z2, Z0
+	VMULPS       Z10, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 32(DI)
-	VPANDD       Z12, Z3, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z3, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z3, Z0
-	VMULPS       Z9, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z3, Z0
+	VMULPS       Z10, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 64(DI)
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z4, Z0
-	VMULPS       Z9, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z4, Z0
+	VMULPS       Z10, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 96(DI)
 
@@ -339,8 +322,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (DX), Z9
 
 groupmeet:
 	MOVQ R9, R11
@@ -349,85 +332,79 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVAPS      Z8, Z0
+	VMOVAPS      Z9, Z0
 	VCVTPH2PS    (SI), Z1
-	VMULPS       Z9, Z1, Z2
-	VFMSUB231PS  Z8, Z2, Z1
-	VFNMADD231PS Z9, Z1, Z2
+	VMULPS       Z10, Z1, Z2
+	VFMSUB231PS  Z9, Z2, Z1
+	VFNMADD231PS Z10, Z1, Z2
 	SUBQ         $+16, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVAPS      Z8, Z1
+	VMOVAPS      Z9, Z1
 	VCVTPH2PS    32(SI), Z3
-	VMULPS       Z9, Z3, Z4
-	VFMSUB231PS  Z8, Z4, Z3
-	VFNMADD231PS Z9, Z3, Z4
+	VMULPS       Z10, Z3, Z4
+	VFMSUB231PS  Z9, Z4, Z3
+	VFNMADD231PS Z10, Z3, Z4
 	SUBQ         $+16, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVAPS      Z8, Z3
+	VMOVAPS      Z9, Z3
 	VCVTPH2PS    64(SI), Z5
-	VMULPS       Z9, Z5, Z6
-	VFMSUB231PS  Z8, Z6, Z5
-	VFNMADD231PS Z9, Z5, Z6
+	VMULPS       Z10, Z5, Z6
+	VFMSUB231PS  Z9, Z6, Z5
+	VFNMADD231PS Z10, Z5, Z6
 	SUBQ         $+16, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVAPS      Z8, Z5
+	VMOVAPS      Z9, Z5
 	VCVTPH2PS    96(SI), Z7
-	VMULPS       Z9, Z7, Z16
-	VFMSUB231PS  Z8, Z16, Z7
-	VFNMADD231PS Z9, Z7, Z16
-	VADDPS       Z4, Z2, Z7
-	VADDPS       Z16, Z6, Z17
-	VADDPS       Z17, Z7, Z7
-	VCMPPS       $0x03, Z7, Z7, K1
-	KORTESTQ     K1, K1
+	VMULPS       Z10, Z7, Z8
+	VFMSUB231PS  Z9, Z8, Z7
+	VFNMADD231PS Z10, Z7, Z8
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          groupmeetrare
-	VPANDD       Z12, Z2, Z7
-	VPMINUD      Z13, Z7, Z7
-	VPANDD       Z11, Z7, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z14, Z17, Z17
-	VADDPS       Z17, Z7, Z7
-	VSUBPS       Z17, Z7, Z7
-	VPTERNLOGD   $0xf8, Z10, Z2, Z7
+	VRANGEPS     $0x02, Z14, Z2, Z7
+	VPANDD       Z13, Z7, Z16
+	VPMAXUD      Z15, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z7, Z7
+	VSUBPS       Z16, Z7, Z7
+	VPTERNLOGD   $0xf8, Z11, Z2, Z7
 	VMULPS       Z0, Z7, Z7
 	VCVTPS2PH    $0x00, Z7, Y7
 	VMOVUPS      Y7, (DI)
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z2
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z2
 	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
+	VPADDD       Z12, Z2, Z2
 	VADDPS       Z2, Z0, Z0
 	VSUBPS       Z2, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z4, Z0
+	VPTERNLOGD   $0xf8, Z11, Z4, Z0
 	VMULPS       Z1, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 32(DI)
-	VPANDD       Z12, Z6, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z6, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z6, Z0
+	VPTERNLOGD   $0xf8, Z11, Z6, Z0
 	VMULPS       Z3, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 64(DI)
-	VPANDD       Z12, Z16, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z8, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z16, Z0
+	VPTERNLOGD   $0xf8, Z11, Z8, Z0
 	VMULPS       Z5, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 96(DI)
@@ -465,92 +442,86 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z9
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMULPS       Z8, Z0, Z1
-	VFMSUB231PS  Z9, Z1, Z0
-	VFNMADD231PS Z8, Z0, Z1
+	VMULPS       Z9, Z0, Z1
+	VFMSUB231PS  Z10, Z1, Z0
+	VFNMADD231PS Z9, Z0, Z1
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMULPS       Z8, Z0, Z2
-	VFMSUB231PS  Z9, Z2, Z0
-	VFNMADD231PS Z8, Z0, Z2
+	VMULPS       Z9, Z0, Z2
+	VFMSUB231PS  Z10, Z2, Z0
+	VFNMADD231PS Z9, Z0, Z2
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMULPS       Z8, Z0, Z3
-	VFMSUB231PS  Z9, Z3, Z0
-	VFNMADD231PS Z8, Z0, Z3
+	VMULPS       Z9, Z0, Z3
+	VFMSUB231PS  Z10, Z3, Z0
+	VFNMADD231PS Z9, Z0, Z3
 	KSHIFTRQ     $0x30, K0, K7
 	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMULPS       Z8, Z0, Z4
-	VFMSUB231PS  Z9, Z4, Z0
-	VFNMADD231PS Z8, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VMULPS       Z9, Z0, Z4
+	VFMSUB231PS  Z10, Z4, Z0
+	VFNMADD231PS Z9, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
-	VPANDD       Z12, Z1, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z5
+	VRANGEPS     $0x02, Z14, Z1, Z0
+	VPANDD       Z13, Z0, Z5
 	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z14, Z5, Z5
+	VPADDD       Z12, Z5, Z5
 	VADDPS       Z5, Z0, Z0
 	VSUBPS       Z5, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VMULPS       Z9, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z1, Z0
+	VMULPS       Z10, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KMOVQ        K0, K7
 	VMOVDQU16    Y0, K7, (DI)
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z2, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z2, Z0
-	VMULPS       Z9, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z2, Z0
+	VMULPS       Z10, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVDQU16    Y0, K7, 32(DI)
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
-	VPANDD       Z12, Z3, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z3, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z3, Z0
-	VMULPS       Z9, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z3, Z0
+	VMULPS       Z10, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16    Y0, K7, 64(DI)
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z4, Z0
-	VMULPS       Z9, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z4, Z0
+	VMULPS       Z10, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KSHIFTRQ     $0x30, K0, K7
 	VMOVDQU16    Y0, K7, 96(DI)
@@ -584,15 +555,15 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (DX), Z10
 	VBROADCASTSS (BX), Z0
 	VBROADCASTSS constantsAVX512<>+12(SB), Z1
-	VPSUBD       Z1, Z0, Z8
+	VPSUBD       Z1, Z0, Z9
 	VBROADCASTSS constantsAVX512<>+16(SB), Z0
-	VFNMADD231PS Z9, Z8, Z0
+	VFNMADD231PS Z10, Z9, Z0
 	VBROADCASTSS constantsAVX512<>+20(SB), Z1
 	VFMADD231PS  Z1, Z0, Z0
-	VMULPS       Z8, Z0, Z7
+	VMULPS       Z9, Z0, Z8
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          longtail
@@ -602,89 +573,83 @@ longs:
 	CMPQ         R8, $+256
 	JLT          longloop
 	VCVTPH2PS    (SI), Z0
-	VMULPS       Z7, Z0, Z1
-	VMOVAPS      Z1, Z6
-	VFMADD231PS  Z8, Z0, Z6
+	VMULPS       Z8, Z0, Z1
+	VMOVAPS      Z1, Z7
+	VFMADD231PS  Z9, Z0, Z7
 	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z7, Z0, Z1
-	VMOVAPS      Z1, Z5
-	VFMADD231PS  Z8, Z0, Z5
+	VMULPS       Z8, Z0, Z1
+	VMOVAPS      Z1, Z6
+	VFMADD231PS  Z9, Z0, Z6
 	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z7, Z0, Z1
-	VMOVAPS      Z1, Z4
-	VFMADD231PS  Z8, Z0, Z4
+	VMULPS       Z8, Z0, Z1
+	VMOVAPS      Z1, Z5
+	VFMADD231PS  Z9, Z0, Z5
 	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z7, Z0, Z1
-	VMOVAPS      Z1, Z3
-	VFMADD231PS  Z8, Z0, Z3
+	VMULPS       Z8, Z0, Z1
+	VMOVAPS      Z1, Z4
+	VFMADD231PS  Z9, Z0, Z4
 
 longahead:
 	VCVTPH2PS   128(SI), Z0
-	VMULPS      Z7, Z0, Z1
-	VFMADD231PS Z8, Z0, Z1
+	VMULPS      Z8, Z0, Z1
+	VFMADD231PS Z9, Z0, Z1
 	VCVTPH2PS   160(SI), Z0
-	VMULPS      Z7, Z0, Z2
-	VFMADD231PS Z8, Z0, Z2
+	VMULPS      Z8, Z0, Z2
+	VFMADD231PS Z9, Z0, Z2
 	VCVTPH2PS   192(SI), Z0
-	VMULPS      Z7, Z0, Z16
-	VFMADD231PS Z8, Z0, Z16
+	VMULPS      Z8, Z0, Z3
+	VFMADD231PS Z9, Z0, Z3
 	VCVTPH2PS   224(SI), Z0
-	VMULPS      Z7, Z0, Z17
-	VFMADD231PS Z8, Z0, Z17
-	VADDPS      Z5, Z6, Z0
-	VADDPS      Z3, Z4, Z18
-	VADDPS      Z18, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VMULPS      Z8, Z0, Z16
+	VFMADD231PS Z9, Z0, Z16
+	VCMPPS      $0x03, Z6, Z7, K1
+	VCMPPS      $0x03, Z4, Z5, K2
+	KORTESTQ    K1, K2
 	JNE         longloop
-	VPANDD      Z12, Z6, Z0
-	VPMINUD     Z13, Z0, Z0
-	VPANDD      Z11, Z0, Z18
-	VPMAXUD     Z15, Z18, Z18
-	VPADDD      Z14, Z18, Z18
-	VADDPS      Z18, Z0, Z0
-	VSUBPS      Z18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z6, Z0
-	VMULPS      Z9, Z0, Z0
+	VRANGEPS    $0x02, Z14, Z7, Z0
+	VPANDD      Z13, Z0, Z17
+	VPMAXUD     Z15, Z17, Z17
+	VPADDD      Z12, Z17, Z17
+	VADDPS      Z17, Z0, Z0
+	VSUBPS      Z17, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z7, Z0
+	VMULPS      Z10, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, (DI)
-	VPANDD      Z12, Z5, Z0
-	VPMINUD     Z13, Z0, Z0
-	VPANDD      Z11, Z0, Z18
-	VPMAXUD     Z15, Z18, Z18
-	VPADDD      Z14, Z18, Z18
-	VADDPS      Z18, Z0, Z0
-	VSUBPS      Z18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z5, Z0
-	VMULPS      Z9, Z0, Z0
+	VRANGEPS    $0x02, Z14, Z6, Z0
+	VPANDD      Z13, Z0, Z17
+	VPMAXUD     Z15, Z17, Z17
+	VPADDD      Z12, Z17, Z17
+	VADDPS      Z17, Z0, Z0
+	VSUBPS      Z17, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z6, Z0
+	VMULPS      Z10, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 32(DI)
-	VPANDD      Z12, Z4, Z0
-	VPMINUD     Z13, Z0, Z0
-	VPANDD      Z11, Z0, Z18
-	VPMAXUD     Z15, Z18, Z18
-	VPADDD      Z14, Z18, Z18
-	VADDPS      Z18, Z0, Z0
-	VSUBPS      Z18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z4, Z0
-	VMULPS      Z9, Z0, Z0
+	VRANGEPS    $0x02, Z14, Z5, Z0
+	VPANDD      Z13, Z0, Z17
+	VPMAXUD     Z15, Z17, Z17
+	VPADDD      Z12, Z17, Z17
+	VADDPS      Z17, Z0, Z0
+	VSUBPS      Z17, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z5, Z0
+	VMULPS      Z10, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 64(DI)
-	VPANDD      Z12, Z3, Z0
-	VPMINUD     Z13, Z0, Z0
-	VPANDD      Z11, Z0, Z18
-	VPMAXUD     Z15, Z18, Z18
-	VPADDD      Z14, Z18, Z18
-	VADDPS      Z18, Z0, Z0
-	VSUBPS      Z18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z3, Z0
-	VMULPS      Z9, Z0, Z0
+	VRANGEPS    $0x02, Z14, Z4, Z0
+	VPANDD      Z13, Z0, Z17
+	VPMAXUD     Z15, Z17, Z17
+	VPADDD      Z12, Z17, Z17
+	VADDPS      Z17, Z0, Z0
+	VSUBPS      Z17, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z4, Z0
+	VMULPS      Z10, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(DI)
-	VMOVAPS     Z1, Z6
-	VMOVAPS     Z2, Z5
+	VMOVAPS     Z1, Z7
+	VMOVAPS     Z2, Z6
+	VMOVAPS     Z3, Z5
 	VMOVAPS     Z16, Z4
-	VMOVAPS     Z17, Z3
 	ADDQ        $+128, DI
 	ADDQ        $+128, SI
 	SUBQ        $+64, R8
@@ -693,65 +658,59 @@ longahead:
 
 longloop:
 	VCVTPH2PS   (SI), Z0
-	VMULPS      Z7, Z0, Z1
-	VFMADD231PS Z8, Z0, Z1
+	VMULPS      Z8, Z0, Z1
+	VFMADD231PS Z9, Z0, Z1
 	VCVTPH2PS   32(SI), Z0
-	VMULPS      Z7, Z0, Z2
-	VFMADD231PS Z8, Z0, Z2
+	VMULPS      Z8, Z0, Z2
+	VFMADD231PS Z9, Z0, Z2
 	VCVTPH2PS   64(SI), Z0
-	VMULPS      Z7, Z0, Z3
-	VFMADD231PS Z8, Z0, Z3
+	VMULPS      Z8, Z0, Z3
+	VFMADD231PS Z9, Z0, Z3
 	VCVTPH2PS   96(SI), Z0
-	VMULPS      Z7, Z0, Z4
-	VFMADD231PS Z8, Z0, Z4
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z4, Z3, Z5
-	VADDPS      Z5, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VMULPS      Z8, Z0, Z4
+	VFMADD231PS Z9, Z0, Z4
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z4, Z3, K2
+	KORTESTQ    K1, K2
 	JNE         longrare
-	VPANDD      Z12, Z1, Z0
-	VPMINUD     Z13, Z0, Z0
-	VPANDD      Z11, Z0, Z5
+	VRANGEPS    $0x02, Z14, Z1, Z0
+	VPANDD      Z13, Z0, Z5
 	VPMAXUD     Z15, Z5, Z5
-	VPADDD      Z14, Z5, Z5
+	VPADDD      Z12, Z5, Z5
 	VADDPS      Z5, Z0, Z0
 	VSUBPS      Z5, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VMULPS      Z9, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMULPS      Z10, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, (DI)
-	VPANDD      Z12, Z2, Z0
-	VPMINUD     Z13, Z0, Z0
-	VPANDD      Z11, Z0, Z1
+	VRANGEPS    $0x02, Z14, Z2, Z0
+	VPANDD      Z13, Z0, Z1
 	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z14, Z1, Z1
+	VPADDD      Z12, Z1, Z1
 	VADDPS      Z1, Z0, Z0
 	VSUBPS      Z1, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z2, Z0
-	VMULPS      Z9, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z2, Z0
+	VMULPS      Z10, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 32(DI)
-	VPANDD      Z12, Z3, Z0
-	VPMINUD     Z13, Z0, Z0
-	VPANDD      Z11, Z0, Z1
+	VRANGEPS    $0x02, Z14, Z3, Z0
+	VPANDD      Z13, Z0, Z1
 	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z14, Z1, Z1
+	VPADDD      Z12, Z1, Z1
 	VADDPS      Z1, Z0, Z0
 	VSUBPS      Z1, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z3, Z0
-	VMULPS      Z9, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z3, Z0
+	VMULPS      Z10, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 64(DI)
-	VPANDD      Z12, Z4, Z0
-	VPMINUD     Z13, Z0, Z0
-	VPANDD      Z11, Z0, Z1
+	VRANGEPS    $0x02, Z14, Z4, Z0
+	VPANDD      Z13, Z0, Z1
 	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z14, Z1, Z1
+	VPADDD      Z12, Z1, Z1
 	VADDPS      Z1, Z0, Z0
 	VSUBPS      Z1, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z4, Z0
-	VMULPS      Z9, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z4, Z0
+	VMULPS      Z10, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(DI)
 
@@ -771,80 +730,74 @@ longtail:
 	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z7, Z0, Z1
-	VFMADD231PS Z8, Z0, Z1
+	VMULPS      Z8, Z0, Z1
+	VFMADD231PS Z9, Z0, Z1
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z7, Z0, Z2
-	VFMADD231PS Z8, Z0, Z2
+	VMULPS      Z8, Z0, Z2
+	VFMADD231PS Z9, Z0, Z2
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z7, Z0, Z3
-	VFMADD231PS Z8, Z0, Z3
+	VMULPS      Z8, Z0, Z3
+	VFMADD231PS Z9, Z0, Z3
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z7, Z0, Z4
-	VFMADD231PS Z8, Z0, Z4
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z4, Z3, Z5
-	VADDPS      Z5, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VMULPS      Z8, Z0, Z4
+	VFMADD231PS Z9, Z0, Z4
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z4, Z3, K2
+	KORTESTQ    K1, K2
 	JNE         longtailrare
-	VPANDD      Z12, Z1, Z0
-	VPMINUD     Z13, Z0, Z0
-	VPANDD      Z11, Z0, Z5
+	VRANGEPS    $0x02, Z14, Z1, Z0
+	VPANDD      Z13, Z0, Z5
 	VPMAXUD     Z15, Z5, Z5
-	VPADDD      Z14, Z5, Z5
+	VPADDD      Z12, Z5, Z5
 	VADDPS      Z5, Z0, Z0
 	VSUBPS      Z5, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VMULPS      Z9, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMULPS      Z10, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	KMOVQ       K0, K7
 	VMOVDQU16   Y0, K7, (DI)
 	CMPQ        R8, $+17
 	JLT         longtailnarrow
-	VPANDD      Z12, Z2, Z0
-	VPMINUD     Z13, Z0, Z0
-	VPANDD      Z11, Z0, Z1
+	VRANGEPS    $0x02, Z14, Z2, Z0
+	VPANDD      Z13, Z0, Z1
 	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z14, Z1, Z1
+	VPADDD      Z12, Z1, Z1
 	VADDPS      Z1, Z0, Z0
 	VSUBPS      Z1, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z2, Z0
-	VMULPS      Z9, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z2, Z0
+	VMULPS      Z10, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16   Y0, K7, 32(DI)
 	CMPQ        R8, $+33
 	JLT         longtailnarrow
-	VPANDD      Z12, Z3, Z0
-	VPMINUD     Z13, Z0, Z0
-	VPANDD      Z11, Z0, Z1
+	VRANGEPS    $0x02, Z14, Z3, Z0
+	VPANDD      Z13, Z0, Z1
 	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z14, Z1, Z1
+	VPADDD      Z12, Z1, Z1
 	VADDPS      Z1, Z0, Z0
 	VSUBPS      Z1, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z3, Z0
-	VMULPS      Z9, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z3, Z0
+	VMULPS      Z10, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16   Y0, K7, 64(DI)
 	CMPQ        R8, $+49
 	JLT         longtailnarrow
-	VPANDD      Z12, Z4, Z0
-	VPMINUD     Z13, Z0, Z0
-	VPANDD      Z11, Z0, Z1
+	VRANGEPS    $0x02, Z14, Z4, Z0
+	VPANDD      Z13, Z0, Z1
 	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z14, Z1, Z1
+	VPADDD      Z12, Z1, Z1
 	VADDPS      Z1, Z0, Z0
 	VSUBPS      Z1, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z4, Z0
-	VMULPS      Z9, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z4, Z0
+	VMULPS      Z10, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16   Y0, K7, 96(DI)
@@ -876,102 +829,96 @@ short2:
 	JLT               short2loop
 	VCVTPH2PS         (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
-	VBROADCASTSS      (DX), Z7
+	VBROADCASTSS      (DX), Z8
 	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VMOVAPS           Z1, Z6
-	VFNMADD231PS.BCST (BX), Z0, Z6
+	VMOVAPS           Z1, Z7
+	VFNMADD231PS.BCST (BX), Z0, Z7
 	VCVTPH2PS         32(SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFNMADD231PS.BCST (BX), Z0, Z5
+	VMOVAPS           Z1, Z6
+	VFNMADD231PS.BCST (BX), Z0, Z6
 	VCVTPH2PS         64(SI), Z0
 	VMULPS.BCST       4(BX), Z0, Z1
-	VBROADCASTSS      4(DX), Z4
+	VBROADCASTSS      4(DX), Z5
 	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VMOVAPS           Z1, Z4
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
 	VCVTPH2PS         96(SI), Z0
 	VMULPS.BCST       4(BX), Z0, Z1
 	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VMOVAPS           Z1, Z2
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VMOVAPS           Z1, Z3
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
 
 short2ahead:
 	VCVTPH2PS         128(SI), Z0
 	VMULPS.BCST       8(BX), Z0, Z1
-	VBROADCASTSS      8(DX), Z16
+	VBROADCASTSS      8(DX), Z2
 	VFMSUB231PS.BCST  8(DX), Z1, Z0
 	VFNMADD231PS.BCST 8(BX), Z0, Z1
 	VCVTPH2PS         160(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z17
-	VFMSUB231PS.BCST  8(DX), Z17, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z17
+	VMULPS.BCST       8(BX), Z0, Z16
+	VFMSUB231PS.BCST  8(DX), Z16, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z16
 	VCVTPH2PS         192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z18
-	VBROADCASTSS      12(DX), Z19
-	VFMSUB231PS.BCST  12(DX), Z18, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z18
+	VMULPS.BCST       12(BX), Z0, Z17
+	VBROADCASTSS      12(DX), Z18
+	VFMSUB231PS.BCST  12(DX), Z17, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z17
 	VCVTPH2PS         224(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z20
-	VFMSUB231PS.BCST  12(DX), Z20, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z20
-	VADDPS            Z5, Z6, Z0
-	VADDPS            Z2, Z3, Z21
-	VADDPS            Z21, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VMULPS.BCST       12(BX), Z0, Z19
+	VFMSUB231PS.BCST  12(DX), Z19, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z19
+	VCMPPS            $0x03, Z6, Z7, K1
+	VCMPPS            $0x03, Z3, Z4, K2
+	KORTESTQ          K1, K2
 	JNE               short2loop
-	VPANDD            Z12, Z6, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z21
-	VPMAXUD           Z15, Z21, Z21
-	VPADDD            Z14, Z21, Z21
-	VADDPS            Z21, Z0, Z0
-	VSUBPS            Z21, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z6, Z0
-	VMULPS            Z7, Z0, Z0
+	VRANGEPS          $0x02, Z14, Z7, Z0
+	VPANDD            Z13, Z0, Z20
+	VPMAXUD           Z15, Z20, Z20
+	VPADDD            Z12, Z20, Z20
+	VADDPS            Z20, Z0, Z0
+	VSUBPS            Z20, Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z7, Z0
+	VMULPS            Z8, Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
 	VMOVUPS           Y0, (DI)
-	VPANDD            Z12, Z5, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z21
-	VPMAXUD           Z15, Z21, Z21
-	VPADDD            Z14, Z21, Z21
-	VADDPS            Z21, Z0, Z0
-	VSUBPS            Z21, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z5, Z0
-	VMULPS            Z7, Z0, Z0
+	VRANGEPS          $0x02, Z14, Z6, Z0
+	VPANDD            Z13, Z0, Z20
+	VPMAXUD           Z15, Z20, Z20
+	VPADDD            Z12, Z20, Z20
+	VADDPS            Z20, Z0, Z0
+	VSUBPS            Z20, Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z6, Z0
+	VMULPS            Z8, Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
 	VMOVUPS           Y0, 32(DI)
-	VPANDD            Z12, Z3, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z21
-	VPMAXUD           Z15, Z21, Z21
-	VPADDD            Z14, Z21, Z21
-	VADDPS            Z21, Z0, Z0
-	VSUBPS            Z21, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z3, Z0
-	VMULPS            Z4, Z0, Z0
+	VRANGEPS          $0x02, Z14, Z4, Z0
+	VPANDD            Z13, Z0, Z20
+	VPMAXUD           Z15, Z20, Z20
+	VPADDD            Z12, Z20, Z20
+	VADDPS            Z20, Z0, Z0
+	VSUBPS            Z20, Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z4, Z0
+	VMULPS            Z5, Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
 	VMOVUPS           Y0, 64(DI)
-	VPANDD            Z12, Z2, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z21
-	VPMAXUD           Z15, Z21, Z21
-	VPADDD            Z14, Z21, Z21
-	VADDPS            Z21, Z0, Z0
-	VSUBPS            Z21, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z2, Z0
-	VMULPS            Z4, Z0, Z0
+	VRANGEPS          $0x02, Z14, Z3, Z0
+	VPANDD            Z13, Z0, Z20
+	VPMAXUD           Z15, Z20, Z20
+	VPADDD            Z12, Z20, Z20
+	VADDPS            Z20, Z0, Z0
+	VSUBPS            Z20, Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z3, Z0
+	VMULPS            Z5, Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
 	VMOVUPS           Y0, 96(DI)
-	VMOVAPS           Z1, Z6
-	VMOVAPS           Z17, Z5
-	VMOVAPS           Z18, Z3
-	VMOVAPS           Z20, Z2
-	VMOVAPS           Z16, Z7
-	VMOVAPS           Z19, Z4
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z16, Z6
+	VMOVAPS           Z17, Z4
+	VMOVAPS           Z19, Z3
+	VMOVAPS           Z2, Z8
+	VMOVAPS           Z18, Z5
 	ADDQ              $+8, DX
 	ADDQ              $+8, BX
 	ADDQ              $+128, DI
@@ -981,8 +928,8 @@ short2ahead:
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
+	VBROADCASTSS      (DX), Z10
+	VBROADCASTSS      4(DX), Z9
 	VCVTPH2PS         (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
@@ -999,53 +946,47 @@ short2loop:
 	VMULPS.BCST       4(BX), Z0, Z4
 	VFMSUB231PS.BCST  4(DX), Z4, Z0
 	VFNMADD231PS.BCST 4(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
-	VPANDD            Z12, Z1, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z5
+	VRANGEPS          $0x02, Z14, Z1, Z0
+	VPANDD            Z13, Z0, Z5
 	VPMAXUD           Z15, Z5, Z5
-	VPADDD            Z14, Z5, Z5
+	VPADDD            Z12, Z5, Z5
 	VADDPS            Z5, Z0, Z0
 	VSUBPS            Z5, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z1, Z0
+	VPTERNLOGD        $0xf8, Z11, Z1, Z0
 	VMULPS.BCST       (DX), Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
 	VMOVUPS           Y0, (DI)
-	VPANDD            Z12, Z2, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z1
+	VRANGEPS          $0x02, Z14, Z2, Z0
+	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z14, Z1, Z1
+	VPADDD            Z12, Z1, Z1
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z2, Z0
+	VPTERNLOGD        $0xf8, Z11, Z2, Z0
 	VMULPS.BCST       (DX), Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
 	VMOVUPS           Y0, 32(DI)
-	VPANDD            Z12, Z3, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z1
+	VRANGEPS          $0x02, Z14, Z3, Z0
+	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z14, Z1, Z1
+	VPADDD            Z12, Z1, Z1
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z3, Z0
+	VPTERNLOGD        $0xf8, Z11, Z3, Z0
 	VMULPS.BCST       4(DX), Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
 	VMOVUPS           Y0, 64(DI)
-	VPANDD            Z12, Z4, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z1
+	VRANGEPS          $0x02, Z14, Z4, Z0
+	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z14, Z1, Z1
+	VPADDD            Z12, Z1, Z1
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z4, Z0
+	VPTERNLOGD        $0xf8, Z11, Z4, Z0
 	VMULPS.BCST       4(DX), Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
 	VMOVUPS           Y0, 96(DI)
@@ -1076,110 +1017,104 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VCVTPH2PS         (SI), Z18
-	VMULPS.BCST       (BX), Z18, Z19
-	VBROADCASTSS      (DX), Z5
-	VFMSUB231PS.BCST  (DX), Z19, Z18
-	VMOVAPS           Z19, Z4
-	VFNMADD231PS.BCST (BX), Z18, Z4
-	VCVTPH2PS         32(SI), Z18
-	VMULPS.BCST       4(BX), Z18, Z19
-	VBROADCASTSS      4(DX), Z3
-	VFMSUB231PS.BCST  4(DX), Z19, Z18
-	VMOVAPS           Z19, Z2
-	VFNMADD231PS.BCST 4(BX), Z18, Z2
-	VCVTPH2PS         64(SI), Z18
-	VMULPS.BCST       8(BX), Z18, Z19
-	VBROADCASTSS      8(DX), Z1
-	VFMSUB231PS.BCST  8(DX), Z19, Z18
-	VMOVAPS           Z19, Z0
-	VFNMADD231PS.BCST 8(BX), Z18, Z0
-	VCVTPH2PS         96(SI), Z18
-	VMULPS.BCST       12(BX), Z18, Z19
-	VBROADCASTSS      12(DX), Z16
-	VFMSUB231PS.BCST  12(DX), Z19, Z18
-	VMOVAPS           Z19, Z17
-	VFNMADD231PS.BCST 12(BX), Z18, Z17
+	VCVTPH2PS         (SI), Z17
+	VMULPS.BCST       (BX), Z17, Z18
+	VBROADCASTSS      (DX), Z6
+	VFMSUB231PS.BCST  (DX), Z18, Z17
+	VMOVAPS           Z18, Z5
+	VFNMADD231PS.BCST (BX), Z17, Z5
+	VCVTPH2PS         32(SI), Z17
+	VMULPS.BCST       4(BX), Z17, Z18
+	VBROADCASTSS      4(DX), Z4
+	VFMSUB231PS.BCST  4(DX), Z18, Z17
+	VMOVAPS           Z18, Z3
+	VFNMADD231PS.BCST 4(BX), Z17, Z3
+	VCVTPH2PS         64(SI), Z17
+	VMULPS.BCST       8(BX), Z17, Z18
+	VBROADCASTSS      8(DX), Z2
+	VFMSUB231PS.BCST  8(DX), Z18, Z17
+	VMOVAPS           Z18, Z1
+	VFNMADD231PS.BCST 8(BX), Z17, Z1
+	VCVTPH2PS         96(SI), Z17
+	VMULPS.BCST       12(BX), Z17, Z18
+	VBROADCASTSS      12(DX), Z0
+	VFMSUB231PS.BCST  12(DX), Z18, Z17
+	VMOVAPS           Z18, Z16
+	VFNMADD231PS.BCST 12(BX), Z17, Z16
 
 short4ahead:
-	VCVTPH2PS         128(SI), Z18
-	VMULPS.BCST       16(BX), Z18, Z19
-	VBROADCASTSS      16(DX), Z20
-	VFMSUB231PS.BCST  16(DX), Z19, Z18
-	VFNMADD231PS.BCST 16(BX), Z18, Z19
-	VCVTPH2PS         160(SI), Z18
-	VMULPS.BCST       20(BX), Z18, Z21
-	VBROADCASTSS      20(DX), Z22
-	VFMSUB231PS.BCST  20(DX), Z21, Z18
-	VFNMADD231PS.BCST 20(BX), Z18, Z21
-	VCVTPH2PS         192(SI), Z18
-	VMULPS.BCST       24(BX), Z18, Z23
-	VBROADCASTSS      24(DX), Z24
-	VFMSUB231PS.BCST  24(DX), Z23, Z18
-	VFNMADD231PS.BCST 24(BX), Z18, Z23
-	VCVTPH2PS         224(SI), Z18
-	VMULPS.BCST       28(BX), Z18, Z25
-	VBROADCASTSS      28(DX), Z26
-	VFMSUB231PS.BCST  28(DX), Z25, Z18
-	VFNMADD231PS.BCST 28(BX), Z18, Z25
-	VADDPS            Z2, Z4, Z18
-	VADDPS            Z17, Z0, Z27
-	VADDPS            Z27, Z18, Z18
-	VCMPPS            $0x03, Z18, Z18, K1
-	KORTESTQ          K1, K1
+	VCVTPH2PS         128(SI), Z17
+	VMULPS.BCST       16(BX), Z17, Z18
+	VBROADCASTSS      16(DX), Z19
+	VFMSUB231PS.BCST  16(DX), Z18, Z17
+	VFNMADD231PS.BCST 16(BX), Z17, Z18
+	VCVTPH2PS         160(SI), Z17
+	VMULPS.BCST       20(BX), Z17, Z20
+	VBROADCASTSS      20(DX), Z21
+	VFMSUB231PS.BCST  20(DX), Z20, Z17
+	VFNMADD231PS.BCST 20(BX), Z17, Z20
+	VCVTPH2PS         192(SI), Z17
+	VMULPS.BCST       24(BX), Z17, Z22
+	VBROADCASTSS      24(DX), Z23
+	VFMSUB231PS.BCST  24(DX), Z22, Z17
+	VFNMADD231PS.BCST 24(BX), Z17, Z22
+	VCVTPH2PS         224(SI), Z17
+	VMULPS.BCST       28(BX), Z17, Z24
+	VBROADCASTSS      28(DX), Z25
+	VFMSUB231PS.BCST  28(DX), Z24, Z17
+	VFNMADD231PS.BCST 28(BX), Z17, Z24
+	VCMPPS            $0x03, Z3, Z5, K1
+	VCMPPS            $0x03, Z16, Z1, K2
+	KORTESTQ          K1, K2
 	JNE               short4loop
-	VPANDD            Z12, Z4, Z18
-	VPMINUD           Z13, Z18, Z18
-	VPANDD            Z11, Z18, Z27
-	VPMAXUD           Z15, Z27, Z27
-	VPADDD            Z14, Z27, Z27
-	VADDPS            Z27, Z18, Z18
-	VSUBPS            Z27, Z18, Z18
-	VPTERNLOGD        $0xf8, Z10, Z4, Z18
-	VMULPS            Z5, Z18, Z18
-	VCVTPS2PH         $0x00, Z18, Y18
-	VMOVUPS           Y18, (DI)
-	VPANDD            Z12, Z2, Z18
-	VPMINUD           Z13, Z18, Z18
-	VPANDD            Z11, Z18, Z27
-	VPMAXUD           Z15, Z27, Z27
-	VPADDD            Z14, Z27, Z27
-	VADDPS            Z27, Z18, Z18
-	VSUBPS            Z27, Z18, Z18
-	VPTERNLOGD        $0xf8, Z10, Z2, Z18
-	VMULPS            Z3, Z18, Z18
-	VCVTPS2PH         $0x00, Z18, Y18
-	VMOVUPS           Y18, 32(DI)
-	VPANDD            Z12, Z0, Z18
-	VPMINUD           Z13, Z18, Z18
-	VPANDD            Z11, Z18, Z27
-	VPMAXUD           Z15, Z27, Z27
-	VPADDD            Z14, Z27, Z27
-	VADDPS            Z27, Z18, Z18
-	VSUBPS            Z27, Z18, Z18
-	VPTERNLOGD        $0xf8, Z10, Z0, Z18
-	VMULPS            Z1, Z18, Z18
-	VCVTPS2PH         $0x00, Z18, Y18
-	VMOVUPS           Y18, 64(DI)
-	VPANDD            Z12, Z17, Z18
-	VPMINUD           Z13, Z18, Z18
-	VPANDD            Z11, Z18, Z27
-	VPMAXUD           Z15, Z27, Z27
-	VPADDD            Z14, Z27, Z27
-	VADDPS            Z27, Z18, Z18
-	VSUBPS            Z27, Z18, Z18
-	VPTERNLOGD        $0xf8, Z10, Z17, Z18
-	VMULPS            Z16, Z18, Z18
-	VCVTPS2PH         $0x00, Z18, Y18
-	VMOVUPS           Y18, 96(DI)
-	VMOVAPS           Z19, Z4
-	VMOVAPS           Z21, Z2
-	VMOVAPS           Z23, Z0
-	VMOVAPS           Z25, Z17
-	VMOVAPS           Z20, Z5
-	VMOVAPS           Z22, Z3
-	VMOVAPS           Z24, Z1
-	VMOVAPS           Z26, Z16
+	VRANGEPS          $0x02, Z14, Z5, Z17
+	VPANDD            Z13, Z17, Z26
+	VPMAXUD           Z15, Z26, Z26
+	VPADDD            Z12, Z26, Z26
+	VADDPS            Z26, Z17, Z17
+	VSUBPS            Z26, Z17, Z17
+	VPTERNLOGD        $0xf8, Z11, Z5, Z17
+	VMULPS            Z6, Z17, Z17
+	VCVTPS2PH         $0x00, Z17, Y17
+	VMOVUPS           Y17, (DI)
+	VRANGEPS          $0x02, Z14, Z3, Z17
+	VPANDD            Z13, Z17, Z26
+	VPMAXUD           Z15, Z26, Z26
+	VPADDD            Z12, Z26, Z26
+	VADDPS            Z26, Z17, Z17
+	VSUBPS            Z26, Z17, Z17
+	VPTERNLOGD        $0xf8, Z11, Z3, Z17
+	VMULPS            Z4, Z17, Z17
+	VCVTPS2PH         $0x00, Z17, Y17
+	VMOVUPS           Y17, 32(DI)
+	VRANGEPS          $0x02, Z14, Z1, Z17
+	VPANDD            Z13, Z17, Z26
+	VPMAXUD           Z15, Z26, Z26
+	VPADDD            Z12, Z26, Z26
+	VADDPS            Z26, Z17, Z17
+	VSUBPS            Z26, Z17, Z17
+	VPTERNLOGD        $0xf8, Z11, Z1, Z17
+	VMULPS            Z2, Z17, Z17
+	VCVTPS2PH         $0x00, Z17, Y17
+	VMOVUPS           Y17, 64(DI)
+	VRANGEPS          $0x02, Z14, Z16, Z17
+	VPANDD            Z13, Z17, Z26
+	VPMAXUD           Z15, Z26, Z26
+	VPADDD            Z12, Z26, Z26
+	VADDPS            Z26, Z17, Z17
+	VSUBPS            Z26, Z17, Z17
+	VPTERNLOGD        $0xf8, Z11, Z16, Z17
+	VMULPS            Z0, Z17, Z17
+	VCVTPS2PH         $0x00, Z17, Y17
+	VMOVUPS           Y17, 96(DI)
+	VMOVAPS           Z18, Z5
+	VMOVAPS           Z20, Z3
+	VMOVAPS           Z22, Z1
+	VMOVAPS           Z24, Z16
+	VMOVAPS           Z19, Z6
+	VMOVAPS           Z21, Z4
+	VMOVAPS           Z23, Z2
+	VMOVAPS           Z25, Z0
 	ADDQ              $+16, DX
 	ADDQ              $+16, BX
 	ADDQ              $+128, DI
@@ -1189,10 +1124,10 @@ short4ahead:
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      8(DX), Z7
-	VBROADCASTSS      12(DX), Z6
+	VBROADCASTSS      (DX), Z10
+	VBROADCASTSS      4(DX), Z9
+	VBROADCASTSS      8(DX), Z8
+	VBROADCASTSS      12(DX), Z7
 	VCVTPH2PS         (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
@@ -1209,53 +1144,47 @@ short4loop:
 	VMULPS.BCST       12(BX), Z0, Z4
 	VFMSUB231PS.BCST  12(DX), Z4, Z0
 	VFNMADD231PS.BCST 12(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
-	VPANDD            Z12, Z1, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z5
+	VRANGEPS          $0x02, Z14, Z1, Z0
+	VPANDD            Z13, Z0, Z5
 	VPMAXUD           Z15, Z5, Z5
-	VPADDD            Z14, Z5, Z5
+	VPADDD            Z12, Z5, Z5
 	VADDPS            Z5, Z0, Z0
 	VSUBPS            Z5, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z1, Z0
+	VPTERNLOGD        $0xf8, Z11, Z1, Z0
 	VMULPS.BCST       (DX), Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
 	VMOVUPS           Y0, (DI)
-	VPANDD            Z12, Z2, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z1
+	VRANGEPS          $0x02, Z14, Z2, Z0
+	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z14, Z1, Z1
+	VPADDD            Z12, Z1, Z1
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z2, Z0
+	VPTERNLOGD        $0xf8, Z11, Z2, Z0
 	VMULPS.BCST       4(DX), Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
 	VMOVUPS           Y0, 32(DI)
-	VPANDD            Z12, Z3, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z1
+	VRANGEPS          $0x02, Z14, Z3, Z0
+	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z14, Z1, Z1
+	VPADDD            Z12, Z1, Z1
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z3, Z0
+	VPTERNLOGD        $0xf8, Z11, Z3, Z0
 	VMULPS.BCST       8(DX), Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
 	VMOVUPS           Y0, 64(DI)
-	VPANDD            Z12, Z4, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z1
+	VRANGEPS          $0x02, Z14, Z4, Z0
+	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z14, Z1, Z1
+	VPADDD            Z12, Z1, Z1
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z4, Z0
+	VPTERNLOGD        $0xf8, Z11, Z4, Z0
 	VMULPS.BCST       12(DX), Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
 	VMOVUPS           Y0, 96(DI)
@@ -1308,53 +1237,47 @@ laneloop:
 	VMOVUPS      192(DX), Z9
 	VFMSUB231PS  Z9, Z8, Z0
 	VFNMADD231PS Z1, Z0, Z8
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z8, Z6, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          lanerare
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z2, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z2, Z0
+	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VMULPS       Z3, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, (DI)
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z4, Z0
+	VPTERNLOGD   $0xf8, Z11, Z4, Z0
 	VMULPS       Z5, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 32(DI)
-	VPANDD       Z12, Z6, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z6, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z6, Z0
+	VPTERNLOGD   $0xf8, Z11, Z6, Z0
 	VMULPS       Z7, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 64(DI)
-	VPANDD       Z12, Z8, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z8, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z8, Z0
+	VPTERNLOGD   $0xf8, Z11, Z8, Z0
 	VMULPS       Z9, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 96(DI)
@@ -1406,62 +1329,56 @@ lanetail:
 	VMOVUPS.Z    192(DX), K7, Z9
 	VFMSUB231PS  Z9, Z8, Z0
 	VFNMADD231PS Z1, Z0, Z8
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z8, Z6, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          lanetailrare
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z2, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z2, Z0
+	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VMULPS       Z3, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KMOVQ        K0, K7
 	VMOVDQU16    Y0, K7, (DI)
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z4, Z0
+	VPTERNLOGD   $0xf8, Z11, Z4, Z0
 	VMULPS       Z5, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVDQU16    Y0, K7, 32(DI)
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
-	VPANDD       Z12, Z6, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z6, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z6, Z0
+	VPTERNLOGD   $0xf8, Z11, Z6, Z0
 	VMULPS       Z7, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16    Y0, K7, 64(DI)
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
-	VPANDD       Z12, Z8, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z8, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z8, Z0
+	VPTERNLOGD   $0xf8, Z11, Z8, Z0
 	VMULPS       Z9, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KSHIFTRQ     $0x30, K0, K7
@@ -1485,69 +1402,63 @@ groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	PREFETCHNTA  64(SI)(CX*1)
 	VCVTPH2PS    (SI), Z0
-	VMULPS       Z8, Z0, Z1
-	VFMSUB231PS  Z9, Z1, Z0
-	VFNMADD231PS Z8, Z0, Z1
+	VMULPS       Z9, Z0, Z1
+	VFMSUB231PS  Z10, Z1, Z0
+	VFNMADD231PS Z9, Z0, Z1
 	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z8, Z0, Z2
-	VFMSUB231PS  Z9, Z2, Z0
-	VFNMADD231PS Z8, Z0, Z2
+	VMULPS       Z9, Z0, Z2
+	VFMSUB231PS  Z10, Z2, Z0
+	VFNMADD231PS Z9, Z0, Z2
 	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z8, Z0, Z3
-	VFMSUB231PS  Z9, Z3, Z0
-	VFNMADD231PS Z8, Z0, Z3
+	VMULPS       Z9, Z0, Z3
+	VFMSUB231PS  Z10, Z3, Z0
+	VFNMADD231PS Z9, Z0, Z3
 	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z8, Z0, Z4
-	VFMSUB231PS  Z9, Z4, Z0
-	VFNMADD231PS Z8, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VMULPS       Z9, Z0, Z4
+	VFMSUB231PS  Z10, Z4, Z0
+	VFNMADD231PS Z9, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
-	VPANDD       Z12, Z1, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z5
+	VRANGEPS     $0x02, Z14, Z1, Z0
+	VPANDD       Z13, Z0, Z5
 	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z14, Z5, Z5
+	VPADDD       Z12, Z5, Z5
 	VADDPS       Z5, Z0, Z0
 	VSUBPS       Z5, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VMULPS       Z9, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z1, Z0
+	VMULPS       Z10, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVNTPS     Y0, (DI)
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z2, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z2, Z0
-	VMULPS       Z9, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z2, Z0
+	VMULPS       Z10, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVNTPS     Y0, 32(DI)
-	VPANDD       Z12, Z3, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z3, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z3, Z0
-	VMULPS       Z9, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z3, Z0
+	VMULPS       Z10, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVNTPS     Y0, 64(DI)
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z4, Z0
-	VMULPS       Z9, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z4, Z0
+	VMULPS       Z10, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVNTPS     Y0, 96(DI)
 	ADDQ         $+128, DI
@@ -1558,54 +1469,48 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VADDPS     Z6, Z7, Z0
-	VADDPS     Z4, Z5, Z1
-	VADDPS     Z1, Z0, Z0
-	VCMPPS     $0x03, Z0, Z0, K1
-	KORTESTQ   K1, K1
+	VCMPPS     $0x03, Z7, Z8, K1
+	VCMPPS     $0x03, Z5, Z6, K2
+	KORTESTQ   K1, K2
 	JNE        grouploop
-	VPANDD     Z12, Z7, Z0
-	VPMINUD    Z13, Z0, Z0
-	VPANDD     Z11, Z0, Z1
+	VRANGEPS   $0x02, Z14, Z8, Z0
+	VPANDD     Z13, Z0, Z1
 	VPMAXUD    Z15, Z1, Z1
-	VPADDD     Z14, Z1, Z1
+	VPADDD     Z12, Z1, Z1
 	VADDPS     Z1, Z0, Z0
 	VSUBPS     Z1, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z7, Z0
-	VMULPS     Z9, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z8, Z0
+	VMULPS     Z10, Z0, Z0
 	VCVTPS2PH  $0x00, Z0, Y0
 	VMOVUPS    Y0, (DI)
-	VPANDD     Z12, Z6, Z0
-	VPMINUD    Z13, Z0, Z0
-	VPANDD     Z11, Z0, Z1
+	VRANGEPS   $0x02, Z14, Z7, Z0
+	VPANDD     Z13, Z0, Z1
 	VPMAXUD    Z15, Z1, Z1
-	VPADDD     Z14, Z1, Z1
+	VPADDD     Z12, Z1, Z1
 	VADDPS     Z1, Z0, Z0
 	VSUBPS     Z1, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z6, Z0
-	VMULPS     Z9, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z7, Z0
+	VMULPS     Z10, Z0, Z0
 	VCVTPS2PH  $0x00, Z0, Y0
 	VMOVUPS    Y0, 32(DI)
-	VPANDD     Z12, Z5, Z0
-	VPMINUD    Z13, Z0, Z0
-	VPANDD     Z11, Z0, Z1
+	VRANGEPS   $0x02, Z14, Z6, Z0
+	VPANDD     Z13, Z0, Z1
 	VPMAXUD    Z15, Z1, Z1
-	VPADDD     Z14, Z1, Z1
+	VPADDD     Z12, Z1, Z1
 	VADDPS     Z1, Z0, Z0
 	VSUBPS     Z1, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z5, Z0
-	VMULPS     Z9, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z6, Z0
+	VMULPS     Z10, Z0, Z0
 	VCVTPS2PH  $0x00, Z0, Y0
 	VMOVUPS    Y0, 64(DI)
-	VPANDD     Z12, Z4, Z0
-	VPMINUD    Z13, Z0, Z0
-	VPANDD     Z11, Z0, Z1
+	VRANGEPS   $0x02, Z14, Z5, Z0
+	VPANDD     Z13, Z0, Z1
 	VPMAXUD    Z15, Z1, Z1
-	VPADDD     Z14, Z1, Z1
+	VPADDD     Z12, Z1, Z1
 	VADDPS     Z1, Z0, Z0
 	VSUBPS     Z1, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z4, Z0
-	VMULPS     Z9, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z5, Z0
+	VMULPS     Z10, Z0, Z0
 	VCVTPS2PH  $0x00, Z0, Y0
 	VMOVUPS    Y0, 96(DI)
 	ADDQ       $+128, DI
@@ -1614,59 +1519,60 @@ grouplast:
 	JMP        groupwhole
 
 grouprare:
-	VCVTPH2PS  (SI), Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z15, Z2, Z2
-	VPADDD     Z14, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VMULPS     Z9, Z1, Z1
-	VCVTPS2PH  $0x00, Z1, Y1
-	VMOVUPS    Y1, (DI)
-	VCVTPH2PS  32(SI), Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z15, Z2, Z2
-	VPADDD     Z14, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VMULPS     Z9, Z1, Z1
-	VCVTPS2PH  $0x00, Z1, Y1
-	VMOVUPS    Y1, 32(DI)
-	VCVTPH2PS  64(SI), Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z15, Z2, Z2
-	VPADDD     Z14, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VMULPS     Z9, Z1, Z1
-	VCVTPS2PH  $0x00, Z1, Y1
-	VMOVUPS    Y1, 64(DI)
-	VCVTPH2PS  96(SI), Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z15, Z2, Z2
-	VPADDD     Z14, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VMULPS     Z9, Z1, Z1
-	VCVTPS2PH  $0x00, Z1, Y1
-	VMOVUPS    Y1, 96(DI)
-	JMP        groupback
+	VCVTPH2PS    (SI), Z0
+	VDIVPS       Z10, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+24(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VMULPS       Z10, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVUPS      Y2, (DI)
+	VCVTPH2PS    32(SI), Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VMULPS       Z10, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVUPS      Y2, 32(DI)
+	VCVTPH2PS    64(SI), Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VMULPS       Z10, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVUPS      Y2, 64(DI)
+	VCVTPH2PS    96(SI), Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z1
+	VMINPS       Z1, Z14, Z1
+	VPANDD       Z13, Z1, Z2
+	VPMAXUD      Z15, Z2, Z2
+	VPADDD       Z12, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPTERNLOGD   $0xf8, Z11, Z0, Z1
+	VMULPS       Z10, Z1, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVUPS      Y1, 96(DI)
+	JMP          groupback
 
 groupmeet0cross:
 groupmeet0mix:
@@ -1674,8 +1580,8 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z10
+	VBROADCASTSS 4(DX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -1694,8 +1600,8 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (DX), Z9
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -1704,8 +1610,8 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z10
+	VBROADCASTSS 4(DX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -1724,8 +1630,8 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (DX), Z9
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -1734,8 +1640,8 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z10
+	VBROADCASTSS 4(DX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -1754,8 +1660,8 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (DX), Z9
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -1764,8 +1670,8 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z10
+	VBROADCASTSS 4(DX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -1775,75 +1681,68 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPADDD      Z14, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	VMULPS      Z9, Z1, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVDQU16   Y1, K7, (DI)
-	CMPQ        R8, $+17
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPADDD      Z14, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	VMULPS      Z9, Z1, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVDQU16   Y1, K7, 32(DI)
-	CMPQ        R8, $+33
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPADDD      Z14, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	VMULPS      Z9, Z1, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVDQU16   Y1, K7, 64(DI)
-	CMPQ        R8, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPADDD      Z14, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	VMULPS      Z9, Z1, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVDQU16   Y1, K7, 96(DI)
-
-grouptailrarenarrow:
-	JMP grouptailback
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z10, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+24(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VMULPS       Z10, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVDQU16    Y2, K7, (DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VMULPS       Z10, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVDQU16    Y2, K7, 32(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VMULPS       Z10, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVDQU16    Y2, K7, 64(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z1
+	VMINPS       Z1, Z14, Z1
+	VPANDD       Z13, Z1, Z2
+	VPMAXUD      Z15, Z2, Z2
+	VPADDD       Z12, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPTERNLOGD   $0xf8, Z11, Z0, Z1
+	VMULPS       Z10, Z1, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVDQU16    Y1, K7, 96(DI)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -1859,65 +1758,59 @@ longstream:
 	PREFETCHNTA (SI)(CX*1)
 	PREFETCHNTA 64(SI)(CX*1)
 	VCVTPH2PS   (SI), Z0
-	VMULPS      Z7, Z0, Z1
-	VFMADD231PS Z8, Z0, Z1
+	VMULPS      Z8, Z0, Z1
+	VFMADD231PS Z9, Z0, Z1
 	VCVTPH2PS   32(SI), Z0
-	VMULPS      Z7, Z0, Z2
-	VFMADD231PS Z8, Z0, Z2
+	VMULPS      Z8, Z0, Z2
+	VFMADD231PS Z9, Z0, Z2
 	VCVTPH2PS   64(SI), Z0
-	VMULPS      Z7, Z0, Z3
-	VFMADD231PS Z8, Z0, Z3
+	VMULPS      Z8, Z0, Z3
+	VFMADD231PS Z9, Z0, Z3
 	VCVTPH2PS   96(SI), Z0
-	VMULPS      Z7, Z0, Z4
-	VFMADD231PS Z8, Z0, Z4
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z4, Z3, Z5
-	VADDPS      Z5, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VMULPS      Z8, Z0, Z4
+	VFMADD231PS Z9, Z0, Z4
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z4, Z3, K2
+	KORTESTQ    K1, K2
 	JNE         longrare
-	VPANDD      Z12, Z1, Z0
-	VPMINUD     Z13, Z0, Z0
-	VPANDD      Z11, Z0, Z5
+	VRANGEPS    $0x02, Z14, Z1, Z0
+	VPANDD      Z13, Z0, Z5
 	VPMAXUD     Z15, Z5, Z5
-	VPADDD      Z14, Z5, Z5
+	VPADDD      Z12, Z5, Z5
 	VADDPS      Z5, Z0, Z0
 	VSUBPS      Z5, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VMULPS      Z9, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMULPS      Z10, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVNTPS    Y0, (DI)
-	VPANDD      Z12, Z2, Z0
-	VPMINUD     Z13, Z0, Z0
-	VPANDD      Z11, Z0, Z1
+	VRANGEPS    $0x02, Z14, Z2, Z0
+	VPANDD      Z13, Z0, Z1
 	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z14, Z1, Z1
+	VPADDD      Z12, Z1, Z1
 	VADDPS      Z1, Z0, Z0
 	VSUBPS      Z1, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z2, Z0
-	VMULPS      Z9, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z2, Z0
+	VMULPS      Z10, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVNTPS    Y0, 32(DI)
-	VPANDD      Z12, Z3, Z0
-	VPMINUD     Z13, Z0, Z0
-	VPANDD      Z11, Z0, Z1
+	VRANGEPS    $0x02, Z14, Z3, Z0
+	VPANDD      Z13, Z0, Z1
 	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z14, Z1, Z1
+	VPADDD      Z12, Z1, Z1
 	VADDPS      Z1, Z0, Z0
 	VSUBPS      Z1, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z3, Z0
-	VMULPS      Z9, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z3, Z0
+	VMULPS      Z10, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVNTPS    Y0, 64(DI)
-	VPANDD      Z12, Z4, Z0
-	VPMINUD     Z13, Z0, Z0
-	VPANDD      Z11, Z0, Z1
+	VRANGEPS    $0x02, Z14, Z4, Z0
+	VPANDD      Z13, Z0, Z1
 	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z14, Z1, Z1
+	VPADDD      Z12, Z1, Z1
 	VADDPS      Z1, Z0, Z0
 	VSUBPS      Z1, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z4, Z0
-	VMULPS      Z9, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z4, Z0
+	VMULPS      Z10, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVNTPS    Y0, 96(DI)
 	ADDQ        $+128, DI
@@ -1928,136 +1821,130 @@ longstream:
 	JMP         longtail
 
 longrare:
-	VCVTPH2PS  (SI), Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z15, Z2, Z2
-	VPADDD     Z14, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VMULPS     Z9, Z1, Z1
-	VCVTPS2PH  $0x00, Z1, Y1
-	VMOVUPS    Y1, (DI)
-	VCVTPH2PS  32(SI), Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z15, Z2, Z2
-	VPADDD     Z14, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VMULPS     Z9, Z1, Z1
-	VCVTPS2PH  $0x00, Z1, Y1
-	VMOVUPS    Y1, 32(DI)
-	VCVTPH2PS  64(SI), Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z15, Z2, Z2
-	VPADDD     Z14, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VMULPS     Z9, Z1, Z1
-	VCVTPS2PH  $0x00, Z1, Y1
-	VMOVUPS    Y1, 64(DI)
-	VCVTPH2PS  96(SI), Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z15, Z2, Z2
-	VPADDD     Z14, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VMULPS     Z9, Z1, Z1
-	VCVTPS2PH  $0x00, Z1, Y1
-	VMOVUPS    Y1, 96(DI)
-	JMP        longback
+	VCVTPH2PS    (SI), Z0
+	VDIVPS       Z10, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+24(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VMULPS       Z10, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVUPS      Y2, (DI)
+	VCVTPH2PS    32(SI), Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VMULPS       Z10, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVUPS      Y2, 32(DI)
+	VCVTPH2PS    64(SI), Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VMULPS       Z10, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVUPS      Y2, 64(DI)
+	VCVTPH2PS    96(SI), Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z1
+	VMINPS       Z1, Z14, Z1
+	VPANDD       Z13, Z1, Z2
+	VPMAXUD      Z15, Z2, Z2
+	VPADDD       Z12, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPTERNLOGD   $0xf8, Z11, Z0, Z1
+	VMULPS       Z10, Z1, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVUPS      Y1, 96(DI)
+	JMP          longback
 
 longtailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPADDD      Z14, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	VMULPS      Z9, Z1, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVDQU16   Y1, K7, (DI)
-	CMPQ        R8, $+17
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPADDD      Z14, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	VMULPS      Z9, Z1, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVDQU16   Y1, K7, 32(DI)
-	CMPQ        R8, $+33
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPADDD      Z14, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	VMULPS      Z9, Z1, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVDQU16   Y1, K7, 64(DI)
-	CMPQ        R8, $+49
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPADDD      Z14, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	VMULPS      Z9, Z1, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVDQU16   Y1, K7, 96(DI)
-
-longtailrarenarrow:
-	JMP longtailback
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z10, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+24(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VMULPS       Z10, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVDQU16    Y2, K7, (DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VMULPS       Z10, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVDQU16    Y2, K7, 32(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VMULPS       Z10, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVDQU16    Y2, K7, 64(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z1
+	VMINPS       Z1, Z14, Z1
+	VPANDD       Z13, Z1, Z2
+	VPMAXUD      Z15, Z2, Z2
+	VPADDD       Z12, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPTERNLOGD   $0xf8, Z11, Z0, Z1
+	VMULPS       Z10, Z1, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVDQU16    Y1, K7, 96(DI)
+	JMP          longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
 	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
+	VBROADCASTSS      (DX), Z10
+	VBROADCASTSS      4(DX), Z9
 	VCVTPH2PS         (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
@@ -2074,53 +1961,47 @@ short2stream:
 	VMULPS.BCST       4(BX), Z0, Z4
 	VFMSUB231PS.BCST  4(DX), Z4, Z0
 	VFNMADD231PS.BCST 4(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
-	VPANDD            Z12, Z1, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z5
+	VRANGEPS          $0x02, Z14, Z1, Z0
+	VPANDD            Z13, Z0, Z5
 	VPMAXUD           Z15, Z5, Z5
-	VPADDD            Z14, Z5, Z5
+	VPADDD            Z12, Z5, Z5
 	VADDPS            Z5, Z0, Z0
 	VSUBPS            Z5, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z1, Z0
+	VPTERNLOGD        $0xf8, Z11, Z1, Z0
 	VMULPS.BCST       (DX), Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
 	VMOVNTPS          Y0, (DI)
-	VPANDD            Z12, Z2, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z1
+	VRANGEPS          $0x02, Z14, Z2, Z0
+	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z14, Z1, Z1
+	VPADDD            Z12, Z1, Z1
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z2, Z0
+	VPTERNLOGD        $0xf8, Z11, Z2, Z0
 	VMULPS.BCST       (DX), Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
 	VMOVNTPS          Y0, 32(DI)
-	VPANDD            Z12, Z3, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z1
+	VRANGEPS          $0x02, Z14, Z3, Z0
+	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z14, Z1, Z1
+	VPADDD            Z12, Z1, Z1
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z3, Z0
+	VPTERNLOGD        $0xf8, Z11, Z3, Z0
 	VMULPS.BCST       4(DX), Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
 	VMOVNTPS          Y0, 64(DI)
-	VPANDD            Z12, Z4, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z1
+	VRANGEPS          $0x02, Z14, Z4, Z0
+	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z14, Z1, Z1
+	VPADDD            Z12, Z1, Z1
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z4, Z0
+	VPTERNLOGD        $0xf8, Z11, Z4, Z0
 	VMULPS.BCST       4(DX), Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
 	VMOVNTPS          Y0, 96(DI)
@@ -2134,67 +2015,68 @@ short2stream:
 	JMP               short2end
 
 short2rare:
-	VCVTPH2PS   (SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPADDD      Z14, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVUPS     Y1, (DI)
-	VCVTPH2PS   32(SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPADDD      Z14, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVUPS     Y1, 32(DI)
-	VCVTPH2PS   64(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPADDD      Z14, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVUPS     Y1, 64(DI)
-	VCVTPH2PS   96(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPADDD      Z14, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVUPS     Y1, 96(DI)
-	JMP         short2back
+	VCVTPH2PS    (SI), Z0
+	VDIVPS       Z10, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+24(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VMULPS.BCST  (DX), Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVUPS      Y2, (DI)
+	VCVTPH2PS    32(SI), Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VMULPS.BCST  (DX), Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVUPS      Y2, 32(DI)
+	VCVTPH2PS    64(SI), Z0
+	VDIVPS       Z9, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VMULPS.BCST  4(DX), Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVUPS      Y2, 64(DI)
+	VCVTPH2PS    96(SI), Z0
+	VDIVPS       Z9, Z0, Z0
+	VPANDD       Z1, Z0, Z1
+	VMINPS       Z1, Z14, Z1
+	VPANDD       Z13, Z1, Z2
+	VPMAXUD      Z15, Z2, Z2
+	VPADDD       Z12, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPTERNLOGD   $0xf8, Z11, Z0, Z1
+	VMULPS.BCST  4(DX), Z1, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVUPS      Y1, 96(DI)
+	JMP          short2back
 
 short4stream:
 	PREFETCHNTA       (SI)(CX*1)
 	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      8(DX), Z7
-	VBROADCASTSS      12(DX), Z6
+	VBROADCASTSS      (DX), Z10
+	VBROADCASTSS      4(DX), Z9
+	VBROADCASTSS      8(DX), Z8
+	VBROADCASTSS      12(DX), Z7
 	VCVTPH2PS         (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
@@ -2211,53 +2093,47 @@ short4stream:
 	VMULPS.BCST       12(BX), Z0, Z4
 	VFMSUB231PS.BCST  12(DX), Z4, Z0
 	VFNMADD231PS.BCST 12(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
-	VPANDD            Z12, Z1, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z5
+	VRANGEPS          $0x02, Z14, Z1, Z0
+	VPANDD            Z13, Z0, Z5
 	VPMAXUD           Z15, Z5, Z5
-	VPADDD            Z14, Z5, Z5
+	VPADDD            Z12, Z5, Z5
 	VADDPS            Z5, Z0, Z0
 	VSUBPS            Z5, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z1, Z0
+	VPTERNLOGD        $0xf8, Z11, Z1, Z0
 	VMULPS.BCST       (DX), Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
 	VMOVNTPS          Y0, (DI)
-	VPANDD            Z12, Z2, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z1
+	VRANGEPS          $0x02, Z14, Z2, Z0
+	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z14, Z1, Z1
+	VPADDD            Z12, Z1, Z1
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z2, Z0
+	VPTERNLOGD        $0xf8, Z11, Z2, Z0
 	VMULPS.BCST       4(DX), Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
 	VMOVNTPS          Y0, 32(DI)
-	VPANDD            Z12, Z3, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z1
+	VRANGEPS          $0x02, Z14, Z3, Z0
+	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z14, Z1, Z1
+	VPADDD            Z12, Z1, Z1
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z3, Z0
+	VPTERNLOGD        $0xf8, Z11, Z3, Z0
 	VMULPS.BCST       8(DX), Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
 	VMOVNTPS          Y0, 64(DI)
-	VPANDD            Z12, Z4, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z1
+	VRANGEPS          $0x02, Z14, Z4, Z0
+	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z14, Z1, Z1
+	VPADDD            Z12, Z1, Z1
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z4, Z0
+	VPTERNLOGD        $0xf8, Z11, Z4, Z0
 	VMULPS.BCST       12(DX), Z0, Z0
 	VCVTPS2PH         $0x00, Z0, Y0
 	VMOVNTPS          Y0, 96(DI)
@@ -2271,2940 +2147,210 @@ short4stream:
 	JMP               short4end
 
 short4rare:
-	VCVTPH2PS   (SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPADDD      Z14, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVUPS     Y1, (DI)
-	VCVTPH2PS   32(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPADDD      Z14, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVUPS     Y1, 32(DI)
-	VCVTPH2PS   64(SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPADDD      Z14, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	VMULPS.BCST 8(DX), Z1, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVUPS     Y1, 64(DI)
-	VCVTPH2PS   96(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPADDD      Z14, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	VMULPS.BCST 12(DX), Z1, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVUPS     Y1, 96(DI)
-	JMP         short4back
+	VCVTPH2PS    (SI), Z0
+	VDIVPS       Z10, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+24(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VMULPS.BCST  (DX), Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVUPS      Y2, (DI)
+	VCVTPH2PS    32(SI), Z0
+	VDIVPS       Z9, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VMULPS.BCST  4(DX), Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVUPS      Y2, 32(DI)
+	VCVTPH2PS    64(SI), Z0
+	VDIVPS       Z8, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VMULPS.BCST  8(DX), Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVUPS      Y2, 64(DI)
+	VCVTPH2PS    96(SI), Z0
+	VDIVPS       Z7, Z0, Z0
+	VPANDD       Z1, Z0, Z1
+	VMINPS       Z1, Z14, Z1
+	VPANDD       Z13, Z1, Z2
+	VPMAXUD      Z15, Z2, Z2
+	VPADDD       Z12, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPTERNLOGD   $0xf8, Z11, Z0, Z1
+	VMULPS.BCST  12(DX), Z1, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVUPS      Y1, 96(DI)
+	JMP          short4back
 
 lanerare:
-	VCVTPH2PS  (SI), Z0
-	VMOVUPS    (DX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VPANDD     Z12, Z0, Z2
-	VMINPS     Z2, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VMULPS     Z1, Z2, Z2
-	VCVTPS2PH  $0x00, Z2, Y2
-	VMOVUPS    Y2, (DI)
-	VCVTPH2PS  32(SI), Z0
-	VMOVUPS    64(DX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VPANDD     Z12, Z0, Z2
-	VMINPS     Z2, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VMULPS     Z1, Z2, Z2
-	VCVTPS2PH  $0x00, Z2, Y2
-	VMOVUPS    Y2, 32(DI)
-	VCVTPH2PS  64(SI), Z0
-	VMOVUPS    128(DX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VPANDD     Z12, Z0, Z2
-	VMINPS     Z2, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VMULPS     Z1, Z2, Z2
-	VCVTPS2PH  $0x00, Z2, Y2
-	VMOVUPS    Y2, 64(DI)
-	VCVTPH2PS  96(SI), Z0
-	VMOVUPS    192(DX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VPANDD     Z12, Z0, Z2
-	VMINPS     Z2, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VMULPS     Z1, Z2, Z2
-	VCVTPS2PH  $0x00, Z2, Y2
-	VMOVUPS    Y2, 96(DI)
-	JMP        laneback
-
-lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VPANDD      Z12, Z0, Z2
-	VMINPS      Z2, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z2
-	VSUBPS      Z3, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z0, Z2
-	VMULPS      Z1, Z2, Z2
-	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVDQU16   Y2, K7, (DI)
-	CMPQ        R8, $+17
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(DX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VPANDD      Z12, Z0, Z2
-	VMINPS      Z2, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z2
-	VSUBPS      Z3, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z0, Z2
-	VMULPS      Z1, Z2, Z2
-	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVDQU16   Y2, K7, 32(DI)
-	CMPQ        R8, $+33
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VPANDD      Z12, Z0, Z2
-	VMINPS      Z2, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z2
-	VSUBPS      Z3, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z0, Z2
-	VMULPS      Z1, Z2, Z2
-	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVDQU16   Y2, K7, 64(DI)
-	CMPQ        R8, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VPANDD      Z12, Z0, Z2
-	VMINPS      Z2, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z2
-	VSUBPS      Z3, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z0, Z2
-	VMULPS      Z1, Z2, Z2
-	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVDQU16   Y2, K7, 96(DI)
-
-lanetailrarenarrow:
-	JMP lanetailback
-
-// func FakeQuantizeFpBytesF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeFpBytesF16AVX512(SB), NOSPLIT, $0-80
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
-	// per call: Z15 least, Z14 step, Z13 most, Z12 0x7fffffff, Z11 0x7f800000, Z10 0x80000000, Z9 0x1010101
-	// per group: Z8 scale, Z7 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 31
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
-	VBROADCASTSS least+40(FP), Z15
-	VBROADCASTSS step+44(FP), Z14
-	VBROADCASTSS most+48(FP), Z13
-	VBROADCASTSS constantsAVX512<>+0(SB), Z12
-	VBROADCASTSS constantsAVX512<>+4(SB), Z11
-	VBROADCASTSS constantsAVX512<>+8(SB), Z10
-	VBROADCASTSS constantsAVX512<>+24(SB), Z9
-	MOVQ         groups+56(FP), R10
-	MOVQ         length+64(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+32
-	JEQ          short2
-	CMPQ         R11, $+16
-	JEQ          short4
-	CMPQ         R11, $+512
-	JLT          groups
-	TESTQ        $0x0000003f, R11
-	JEQ          longs
-	CMPQ         R10, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
-	MOVQ  R11, R10
-
-groupbegin:
-	CMPQ         R9, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z7
-	SUBQ         R10, R9
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R10, $+256
-	JGE          groupfirst
-	CMPQ         R9, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R10
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VMOVAPS      Z1, Z6
-	VFNMADD231PS Z7, Z0, Z6
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VMOVAPS      Z1, Z5
-	VFNMADD231PS Z7, Z0, Z5
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VMOVAPS      Z1, Z4
-	VFNMADD231PS Z7, Z0, Z4
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VMOVAPS      Z1, Z3
-	VFNMADD231PS Z7, Z0, Z3
-	CMPQ         R10, $+128
-	JLT          groupends
-
-groupahead:
-	VCVTPH2PS    128(DX), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VFNMADD231PS Z7, Z0, Z1
-	VCVTPH2PS    160(DX), Z0
-	VMULPS       Z7, Z0, Z2
-	VFMSUB231PS  Z8, Z2, Z0
-	VFNMADD231PS Z7, Z0, Z2
-	VCVTPH2PS    192(DX), Z0
-	VMULPS       Z7, Z0, Z16
-	VFMSUB231PS  Z8, Z16, Z0
-	VFNMADD231PS Z7, Z0, Z16
-	VCVTPH2PS    224(DX), Z0
-	VMULPS       Z7, Z0, Z17
-	VFMSUB231PS  Z8, Z17, Z0
-	VFNMADD231PS Z7, Z0, Z17
-	VADDPS       Z5, Z6, Z0
-	VADDPS       Z3, Z4, Z18
-	VADDPS       Z18, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouploop
-	VPANDD       Z12, Z6, Z0
-	VPMINUD      Z13, Z0, Z18
-	VPANDD       Z11, Z18, Z19
-	VPMAXUD      Z15, Z19, Z19
-	VPADDD       Z14, Z19, Z19
-	VADDPS       Z19, Z18, Z20
-	VSUBPS       Z19, Z20, Z20
-	VPTERNLOGD   $0xf8, Z10, Z6, Z20
-	VMULPS       Z8, Z20, Z20
-	VCVTPS2PH    $0x00, Z20, Y20
-	VMOVUPS      Y20, (DI)
-	VPCMPEQD     Z0, Z18, K1
-	VPANDD       Z12, Z5, Z0
-	VPMINUD      Z13, Z0, Z18
-	VPANDD       Z11, Z18, Z19
-	VPMAXUD      Z15, Z19, Z19
-	VPADDD       Z14, Z19, Z19
-	VADDPS       Z19, Z18, Z20
-	VSUBPS       Z19, Z20, Z20
-	VPTERNLOGD   $0xf8, Z10, Z5, Z20
-	VMULPS       Z8, Z20, Z20
-	VCVTPS2PH    $0x00, Z20, Y20
-	VMOVUPS      Y20, 32(DI)
-	VPCMPEQD     Z0, Z18, K2
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z18
-	VPANDD       Z11, Z18, Z19
-	VPMAXUD      Z15, Z19, Z19
-	VPADDD       Z14, Z19, Z19
-	VADDPS       Z19, Z18, Z20
-	VSUBPS       Z19, Z20, Z20
-	VPTERNLOGD   $0xf8, Z10, Z4, Z20
-	VMULPS       Z8, Z20, Z20
-	VCVTPS2PH    $0x00, Z20, Y20
-	VMOVUPS      Y20, 64(DI)
-	VPCMPEQD     Z0, Z18, K3
-	VPANDD       Z12, Z3, Z0
-	VPMINUD      Z13, Z0, Z18
-	VPANDD       Z11, Z18, Z19
-	VPMAXUD      Z15, Z19, Z19
-	VPADDD       Z14, Z19, Z19
-	VADDPS       Z19, Z18, Z20
-	VSUBPS       Z19, Z20, Z20
-	VPTERNLOGD   $0xf8, Z10, Z3, Z20
-	VMULPS       Z8, Z20, Z20
-	VCVTPS2PH    $0x00, Z20, Y20
-	VMOVUPS      Y20, 96(DI)
-	VPCMPEQD     Z0, Z18, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z9, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVAPS      Z1, Z6
-	VMOVAPS      Z2, Z5
-	VMOVAPS      Z16, Z4
-	VMOVAPS      Z17, Z3
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R10, $+64
-	JNE   grouplast
-	TESTQ R9, R9
-	JEQ   grouplast
-
-groupturn:
-	VCVTPH2PS         128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFMSUB231PS.BCST  4(BX), Z1, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z1
-	VCVTPH2PS         160(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFMSUB231PS.BCST  4(BX), Z2, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z2
-	VCVTPH2PS         192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z16
-	VFMSUB231PS.BCST  4(BX), Z16, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z16
-	VCVTPH2PS         224(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z17
-	VFMSUB231PS.BCST  4(BX), Z17, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z17
-	VADDPS            Z5, Z6, Z0
-	VADDPS            Z3, Z4, Z18
-	VADDPS            Z18, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
-	VPANDD            Z12, Z6, Z0
-	VPMINUD           Z13, Z0, Z18
-	VPANDD            Z11, Z18, Z19
-	VPMAXUD           Z15, Z19, Z19
-	VPADDD            Z14, Z19, Z19
-	VADDPS            Z19, Z18, Z20
-	VSUBPS            Z19, Z20, Z20
-	VPTERNLOGD        $0xf8, Z10, Z6, Z20
-	VMULPS.BCST       (BX), Z20, Z20
-	VCVTPS2PH         $0x00, Z20, Y20
-	VMOVUPS           Y20, (DI)
-	VPCMPEQD          Z0, Z18, K1
-	VPANDD            Z12, Z5, Z0
-	VPMINUD           Z13, Z0, Z18
-	VPANDD            Z11, Z18, Z19
-	VPMAXUD           Z15, Z19, Z19
-	VPADDD            Z14, Z19, Z19
-	VADDPS            Z19, Z18, Z20
-	VSUBPS            Z19, Z20, Z20
-	VPTERNLOGD        $0xf8, Z10, Z5, Z20
-	VMULPS.BCST       (BX), Z20, Z20
-	VCVTPS2PH         $0x00, Z20, Y20
-	VMOVUPS           Y20, 32(DI)
-	VPCMPEQD          Z0, Z18, K2
-	VPANDD            Z12, Z4, Z0
-	VPMINUD           Z13, Z0, Z18
-	VPANDD            Z11, Z18, Z19
-	VPMAXUD           Z15, Z19, Z19
-	VPADDD            Z14, Z19, Z19
-	VADDPS            Z19, Z18, Z20
-	VSUBPS            Z19, Z20, Z20
-	VPTERNLOGD        $0xf8, Z10, Z4, Z20
-	VMULPS.BCST       (BX), Z20, Z20
-	VCVTPS2PH         $0x00, Z20, Y20
-	VMOVUPS           Y20, 64(DI)
-	VPCMPEQD          Z0, Z18, K3
-	VPANDD            Z12, Z3, Z0
-	VPMINUD           Z13, Z0, Z18
-	VPANDD            Z11, Z18, Z19
-	VPMAXUD           Z15, Z19, Z19
-	VPADDD            Z14, Z19, Z19
-	VADDPS            Z19, Z18, Z20
-	VSUBPS            Z19, Z20, Z20
-	VPTERNLOGD        $0xf8, Z10, Z3, Z20
-	VMULPS.BCST       (BX), Z20, Z20
-	VCVTPS2PH         $0x00, Z20, Y20
-	VMOVUPS           Y20, 96(DI)
-	VPCMPEQD          Z0, Z18, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z9, K1, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z1, Z6
-	VMOVAPS           Z2, Z5
-	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+128, DI
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
-	MOVQ              R11, R10
-	SUBQ              R10, R9
-	CMPQ              R10, $+64
-	JNE               groupturned
-	TESTQ             R9, R9
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z7
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-grouploop:
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VFNMADD231PS Z7, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z7, Z0, Z2
-	VFMSUB231PS  Z8, Z2, Z0
-	VFNMADD231PS Z7, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z7, Z0, Z3
-	VFMSUB231PS  Z8, Z3, Z0
-	VFNMADD231PS Z7, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z7, Z0, Z4
-	VFMSUB231PS  Z8, Z4, Z0
-	VFNMADD231PS Z7, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPANDD       Z12, Z1, Z0
-	VPMINUD      Z13, Z0, Z5
-	VPANDD       Z11, Z5, Z6
-	VPMAXUD      Z15, Z6, Z6
-	VPADDD       Z14, Z6, Z6
-	VADDPS       Z6, Z5, Z16
-	VSUBPS       Z6, Z16, Z16
-	VPTERNLOGD   $0xf8, Z10, Z1, Z16
-	VMULPS       Z8, Z16, Z16
-	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVUPS      Y16, (DI)
-	VPCMPEQD     Z0, Z5, K1
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z14, Z5, Z5
-	VADDPS       Z5, Z1, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z10, Z2, Z6
-	VMULPS       Z8, Z6, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VPCMPEQD     Z0, Z1, K2
-	VPANDD       Z12, Z3, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z5
-	VSUBPS       Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z10, Z3, Z5
-	VMULPS       Z8, Z5, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 64(DI)
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VMULPS       Z8, Z3, Z3
+	VCVTPH2PS    (SI), Z0
+	VMOVUPS      (DX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+24(SB), Z2
+	VPANDD       Z2, Z0, Z3
+	VMINPS       Z3, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPTERNLOGD   $0xf8, Z11, Z0, Z3
+	VMULPS       Z1, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 96(DI)
-	VPCMPEQD     Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z9, K1, Z0
-	VMOVUPS      Z0, (SI)
-
-groupback:
-	ADDQ $+128, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R10, R9
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  R9, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (BX), Z7
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z7, Z0
-	VCVTPH2PS    (DX), Z1
-	VMULPS       Z8, Z1, Z2
-	VFMSUB231PS  Z7, Z2, Z1
-	VFNMADD231PS Z8, Z1, Z2
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z7, Z1
-	VCVTPH2PS    32(DX), Z3
-	VMULPS       Z8, Z3, Z4
-	VFMSUB231PS  Z7, Z4, Z3
-	VFNMADD231PS Z8, Z3, Z4
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z7, Z3
-	VCVTPH2PS    64(DX), Z5
-	VMULPS       Z8, Z5, Z6
-	VFMSUB231PS  Z7, Z6, Z5
-	VFNMADD231PS Z8, Z5, Z6
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z7, Z5
-	VCVTPH2PS    96(DX), Z16
-	VMULPS       Z8, Z16, Z17
-	VFMSUB231PS  Z7, Z17, Z16
-	VFNMADD231PS Z8, Z16, Z17
-	VADDPS       Z4, Z2, Z16
-	VADDPS       Z17, Z6, Z18
-	VADDPS       Z18, Z16, Z16
-	VCMPPS       $0x03, Z16, Z16, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPANDD       Z12, Z2, Z16
-	VPMINUD      Z13, Z16, Z18
-	VPANDD       Z11, Z18, Z19
-	VPMAXUD      Z15, Z19, Z19
-	VPADDD       Z14, Z19, Z19
-	VADDPS       Z19, Z18, Z20
-	VSUBPS       Z19, Z20, Z20
-	VPTERNLOGD   $0xf8, Z10, Z2, Z20
-	VMULPS       Z0, Z20, Z20
-	VCVTPS2PH    $0x00, Z20, Y20
-	VMOVUPS      Y20, (DI)
-	VPCMPEQD     Z16, Z18, K1
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z2
-	VPANDD       Z11, Z2, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z14, Z16, Z16
-	VADDPS       Z16, Z2, Z18
-	VSUBPS       Z16, Z18, Z18
-	VPTERNLOGD   $0xf8, Z10, Z4, Z18
-	VMULPS       Z1, Z18, Z18
-	VCVTPS2PH    $0x00, Z18, Y18
-	VMOVUPS      Y18, 32(DI)
-	VPCMPEQD     Z0, Z2, K2
-	VPANDD       Z12, Z6, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z4
-	VSUBPS       Z2, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z6, Z4
-	VMULPS       Z3, Z4, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 64(DI)
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z12, Z17, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z17, Z3
-	VMULPS       Z5, Z3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 96(DI)
-	VPCMPEQD     Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z9, K1, Z0
-	VMOVUPS      Z0, (SI)
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         R9, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R9, R9
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R10, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
-
-grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
-	JGE  grouppiece
-	MOVQ R10, R9
-
-grouppiece:
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z7
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VFNMADD231PS Z7, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFMSUB231PS  Z8, Z2, Z0
-	VFNMADD231PS Z7, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z7, Z0, Z3
-	VFMSUB231PS  Z8, Z3, Z0
-	VFNMADD231PS Z7, Z0, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z7, Z0, Z4
-	VFMSUB231PS  Z8, Z4, Z0
-	VFNMADD231PS Z7, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouptailrare
-	VPANDD       Z12, Z1, Z0
-	VPMINUD      Z13, Z0, Z5
-	VPANDD       Z11, Z5, Z6
-	VPMAXUD      Z15, Z6, Z6
-	VPADDD       Z14, Z6, Z6
-	VADDPS       Z6, Z5, Z16
-	VSUBPS       Z6, Z16, Z16
-	VPTERNLOGD   $0xf8, Z10, Z1, Z16
-	VMULPS       Z8, Z16, Z16
-	VCVTPS2PH    $0x00, Z16, Y16
-	KMOVQ        K0, K7
-	VMOVDQU16    Y16, K7, (DI)
-	VPCMPEQD     Z0, Z5, K1
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z14, Z5, Z5
-	VADDPS       Z5, Z1, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z10, Z2, Z6
-	VMULPS       Z8, Z6, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16    Y6, K7, 32(DI)
-	VPCMPEQD     Z0, Z1, K2
-	CMPQ         R9, $+33
-	JLT          grouptailnarrow
-	VPANDD       Z12, Z3, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z5
-	VSUBPS       Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z10, Z3, Z5
-	VMULPS       Z8, Z5, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Y5, K7, 64(DI)
-	VPCMPEQD     Z0, Z1, K3
-	CMPQ         R9, $+49
-	JLT          grouptailnarrow
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VMULPS       Z8, Z3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16    Y3, K7, 96(DI)
-	VPCMPEQD     Z0, Z1, K4
-
-grouptailnarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z9, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-
-grouptailback:
-	LEAQ  (DI)(R9*2), DI
-	LEAQ  (SI)(R9*1), SI
-	LEAQ  (DX)(R9*2), DX
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
-	TESTQ R12, R12
-	JEQ   groupdone
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, R9
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-longs:
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS constantsAVX512<>+12(SB), Z1
-	VPSUBD       Z1, Z0, Z7
-	VBROADCASTSS constantsAVX512<>+16(SB), Z0
-	VFNMADD231PS Z8, Z7, Z0
-	VBROADCASTSS constantsAVX512<>+20(SB), Z1
-	VFMADD231PS  Z1, Z0, Z0
-	VMULPS       Z7, Z0, Z6
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          longtail
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-	CMPQ         R9, $+256
-	JLT          longloop
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z6, Z0, Z1
-	VMOVAPS      Z1, Z5
-	VFMADD231PS  Z7, Z0, Z5
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z6, Z0, Z1
-	VMOVAPS      Z1, Z4
-	VFMADD231PS  Z7, Z0, Z4
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z6, Z0, Z1
-	VMOVAPS      Z1, Z3
-	VFMADD231PS  Z7, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z6, Z0, Z1
-	VMOVAPS      Z1, Z2
-	VFMADD231PS  Z7, Z0, Z2
-
-longahead:
-	VCVTPH2PS   128(DX), Z0
-	VMULPS      Z6, Z0, Z1
-	VFMADD231PS Z7, Z0, Z1
-	VCVTPH2PS   160(DX), Z0
-	VMULPS      Z6, Z0, Z16
-	VFMADD231PS Z7, Z0, Z16
-	VCVTPH2PS   192(DX), Z0
-	VMULPS      Z6, Z0, Z17
-	VFMADD231PS Z7, Z0, Z17
-	VCVTPH2PS   224(DX), Z0
-	VMULPS      Z6, Z0, Z18
-	VFMADD231PS Z7, Z0, Z18
-	VADDPS      Z4, Z5, Z0
-	VADDPS      Z2, Z3, Z19
-	VADDPS      Z19, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         longloop
-	VPANDD      Z12, Z5, Z0
-	VPMINUD     Z13, Z0, Z19
-	VPANDD      Z11, Z19, Z20
-	VPMAXUD     Z15, Z20, Z20
-	VPADDD      Z14, Z20, Z20
-	VADDPS      Z20, Z19, Z21
-	VSUBPS      Z20, Z21, Z21
-	VPTERNLOGD  $0xf8, Z10, Z5, Z21
-	VMULPS      Z8, Z21, Z21
-	VCVTPS2PH   $0x00, Z21, Y21
-	VMOVUPS     Y21, (DI)
-	VPCMPEQD    Z0, Z19, K1
-	VPANDD      Z12, Z4, Z0
-	VPMINUD     Z13, Z0, Z19
-	VPANDD      Z11, Z19, Z20
-	VPMAXUD     Z15, Z20, Z20
-	VPADDD      Z14, Z20, Z20
-	VADDPS      Z20, Z19, Z21
-	VSUBPS      Z20, Z21, Z21
-	VPTERNLOGD  $0xf8, Z10, Z4, Z21
-	VMULPS      Z8, Z21, Z21
-	VCVTPS2PH   $0x00, Z21, Y21
-	VMOVUPS     Y21, 32(DI)
-	VPCMPEQD    Z0, Z19, K2
-	VPANDD      Z12, Z3, Z0
-	VPMINUD     Z13, Z0, Z19
-	VPANDD      Z11, Z19, Z20
-	VPMAXUD     Z15, Z20, Z20
-	VPADDD      Z14, Z20, Z20
-	VADDPS      Z20, Z19, Z21
-	VSUBPS      Z20, Z21, Z21
-	VPTERNLOGD  $0xf8, Z10, Z3, Z21
-	VMULPS      Z8, Z21, Z21
-	VCVTPS2PH   $0x00, Z21, Y21
-	VMOVUPS     Y21, 64(DI)
-	VPCMPEQD    Z0, Z19, K3
-	VPANDD      Z12, Z2, Z0
-	VPMINUD     Z13, Z0, Z19
-	VPANDD      Z11, Z19, Z20
-	VPMAXUD     Z15, Z20, Z20
-	VPADDD      Z14, Z20, Z20
-	VADDPS      Z20, Z19, Z21
-	VSUBPS      Z20, Z21, Z21
-	VPTERNLOGD  $0xf8, Z10, Z2, Z21
-	VMULPS      Z8, Z21, Z21
-	VCVTPS2PH   $0x00, Z21, Y21
-	VMOVUPS     Y21, 96(DI)
-	VPCMPEQD    Z0, Z19, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z9, K1, Z0
-	VMOVUPS     Z0, (SI)
-	VMOVAPS     Z1, Z5
-	VMOVAPS     Z16, Z4
-	VMOVAPS     Z17, Z3
-	VMOVAPS     Z18, Z2
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, R9
-	CMPQ        R9, $+128
-	JGE         longahead
-
-longloop:
-	VCVTPH2PS   (DX), Z0
-	VMULPS      Z6, Z0, Z1
-	VFMADD231PS Z7, Z0, Z1
-	VCVTPH2PS   32(DX), Z0
-	VMULPS      Z6, Z0, Z2
-	VFMADD231PS Z7, Z0, Z2
-	VCVTPH2PS   64(DX), Z0
-	VMULPS      Z6, Z0, Z3
-	VFMADD231PS Z7, Z0, Z3
-	VCVTPH2PS   96(DX), Z0
-	VMULPS      Z6, Z0, Z4
-	VFMADD231PS Z7, Z0, Z4
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z4, Z3, Z5
-	VADDPS      Z5, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         longrare
-	VPANDD      Z12, Z1, Z0
-	VPMINUD     Z13, Z0, Z5
-	VPANDD      Z11, Z5, Z16
-	VPMAXUD     Z15, Z16, Z16
-	VPADDD      Z14, Z16, Z16
-	VADDPS      Z16, Z5, Z17
-	VSUBPS      Z16, Z17, Z17
-	VPTERNLOGD  $0xf8, Z10, Z1, Z17
-	VMULPS      Z8, Z17, Z17
-	VCVTPS2PH   $0x00, Z17, Y17
-	VMOVUPS     Y17, (DI)
-	VPCMPEQD    Z0, Z5, K1
-	VPANDD      Z12, Z2, Z0
-	VPMINUD     Z13, Z0, Z1
-	VPANDD      Z11, Z1, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPADDD      Z14, Z5, Z5
-	VADDPS      Z5, Z1, Z16
-	VSUBPS      Z5, Z16, Z16
-	VPTERNLOGD  $0xf8, Z10, Z2, Z16
-	VMULPS      Z8, Z16, Z16
-	VCVTPS2PH   $0x00, Z16, Y16
-	VMOVUPS     Y16, 32(DI)
-	VPCMPEQD    Z0, Z1, K2
-	VPANDD      Z12, Z3, Z0
-	VPMINUD     Z13, Z0, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPADDD      Z14, Z2, Z2
-	VADDPS      Z2, Z1, Z5
-	VSUBPS      Z2, Z5, Z5
-	VPTERNLOGD  $0xf8, Z10, Z3, Z5
-	VMULPS      Z8, Z5, Z5
-	VCVTPS2PH   $0x00, Z5, Y5
-	VMOVUPS     Y5, 64(DI)
-	VPCMPEQD    Z0, Z1, K3
-	VPANDD      Z12, Z4, Z0
-	VPMINUD     Z13, Z0, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPADDD      Z14, Z2, Z2
-	VADDPS      Z2, Z1, Z3
-	VSUBPS      Z2, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z4, Z3
-	VMULPS      Z8, Z3, Z3
-	VCVTPS2PH   $0x00, Z3, Y3
-	VMOVUPS     Y3, 96(DI)
-	VPCMPEQD    Z0, Z1, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z9, K1, Z0
-	VMOVUPS     Z0, (SI)
-
-longback:
-	ADDQ $+128, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  longloop
-
-longtail:
-	TESTQ       R9, R9
-	JEQ         longend
-	MOVQ        $-1, AX
-	BZHIQ       R9, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z6, Z0, Z1
-	VFMADD231PS Z7, Z0, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z6, Z0, Z2
-	VFMADD231PS Z7, Z0, Z2
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z6, Z0, Z3
-	VFMADD231PS Z7, Z0, Z3
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z6, Z0, Z4
-	VFMADD231PS Z7, Z0, Z4
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z4, Z3, Z5
-	VADDPS      Z5, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         longtailrare
-	VPANDD      Z12, Z1, Z0
-	VPMINUD     Z13, Z0, Z5
-	VPANDD      Z11, Z5, Z16
-	VPMAXUD     Z15, Z16, Z16
-	VPADDD      Z14, Z16, Z16
-	VADDPS      Z16, Z5, Z17
-	VSUBPS      Z16, Z17, Z17
-	VPTERNLOGD  $0xf8, Z10, Z1, Z17
-	VMULPS      Z8, Z17, Z17
-	VCVTPS2PH   $0x00, Z17, Y17
-	KMOVQ       K0, K7
-	VMOVDQU16   Y17, K7, (DI)
-	VPCMPEQD    Z0, Z5, K1
-	CMPQ        R9, $+17
-	JLT         longtailnarrow
-	VPANDD      Z12, Z2, Z0
-	VPMINUD     Z13, Z0, Z1
-	VPANDD      Z11, Z1, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPADDD      Z14, Z5, Z5
-	VADDPS      Z5, Z1, Z16
-	VSUBPS      Z5, Z16, Z16
-	VPTERNLOGD  $0xf8, Z10, Z2, Z16
-	VMULPS      Z8, Z16, Z16
-	VCVTPS2PH   $0x00, Z16, Y16
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16   Y16, K7, 32(DI)
-	VPCMPEQD    Z0, Z1, K2
-	CMPQ        R9, $+33
-	JLT         longtailnarrow
-	VPANDD      Z12, Z3, Z0
-	VPMINUD     Z13, Z0, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPADDD      Z14, Z2, Z2
-	VADDPS      Z2, Z1, Z5
-	VSUBPS      Z2, Z5, Z5
-	VPTERNLOGD  $0xf8, Z10, Z3, Z5
-	VMULPS      Z8, Z5, Z5
-	VCVTPS2PH   $0x00, Z5, Y5
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16   Y5, K7, 64(DI)
-	VPCMPEQD    Z0, Z1, K3
-	CMPQ        R9, $+49
-	JLT         longtailnarrow
-	VPANDD      Z12, Z4, Z0
-	VPMINUD     Z13, Z0, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPADDD      Z14, Z2, Z2
-	VADDPS      Z2, Z1, Z3
-	VSUBPS      Z2, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z4, Z3
-	VMULPS      Z8, Z3, Z3
-	VCVTPS2PH   $0x00, Z3, Y3
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16   Y3, K7, 96(DI)
-	VPCMPEQD    Z0, Z1, K4
-
-longtailnarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z9, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-
-longtailback:
-	LEAQ (DI)(R9*2), DI
-	LEAQ (SI)(R9*1), SI
-	LEAQ (DX)(R9*2), DX
-
-longend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   longs
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R10, $+2
-	JLT               short2end
-	MOVQ              ahead+72(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R10, $+8
-	JLT               short2loop
-	VCVTPH2PS         (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z16
-	VBROADCASTSS      (BX), Z6
-	VFMSUB231PS.BCST  (BX), Z16, Z0
-	VMOVAPS           Z16, Z5
-	VFNMADD231PS.BCST (R8), Z0, Z5
-	VCVTPH2PS         32(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z16
-	VFMSUB231PS.BCST  (BX), Z16, Z0
-	VMOVAPS           Z16, Z4
-	VFNMADD231PS.BCST (R8), Z0, Z4
-	VCVTPH2PS         64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z16
-	VBROADCASTSS      4(BX), Z3
-	VFMSUB231PS.BCST  4(BX), Z16, Z0
-	VMOVAPS           Z16, Z2
-	VFNMADD231PS.BCST 4(R8), Z0, Z2
-	VCVTPH2PS         96(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z16
-	VFMSUB231PS.BCST  4(BX), Z16, Z0
-	VMOVAPS           Z16, Z1
-	VFNMADD231PS.BCST 4(R8), Z0, Z1
-
-short2ahead:
-	VCVTPH2PS         128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z16
-	VBROADCASTSS      8(BX), Z17
-	VFMSUB231PS.BCST  8(BX), Z16, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z16
-	VCVTPH2PS         160(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z18
-	VFMSUB231PS.BCST  8(BX), Z18, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z18
-	VCVTPH2PS         192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z19
-	VBROADCASTSS      12(BX), Z20
-	VFMSUB231PS.BCST  12(BX), Z19, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z19
-	VCVTPH2PS         224(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z21
-	VFMSUB231PS.BCST  12(BX), Z21, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z21
-	VADDPS            Z4, Z5, Z0
-	VADDPS            Z1, Z2, Z22
-	VADDPS            Z22, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
-	VPANDD            Z12, Z5, Z0
-	VPMINUD           Z13, Z0, Z22
-	VPANDD            Z11, Z22, Z23
-	VPMAXUD           Z15, Z23, Z23
-	VPADDD            Z14, Z23, Z23
-	VADDPS            Z23, Z22, Z24
-	VSUBPS            Z23, Z24, Z24
-	VPTERNLOGD        $0xf8, Z10, Z5, Z24
-	VMULPS            Z6, Z24, Z24
-	VCVTPS2PH         $0x00, Z24, Y24
-	VMOVUPS           Y24, (DI)
-	VPCMPEQD          Z0, Z22, K1
-	VPANDD            Z12, Z4, Z0
-	VPMINUD           Z13, Z0, Z22
-	VPANDD            Z11, Z22, Z23
-	VPMAXUD           Z15, Z23, Z23
-	VPADDD            Z14, Z23, Z23
-	VADDPS            Z23, Z22, Z24
-	VSUBPS            Z23, Z24, Z24
-	VPTERNLOGD        $0xf8, Z10, Z4, Z24
-	VMULPS            Z6, Z24, Z24
-	VCVTPS2PH         $0x00, Z24, Y24
-	VMOVUPS           Y24, 32(DI)
-	VPCMPEQD          Z0, Z22, K2
-	VPANDD            Z12, Z2, Z0
-	VPMINUD           Z13, Z0, Z22
-	VPANDD            Z11, Z22, Z23
-	VPMAXUD           Z15, Z23, Z23
-	VPADDD            Z14, Z23, Z23
-	VADDPS            Z23, Z22, Z24
-	VSUBPS            Z23, Z24, Z24
-	VPTERNLOGD        $0xf8, Z10, Z2, Z24
-	VMULPS            Z3, Z24, Z24
-	VCVTPS2PH         $0x00, Z24, Y24
-	VMOVUPS           Y24, 64(DI)
-	VPCMPEQD          Z0, Z22, K3
-	VPANDD            Z12, Z1, Z0
-	VPMINUD           Z13, Z0, Z22
-	VPANDD            Z11, Z22, Z23
-	VPMAXUD           Z15, Z23, Z23
-	VPADDD            Z14, Z23, Z23
-	VADDPS            Z23, Z22, Z24
-	VSUBPS            Z23, Z24, Z24
-	VPTERNLOGD        $0xf8, Z10, Z1, Z24
-	VMULPS            Z3, Z24, Z24
-	VCVTPS2PH         $0x00, Z24, Y24
-	VMOVUPS           Y24, 96(DI)
-	VPCMPEQD          Z0, Z22, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z9, K1, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z16, Z5
-	VMOVAPS           Z18, Z4
-	VMOVAPS           Z19, Z2
-	VMOVAPS           Z21, Z1
-	VMOVAPS           Z17, Z6
-	VMOVAPS           Z20, Z3
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+128, DI
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (BX), Z8
-	VBROADCASTSS      4(BX), Z7
-	VCVTPH2PS         (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VCVTPH2PS         32(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFMSUB231PS.BCST  (BX), Z2, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z2
-	VCVTPH2PS         64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFMSUB231PS.BCST  4(BX), Z3, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z3
-	VCVTPH2PS         96(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFMSUB231PS.BCST  4(BX), Z4, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPANDD            Z12, Z1, Z0
-	VPMINUD           Z13, Z0, Z5
-	VPANDD            Z11, Z5, Z6
-	VPMAXUD           Z15, Z6, Z6
-	VPADDD            Z14, Z6, Z6
-	VADDPS            Z6, Z5, Z16
-	VSUBPS            Z6, Z16, Z16
-	VPTERNLOGD        $0xf8, Z10, Z1, Z16
-	VMULPS.BCST       (BX), Z16, Z16
-	VCVTPS2PH         $0x00, Z16, Y16
-	VMOVUPS           Y16, (DI)
-	VPCMPEQD          Z0, Z5, K1
-	VPANDD            Z12, Z2, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z5
-	VPMAXUD           Z15, Z5, Z5
-	VPADDD            Z14, Z5, Z5
-	VADDPS            Z5, Z1, Z6
-	VSUBPS            Z5, Z6, Z6
-	VPTERNLOGD        $0xf8, Z10, Z2, Z6
-	VMULPS.BCST       (BX), Z6, Z6
-	VCVTPS2PH         $0x00, Z6, Y6
-	VMOVUPS           Y6, 32(DI)
-	VPCMPEQD          Z0, Z1, K2
-	VPANDD            Z12, Z3, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z15, Z2, Z2
-	VPADDD            Z14, Z2, Z2
-	VADDPS            Z2, Z1, Z5
-	VSUBPS            Z2, Z5, Z5
-	VPTERNLOGD        $0xf8, Z10, Z3, Z5
-	VMULPS.BCST       4(BX), Z5, Z5
-	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVUPS           Y5, 64(DI)
-	VPCMPEQD          Z0, Z1, K3
-	VPANDD            Z12, Z4, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z15, Z2, Z2
-	VPADDD            Z14, Z2, Z2
-	VADDPS            Z2, Z1, Z3
-	VSUBPS            Z2, Z3, Z3
-	VPTERNLOGD        $0xf8, Z10, Z4, Z3
-	VMULPS.BCST       4(BX), Z3, Z3
-	VCVTPS2PH         $0x00, Z3, Y3
-	VMOVUPS           Y3, 96(DI)
-	VPCMPEQD          Z0, Z1, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z9, K1, Z0
-	VMOVUPS           Z0, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+128, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R10, $+4
-	JLT               short4end
-	MOVQ              ahead+72(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R10, $+16
-	JLT               short4loop
-	VCVTPH2PS         (DX), Z19
-	VMULPS.BCST       (R8), Z19, Z20
-	VBROADCASTSS      (BX), Z4
-	VFMSUB231PS.BCST  (BX), Z20, Z19
-	VMOVAPS           Z20, Z3
-	VFNMADD231PS.BCST (R8), Z19, Z3
-	VCVTPH2PS         32(DX), Z19
-	VMULPS.BCST       4(R8), Z19, Z20
-	VBROADCASTSS      4(BX), Z2
-	VFMSUB231PS.BCST  4(BX), Z20, Z19
-	VMOVAPS           Z20, Z1
-	VFNMADD231PS.BCST 4(R8), Z19, Z1
-	VCVTPH2PS         64(DX), Z19
-	VMULPS.BCST       8(R8), Z19, Z20
-	VBROADCASTSS      8(BX), Z0
-	VFMSUB231PS.BCST  8(BX), Z20, Z19
-	VMOVAPS           Z20, Z16
-	VFNMADD231PS.BCST 8(R8), Z19, Z16
-	VCVTPH2PS         96(DX), Z19
-	VMULPS.BCST       12(R8), Z19, Z20
-	VBROADCASTSS      12(BX), Z17
-	VFMSUB231PS.BCST  12(BX), Z20, Z19
-	VMOVAPS           Z20, Z18
-	VFNMADD231PS.BCST 12(R8), Z19, Z18
-
-short4ahead:
-	VCVTPH2PS         128(DX), Z19
-	VMULPS.BCST       16(R8), Z19, Z20
-	VBROADCASTSS      16(BX), Z21
-	VFMSUB231PS.BCST  16(BX), Z20, Z19
-	VFNMADD231PS.BCST 16(R8), Z19, Z20
-	VCVTPH2PS         160(DX), Z19
-	VMULPS.BCST       20(R8), Z19, Z22
-	VBROADCASTSS      20(BX), Z23
-	VFMSUB231PS.BCST  20(BX), Z22, Z19
-	VFNMADD231PS.BCST 20(R8), Z19, Z22
-	VCVTPH2PS         192(DX), Z19
-	VMULPS.BCST       24(R8), Z19, Z24
-	VBROADCASTSS      24(BX), Z25
-	VFMSUB231PS.BCST  24(BX), Z24, Z19
-	VFNMADD231PS.BCST 24(R8), Z19, Z24
-	VCVTPH2PS         224(DX), Z19
-	VMULPS.BCST       28(R8), Z19, Z26
-	VBROADCASTSS      28(BX), Z27
-	VFMSUB231PS.BCST  28(BX), Z26, Z19
-	VFNMADD231PS.BCST 28(R8), Z19, Z26
-	VADDPS            Z1, Z3, Z19
-	VADDPS            Z18, Z16, Z28
-	VADDPS            Z28, Z19, Z19
-	VCMPPS            $0x03, Z19, Z19, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
-	VPANDD            Z12, Z3, Z19
-	VPMINUD           Z13, Z19, Z28
-	VPANDD            Z11, Z28, Z29
-	VPMAXUD           Z15, Z29, Z29
-	VPADDD            Z14, Z29, Z29
-	VADDPS            Z29, Z28, Z30
-	VSUBPS            Z29, Z30, Z30
-	VPTERNLOGD        $0xf8, Z10, Z3, Z30
-	VMULPS            Z4, Z30, Z30
-	VCVTPS2PH         $0x00, Z30, Y30
-	VMOVUPS           Y30, (DI)
-	VPCMPEQD          Z19, Z28, K1
-	VPANDD            Z12, Z1, Z19
-	VPMINUD           Z13, Z19, Z28
-	VPANDD            Z11, Z28, Z29
-	VPMAXUD           Z15, Z29, Z29
-	VPADDD            Z14, Z29, Z29
-	VADDPS            Z29, Z28, Z30
-	VSUBPS            Z29, Z30, Z30
-	VPTERNLOGD        $0xf8, Z10, Z1, Z30
-	VMULPS            Z2, Z30, Z30
-	VCVTPS2PH         $0x00, Z30, Y30
-	VMOVUPS           Y30, 32(DI)
-	VPCMPEQD          Z19, Z28, K2
-	VPANDD            Z12, Z16, Z19
-	VPMINUD           Z13, Z19, Z28
-	VPANDD            Z11, Z28, Z29
-	VPMAXUD           Z15, Z29, Z29
-	VPADDD            Z14, Z29, Z29
-	VADDPS            Z29, Z28, Z30
-	VSUBPS            Z29, Z30, Z30
-	VPTERNLOGD        $0xf8, Z10, Z16, Z30
-	VMULPS            Z0, Z30, Z30
-	VCVTPS2PH         $0x00, Z30, Y30
-	VMOVUPS           Y30, 64(DI)
-	VPCMPEQD          Z19, Z28, K3
-	VPANDD            Z12, Z18, Z19
-	VPMINUD           Z13, Z19, Z28
-	VPANDD            Z11, Z28, Z29
-	VPMAXUD           Z15, Z29, Z29
-	VPADDD            Z14, Z29, Z29
-	VADDPS            Z29, Z28, Z30
-	VSUBPS            Z29, Z30, Z30
-	VPTERNLOGD        $0xf8, Z10, Z18, Z30
-	VMULPS            Z17, Z30, Z30
-	VCVTPS2PH         $0x00, Z30, Y30
-	VMOVUPS           Y30, 96(DI)
-	VPCMPEQD          Z19, Z28, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z9, K1, Z19
-	VMOVUPS           Z19, (SI)
-	VMOVAPS           Z20, Z3
-	VMOVAPS           Z22, Z1
-	VMOVAPS           Z24, Z16
-	VMOVAPS           Z26, Z18
-	VMOVAPS           Z21, Z4
-	VMOVAPS           Z23, Z2
-	VMOVAPS           Z25, Z0
-	VMOVAPS           Z27, Z17
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+128, DI
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (BX), Z8
-	VBROADCASTSS      4(BX), Z7
-	VBROADCASTSS      8(BX), Z6
-	VBROADCASTSS      12(BX), Z5
-	VCVTPH2PS         (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VCVTPH2PS         32(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFMSUB231PS.BCST  4(BX), Z2, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z2
-	VCVTPH2PS         64(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFMSUB231PS.BCST  8(BX), Z3, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z3
-	VCVTPH2PS         96(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFMSUB231PS.BCST  12(BX), Z4, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z16
-	VADDPS            Z16, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPANDD            Z12, Z1, Z0
-	VPMINUD           Z13, Z0, Z16
-	VPANDD            Z11, Z16, Z17
-	VPMAXUD           Z15, Z17, Z17
-	VPADDD            Z14, Z17, Z17
-	VADDPS            Z17, Z16, Z18
-	VSUBPS            Z17, Z18, Z18
-	VPTERNLOGD        $0xf8, Z10, Z1, Z18
-	VMULPS.BCST       (BX), Z18, Z18
-	VCVTPS2PH         $0x00, Z18, Y18
-	VMOVUPS           Y18, (DI)
-	VPCMPEQD          Z0, Z16, K1
-	VPANDD            Z12, Z2, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z16
-	VPMAXUD           Z15, Z16, Z16
-	VPADDD            Z14, Z16, Z16
-	VADDPS            Z16, Z1, Z17
-	VSUBPS            Z16, Z17, Z17
-	VPTERNLOGD        $0xf8, Z10, Z2, Z17
-	VMULPS.BCST       4(BX), Z17, Z17
-	VCVTPS2PH         $0x00, Z17, Y17
-	VMOVUPS           Y17, 32(DI)
-	VPCMPEQD          Z0, Z1, K2
-	VPANDD            Z12, Z3, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z15, Z2, Z2
-	VPADDD            Z14, Z2, Z2
-	VADDPS            Z2, Z1, Z16
-	VSUBPS            Z2, Z16, Z16
-	VPTERNLOGD        $0xf8, Z10, Z3, Z16
-	VMULPS.BCST       8(BX), Z16, Z16
-	VCVTPS2PH         $0x00, Z16, Y16
-	VMOVUPS           Y16, 64(DI)
-	VPCMPEQD          Z0, Z1, K3
-	VPANDD            Z12, Z4, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z15, Z2, Z2
-	VPADDD            Z14, Z2, Z2
-	VADDPS            Z2, Z1, Z3
-	VSUBPS            Z2, Z3, Z3
-	VPTERNLOGD        $0xf8, Z10, Z4, Z3
-	VMULPS.BCST       12(BX), Z3, Z3
-	VCVTPS2PH         $0x00, Z3, Y3
-	VMOVUPS           Y3, 96(DI)
-	VPCMPEQD          Z0, Z1, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z9, K1, Z0
-	VMOVUPS           Z0, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+128, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
-
-laneloop:
-	VCVTPH2PS    (DX), Z0
-	VMOVUPS      (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	VCVTPH2PS    32(DX), Z0
-	VMOVUPS      64(R8), Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS      64(BX), Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	VCVTPH2PS    64(DX), Z0
-	VMOVUPS      128(R8), Z1
-	VMULPS       Z1, Z0, Z6
-	VMOVUPS      128(BX), Z7
-	VFMSUB231PS  Z7, Z6, Z0
-	VFNMADD231PS Z1, Z0, Z6
-	VCVTPH2PS    96(DX), Z0
-	VMOVUPS      192(R8), Z1
-	VMULPS       Z1, Z0, Z8
-	VMOVUPS      192(BX), Z16
-	VFMSUB231PS  Z16, Z8, Z0
-	VFNMADD231PS Z1, Z0, Z8
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z8, Z6, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          lanerare
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z14, Z17, Z17
-	VADDPS       Z17, Z1, Z18
-	VSUBPS       Z17, Z18, Z18
-	VPTERNLOGD   $0xf8, Z10, Z2, Z18
-	VMULPS       Z3, Z18, Z18
-	VCVTPS2PH    $0x00, Z18, Y18
-	VMOVUPS      Y18, (DI)
-	VPCMPEQD     Z0, Z1, K1
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VMULPS       Z5, Z3, Z3
+	VMOVUPS      Y3, (DI)
+	VCVTPH2PS    32(SI), Z0
+	VMOVUPS      64(DX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z2, Z0, Z3
+	VMINPS       Z3, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPTERNLOGD   $0xf8, Z11, Z0, Z3
+	VMULPS       Z1, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
 	VMOVUPS      Y3, 32(DI)
-	VPCMPEQD     Z0, Z1, K2
-	VPANDD       Z12, Z6, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z6, Z3
-	VMULPS       Z7, Z3, Z3
+	VCVTPH2PS    64(SI), Z0
+	VMOVUPS      128(DX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z2, Z0, Z3
+	VMINPS       Z3, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPTERNLOGD   $0xf8, Z11, Z0, Z3
+	VMULPS       Z1, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
 	VMOVUPS      Y3, 64(DI)
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z12, Z8, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z8, Z3
-	VMULPS       Z16, Z3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 96(DI)
-	VPCMPEQD     Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z9, K1, Z0
-	VMOVUPS      Z0, (SI)
-
-laneback:
-	ADDQ $+128, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    (R8), K7, Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS.Z    (BX), K7, Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(R8), K7, Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(BX), K7, Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(R8), K7, Z1
-	VMULPS       Z1, Z0, Z6
-	VMOVUPS.Z    128(BX), K7, Z7
-	VFMSUB231PS  Z7, Z6, Z0
-	VFNMADD231PS Z1, Z0, Z6
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(R8), K7, Z1
-	VMULPS       Z1, Z0, Z8
-	VMOVUPS.Z    192(BX), K7, Z16
-	VFMSUB231PS  Z16, Z8, Z0
-	VFNMADD231PS Z1, Z0, Z8
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z8, Z6, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          lanetailrare
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z14, Z17, Z17
-	VADDPS       Z17, Z1, Z18
-	VSUBPS       Z17, Z18, Z18
-	VPTERNLOGD   $0xf8, Z10, Z2, Z18
-	VMULPS       Z3, Z18, Z18
-	VCVTPS2PH    $0x00, Z18, Y18
-	KMOVQ        K0, K7
-	VMOVDQU16    Y18, K7, (DI)
-	VPCMPEQD     Z0, Z1, K1
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VMULPS       Z5, Z3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16    Y3, K7, 32(DI)
-	VPCMPEQD     Z0, Z1, K2
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	VPANDD       Z12, Z6, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z6, Z3
-	VMULPS       Z7, Z3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Y3, K7, 64(DI)
-	VPCMPEQD     Z0, Z1, K3
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	VPANDD       Z12, Z8, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z8, Z3
-	VMULPS       Z16, Z3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16    Y3, K7, 96(DI)
-	VPCMPEQD     Z0, Z1, K4
-
-lanetailnarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z9, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-
-lanetailback:
-laneend:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VFNMADD231PS Z7, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z7, Z0, Z2
-	VFMSUB231PS  Z8, Z2, Z0
-	VFNMADD231PS Z7, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z7, Z0, Z3
-	VFMSUB231PS  Z8, Z3, Z0
-	VFNMADD231PS Z7, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z7, Z0, Z4
-	VFMSUB231PS  Z8, Z4, Z0
-	VFNMADD231PS Z7, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPANDD       Z12, Z1, Z0
-	VPMINUD      Z13, Z0, Z5
-	VPANDD       Z11, Z5, Z6
-	VPMAXUD      Z15, Z6, Z6
-	VPADDD       Z14, Z6, Z6
-	VADDPS       Z6, Z5, Z16
-	VSUBPS       Z6, Z16, Z16
-	VPTERNLOGD   $0xf8, Z10, Z1, Z16
-	VMULPS       Z8, Z16, Z16
-	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVNTPS     Y16, (DI)
-	VPCMPEQD     Z0, Z5, K1
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z14, Z5, Z5
-	VADDPS       Z5, Z1, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z10, Z2, Z6
-	VMULPS       Z8, Z6, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVNTPS     Y6, 32(DI)
-	VPCMPEQD     Z0, Z1, K2
-	VPANDD       Z12, Z3, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z5
-	VSUBPS       Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z10, Z3, Z5
-	VMULPS       Z8, Z5, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVNTPS     Y5, 64(DI)
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VMULPS       Z8, Z3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVNTPS     Y3, 96(DI)
-	VPCMPEQD     Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z9, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VADDPS     Z5, Z6, Z0
-	VADDPS     Z3, Z4, Z1
-	VADDPS     Z1, Z0, Z0
-	VCMPPS     $0x03, Z0, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPANDD     Z12, Z6, Z0
-	VPMINUD    Z13, Z0, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z15, Z2, Z2
-	VPADDD     Z14, Z2, Z2
-	VADDPS     Z2, Z1, Z16
-	VSUBPS     Z2, Z16, Z16
-	VPTERNLOGD $0xf8, Z10, Z6, Z16
-	VMULPS     Z8, Z16, Z16
-	VCVTPS2PH  $0x00, Z16, Y16
-	VMOVUPS    Y16, (DI)
-	VPCMPEQD   Z0, Z1, K1
-	VPANDD     Z12, Z5, Z0
-	VPMINUD    Z13, Z0, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z15, Z2, Z2
-	VPADDD     Z14, Z2, Z2
-	VADDPS     Z2, Z1, Z16
-	VSUBPS     Z2, Z16, Z16
-	VPTERNLOGD $0xf8, Z10, Z5, Z16
-	VMULPS     Z8, Z16, Z16
-	VCVTPS2PH  $0x00, Z16, Y16
-	VMOVUPS    Y16, 32(DI)
-	VPCMPEQD   Z0, Z1, K2
-	VPANDD     Z12, Z4, Z0
-	VPMINUD    Z13, Z0, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z15, Z2, Z2
-	VPADDD     Z14, Z2, Z2
-	VADDPS     Z2, Z1, Z16
-	VSUBPS     Z2, Z16, Z16
-	VPTERNLOGD $0xf8, Z10, Z4, Z16
-	VMULPS     Z8, Z16, Z16
-	VCVTPS2PH  $0x00, Z16, Y16
-	VMOVUPS    Y16, 64(DI)
-	VPCMPEQD   Z0, Z1, K3
-	VPANDD     Z12, Z3, Z0
-	VPMINUD    Z13, Z0, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z15, Z2, Z2
-	VPADDD     Z14, Z2, Z2
-	VADDPS     Z2, Z1, Z16
-	VSUBPS     Z2, Z16, Z16
-	VPTERNLOGD $0xf8, Z10, Z3, Z16
-	VMULPS     Z8, Z16, Z16
-	VCVTPS2PH  $0x00, Z16, Y16
-	VMOVUPS    Y16, 96(DI)
-	VPCMPEQD   Z0, Z1, K4
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z9, K1, Z0
-	VMOVUPS    Z0, (SI)
-	ADDQ       $+128, DI
-	ADDQ       $+64, SI
-	ADDQ       $+128, DX
-	SUBQ       $+64, R10
-	JMP        groupwhole
-
-grouprare:
-	VCVTPH2PS  (DX), Z0
-	VDIVPS     Z8, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z8, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, (DI)
-	VCMPPS     $0x00, Z1, Z2, K1
-	VCVTPH2PS  32(DX), Z0
-	VDIVPS     Z8, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z8, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, 32(DI)
-	VCMPPS     $0x00, Z1, Z2, K2
-	VCVTPH2PS  64(DX), Z0
-	VDIVPS     Z8, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z8, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, 64(DI)
-	VCMPPS     $0x00, Z1, Z2, K3
-	VCVTPH2PS  96(DX), Z0
-	VDIVPS     Z8, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z8, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, 96(DI)
-	VCMPPS     $0x00, Z1, Z2, K4
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z9, K1, Z0
-	VMOVUPS    Z0, (SI)
-	JMP        groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z8
-	VBROADCASTSS 4(BX), K7, Z7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R10, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (BX), Z7
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z8
-	VBROADCASTSS 4(BX), K7, Z7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R10, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (BX), Z7
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z8
-	VBROADCASTSS 4(BX), K7, Z7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R10, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (BX), Z7
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z8
-	VBROADCASTSS 4(BX), K7, Z7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3mix
-
-grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS      Z8, Z4, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVDQU16   Y4, K7, (DI)
-	VCMPPS      $0x00, Z1, Z2, K1
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS      Z8, Z4, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVDQU16   Y4, K7, 32(DI)
-	VCMPPS      $0x00, Z1, Z2, K2
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS      Z8, Z4, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVDQU16   Y4, K7, 64(DI)
-	VCMPPS      $0x00, Z1, Z2, K3
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS      Z8, Z4, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVDQU16   Y4, K7, 96(DI)
-	VCMPPS      $0x00, Z1, Z2, K4
-
-grouptailrarenarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z9, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-	JMP        grouptailback
-
-groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	MOVQ R9, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
-
-longstream:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	VCVTPH2PS   (DX), Z0
-	VMULPS      Z6, Z0, Z1
-	VFMADD231PS Z7, Z0, Z1
-	VCVTPH2PS   32(DX), Z0
-	VMULPS      Z6, Z0, Z2
-	VFMADD231PS Z7, Z0, Z2
-	VCVTPH2PS   64(DX), Z0
-	VMULPS      Z6, Z0, Z3
-	VFMADD231PS Z7, Z0, Z3
-	VCVTPH2PS   96(DX), Z0
-	VMULPS      Z6, Z0, Z4
-	VFMADD231PS Z7, Z0, Z4
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z4, Z3, Z5
-	VADDPS      Z5, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         longrare
-	VPANDD      Z12, Z1, Z0
-	VPMINUD     Z13, Z0, Z5
-	VPANDD      Z11, Z5, Z16
-	VPMAXUD     Z15, Z16, Z16
-	VPADDD      Z14, Z16, Z16
-	VADDPS      Z16, Z5, Z17
-	VSUBPS      Z16, Z17, Z17
-	VPTERNLOGD  $0xf8, Z10, Z1, Z17
-	VMULPS      Z8, Z17, Z17
-	VCVTPS2PH   $0x00, Z17, Y17
-	VMOVNTPS    Y17, (DI)
-	VPCMPEQD    Z0, Z5, K1
-	VPANDD      Z12, Z2, Z0
-	VPMINUD     Z13, Z0, Z1
-	VPANDD      Z11, Z1, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPADDD      Z14, Z5, Z5
-	VADDPS      Z5, Z1, Z16
-	VSUBPS      Z5, Z16, Z16
-	VPTERNLOGD  $0xf8, Z10, Z2, Z16
-	VMULPS      Z8, Z16, Z16
-	VCVTPS2PH   $0x00, Z16, Y16
-	VMOVNTPS    Y16, 32(DI)
-	VPCMPEQD    Z0, Z1, K2
-	VPANDD      Z12, Z3, Z0
-	VPMINUD     Z13, Z0, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPADDD      Z14, Z2, Z2
-	VADDPS      Z2, Z1, Z5
-	VSUBPS      Z2, Z5, Z5
-	VPTERNLOGD  $0xf8, Z10, Z3, Z5
-	VMULPS      Z8, Z5, Z5
-	VCVTPS2PH   $0x00, Z5, Y5
-	VMOVNTPS    Y5, 64(DI)
-	VPCMPEQD    Z0, Z1, K3
-	VPANDD      Z12, Z4, Z0
-	VPMINUD     Z13, Z0, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPADDD      Z14, Z2, Z2
-	VADDPS      Z2, Z1, Z3
-	VSUBPS      Z2, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z4, Z3
-	VMULPS      Z8, Z3, Z3
-	VCVTPS2PH   $0x00, Z3, Y3
-	VMOVNTPS    Y3, 96(DI)
-	VPCMPEQD    Z0, Z1, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z9, K1, Z0
-	VMOVNTPS    Z0, (SI)
-	ADDQ        $+128, DI
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
-	JGE         longstream
-	JMP         longtail
-
-longrare:
-	VCVTPH2PS  (DX), Z0
-	VDIVPS     Z8, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z8, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, (DI)
-	VCMPPS     $0x00, Z1, Z2, K1
-	VCVTPH2PS  32(DX), Z0
-	VDIVPS     Z8, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z8, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, 32(DI)
-	VCMPPS     $0x00, Z1, Z2, K2
-	VCVTPH2PS  64(DX), Z0
-	VDIVPS     Z8, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z8, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, 64(DI)
-	VCMPPS     $0x00, Z1, Z2, K3
-	VCVTPH2PS  96(DX), Z0
-	VDIVPS     Z8, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z8, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, 96(DI)
-	VCMPPS     $0x00, Z1, Z2, K4
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z9, K1, Z0
-	VMOVUPS    Z0, (SI)
-	JMP        longback
-
-longtailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS      Z8, Z4, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVDQU16   Y4, K7, (DI)
-	VCMPPS      $0x00, Z1, Z2, K1
-	CMPQ        R9, $+17
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS      Z8, Z4, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVDQU16   Y4, K7, 32(DI)
-	VCMPPS      $0x00, Z1, Z2, K2
-	CMPQ        R9, $+33
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS      Z8, Z4, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVDQU16   Y4, K7, 64(DI)
-	VCMPPS      $0x00, Z1, Z2, K3
-	CMPQ        R9, $+49
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS      Z8, Z4, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVDQU16   Y4, K7, 96(DI)
-	VCMPPS      $0x00, Z1, Z2, K4
-
-longtailrarenarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z9, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-	JMP        longtailback
-
-short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	VBROADCASTSS      (BX), Z8
-	VBROADCASTSS      4(BX), Z7
-	VCVTPH2PS         (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VCVTPH2PS         32(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFMSUB231PS.BCST  (BX), Z2, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z2
-	VCVTPH2PS         64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFMSUB231PS.BCST  4(BX), Z3, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z3
-	VCVTPH2PS         96(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFMSUB231PS.BCST  4(BX), Z4, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPANDD            Z12, Z1, Z0
-	VPMINUD           Z13, Z0, Z5
-	VPANDD            Z11, Z5, Z6
-	VPMAXUD           Z15, Z6, Z6
-	VPADDD            Z14, Z6, Z6
-	VADDPS            Z6, Z5, Z16
-	VSUBPS            Z6, Z16, Z16
-	VPTERNLOGD        $0xf8, Z10, Z1, Z16
-	VMULPS.BCST       (BX), Z16, Z16
-	VCVTPS2PH         $0x00, Z16, Y16
-	VMOVNTPS          Y16, (DI)
-	VPCMPEQD          Z0, Z5, K1
-	VPANDD            Z12, Z2, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z5
-	VPMAXUD           Z15, Z5, Z5
-	VPADDD            Z14, Z5, Z5
-	VADDPS            Z5, Z1, Z6
-	VSUBPS            Z5, Z6, Z6
-	VPTERNLOGD        $0xf8, Z10, Z2, Z6
-	VMULPS.BCST       (BX), Z6, Z6
-	VCVTPS2PH         $0x00, Z6, Y6
-	VMOVNTPS          Y6, 32(DI)
-	VPCMPEQD          Z0, Z1, K2
-	VPANDD            Z12, Z3, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z15, Z2, Z2
-	VPADDD            Z14, Z2, Z2
-	VADDPS            Z2, Z1, Z5
-	VSUBPS            Z2, Z5, Z5
-	VPTERNLOGD        $0xf8, Z10, Z3, Z5
-	VMULPS.BCST       4(BX), Z5, Z5
-	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVNTPS          Y5, 64(DI)
-	VPCMPEQD          Z0, Z1, K3
-	VPANDD            Z12, Z4, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z15, Z2, Z2
-	VPADDD            Z14, Z2, Z2
-	VADDPS            Z2, Z1, Z3
-	VSUBPS            Z2, Z3, Z3
-	VPTERNLOGD        $0xf8, Z10, Z4, Z3
-	VMULPS.BCST       4(BX), Z3, Z3
-	VCVTPS2PH         $0x00, Z3, Y3
-	VMOVNTPS          Y3, 96(DI)
-	VPCMPEQD          Z0, Z1, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z9, K1, Z0
-	VMOVNTPS          Z0, (SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+128, DI
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	VCVTPH2PS   (DX), Z0
-	VDIVPS      Z8, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS.BCST (BX), Z4, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVUPS     Y4, (DI)
-	VCMPPS      $0x00, Z1, Z2, K1
-	VCVTPH2PS   32(DX), Z0
-	VDIVPS      Z8, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS.BCST (BX), Z4, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVUPS     Y4, 32(DI)
-	VCMPPS      $0x00, Z1, Z2, K2
-	VCVTPH2PS   64(DX), Z0
-	VDIVPS      Z7, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS.BCST 4(BX), Z4, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVUPS     Y4, 64(DI)
-	VCMPPS      $0x00, Z1, Z2, K3
-	VCVTPH2PS   96(DX), Z0
-	VDIVPS      Z7, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS.BCST 4(BX), Z4, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVUPS     Y4, 96(DI)
-	VCMPPS      $0x00, Z1, Z2, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z9, K1, Z0
-	VMOVUPS     Z0, (SI)
-	JMP         short2back
-
-short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	VBROADCASTSS      (BX), Z8
-	VBROADCASTSS      4(BX), Z7
-	VBROADCASTSS      8(BX), Z6
-	VBROADCASTSS      12(BX), Z5
-	VCVTPH2PS         (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VCVTPH2PS         32(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFMSUB231PS.BCST  4(BX), Z2, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z2
-	VCVTPH2PS         64(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFMSUB231PS.BCST  8(BX), Z3, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z3
-	VCVTPH2PS         96(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFMSUB231PS.BCST  12(BX), Z4, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z16
-	VADDPS            Z16, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPANDD            Z12, Z1, Z0
-	VPMINUD           Z13, Z0, Z16
-	VPANDD            Z11, Z16, Z17
-	VPMAXUD           Z15, Z17, Z17
-	VPADDD            Z14, Z17, Z17
-	VADDPS            Z17, Z16, Z18
-	VSUBPS            Z17, Z18, Z18
-	VPTERNLOGD        $0xf8, Z10, Z1, Z18
-	VMULPS.BCST       (BX), Z18, Z18
-	VCVTPS2PH         $0x00, Z18, Y18
-	VMOVNTPS          Y18, (DI)
-	VPCMPEQD          Z0, Z16, K1
-	VPANDD            Z12, Z2, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z16
-	VPMAXUD           Z15, Z16, Z16
-	VPADDD            Z14, Z16, Z16
-	VADDPS            Z16, Z1, Z17
-	VSUBPS            Z16, Z17, Z17
-	VPTERNLOGD        $0xf8, Z10, Z2, Z17
-	VMULPS.BCST       4(BX), Z17, Z17
-	VCVTPS2PH         $0x00, Z17, Y17
-	VMOVNTPS          Y17, 32(DI)
-	VPCMPEQD          Z0, Z1, K2
-	VPANDD            Z12, Z3, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z15, Z2, Z2
-	VPADDD            Z14, Z2, Z2
-	VADDPS            Z2, Z1, Z16
-	VSUBPS            Z2, Z16, Z16
-	VPTERNLOGD        $0xf8, Z10, Z3, Z16
-	VMULPS.BCST       8(BX), Z16, Z16
-	VCVTPS2PH         $0x00, Z16, Y16
-	VMOVNTPS          Y16, 64(DI)
-	VPCMPEQD          Z0, Z1, K3
-	VPANDD            Z12, Z4, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z15, Z2, Z2
-	VPADDD            Z14, Z2, Z2
-	VADDPS            Z2, Z1, Z3
-	VSUBPS            Z2, Z3, Z3
-	VPTERNLOGD        $0xf8, Z10, Z4, Z3
-	VMULPS.BCST       12(BX), Z3, Z3
-	VCVTPS2PH         $0x00, Z3, Y3
-	VMOVNTPS          Y3, 96(DI)
-	VPCMPEQD          Z0, Z1, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z9, K1, Z0
-	VMOVNTPS          Z0, (SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+128, DI
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	VCVTPH2PS   (DX), Z0
-	VDIVPS      Z8, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS.BCST (BX), Z4, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVUPS     Y4, (DI)
-	VCMPPS      $0x00, Z1, Z2, K1
-	VCVTPH2PS   32(DX), Z0
-	VDIVPS      Z7, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS.BCST 4(BX), Z4, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVUPS     Y4, 32(DI)
-	VCMPPS      $0x00, Z1, Z2, K2
-	VCVTPH2PS   64(DX), Z0
-	VDIVPS      Z6, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS.BCST 8(BX), Z4, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVUPS     Y4, 64(DI)
-	VCMPPS      $0x00, Z1, Z2, K3
-	VCVTPH2PS   96(DX), Z0
-	VDIVPS      Z5, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS.BCST 12(BX), Z4, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVUPS     Y4, 96(DI)
-	VCMPPS      $0x00, Z1, Z2, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z9, K1, Z0
-	VMOVUPS     Z0, (SI)
-	JMP         short4back
-
-lanerare:
-	VCVTPH2PS  (DX), Z0
-	VMOVUPS    (BX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VPANDD     Z12, Z0, Z2
-	VMINPS     Z2, Z13, Z3
-	VPANDD     Z11, Z3, Z4
-	VPMAXUD    Z15, Z4, Z4
-	VPADDD     Z14, Z4, Z4
-	VADDPS     Z4, Z3, Z5
-	VSUBPS     Z4, Z5, Z5
-	VPTERNLOGD $0xf8, Z10, Z0, Z5
-	VMULPS     Z1, Z5, Z5
-	VCVTPS2PH  $0x00, Z5, Y5
-	VMOVUPS    Y5, (DI)
-	VCMPPS     $0x00, Z2, Z3, K1
-	VCVTPH2PS  32(DX), Z0
-	VMOVUPS    64(BX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VPANDD     Z12, Z0, Z2
-	VMINPS     Z2, Z13, Z3
-	VPANDD     Z11, Z3, Z4
-	VPMAXUD    Z15, Z4, Z4
-	VPADDD     Z14, Z4, Z4
-	VADDPS     Z4, Z3, Z5
-	VSUBPS     Z4, Z5, Z5
-	VPTERNLOGD $0xf8, Z10, Z0, Z5
-	VMULPS     Z1, Z5, Z5
-	VCVTPS2PH  $0x00, Z5, Y5
-	VMOVUPS    Y5, 32(DI)
-	VCMPPS     $0x00, Z2, Z3, K2
-	VCVTPH2PS  64(DX), Z0
-	VMOVUPS    128(BX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VPANDD     Z12, Z0, Z2
-	VMINPS     Z2, Z13, Z3
-	VPANDD     Z11, Z3, Z4
-	VPMAXUD    Z15, Z4, Z4
-	VPADDD     Z14, Z4, Z4
-	VADDPS     Z4, Z3, Z5
-	VSUBPS     Z4, Z5, Z5
-	VPTERNLOGD $0xf8, Z10, Z0, Z5
-	VMULPS     Z1, Z5, Z5
-	VCVTPS2PH  $0x00, Z5, Y5
-	VMOVUPS    Y5, 64(DI)
-	VCMPPS     $0x00, Z2, Z3, K3
-	VCVTPH2PS  96(DX), Z0
-	VMOVUPS    192(BX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VPANDD     Z12, Z0, Z2
-	VMINPS     Z2, Z13, Z3
-	VPANDD     Z11, Z3, Z4
-	VPMAXUD    Z15, Z4, Z4
-	VPADDD     Z14, Z4, Z4
-	VADDPS     Z4, Z3, Z5
-	VSUBPS     Z4, Z5, Z5
-	VPTERNLOGD $0xf8, Z10, Z0, Z5
-	VMULPS     Z1, Z5, Z5
-	VCVTPS2PH  $0x00, Z5, Y5
-	VMOVUPS    Y5, 96(DI)
-	VCMPPS     $0x00, Z2, Z3, K4
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z9, K1, Z0
-	VMOVUPS    Z0, (SI)
-	JMP        laneback
+	VCVTPH2PS    96(SI), Z0
+	VMOVUPS      192(DX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z2, Z0, Z2
+	VMINPS       Z2, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VMULPS       Z1, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVUPS      Y2, 96(DI)
+	JMP          laneback
 
 lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   (BX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VPANDD      Z12, Z0, Z2
-	VMINPS      Z2, Z13, Z3
-	VPANDD      Z11, Z3, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPADDD      Z14, Z4, Z4
-	VADDPS      Z4, Z3, Z5
-	VSUBPS      Z4, Z5, Z5
-	VPTERNLOGD  $0xf8, Z10, Z0, Z5
-	VMULPS      Z1, Z5, Z5
-	VCVTPS2PH   $0x00, Z5, Y5
-	VMOVDQU16   Y5, K7, (DI)
-	VCMPPS      $0x00, Z2, Z3, K1
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(BX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VPANDD      Z12, Z0, Z2
-	VMINPS      Z2, Z13, Z3
-	VPANDD      Z11, Z3, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPADDD      Z14, Z4, Z4
-	VADDPS      Z4, Z3, Z5
-	VSUBPS      Z4, Z5, Z5
-	VPTERNLOGD  $0xf8, Z10, Z0, Z5
-	VMULPS      Z1, Z5, Z5
-	VCVTPS2PH   $0x00, Z5, Y5
-	VMOVDQU16   Y5, K7, 32(DI)
-	VCMPPS      $0x00, Z2, Z3, K2
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(BX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VPANDD      Z12, Z0, Z2
-	VMINPS      Z2, Z13, Z3
-	VPANDD      Z11, Z3, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPADDD      Z14, Z4, Z4
-	VADDPS      Z4, Z3, Z5
-	VSUBPS      Z4, Z5, Z5
-	VPTERNLOGD  $0xf8, Z10, Z0, Z5
-	VMULPS      Z1, Z5, Z5
-	VCVTPS2PH   $0x00, Z5, Y5
-	VMOVDQU16   Y5, K7, 64(DI)
-	VCMPPS      $0x00, Z2, Z3, K3
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(BX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VPANDD      Z12, Z0, Z2
-	VMINPS      Z2, Z13, Z3
-	VPANDD      Z11, Z3, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPADDD      Z14, Z4, Z4
-	VADDPS      Z4, Z3, Z5
-	VSUBPS      Z4, Z5, Z5
-	VPTERNLOGD  $0xf8, Z10, Z0, Z5
-	VMULPS      Z1, Z5, Z5
-	VCVTPS2PH   $0x00, Z5, Y5
-	VMOVDQU16   Y5, K7, 96(DI)
-	VCMPPS      $0x00, Z2, Z3, K4
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+24(SB), Z2
+	VPANDD       Z2, Z0, Z3
+	VMINPS       Z3, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPTERNLOGD   $0xf8, Z11, Z0, Z3
+	VMULPS       Z1, Z3, Z3
+	VCVTPS2PH    $0x00, Z3, Y3
+	VMOVDQU16    Y3, K7, (DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VMOVUPS.Z    64(DX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z2, Z0, Z3
+	VMINPS       Z3, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPTERNLOGD   $0xf8, Z11, Z0, Z3
+	VMULPS       Z1, Z3, Z3
+	VCVTPS2PH    $0x00, Z3, Y3
+	VMOVDQU16    Y3, K7, 32(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VMOVUPS.Z    128(DX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z2, Z0, Z3
+	VMINPS       Z3, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPTERNLOGD   $0xf8, Z11, Z0, Z3
+	VMULPS       Z1, Z3, Z3
+	VCVTPS2PH    $0x00, Z3, Y3
+	VMOVDQU16    Y3, K7, 64(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VMOVUPS.Z    192(DX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z2, Z0, Z2
+	VMINPS       Z2, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VMULPS       Z1, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVDQU16    Y2, K7, 96(DI)
+	JMP          lanetailback
 
-lanetailrarenarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z9, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-	JMP        lanetailback
-
-// func FakeQuantizeFpBitsF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeFpBitsF16AVX512(SB), NOSPLIT, $16-80
+// func FakeQuantizeFpBytesF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·FakeQuantizeFpBytesF16AVX512(SB), NOSPLIT, $0-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
-	// per call: Z15 least, Z14 step, Z13 most, Z12 0x7fffffff, Z11 0x7f800000, Z10 0x80000000
+	// per call: Z15 least, Z0 step, Z14 most, Z13 0x7f800000, Z1 0x400000, Z12 IAdd, Z11 0x80000000, Z10 0x1010101
 	// per group: Z9 scale, Z8 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 30
+	// vector registers in use at once: 29
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
 	MOVQ         scale+24(FP), BX
 	MOVQ         recip+32(FP), R8
 	VBROADCASTSS least+40(FP), Z15
-	VBROADCASTSS step+44(FP), Z14
-	VBROADCASTSS most+48(FP), Z13
-	VBROADCASTSS constantsAVX512<>+0(SB), Z12
-	VBROADCASTSS constantsAVX512<>+4(SB), Z11
-	VBROADCASTSS constantsAVX512<>+8(SB), Z10
+	VBROADCASTSS most+48(FP), Z14
+	VBROADCASTSS constantsAVX512<>+0(SB), Z13
+	VBROADCASTSS step+44(FP), Z0
+	VBROADCASTSS constantsAVX512<>+4(SB), Z1
+	VPADDD       Z1, Z0, Z12
+	VBROADCASTSS constantsAVX512<>+8(SB), Z11
+	VBROADCASTSS constantsAVX512<>+28(SB), Z10
 	MOVQ         groups+56(FP), R10
 	MOVQ         length+64(FP), R11
 	CMPQ         R11, $+1
@@ -5285,70 +2431,65 @@ groupahead:
 	VMULPS       Z8, Z0, Z16
 	VFMSUB231PS  Z9, Z16, Z0
 	VFNMADD231PS Z8, Z0, Z16
-	VADDPS       Z6, Z7, Z0
-	VADDPS       Z4, Z5, Z17
-	VADDPS       Z17, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z6, Z7, K1
+	VCMPPS       $0x03, Z4, Z5, K2
+	KORTESTQ     K1, K2
 	JNE          grouploop
-	VPANDD       Z12, Z7, Z0
-	VPMINUD      Z13, Z0, Z17
-	VPANDD       Z11, Z17, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VPADDD       Z14, Z18, Z18
-	VADDPS       Z18, Z17, Z19
-	VSUBPS       Z18, Z19, Z19
-	VPTERNLOGD   $0xf8, Z10, Z7, Z19
-	VMULPS       Z9, Z19, Z19
-	VCVTPS2PH    $0x00, Z19, Y19
-	VMOVUPS      Y19, (DI)
-	VPCMPEQD     Z0, Z17, K1
-	VPANDD       Z12, Z6, Z0
-	VPMINUD      Z13, Z0, Z17
-	VPANDD       Z11, Z17, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VPADDD       Z14, Z18, Z18
-	VADDPS       Z18, Z17, Z19
-	VSUBPS       Z18, Z19, Z19
-	VPTERNLOGD   $0xf8, Z10, Z6, Z19
-	VMULPS       Z9, Z19, Z19
-	VCVTPS2PH    $0x00, Z19, Y19
-	VMOVUPS      Y19, 32(DI)
-	VPCMPEQD     Z0, Z17, K2
-	VPANDD       Z12, Z5, Z0
-	VPMINUD      Z13, Z0, Z17
-	VPANDD       Z11, Z17, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VPADDD       Z14, Z18, Z18
-	VADDPS       Z18, Z17, Z19
-	VSUBPS       Z18, Z19, Z19
-	VPTERNLOGD   $0xf8, Z10, Z5, Z19
-	VMULPS       Z9, Z19, Z19
-	VCVTPS2PH    $0x00, Z19, Y19
-	VMOVUPS      Y19, 64(DI)
-	VPCMPEQD     Z0, Z17, K3
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z17
-	VPANDD       Z11, Z17, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VPADDD       Z14, Z18, Z18
-	VADDPS       Z18, Z17, Z19
-	VSUBPS       Z18, Z19, Z19
-	VPTERNLOGD   $0xf8, Z10, Z4, Z19
-	VMULPS       Z9, Z19, Z19
-	VCVTPS2PH    $0x00, Z19, Y19
-	VMOVUPS      Y19, 96(DI)
-	VPCMPEQD     Z0, Z17, K4
+	VRANGEPS     $0x02, Z14, Z7, Z0
+	VPANDD       Z13, Z0, Z17
+	VPMAXUD      Z15, Z17, Z17
+	VPADDD       Z12, Z17, Z17
+	VADDPS       Z17, Z0, Z18
+	VSUBPS       Z17, Z18, Z18
+	VPTERNLOGD   $0xf8, Z11, Z7, Z18
+	VMULPS       Z9, Z18, Z18
+	VCVTPS2PH    $0x00, Z18, Y18
+	VMOVUPS      Y18, (DI)
+	VPCMPEQD     Z7, Z0, K1
+	VRANGEPS     $0x02, Z14, Z6, Z0
+	VPANDD       Z13, Z0, Z17
+	VPMAXUD      Z15, Z17, Z17
+	VPADDD       Z12, Z17, Z17
+	VADDPS       Z17, Z0, Z18
+	VSUBPS       Z17, Z18, Z18
+	VPTERNLOGD   $0xf8, Z11, Z6, Z18
+	VMULPS       Z9, Z18, Z18
+	VCVTPS2PH    $0x00, Z18, Y18
+	VMOVUPS      Y18, 32(DI)
+	VPCMPEQD     Z6, Z0, K2
+	VRANGEPS     $0x02, Z14, Z5, Z0
+	VPANDD       Z13, Z0, Z17
+	VPMAXUD      Z15, Z17, Z17
+	VPADDD       Z12, Z17, Z17
+	VADDPS       Z17, Z0, Z18
+	VSUBPS       Z17, Z18, Z18
+	VPTERNLOGD   $0xf8, Z11, Z5, Z18
+	VMULPS       Z9, Z18, Z18
+	VCVTPS2PH    $0x00, Z18, Y18
+	VMOVUPS      Y18, 64(DI)
+	VPCMPEQD     Z5, Z0, K3
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z17
+	VPMAXUD      Z15, Z17, Z17
+	VPADDD       Z12, Z17, Z17
+	VADDPS       Z17, Z0, Z18
+	VSUBPS       Z17, Z18, Z18
+	VPTERNLOGD   $0xf8, Z11, Z4, Z18
+	VMULPS       Z9, Z18, Z18
+	VCVTPS2PH    $0x00, Z18, Y18
+	VMOVUPS      Y18, 96(DI)
+	VPCMPEQD     Z4, Z0, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VMOVDQU8.Z   Z10, K1, Z0
+	VMOVUPS      Z0, (SI)
 	VMOVAPS      Z1, Z7
 	VMOVAPS      Z2, Z6
 	VMOVAPS      Z3, Z5
 	VMOVAPS      Z16, Z4
 	ADDQ         $+128, DI
-	ADDQ         $+8, SI
+	ADDQ         $+64, SI
 	ADDQ         $+128, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+128
@@ -5377,64 +2518,59 @@ groupturn:
 	VMULPS.BCST       4(R8), Z0, Z16
 	VFMSUB231PS.BCST  4(BX), Z16, Z0
 	VFNMADD231PS.BCST 4(R8), Z0, Z16
-	VADDPS            Z6, Z7, Z0
-	VADDPS            Z4, Z5, Z17
-	VADDPS            Z17, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z6, Z7, K1
+	VCMPPS            $0x03, Z4, Z5, K2
+	KORTESTQ          K1, K2
 	JNE               groupturned
-	VPANDD            Z12, Z7, Z0
-	VPMINUD           Z13, Z0, Z17
-	VPANDD            Z11, Z17, Z18
-	VPMAXUD           Z15, Z18, Z18
-	VPADDD            Z14, Z18, Z18
-	VADDPS            Z18, Z17, Z19
-	VSUBPS            Z18, Z19, Z19
-	VPTERNLOGD        $0xf8, Z10, Z7, Z19
-	VMULPS.BCST       (BX), Z19, Z19
-	VCVTPS2PH         $0x00, Z19, Y19
-	VMOVUPS           Y19, (DI)
-	VPCMPEQD          Z0, Z17, K1
-	VPANDD            Z12, Z6, Z0
-	VPMINUD           Z13, Z0, Z17
-	VPANDD            Z11, Z17, Z18
-	VPMAXUD           Z15, Z18, Z18
-	VPADDD            Z14, Z18, Z18
-	VADDPS            Z18, Z17, Z19
-	VSUBPS            Z18, Z19, Z19
-	VPTERNLOGD        $0xf8, Z10, Z6, Z19
-	VMULPS.BCST       (BX), Z19, Z19
-	VCVTPS2PH         $0x00, Z19, Y19
-	VMOVUPS           Y19, 32(DI)
-	VPCMPEQD          Z0, Z17, K2
-	VPANDD            Z12, Z5, Z0
-	VPMINUD           Z13, Z0, Z17
-	VPANDD            Z11, Z17, Z18
-	VPMAXUD           Z15, Z18, Z18
-	VPADDD            Z14, Z18, Z18
-	VADDPS            Z18, Z17, Z19
-	VSUBPS            Z18, Z19, Z19
-	VPTERNLOGD        $0xf8, Z10, Z5, Z19
-	VMULPS.BCST       (BX), Z19, Z19
-	VCVTPS2PH         $0x00, Z19, Y19
-	VMOVUPS           Y19, 64(DI)
-	VPCMPEQD          Z0, Z17, K3
-	VPANDD            Z12, Z4, Z0
-	VPMINUD           Z13, Z0, Z17
-	VPANDD            Z11, Z17, Z18
-	VPMAXUD           Z15, Z18, Z18
-	VPADDD            Z14, Z18, Z18
-	VADDPS            Z18, Z17, Z19
-	VSUBPS            Z18, Z19, Z19
-	VPTERNLOGD        $0xf8, Z10, Z4, Z19
-	VMULPS.BCST       (BX), Z19, Z19
-	VCVTPS2PH         $0x00, Z19, Y19
-	VMOVUPS           Y19, 96(DI)
-	VPCMPEQD          Z0, Z17, K4
+	VRANGEPS          $0x02, Z14, Z7, Z0
+	VPANDD            Z13, Z0, Z17
+	VPMAXUD           Z15, Z17, Z17
+	VPADDD            Z12, Z17, Z17
+	VADDPS            Z17, Z0, Z18
+	VSUBPS            Z17, Z18, Z18
+	VPTERNLOGD        $0xf8, Z11, Z7, Z18
+	VMULPS.BCST       (BX), Z18, Z18
+	VCVTPS2PH         $0x00, Z18, Y18
+	VMOVUPS           Y18, (DI)
+	VPCMPEQD          Z7, Z0, K1
+	VRANGEPS          $0x02, Z14, Z6, Z0
+	VPANDD            Z13, Z0, Z17
+	VPMAXUD           Z15, Z17, Z17
+	VPADDD            Z12, Z17, Z17
+	VADDPS            Z17, Z0, Z18
+	VSUBPS            Z17, Z18, Z18
+	VPTERNLOGD        $0xf8, Z11, Z6, Z18
+	VMULPS.BCST       (BX), Z18, Z18
+	VCVTPS2PH         $0x00, Z18, Y18
+	VMOVUPS           Y18, 32(DI)
+	VPCMPEQD          Z6, Z0, K2
+	VRANGEPS          $0x02, Z14, Z5, Z0
+	VPANDD            Z13, Z0, Z17
+	VPMAXUD           Z15, Z17, Z17
+	VPADDD            Z12, Z17, Z17
+	VADDPS            Z17, Z0, Z18
+	VSUBPS            Z17, Z18, Z18
+	VPTERNLOGD        $0xf8, Z11, Z5, Z18
+	VMULPS.BCST       (BX), Z18, Z18
+	VCVTPS2PH         $0x00, Z18, Y18
+	VMOVUPS           Y18, 64(DI)
+	VPCMPEQD          Z5, Z0, K3
+	VRANGEPS          $0x02, Z14, Z4, Z0
+	VPANDD            Z13, Z0, Z17
+	VPMAXUD           Z15, Z17, Z17
+	VPADDD            Z12, Z17, Z17
+	VADDPS            Z17, Z0, Z18
+	VSUBPS            Z17, Z18, Z18
+	VPTERNLOGD        $0xf8, Z11, Z4, Z18
+	VMULPS.BCST       (BX), Z18, Z18
+	VCVTPS2PH         $0x00, Z18, Y18
+	VMOVUPS           Y18, 96(DI)
+	VPCMPEQD          Z4, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
+	VMOVDQU8.Z        Z10, K1, Z0
+	VMOVUPS           Z0, (SI)
 	VMOVAPS           Z1, Z7
 	VMOVAPS           Z2, Z6
 	VMOVAPS           Z3, Z5
@@ -5442,7 +2578,7 @@ groupturn:
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
 	ADDQ              $+128, DI
-	ADDQ              $+8, SI
+	ADDQ              $+64, SI
 	ADDQ              $+128, DX
 	MOVQ              R11, R10
 	SUBQ              R10, R9
@@ -5474,68 +2610,63 @@ grouploop:
 	VMULPS       Z8, Z0, Z4
 	VFMSUB231PS  Z9, Z4, Z0
 	VFNMADD231PS Z8, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
-	VPANDD       Z12, Z1, Z0
-	VPMINUD      Z13, Z0, Z5
-	VPANDD       Z11, Z5, Z6
-	VPMAXUD      Z15, Z6, Z6
-	VPADDD       Z14, Z6, Z6
-	VADDPS       Z6, Z5, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z10, Z1, Z7
-	VMULPS       Z9, Z7, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, (DI)
-	VPCMPEQD     Z0, Z5, K1
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z5
+	VRANGEPS     $0x02, Z14, Z1, Z0
+	VPANDD       Z13, Z0, Z5
 	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z14, Z5, Z5
-	VADDPS       Z5, Z1, Z6
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z0, Z6
 	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z10, Z2, Z6
+	VPTERNLOGD   $0xf8, Z11, Z1, Z6
 	VMULPS       Z9, Z6, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VPCMPEQD     Z0, Z1, K2
-	VPANDD       Z12, Z3, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z5
-	VSUBPS       Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z10, Z3, Z5
+	VMOVUPS      Y6, (DI)
+	VPCMPEQD     Z1, Z0, K1
+	VRANGEPS     $0x02, Z14, Z2, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z5
+	VSUBPS       Z1, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z2, Z5
 	VMULPS       Z9, Z5, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 64(DI)
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VMULPS       Z9, Z3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 96(DI)
-	VPCMPEQD     Z0, Z1, K4
+	VMOVUPS      Y5, 32(DI)
+	VPCMPEQD     Z2, Z0, K2
+	VRANGEPS     $0x02, Z14, Z3, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z3, Z2
+	VMULPS       Z9, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVUPS      Y2, 64(DI)
+	VPCMPEQD     Z3, Z0, K3
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z4, Z2
+	VMULPS       Z9, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVUPS      Y2, 96(DI)
+	VPCMPEQD     Z4, Z0, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VMOVDQU8.Z   Z10, K1, Z0
+	VMOVUPS      Z0, (SI)
 
 groupback:
 	ADDQ $+128, DI
-	ADDQ $+8, SI
+	ADDQ $+64, SI
 	ADDQ $+128, DX
 	SUBQ $+64, R10
 	CMPQ R10, $+64
@@ -5591,66 +2722,61 @@ groupmeet3:
 	VMULPS       Z9, Z7, Z16
 	VFMSUB231PS  Z8, Z16, Z7
 	VFNMADD231PS Z9, Z7, Z16
-	VADDPS       Z4, Z2, Z7
-	VADDPS       Z16, Z6, Z17
-	VADDPS       Z17, Z7, Z7
-	VCMPPS       $0x03, Z7, Z7, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z16, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          groupmeetrare
-	VPANDD       Z12, Z2, Z7
-	VPMINUD      Z13, Z7, Z17
-	VPANDD       Z11, Z17, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VPADDD       Z14, Z18, Z18
-	VADDPS       Z18, Z17, Z19
-	VSUBPS       Z18, Z19, Z19
-	VPTERNLOGD   $0xf8, Z10, Z2, Z19
-	VMULPS       Z0, Z19, Z19
-	VCVTPS2PH    $0x00, Z19, Y19
-	VMOVUPS      Y19, (DI)
-	VPCMPEQD     Z7, Z17, K1
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z2
-	VPANDD       Z11, Z2, Z7
-	VPMAXUD      Z15, Z7, Z7
-	VPADDD       Z14, Z7, Z7
-	VADDPS       Z7, Z2, Z17
-	VSUBPS       Z7, Z17, Z17
-	VPTERNLOGD   $0xf8, Z10, Z4, Z17
-	VMULPS       Z1, Z17, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, 32(DI)
-	VPCMPEQD     Z0, Z2, K2
-	VPANDD       Z12, Z6, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
+	VRANGEPS     $0x02, Z14, Z2, Z7
+	VPANDD       Z13, Z7, Z17
+	VPMAXUD      Z15, Z17, Z17
+	VPADDD       Z12, Z17, Z17
+	VADDPS       Z17, Z7, Z18
+	VSUBPS       Z17, Z18, Z18
+	VPTERNLOGD   $0xf8, Z11, Z2, Z18
+	VMULPS       Z0, Z18, Z18
+	VCVTPS2PH    $0x00, Z18, Y18
+	VMOVUPS      Y18, (DI)
+	VPCMPEQD     Z2, Z7, K1
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z2
 	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z4
-	VSUBPS       Z2, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z6, Z4
-	VMULPS       Z3, Z4, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 64(DI)
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z12, Z16, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z16, Z3
-	VMULPS       Z5, Z3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 96(DI)
-	VPCMPEQD     Z0, Z1, K4
+	VPADDD       Z12, Z2, Z2
+	VADDPS       Z2, Z0, Z7
+	VSUBPS       Z2, Z7, Z7
+	VPTERNLOGD   $0xf8, Z11, Z4, Z7
+	VMULPS       Z1, Z7, Z7
+	VCVTPS2PH    $0x00, Z7, Y7
+	VMOVUPS      Y7, 32(DI)
+	VPCMPEQD     Z4, Z0, K2
+	VRANGEPS     $0x02, Z14, Z6, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z6, Z2
+	VMULPS       Z3, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVUPS      Y2, 64(DI)
+	VPCMPEQD     Z6, Z0, K3
+	VRANGEPS     $0x02, Z14, Z16, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z16, Z2
+	VMULPS       Z5, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVUPS      Y2, 96(DI)
+	VPCMPEQD     Z16, Z0, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VMOVDQU8.Z   Z10, K1, Z0
+	VMOVUPS      Z0, (SI)
 	ADDQ         $+128, DI
-	ADDQ         $+8, SI
+	ADDQ         $+64, SI
 	ADDQ         $+128, DX
 	SUBQ         $+64, R9
 	CMPQ         R10, $+1
@@ -5713,70 +2839,2657 @@ grouppiece:
 	VMULPS       Z8, Z0, Z4
 	VFMSUB231PS  Z9, Z4, Z0
 	VFNMADD231PS Z8, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
-	VPANDD       Z12, Z1, Z0
-	VPMINUD      Z13, Z0, Z5
-	VPANDD       Z11, Z5, Z6
-	VPMAXUD      Z15, Z6, Z6
-	VPADDD       Z14, Z6, Z6
-	VADDPS       Z6, Z5, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z10, Z1, Z7
-	VMULPS       Z9, Z7, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	KMOVQ        K0, K7
-	VMOVDQU16    Y7, K7, (DI)
-	VPCMPEQD     Z0, Z5, K1
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z5
+	VRANGEPS     $0x02, Z14, Z1, Z0
+	VPANDD       Z13, Z0, Z5
 	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z14, Z5, Z5
-	VADDPS       Z5, Z1, Z6
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z0, Z6
 	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z10, Z2, Z6
+	VPTERNLOGD   $0xf8, Z11, Z1, Z6
 	VMULPS       Z9, Z6, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16    Y6, K7, 32(DI)
-	VPCMPEQD     Z0, Z1, K2
-	CMPQ         R9, $+33
+	KMOVQ        K0, K7
+	VMOVDQU16    Y6, K7, (DI)
+	VPCMPEQD     Z1, Z0, K1
+	CMPQ         R9, $+17
 	JLT          grouptailnarrow
-	VPANDD       Z12, Z3, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z5
-	VSUBPS       Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z10, Z3, Z5
+	VRANGEPS     $0x02, Z14, Z2, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z5
+	VSUBPS       Z1, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z2, Z5
 	VMULPS       Z9, Z5, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16    Y5, K7, 32(DI)
+	VPCMPEQD     Z2, Z0, K2
+	CMPQ         R9, $+33
+	JLT          grouptailnarrow
+	VRANGEPS     $0x02, Z14, Z3, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z3, Z2
+	VMULPS       Z9, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Y5, K7, 64(DI)
-	VPCMPEQD     Z0, Z1, K3
+	VMOVDQU16    Y2, K7, 64(DI)
+	VPCMPEQD     Z3, Z0, K3
 	CMPQ         R9, $+49
 	JLT          grouptailnarrow
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VMULPS       Z9, Z3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z4, Z2
+	VMULPS       Z9, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16    Y3, K7, 96(DI)
-	VPCMPEQD     Z0, Z1, K4
+	VMOVDQU16    Y2, K7, 96(DI)
+	VPCMPEQD     Z4, Z0, K4
+
+grouptailnarrow:
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z10, K1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8   Z0, K7, (SI)
+
+grouptailback:
+	LEAQ  (DI)(R9*2), DI
+	LEAQ  (SI)(R9*1), SI
+	LEAQ  (DX)(R9*2), DX
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VPSUBD       Z1, Z0, Z8
+	VBROADCASTSS constantsAVX512<>+16(SB), Z0
+	VFNMADD231PS Z9, Z8, Z0
+	VBROADCASTSS constantsAVX512<>+20(SB), Z1
+	VFMADD231PS  Z1, Z0, Z0
+	VMULPS       Z8, Z0, Z7
+	MOVQ         R11, R9
+	CMPQ         R9, $+64
+	JLT          longtail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R9, $+256
+	JLT          longloop
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z7, Z0, Z1
+	VMOVAPS      Z1, Z6
+	VFMADD231PS  Z8, Z0, Z6
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z7, Z0, Z1
+	VMOVAPS      Z1, Z5
+	VFMADD231PS  Z8, Z0, Z5
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z7, Z0, Z1
+	VMOVAPS      Z1, Z4
+	VFMADD231PS  Z8, Z0, Z4
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z7, Z0, Z1
+	VMOVAPS      Z1, Z3
+	VFMADD231PS  Z8, Z0, Z3
+
+longahead:
+	VCVTPH2PS   128(DX), Z0
+	VMULPS      Z7, Z0, Z1
+	VFMADD231PS Z8, Z0, Z1
+	VCVTPH2PS   160(DX), Z0
+	VMULPS      Z7, Z0, Z2
+	VFMADD231PS Z8, Z0, Z2
+	VCVTPH2PS   192(DX), Z0
+	VMULPS      Z7, Z0, Z16
+	VFMADD231PS Z8, Z0, Z16
+	VCVTPH2PS   224(DX), Z0
+	VMULPS      Z7, Z0, Z17
+	VFMADD231PS Z8, Z0, Z17
+	VCMPPS      $0x03, Z5, Z6, K1
+	VCMPPS      $0x03, Z3, Z4, K2
+	KORTESTQ    K1, K2
+	JNE         longloop
+	VRANGEPS    $0x02, Z14, Z6, Z0
+	VPANDD      Z13, Z0, Z18
+	VPMAXUD     Z15, Z18, Z18
+	VPADDD      Z12, Z18, Z18
+	VADDPS      Z18, Z0, Z19
+	VSUBPS      Z18, Z19, Z19
+	VPTERNLOGD  $0xf8, Z11, Z6, Z19
+	VMULPS      Z9, Z19, Z19
+	VCVTPS2PH   $0x00, Z19, Y19
+	VMOVUPS     Y19, (DI)
+	VPCMPEQD    Z6, Z0, K1
+	VRANGEPS    $0x02, Z14, Z5, Z0
+	VPANDD      Z13, Z0, Z18
+	VPMAXUD     Z15, Z18, Z18
+	VPADDD      Z12, Z18, Z18
+	VADDPS      Z18, Z0, Z19
+	VSUBPS      Z18, Z19, Z19
+	VPTERNLOGD  $0xf8, Z11, Z5, Z19
+	VMULPS      Z9, Z19, Z19
+	VCVTPS2PH   $0x00, Z19, Y19
+	VMOVUPS     Y19, 32(DI)
+	VPCMPEQD    Z5, Z0, K2
+	VRANGEPS    $0x02, Z14, Z4, Z0
+	VPANDD      Z13, Z0, Z18
+	VPMAXUD     Z15, Z18, Z18
+	VPADDD      Z12, Z18, Z18
+	VADDPS      Z18, Z0, Z19
+	VSUBPS      Z18, Z19, Z19
+	VPTERNLOGD  $0xf8, Z11, Z4, Z19
+	VMULPS      Z9, Z19, Z19
+	VCVTPS2PH   $0x00, Z19, Y19
+	VMOVUPS     Y19, 64(DI)
+	VPCMPEQD    Z4, Z0, K3
+	VRANGEPS    $0x02, Z14, Z3, Z0
+	VPANDD      Z13, Z0, Z18
+	VPMAXUD     Z15, Z18, Z18
+	VPADDD      Z12, Z18, Z18
+	VADDPS      Z18, Z0, Z19
+	VSUBPS      Z18, Z19, Z19
+	VPTERNLOGD  $0xf8, Z11, Z3, Z19
+	VMULPS      Z9, Z19, Z19
+	VCVTPS2PH   $0x00, Z19, Y19
+	VMOVUPS     Y19, 96(DI)
+	VPCMPEQD    Z3, Z0, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z10, K1, Z0
+	VMOVUPS     Z0, (SI)
+	VMOVAPS     Z1, Z6
+	VMOVAPS     Z2, Z5
+	VMOVAPS     Z16, Z4
+	VMOVAPS     Z17, Z3
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, R9
+	CMPQ        R9, $+128
+	JGE         longahead
+
+longloop:
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z7, Z0, Z1
+	VFMADD231PS Z8, Z0, Z1
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z7, Z0, Z2
+	VFMADD231PS Z8, Z0, Z2
+	VCVTPH2PS   64(DX), Z0
+	VMULPS      Z7, Z0, Z3
+	VFMADD231PS Z8, Z0, Z3
+	VCVTPH2PS   96(DX), Z0
+	VMULPS      Z7, Z0, Z4
+	VFMADD231PS Z8, Z0, Z4
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z4, Z3, K2
+	KORTESTQ    K1, K2
+	JNE         longrare
+	VRANGEPS    $0x02, Z14, Z1, Z0
+	VPANDD      Z13, Z0, Z5
+	VPMAXUD     Z15, Z5, Z5
+	VPADDD      Z12, Z5, Z5
+	VADDPS      Z5, Z0, Z6
+	VSUBPS      Z5, Z6, Z6
+	VPTERNLOGD  $0xf8, Z11, Z1, Z6
+	VMULPS      Z9, Z6, Z6
+	VCVTPS2PH   $0x00, Z6, Y6
+	VMOVUPS     Y6, (DI)
+	VPCMPEQD    Z1, Z0, K1
+	VRANGEPS    $0x02, Z14, Z2, Z0
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPADDD      Z12, Z1, Z1
+	VADDPS      Z1, Z0, Z5
+	VSUBPS      Z1, Z5, Z5
+	VPTERNLOGD  $0xf8, Z11, Z2, Z5
+	VMULPS      Z9, Z5, Z5
+	VCVTPS2PH   $0x00, Z5, Y5
+	VMOVUPS     Y5, 32(DI)
+	VPCMPEQD    Z2, Z0, K2
+	VRANGEPS    $0x02, Z14, Z3, Z0
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPADDD      Z12, Z1, Z1
+	VADDPS      Z1, Z0, Z2
+	VSUBPS      Z1, Z2, Z2
+	VPTERNLOGD  $0xf8, Z11, Z3, Z2
+	VMULPS      Z9, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 64(DI)
+	VPCMPEQD    Z3, Z0, K3
+	VRANGEPS    $0x02, Z14, Z4, Z0
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPADDD      Z12, Z1, Z1
+	VADDPS      Z1, Z0, Z2
+	VSUBPS      Z1, Z2, Z2
+	VPTERNLOGD  $0xf8, Z11, Z4, Z2
+	VMULPS      Z9, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 96(DI)
+	VPCMPEQD    Z4, Z0, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z10, K1, Z0
+	VMOVUPS     Z0, (SI)
+
+longback:
+	ADDQ $+128, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R9, R9
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R9, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z7, Z0, Z1
+	VFMADD231PS Z8, Z0, Z1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z7, Z0, Z2
+	VFMADD231PS Z8, Z0, Z2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z7, Z0, Z3
+	VFMADD231PS Z8, Z0, Z3
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z7, Z0, Z4
+	VFMADD231PS Z8, Z0, Z4
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z4, Z3, K2
+	KORTESTQ    K1, K2
+	JNE         longtailrare
+	VRANGEPS    $0x02, Z14, Z1, Z0
+	VPANDD      Z13, Z0, Z5
+	VPMAXUD     Z15, Z5, Z5
+	VPADDD      Z12, Z5, Z5
+	VADDPS      Z5, Z0, Z6
+	VSUBPS      Z5, Z6, Z6
+	VPTERNLOGD  $0xf8, Z11, Z1, Z6
+	VMULPS      Z9, Z6, Z6
+	VCVTPS2PH   $0x00, Z6, Y6
+	KMOVQ       K0, K7
+	VMOVDQU16   Y6, K7, (DI)
+	VPCMPEQD    Z1, Z0, K1
+	CMPQ        R9, $+17
+	JLT         longtailnarrow
+	VRANGEPS    $0x02, Z14, Z2, Z0
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPADDD      Z12, Z1, Z1
+	VADDPS      Z1, Z0, Z5
+	VSUBPS      Z1, Z5, Z5
+	VPTERNLOGD  $0xf8, Z11, Z2, Z5
+	VMULPS      Z9, Z5, Z5
+	VCVTPS2PH   $0x00, Z5, Y5
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16   Y5, K7, 32(DI)
+	VPCMPEQD    Z2, Z0, K2
+	CMPQ        R9, $+33
+	JLT         longtailnarrow
+	VRANGEPS    $0x02, Z14, Z3, Z0
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPADDD      Z12, Z1, Z1
+	VADDPS      Z1, Z0, Z2
+	VSUBPS      Z1, Z2, Z2
+	VPTERNLOGD  $0xf8, Z11, Z3, Z2
+	VMULPS      Z9, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16   Y2, K7, 64(DI)
+	VPCMPEQD    Z3, Z0, K3
+	CMPQ        R9, $+49
+	JLT         longtailnarrow
+	VRANGEPS    $0x02, Z14, Z4, Z0
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPADDD      Z12, Z1, Z1
+	VADDPS      Z1, Z0, Z2
+	VSUBPS      Z1, Z2, Z2
+	VPTERNLOGD  $0xf8, Z11, Z4, Z2
+	VMULPS      Z9, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16   Y2, K7, 96(DI)
+	VPCMPEQD    Z4, Z0, K4
+
+longtailnarrow:
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z10, K1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8   Z0, K7, (SI)
+
+longtailback:
+	LEAQ (DI)(R9*2), DI
+	LEAQ (SI)(R9*1), SI
+	LEAQ (DX)(R9*2), DX
+
+longend:
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   longs
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VBROADCASTSS      (BX), Z7
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFNMADD231PS.BCST (R8), Z0, Z6
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFNMADD231PS.BCST (R8), Z0, Z5
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VBROADCASTSS      4(BX), Z4
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VMOVAPS           Z1, Z2
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+
+short2ahead:
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VBROADCASTSS      8(BX), Z16
+	VFMSUB231PS.BCST  8(BX), Z1, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z1
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z17
+	VFMSUB231PS.BCST  8(BX), Z17, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z17
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z18
+	VBROADCASTSS      12(BX), Z19
+	VFMSUB231PS.BCST  12(BX), Z18, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z18
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z20
+	VFMSUB231PS.BCST  12(BX), Z20, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z20
+	VCMPPS            $0x03, Z5, Z6, K1
+	VCMPPS            $0x03, Z2, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2loop
+	VRANGEPS          $0x02, Z14, Z6, Z0
+	VPANDD            Z13, Z0, Z21
+	VPMAXUD           Z15, Z21, Z21
+	VPADDD            Z12, Z21, Z21
+	VADDPS            Z21, Z0, Z22
+	VSUBPS            Z21, Z22, Z22
+	VPTERNLOGD        $0xf8, Z11, Z6, Z22
+	VMULPS            Z7, Z22, Z22
+	VCVTPS2PH         $0x00, Z22, Y22
+	VMOVUPS           Y22, (DI)
+	VPCMPEQD          Z6, Z0, K1
+	VRANGEPS          $0x02, Z14, Z5, Z0
+	VPANDD            Z13, Z0, Z21
+	VPMAXUD           Z15, Z21, Z21
+	VPADDD            Z12, Z21, Z21
+	VADDPS            Z21, Z0, Z22
+	VSUBPS            Z21, Z22, Z22
+	VPTERNLOGD        $0xf8, Z11, Z5, Z22
+	VMULPS            Z7, Z22, Z22
+	VCVTPS2PH         $0x00, Z22, Y22
+	VMOVUPS           Y22, 32(DI)
+	VPCMPEQD          Z5, Z0, K2
+	VRANGEPS          $0x02, Z14, Z3, Z0
+	VPANDD            Z13, Z0, Z21
+	VPMAXUD           Z15, Z21, Z21
+	VPADDD            Z12, Z21, Z21
+	VADDPS            Z21, Z0, Z22
+	VSUBPS            Z21, Z22, Z22
+	VPTERNLOGD        $0xf8, Z11, Z3, Z22
+	VMULPS            Z4, Z22, Z22
+	VCVTPS2PH         $0x00, Z22, Y22
+	VMOVUPS           Y22, 64(DI)
+	VPCMPEQD          Z3, Z0, K3
+	VRANGEPS          $0x02, Z14, Z2, Z0
+	VPANDD            Z13, Z0, Z21
+	VPMAXUD           Z15, Z21, Z21
+	VPADDD            Z12, Z21, Z21
+	VADDPS            Z21, Z0, Z22
+	VSUBPS            Z21, Z22, Z22
+	VPTERNLOGD        $0xf8, Z11, Z2, Z22
+	VMULPS            Z4, Z22, Z22
+	VCVTPS2PH         $0x00, Z22, Y22
+	VMOVUPS           Y22, 96(DI)
+	VPCMPEQD          Z2, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z10, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z17, Z5
+	VMOVAPS           Z18, Z3
+	VMOVAPS           Z20, Z2
+	VMOVAPS           Z16, Z7
+	VMOVAPS           Z19, Z4
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
+
+short2loop:
+	VBROADCASTSS      (BX), Z9
+	VBROADCASTSS      4(BX), Z8
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VRANGEPS          $0x02, Z14, Z1, Z0
+	VPANDD            Z13, Z0, Z5
+	VPMAXUD           Z15, Z5, Z5
+	VPADDD            Z12, Z5, Z5
+	VADDPS            Z5, Z0, Z6
+	VSUBPS            Z5, Z6, Z6
+	VPTERNLOGD        $0xf8, Z11, Z1, Z6
+	VMULPS.BCST       (BX), Z6, Z6
+	VCVTPS2PH         $0x00, Z6, Y6
+	VMOVUPS           Y6, (DI)
+	VPCMPEQD          Z1, Z0, K1
+	VRANGEPS          $0x02, Z14, Z2, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z5
+	VSUBPS            Z1, Z5, Z5
+	VPTERNLOGD        $0xf8, Z11, Z2, Z5
+	VMULPS.BCST       (BX), Z5, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVUPS           Y5, 32(DI)
+	VPCMPEQD          Z2, Z0, K2
+	VRANGEPS          $0x02, Z14, Z3, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z2
+	VSUBPS            Z1, Z2, Z2
+	VPTERNLOGD        $0xf8, Z11, Z3, Z2
+	VMULPS.BCST       4(BX), Z2, Z2
+	VCVTPS2PH         $0x00, Z2, Y2
+	VMOVUPS           Y2, 64(DI)
+	VPCMPEQD          Z3, Z0, K3
+	VRANGEPS          $0x02, Z14, Z4, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z2
+	VSUBPS            Z1, Z2, Z2
+	VPTERNLOGD        $0xf8, Z11, Z4, Z2
+	VMULPS.BCST       4(BX), Z2, Z2
+	VCVTPS2PH         $0x00, Z2, Y2
+	VMOVUPS           Y2, 96(DI)
+	VPCMPEQD          Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z10, K1, Z0
+	VMOVUPS           Z0, (SI)
+
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+128, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R10, R10
+	JNE   groups
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VCVTPH2PS         (DX), Z18
+	VMULPS.BCST       (R8), Z18, Z19
+	VBROADCASTSS      (BX), Z5
+	VFMSUB231PS.BCST  (BX), Z19, Z18
+	VMOVAPS           Z19, Z4
+	VFNMADD231PS.BCST (R8), Z18, Z4
+	VCVTPH2PS         32(DX), Z18
+	VMULPS.BCST       4(R8), Z18, Z19
+	VBROADCASTSS      4(BX), Z3
+	VFMSUB231PS.BCST  4(BX), Z19, Z18
+	VMOVAPS           Z19, Z2
+	VFNMADD231PS.BCST 4(R8), Z18, Z2
+	VCVTPH2PS         64(DX), Z18
+	VMULPS.BCST       8(R8), Z18, Z19
+	VBROADCASTSS      8(BX), Z1
+	VFMSUB231PS.BCST  8(BX), Z19, Z18
+	VMOVAPS           Z19, Z0
+	VFNMADD231PS.BCST 8(R8), Z18, Z0
+	VCVTPH2PS         96(DX), Z18
+	VMULPS.BCST       12(R8), Z18, Z19
+	VBROADCASTSS      12(BX), Z16
+	VFMSUB231PS.BCST  12(BX), Z19, Z18
+	VMOVAPS           Z19, Z17
+	VFNMADD231PS.BCST 12(R8), Z18, Z17
+
+short4ahead:
+	VCVTPH2PS         128(DX), Z18
+	VMULPS.BCST       16(R8), Z18, Z19
+	VBROADCASTSS      16(BX), Z20
+	VFMSUB231PS.BCST  16(BX), Z19, Z18
+	VFNMADD231PS.BCST 16(R8), Z18, Z19
+	VCVTPH2PS         160(DX), Z18
+	VMULPS.BCST       20(R8), Z18, Z21
+	VBROADCASTSS      20(BX), Z22
+	VFMSUB231PS.BCST  20(BX), Z21, Z18
+	VFNMADD231PS.BCST 20(R8), Z18, Z21
+	VCVTPH2PS         192(DX), Z18
+	VMULPS.BCST       24(R8), Z18, Z23
+	VBROADCASTSS      24(BX), Z24
+	VFMSUB231PS.BCST  24(BX), Z23, Z18
+	VFNMADD231PS.BCST 24(R8), Z18, Z23
+	VCVTPH2PS         224(DX), Z18
+	VMULPS.BCST       28(R8), Z18, Z25
+	VBROADCASTSS      28(BX), Z26
+	VFMSUB231PS.BCST  28(BX), Z25, Z18
+	VFNMADD231PS.BCST 28(R8), Z18, Z25
+	VCMPPS            $0x03, Z2, Z4, K1
+	VCMPPS            $0x03, Z17, Z0, K2
+	KORTESTQ          K1, K2
+	JNE               short4loop
+	VRANGEPS          $0x02, Z14, Z4, Z18
+	VPANDD            Z13, Z18, Z27
+	VPMAXUD           Z15, Z27, Z27
+	VPADDD            Z12, Z27, Z27
+	VADDPS            Z27, Z18, Z28
+	VSUBPS            Z27, Z28, Z28
+	VPTERNLOGD        $0xf8, Z11, Z4, Z28
+	VMULPS            Z5, Z28, Z28
+	VCVTPS2PH         $0x00, Z28, Y28
+	VMOVUPS           Y28, (DI)
+	VPCMPEQD          Z4, Z18, K1
+	VRANGEPS          $0x02, Z14, Z2, Z18
+	VPANDD            Z13, Z18, Z27
+	VPMAXUD           Z15, Z27, Z27
+	VPADDD            Z12, Z27, Z27
+	VADDPS            Z27, Z18, Z28
+	VSUBPS            Z27, Z28, Z28
+	VPTERNLOGD        $0xf8, Z11, Z2, Z28
+	VMULPS            Z3, Z28, Z28
+	VCVTPS2PH         $0x00, Z28, Y28
+	VMOVUPS           Y28, 32(DI)
+	VPCMPEQD          Z2, Z18, K2
+	VRANGEPS          $0x02, Z14, Z0, Z18
+	VPANDD            Z13, Z18, Z27
+	VPMAXUD           Z15, Z27, Z27
+	VPADDD            Z12, Z27, Z27
+	VADDPS            Z27, Z18, Z28
+	VSUBPS            Z27, Z28, Z28
+	VPTERNLOGD        $0xf8, Z11, Z0, Z28
+	VMULPS            Z1, Z28, Z28
+	VCVTPS2PH         $0x00, Z28, Y28
+	VMOVUPS           Y28, 64(DI)
+	VPCMPEQD          Z0, Z18, K3
+	VRANGEPS          $0x02, Z14, Z17, Z18
+	VPANDD            Z13, Z18, Z27
+	VPMAXUD           Z15, Z27, Z27
+	VPADDD            Z12, Z27, Z27
+	VADDPS            Z27, Z18, Z28
+	VSUBPS            Z27, Z28, Z28
+	VPTERNLOGD        $0xf8, Z11, Z17, Z28
+	VMULPS            Z16, Z28, Z28
+	VCVTPS2PH         $0x00, Z28, Y28
+	VMOVUPS           Y28, 96(DI)
+	VPCMPEQD          Z17, Z18, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z10, K1, Z18
+	VMOVUPS           Z18, (SI)
+	VMOVAPS           Z19, Z4
+	VMOVAPS           Z21, Z2
+	VMOVAPS           Z23, Z0
+	VMOVAPS           Z25, Z17
+	VMOVAPS           Z20, Z5
+	VMOVAPS           Z22, Z3
+	VMOVAPS           Z24, Z1
+	VMOVAPS           Z26, Z16
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
+
+short4loop:
+	VBROADCASTSS      (BX), Z9
+	VBROADCASTSS      4(BX), Z8
+	VBROADCASTSS      8(BX), Z7
+	VBROADCASTSS      12(BX), Z6
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VRANGEPS          $0x02, Z14, Z1, Z0
+	VPANDD            Z13, Z0, Z5
+	VPMAXUD           Z15, Z5, Z5
+	VPADDD            Z12, Z5, Z5
+	VADDPS            Z5, Z0, Z16
+	VSUBPS            Z5, Z16, Z16
+	VPTERNLOGD        $0xf8, Z11, Z1, Z16
+	VMULPS.BCST       (BX), Z16, Z16
+	VCVTPS2PH         $0x00, Z16, Y16
+	VMOVUPS           Y16, (DI)
+	VPCMPEQD          Z1, Z0, K1
+	VRANGEPS          $0x02, Z14, Z2, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z5
+	VSUBPS            Z1, Z5, Z5
+	VPTERNLOGD        $0xf8, Z11, Z2, Z5
+	VMULPS.BCST       4(BX), Z5, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVUPS           Y5, 32(DI)
+	VPCMPEQD          Z2, Z0, K2
+	VRANGEPS          $0x02, Z14, Z3, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z2
+	VSUBPS            Z1, Z2, Z2
+	VPTERNLOGD        $0xf8, Z11, Z3, Z2
+	VMULPS.BCST       8(BX), Z2, Z2
+	VCVTPS2PH         $0x00, Z2, Y2
+	VMOVUPS           Y2, 64(DI)
+	VPCMPEQD          Z3, Z0, K3
+	VRANGEPS          $0x02, Z14, Z4, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z2
+	VSUBPS            Z1, Z2, Z2
+	VPTERNLOGD        $0xf8, Z11, Z4, Z2
+	VMULPS.BCST       12(BX), Z2, Z2
+	VCVTPS2PH         $0x00, Z2, Y2
+	VMOVUPS           Y2, 96(DI)
+	VPCMPEQD          Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z10, K1, Z0
+	VMOVUPS           Z0, (SI)
+
+short4back:
+	ADDQ $+16, BX
+	ADDQ $+16, R8
+	ADDQ $+128, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	SUBQ $+4, R10
+	CMPQ R10, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R10, R10
+	JNE   groups
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R10, R9
+	CMPQ R9, $+64
+	JLT  lanetail
+
+laneloop:
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (R8), Z1
+	VMULPS       Z1, Z0, Z2
+	VMOVUPS      (BX), Z3
+	VFMSUB231PS  Z3, Z2, Z0
+	VFNMADD231PS Z1, Z0, Z2
+	VCVTPH2PS    32(DX), Z0
+	VMOVUPS      64(R8), Z1
+	VMULPS       Z1, Z0, Z4
+	VMOVUPS      64(BX), Z5
+	VFMSUB231PS  Z5, Z4, Z0
+	VFNMADD231PS Z1, Z0, Z4
+	VCVTPH2PS    64(DX), Z0
+	VMOVUPS      128(R8), Z1
+	VMULPS       Z1, Z0, Z6
+	VMOVUPS      128(BX), Z7
+	VFMSUB231PS  Z7, Z6, Z0
+	VFNMADD231PS Z1, Z0, Z6
+	VCVTPH2PS    96(DX), Z0
+	VMOVUPS      192(R8), Z1
+	VMULPS       Z1, Z0, Z8
+	VMOVUPS      192(BX), Z9
+	VFMSUB231PS  Z9, Z8, Z0
+	VFNMADD231PS Z1, Z0, Z8
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
+	JNE          lanerare
+	VRANGEPS     $0x02, Z14, Z2, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z16
+	VSUBPS       Z1, Z16, Z16
+	VPTERNLOGD   $0xf8, Z11, Z2, Z16
+	VMULPS       Z3, Z16, Z16
+	VCVTPS2PH    $0x00, Z16, Y16
+	VMOVUPS      Y16, (DI)
+	VPCMPEQD     Z2, Z0, K1
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z4, Z2
+	VMULPS       Z5, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVUPS      Y2, 32(DI)
+	VPCMPEQD     Z4, Z0, K2
+	VRANGEPS     $0x02, Z14, Z6, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z6, Z2
+	VMULPS       Z7, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVUPS      Y2, 64(DI)
+	VPCMPEQD     Z6, Z0, K3
+	VRANGEPS     $0x02, Z14, Z8, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z8, Z2
+	VMULPS       Z9, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVUPS      Y2, 96(DI)
+	VPCMPEQD     Z8, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z10, K1, Z0
+	VMOVUPS      Z0, (SI)
+
+laneback:
+	ADDQ $+128, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	ADDQ $+256, BX
+	ADDQ $+256, R8
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ        R9, R9
+	JEQ          laneend
+	MOVQ         $-1, AX
+	BZHIQ        R9, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (DX), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VMOVUPS.Z    (R8), K7, Z1
+	VMULPS       Z1, Z0, Z2
+	VMOVUPS.Z    (BX), K7, Z3
+	VFMSUB231PS  Z3, Z2, Z0
+	VFNMADD231PS Z1, Z0, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VMOVUPS.Z    64(R8), K7, Z1
+	VMULPS       Z1, Z0, Z4
+	VMOVUPS.Z    64(BX), K7, Z5
+	VFMSUB231PS  Z5, Z4, Z0
+	VFNMADD231PS Z1, Z0, Z4
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VMOVUPS.Z    128(R8), K7, Z1
+	VMULPS       Z1, Z0, Z6
+	VMOVUPS.Z    128(BX), K7, Z7
+	VFMSUB231PS  Z7, Z6, Z0
+	VFNMADD231PS Z1, Z0, Z6
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VMOVUPS.Z    192(R8), K7, Z1
+	VMULPS       Z1, Z0, Z8
+	VMOVUPS.Z    192(BX), K7, Z9
+	VFMSUB231PS  Z9, Z8, Z0
+	VFNMADD231PS Z1, Z0, Z8
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
+	JNE          lanetailrare
+	VRANGEPS     $0x02, Z14, Z2, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z16
+	VSUBPS       Z1, Z16, Z16
+	VPTERNLOGD   $0xf8, Z11, Z2, Z16
+	VMULPS       Z3, Z16, Z16
+	VCVTPS2PH    $0x00, Z16, Y16
+	KMOVQ        K0, K7
+	VMOVDQU16    Y16, K7, (DI)
+	VPCMPEQD     Z2, Z0, K1
+	CMPQ         R9, $+17
+	JLT          lanetailnarrow
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z4, Z2
+	VMULPS       Z5, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16    Y2, K7, 32(DI)
+	VPCMPEQD     Z4, Z0, K2
+	CMPQ         R9, $+33
+	JLT          lanetailnarrow
+	VRANGEPS     $0x02, Z14, Z6, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z6, Z2
+	VMULPS       Z7, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Y2, K7, 64(DI)
+	VPCMPEQD     Z6, Z0, K3
+	CMPQ         R9, $+49
+	JLT          lanetailnarrow
+	VRANGEPS     $0x02, Z14, Z8, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z8, Z2
+	VMULPS       Z9, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16    Y2, K7, 96(DI)
+	VPCMPEQD     Z8, Z0, K4
+
+lanetailnarrow:
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z10, K1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8   Z0, K7, (SI)
+
+lanetailback:
+laneend:
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z8, Z0, Z1
+	VFMSUB231PS  Z9, Z1, Z0
+	VFNMADD231PS Z8, Z0, Z1
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z8, Z0, Z2
+	VFMSUB231PS  Z9, Z2, Z0
+	VFNMADD231PS Z8, Z0, Z2
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z8, Z0, Z3
+	VFMSUB231PS  Z9, Z3, Z0
+	VFNMADD231PS Z8, Z0, Z3
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z8, Z0, Z4
+	VFMSUB231PS  Z9, Z4, Z0
+	VFNMADD231PS Z8, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VRANGEPS     $0x02, Z14, Z1, Z0
+	VPANDD       Z13, Z0, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z0, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z1, Z6
+	VMULPS       Z9, Z6, Z6
+	VCVTPS2PH    $0x00, Z6, Y6
+	VMOVNTPS     Y6, (DI)
+	VPCMPEQD     Z1, Z0, K1
+	VRANGEPS     $0x02, Z14, Z2, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z5
+	VSUBPS       Z1, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z2, Z5
+	VMULPS       Z9, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVNTPS     Y5, 32(DI)
+	VPCMPEQD     Z2, Z0, K2
+	VRANGEPS     $0x02, Z14, Z3, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z3, Z2
+	VMULPS       Z9, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVNTPS     Y2, 64(DI)
+	VPCMPEQD     Z3, Z0, K3
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z4, Z2
+	VMULPS       Z9, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVNTPS     Y2, 96(DI)
+	VPCMPEQD     Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z10, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
+	JGE          groupstream
+	JMP          groupwhole
+
+grouplast:
+	VCMPPS     $0x03, Z6, Z7, K1
+	VCMPPS     $0x03, Z4, Z5, K2
+	KORTESTQ   K1, K2
+	JNE        grouploop
+	VRANGEPS   $0x02, Z14, Z7, Z0
+	VPANDD     Z13, Z0, Z1
+	VPMAXUD    Z15, Z1, Z1
+	VPADDD     Z12, Z1, Z1
+	VADDPS     Z1, Z0, Z2
+	VSUBPS     Z1, Z2, Z2
+	VPTERNLOGD $0xf8, Z11, Z7, Z2
+	VMULPS     Z9, Z2, Z2
+	VCVTPS2PH  $0x00, Z2, Y2
+	VMOVUPS    Y2, (DI)
+	VPCMPEQD   Z7, Z0, K1
+	VRANGEPS   $0x02, Z14, Z6, Z0
+	VPANDD     Z13, Z0, Z1
+	VPMAXUD    Z15, Z1, Z1
+	VPADDD     Z12, Z1, Z1
+	VADDPS     Z1, Z0, Z2
+	VSUBPS     Z1, Z2, Z2
+	VPTERNLOGD $0xf8, Z11, Z6, Z2
+	VMULPS     Z9, Z2, Z2
+	VCVTPS2PH  $0x00, Z2, Y2
+	VMOVUPS    Y2, 32(DI)
+	VPCMPEQD   Z6, Z0, K2
+	VRANGEPS   $0x02, Z14, Z5, Z0
+	VPANDD     Z13, Z0, Z1
+	VPMAXUD    Z15, Z1, Z1
+	VPADDD     Z12, Z1, Z1
+	VADDPS     Z1, Z0, Z2
+	VSUBPS     Z1, Z2, Z2
+	VPTERNLOGD $0xf8, Z11, Z5, Z2
+	VMULPS     Z9, Z2, Z2
+	VCVTPS2PH  $0x00, Z2, Y2
+	VMOVUPS    Y2, 64(DI)
+	VPCMPEQD   Z5, Z0, K3
+	VRANGEPS   $0x02, Z14, Z4, Z0
+	VPANDD     Z13, Z0, Z1
+	VPMAXUD    Z15, Z1, Z1
+	VPADDD     Z12, Z1, Z1
+	VADDPS     Z1, Z0, Z2
+	VSUBPS     Z1, Z2, Z2
+	VPTERNLOGD $0xf8, Z11, Z4, Z2
+	VMULPS     Z9, Z2, Z2
+	VCVTPS2PH  $0x00, Z2, Y2
+	VMOVUPS    Y2, 96(DI)
+	VPCMPEQD   Z4, Z0, K4
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z10, K1, Z0
+	VMOVUPS    Z0, (SI)
+	ADDQ       $+128, DI
+	ADDQ       $+64, SI
+	ADDQ       $+128, DX
+	SUBQ       $+64, R10
+	JMP        groupwhole
+
+grouprare:
+	VCVTPH2PS    (DX), Z0
+	VDIVPS       Z9, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+24(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z9, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVUPS      Y5, (DI)
+	VCMPPS       $0x00, Z2, Z3, K1
+	VCVTPH2PS    32(DX), Z0
+	VDIVPS       Z9, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z9, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVUPS      Y5, 32(DI)
+	VCMPPS       $0x00, Z2, Z3, K2
+	VCVTPH2PS    64(DX), Z0
+	VDIVPS       Z9, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z9, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVUPS      Y5, 64(DI)
+	VCMPPS       $0x00, Z2, Z3, K3
+	VCVTPH2PS    96(DX), Z0
+	VDIVPS       Z9, Z0, Z0
+	VPANDD       Z1, Z0, Z1
+	VMINPS       Z1, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z11, Z0, Z4
+	VMULPS       Z9, Z4, Z4
+	VCVTPS2PH    $0x00, Z4, Y4
+	VMOVUPS      Y4, 96(DI)
+	VCMPPS       $0x00, Z1, Z2, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z10, K1, Z0
+	VMOVUPS      Z0, (SI)
+	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
+
+grouptailrare:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (DX), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z9, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+24(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z9, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVDQU16    Y5, K7, (DI)
+	VCMPPS       $0x00, Z2, Z3, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z9, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z9, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVDQU16    Y5, K7, 32(DI)
+	VCMPPS       $0x00, Z2, Z3, K2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z9, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z9, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVDQU16    Y5, K7, 64(DI)
+	VCMPPS       $0x00, Z2, Z3, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z9, Z0, Z0
+	VPANDD       Z1, Z0, Z1
+	VMINPS       Z1, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z11, Z0, Z4
+	VMULPS       Z9, Z4, Z4
+	VCVTPS2PH    $0x00, Z4, Y4
+	VMOVDQU16    Y4, K7, 96(DI)
+	VCMPPS       $0x00, Z1, Z2, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z10, K1, Z0
+	KMOVQ        K0, K7
+	VMOVDQU8     Z0, K7, (SI)
+	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ BX, R13
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z7, Z0, Z1
+	VFMADD231PS Z8, Z0, Z1
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z7, Z0, Z2
+	VFMADD231PS Z8, Z0, Z2
+	VCVTPH2PS   64(DX), Z0
+	VMULPS      Z7, Z0, Z3
+	VFMADD231PS Z8, Z0, Z3
+	VCVTPH2PS   96(DX), Z0
+	VMULPS      Z7, Z0, Z4
+	VFMADD231PS Z8, Z0, Z4
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z4, Z3, K2
+	KORTESTQ    K1, K2
+	JNE         longrare
+	VRANGEPS    $0x02, Z14, Z1, Z0
+	VPANDD      Z13, Z0, Z5
+	VPMAXUD     Z15, Z5, Z5
+	VPADDD      Z12, Z5, Z5
+	VADDPS      Z5, Z0, Z6
+	VSUBPS      Z5, Z6, Z6
+	VPTERNLOGD  $0xf8, Z11, Z1, Z6
+	VMULPS      Z9, Z6, Z6
+	VCVTPS2PH   $0x00, Z6, Y6
+	VMOVNTPS    Y6, (DI)
+	VPCMPEQD    Z1, Z0, K1
+	VRANGEPS    $0x02, Z14, Z2, Z0
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPADDD      Z12, Z1, Z1
+	VADDPS      Z1, Z0, Z5
+	VSUBPS      Z1, Z5, Z5
+	VPTERNLOGD  $0xf8, Z11, Z2, Z5
+	VMULPS      Z9, Z5, Z5
+	VCVTPS2PH   $0x00, Z5, Y5
+	VMOVNTPS    Y5, 32(DI)
+	VPCMPEQD    Z2, Z0, K2
+	VRANGEPS    $0x02, Z14, Z3, Z0
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPADDD      Z12, Z1, Z1
+	VADDPS      Z1, Z0, Z2
+	VSUBPS      Z1, Z2, Z2
+	VPTERNLOGD  $0xf8, Z11, Z3, Z2
+	VMULPS      Z9, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVNTPS    Y2, 64(DI)
+	VPCMPEQD    Z3, Z0, K3
+	VRANGEPS    $0x02, Z14, Z4, Z0
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPADDD      Z12, Z1, Z1
+	VADDPS      Z1, Z0, Z2
+	VSUBPS      Z1, Z2, Z2
+	VPTERNLOGD  $0xf8, Z11, Z4, Z2
+	VMULPS      Z9, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVNTPS    Y2, 96(DI)
+	VPCMPEQD    Z4, Z0, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z10, K1, Z0
+	VMOVNTPS    Z0, (SI)
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VCVTPH2PS    (DX), Z0
+	VDIVPS       Z9, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+24(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z9, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVUPS      Y5, (DI)
+	VCMPPS       $0x00, Z2, Z3, K1
+	VCVTPH2PS    32(DX), Z0
+	VDIVPS       Z9, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z9, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVUPS      Y5, 32(DI)
+	VCMPPS       $0x00, Z2, Z3, K2
+	VCVTPH2PS    64(DX), Z0
+	VDIVPS       Z9, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z9, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVUPS      Y5, 64(DI)
+	VCMPPS       $0x00, Z2, Z3, K3
+	VCVTPH2PS    96(DX), Z0
+	VDIVPS       Z9, Z0, Z0
+	VPANDD       Z1, Z0, Z1
+	VMINPS       Z1, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z11, Z0, Z4
+	VMULPS       Z9, Z4, Z4
+	VCVTPS2PH    $0x00, Z4, Y4
+	VMOVUPS      Y4, 96(DI)
+	VCMPPS       $0x00, Z1, Z2, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z10, K1, Z0
+	VMOVUPS      Z0, (SI)
+	JMP          longback
+
+longtailrare:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (DX), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z9, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+24(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z9, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVDQU16    Y5, K7, (DI)
+	VCMPPS       $0x00, Z2, Z3, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z9, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z9, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVDQU16    Y5, K7, 32(DI)
+	VCMPPS       $0x00, Z2, Z3, K2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z9, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z9, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVDQU16    Y5, K7, 64(DI)
+	VCMPPS       $0x00, Z2, Z3, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z9, Z0, Z0
+	VPANDD       Z1, Z0, Z1
+	VMINPS       Z1, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z11, Z0, Z4
+	VMULPS       Z9, Z4, Z4
+	VCVTPS2PH    $0x00, Z4, Y4
+	VMOVDQU16    Y4, K7, 96(DI)
+	VCMPPS       $0x00, Z1, Z2, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z10, K1, Z0
+	KMOVQ        K0, K7
+	VMOVDQU8     Z0, K7, (SI)
+	JMP          longtailback
+
+short2stream:
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z9
+	VBROADCASTSS      4(BX), Z8
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VRANGEPS          $0x02, Z14, Z1, Z0
+	VPANDD            Z13, Z0, Z5
+	VPMAXUD           Z15, Z5, Z5
+	VPADDD            Z12, Z5, Z5
+	VADDPS            Z5, Z0, Z6
+	VSUBPS            Z5, Z6, Z6
+	VPTERNLOGD        $0xf8, Z11, Z1, Z6
+	VMULPS.BCST       (BX), Z6, Z6
+	VCVTPS2PH         $0x00, Z6, Y6
+	VMOVNTPS          Y6, (DI)
+	VPCMPEQD          Z1, Z0, K1
+	VRANGEPS          $0x02, Z14, Z2, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z5
+	VSUBPS            Z1, Z5, Z5
+	VPTERNLOGD        $0xf8, Z11, Z2, Z5
+	VMULPS.BCST       (BX), Z5, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVNTPS          Y5, 32(DI)
+	VPCMPEQD          Z2, Z0, K2
+	VRANGEPS          $0x02, Z14, Z3, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z2
+	VSUBPS            Z1, Z2, Z2
+	VPTERNLOGD        $0xf8, Z11, Z3, Z2
+	VMULPS.BCST       4(BX), Z2, Z2
+	VCVTPS2PH         $0x00, Z2, Y2
+	VMOVNTPS          Y2, 64(DI)
+	VPCMPEQD          Z3, Z0, K3
+	VRANGEPS          $0x02, Z14, Z4, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z2
+	VSUBPS            Z1, Z2, Z2
+	VPTERNLOGD        $0xf8, Z11, Z4, Z2
+	VMULPS.BCST       4(BX), Z2, Z2
+	VCVTPS2PH         $0x00, Z2, Y2
+	VMOVNTPS          Y2, 96(DI)
+	VPCMPEQD          Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z10, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
+
+short2rare:
+	VCVTPH2PS    (DX), Z0
+	VDIVPS       Z9, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+24(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS.BCST  (BX), Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVUPS      Y5, (DI)
+	VCMPPS       $0x00, Z2, Z3, K1
+	VCVTPH2PS    32(DX), Z0
+	VDIVPS       Z9, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS.BCST  (BX), Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVUPS      Y5, 32(DI)
+	VCMPPS       $0x00, Z2, Z3, K2
+	VCVTPH2PS    64(DX), Z0
+	VDIVPS       Z8, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS.BCST  4(BX), Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVUPS      Y5, 64(DI)
+	VCMPPS       $0x00, Z2, Z3, K3
+	VCVTPH2PS    96(DX), Z0
+	VDIVPS       Z8, Z0, Z0
+	VPANDD       Z1, Z0, Z1
+	VMINPS       Z1, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z11, Z0, Z4
+	VMULPS.BCST  4(BX), Z4, Z4
+	VCVTPS2PH    $0x00, Z4, Y4
+	VMOVUPS      Y4, 96(DI)
+	VCMPPS       $0x00, Z1, Z2, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z10, K1, Z0
+	VMOVUPS      Z0, (SI)
+	JMP          short2back
+
+short4stream:
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z9
+	VBROADCASTSS      4(BX), Z8
+	VBROADCASTSS      8(BX), Z7
+	VBROADCASTSS      12(BX), Z6
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VRANGEPS          $0x02, Z14, Z1, Z0
+	VPANDD            Z13, Z0, Z5
+	VPMAXUD           Z15, Z5, Z5
+	VPADDD            Z12, Z5, Z5
+	VADDPS            Z5, Z0, Z16
+	VSUBPS            Z5, Z16, Z16
+	VPTERNLOGD        $0xf8, Z11, Z1, Z16
+	VMULPS.BCST       (BX), Z16, Z16
+	VCVTPS2PH         $0x00, Z16, Y16
+	VMOVNTPS          Y16, (DI)
+	VPCMPEQD          Z1, Z0, K1
+	VRANGEPS          $0x02, Z14, Z2, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z5
+	VSUBPS            Z1, Z5, Z5
+	VPTERNLOGD        $0xf8, Z11, Z2, Z5
+	VMULPS.BCST       4(BX), Z5, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVNTPS          Y5, 32(DI)
+	VPCMPEQD          Z2, Z0, K2
+	VRANGEPS          $0x02, Z14, Z3, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z2
+	VSUBPS            Z1, Z2, Z2
+	VPTERNLOGD        $0xf8, Z11, Z3, Z2
+	VMULPS.BCST       8(BX), Z2, Z2
+	VCVTPS2PH         $0x00, Z2, Y2
+	VMOVNTPS          Y2, 64(DI)
+	VPCMPEQD          Z3, Z0, K3
+	VRANGEPS          $0x02, Z14, Z4, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z2
+	VSUBPS            Z1, Z2, Z2
+	VPTERNLOGD        $0xf8, Z11, Z4, Z2
+	VMULPS.BCST       12(BX), Z2, Z2
+	VCVTPS2PH         $0x00, Z2, Y2
+	VMOVNTPS          Y2, 96(DI)
+	VPCMPEQD          Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z10, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
+	VCVTPH2PS    (DX), Z0
+	VDIVPS       Z9, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+24(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS.BCST  (BX), Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVUPS      Y5, (DI)
+	VCMPPS       $0x00, Z2, Z3, K1
+	VCVTPH2PS    32(DX), Z0
+	VDIVPS       Z8, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS.BCST  4(BX), Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVUPS      Y5, 32(DI)
+	VCMPPS       $0x00, Z2, Z3, K2
+	VCVTPH2PS    64(DX), Z0
+	VDIVPS       Z7, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS.BCST  8(BX), Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVUPS      Y5, 64(DI)
+	VCMPPS       $0x00, Z2, Z3, K3
+	VCVTPH2PS    96(DX), Z0
+	VDIVPS       Z6, Z0, Z0
+	VPANDD       Z1, Z0, Z1
+	VMINPS       Z1, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z11, Z0, Z4
+	VMULPS.BCST  12(BX), Z4, Z4
+	VCVTPS2PH    $0x00, Z4, Y4
+	VMOVUPS      Y4, 96(DI)
+	VCMPPS       $0x00, Z1, Z2, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z10, K1, Z0
+	VMOVUPS      Z0, (SI)
+	JMP          short4back
+
+lanerare:
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+24(SB), Z2
+	VPANDD       Z2, Z0, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z0, Z6
+	VMULPS       Z1, Z6, Z6
+	VCVTPS2PH    $0x00, Z6, Y6
+	VMOVUPS      Y6, (DI)
+	VCMPPS       $0x00, Z3, Z4, K1
+	VCVTPH2PS    32(DX), Z0
+	VMOVUPS      64(BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z2, Z0, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z0, Z6
+	VMULPS       Z1, Z6, Z6
+	VCVTPS2PH    $0x00, Z6, Y6
+	VMOVUPS      Y6, 32(DI)
+	VCMPPS       $0x00, Z3, Z4, K2
+	VCVTPH2PS    64(DX), Z0
+	VMOVUPS      128(BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z2, Z0, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z0, Z6
+	VMULPS       Z1, Z6, Z6
+	VCVTPS2PH    $0x00, Z6, Y6
+	VMOVUPS      Y6, 64(DI)
+	VCMPPS       $0x00, Z3, Z4, K3
+	VCVTPH2PS    96(DX), Z0
+	VMOVUPS      192(BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z2, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z1, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVUPS      Y5, 96(DI)
+	VCMPPS       $0x00, Z2, Z3, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z10, K1, Z0
+	VMOVUPS      Z0, (SI)
+	JMP          laneback
+
+lanetailrare:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (DX), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VMOVUPS.Z    (BX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+24(SB), Z2
+	VPANDD       Z2, Z0, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z0, Z6
+	VMULPS       Z1, Z6, Z6
+	VCVTPS2PH    $0x00, Z6, Y6
+	VMOVDQU16    Y6, K7, (DI)
+	VCMPPS       $0x00, Z3, Z4, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VMOVUPS.Z    64(BX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z2, Z0, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z0, Z6
+	VMULPS       Z1, Z6, Z6
+	VCVTPS2PH    $0x00, Z6, Y6
+	VMOVDQU16    Y6, K7, 32(DI)
+	VCMPPS       $0x00, Z3, Z4, K2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VMOVUPS.Z    128(BX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z2, Z0, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z0, Z6
+	VMULPS       Z1, Z6, Z6
+	VCVTPS2PH    $0x00, Z6, Y6
+	VMOVDQU16    Y6, K7, 64(DI)
+	VCMPPS       $0x00, Z3, Z4, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VMOVUPS.Z    192(BX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z2, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z1, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVDQU16    Y5, K7, 96(DI)
+	VCMPPS       $0x00, Z2, Z3, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z10, K1, Z0
+	KMOVQ        K0, K7
+	VMOVDQU8     Z0, K7, (SI)
+	JMP          lanetailback
+
+// func FakeQuantizeFpBitsF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·FakeQuantizeFpBitsF16AVX512(SB), NOSPLIT, $16-80
+	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
+	// per call: Z15 least, Z0 step, Z14 most, Z13 0x7f800000, Z1 0x400000, Z12 IAdd, Z11 0x80000000
+	// per group: Z10 scale, Z9 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 28
+	MOVQ         y+0(FP), DI
+	MOVQ         mask+8(FP), SI
+	MOVQ         x+16(FP), DX
+	MOVQ         scale+24(FP), BX
+	MOVQ         recip+32(FP), R8
+	VBROADCASTSS least+40(FP), Z15
+	VBROADCASTSS most+48(FP), Z14
+	VBROADCASTSS constantsAVX512<>+0(SB), Z13
+	VBROADCASTSS step+44(FP), Z0
+	VBROADCASTSS constantsAVX512<>+4(SB), Z1
+	VPADDD       Z1, Z0, Z12
+	VBROADCASTSS constantsAVX512<>+8(SB), Z11
+	MOVQ         groups+56(FP), R10
+	MOVQ         length+64(FP), R11
+	CMPQ         R11, $+1
+	JEQ          lanes
+	CMPQ         R11, $+32
+	JEQ          short2
+	CMPQ         R11, $+16
+	JEQ          short4
+	CMPQ         R11, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R11
+	JEQ          longs
+	CMPQ         R10, $+1
+	JEQ          longs
+
+groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (R8), Z9
+	SUBQ         R10, R9
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         R9, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R10
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z9, Z0, Z1
+	VFMSUB231PS  Z10, Z1, Z0
+	VMOVAPS      Z1, Z8
+	VFNMADD231PS Z9, Z0, Z8
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z9, Z0, Z1
+	VFMSUB231PS  Z10, Z1, Z0
+	VMOVAPS      Z1, Z7
+	VFNMADD231PS Z9, Z0, Z7
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z9, Z0, Z1
+	VFMSUB231PS  Z10, Z1, Z0
+	VMOVAPS      Z1, Z6
+	VFNMADD231PS Z9, Z0, Z6
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z9, Z0, Z1
+	VFMSUB231PS  Z10, Z1, Z0
+	VMOVAPS      Z1, Z5
+	VFNMADD231PS Z9, Z0, Z5
+	CMPQ         R10, $+128
+	JLT          groupends
+
+groupahead:
+	VCVTPH2PS    128(DX), Z0
+	VMULPS       Z9, Z0, Z1
+	VFMSUB231PS  Z10, Z1, Z0
+	VFNMADD231PS Z9, Z0, Z1
+	VCVTPH2PS    160(DX), Z0
+	VMULPS       Z9, Z0, Z2
+	VFMSUB231PS  Z10, Z2, Z0
+	VFNMADD231PS Z9, Z0, Z2
+	VCVTPH2PS    192(DX), Z0
+	VMULPS       Z9, Z0, Z3
+	VFMSUB231PS  Z10, Z3, Z0
+	VFNMADD231PS Z9, Z0, Z3
+	VCVTPH2PS    224(DX), Z0
+	VMULPS       Z9, Z0, Z4
+	VFMSUB231PS  Z10, Z4, Z0
+	VFNMADD231PS Z9, Z0, Z4
+	VCMPPS       $0x03, Z7, Z8, K1
+	VCMPPS       $0x03, Z5, Z6, K2
+	KORTESTQ     K1, K2
+	JNE          grouploop
+	VRANGEPS     $0x02, Z14, Z8, Z0
+	VPANDD       Z13, Z0, Z16
+	VPMAXUD      Z15, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z0, Z17
+	VSUBPS       Z16, Z17, Z17
+	VPTERNLOGD   $0xf8, Z11, Z8, Z17
+	VMULPS       Z10, Z17, Z17
+	VCVTPS2PH    $0x00, Z17, Y17
+	VMOVUPS      Y17, (DI)
+	VPCMPEQD     Z8, Z0, K1
+	VRANGEPS     $0x02, Z14, Z7, Z0
+	VPANDD       Z13, Z0, Z16
+	VPMAXUD      Z15, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z0, Z17
+	VSUBPS       Z16, Z17, Z17
+	VPTERNLOGD   $0xf8, Z11, Z7, Z17
+	VMULPS       Z10, Z17, Z17
+	VCVTPS2PH    $0x00, Z17, Y17
+	VMOVUPS      Y17, 32(DI)
+	VPCMPEQD     Z7, Z0, K2
+	VRANGEPS     $0x02, Z14, Z6, Z0
+	VPANDD       Z13, Z0, Z16
+	VPMAXUD      Z15, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z0, Z17
+	VSUBPS       Z16, Z17, Z17
+	VPTERNLOGD   $0xf8, Z11, Z6, Z17
+	VMULPS       Z10, Z17, Z17
+	VCVTPS2PH    $0x00, Z17, Y17
+	VMOVUPS      Y17, 64(DI)
+	VPCMPEQD     Z6, Z0, K3
+	VRANGEPS     $0x02, Z14, Z5, Z0
+	VPANDD       Z13, Z0, Z16
+	VPMAXUD      Z15, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z0, Z17
+	VSUBPS       Z16, Z17, Z17
+	VPTERNLOGD   $0xf8, Z11, Z5, Z17
+	VMULPS       Z10, Z17, Z17
+	VCVTPS2PH    $0x00, Z17, Y17
+	VMOVUPS      Y17, 96(DI)
+	VPCMPEQD     Z5, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	VMOVAPS      Z1, Z8
+	VMOVAPS      Z2, Z7
+	VMOVAPS      Z3, Z6
+	VMOVAPS      Z4, Z5
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R10, $+64
+	JNE   grouplast
+	TESTQ R9, R9
+	JEQ   grouplast
+
+groupturn:
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z1
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
+	VCMPPS            $0x03, Z7, Z8, K1
+	VCMPPS            $0x03, Z5, Z6, K2
+	KORTESTQ          K1, K2
+	JNE               groupturned
+	VRANGEPS          $0x02, Z14, Z8, Z0
+	VPANDD            Z13, Z0, Z16
+	VPMAXUD           Z15, Z16, Z16
+	VPADDD            Z12, Z16, Z16
+	VADDPS            Z16, Z0, Z17
+	VSUBPS            Z16, Z17, Z17
+	VPTERNLOGD        $0xf8, Z11, Z8, Z17
+	VMULPS.BCST       (BX), Z17, Z17
+	VCVTPS2PH         $0x00, Z17, Y17
+	VMOVUPS           Y17, (DI)
+	VPCMPEQD          Z8, Z0, K1
+	VRANGEPS          $0x02, Z14, Z7, Z0
+	VPANDD            Z13, Z0, Z16
+	VPMAXUD           Z15, Z16, Z16
+	VPADDD            Z12, Z16, Z16
+	VADDPS            Z16, Z0, Z17
+	VSUBPS            Z16, Z17, Z17
+	VPTERNLOGD        $0xf8, Z11, Z7, Z17
+	VMULPS.BCST       (BX), Z17, Z17
+	VCVTPS2PH         $0x00, Z17, Y17
+	VMOVUPS           Y17, 32(DI)
+	VPCMPEQD          Z7, Z0, K2
+	VRANGEPS          $0x02, Z14, Z6, Z0
+	VPANDD            Z13, Z0, Z16
+	VPMAXUD           Z15, Z16, Z16
+	VPADDD            Z12, Z16, Z16
+	VADDPS            Z16, Z0, Z17
+	VSUBPS            Z16, Z17, Z17
+	VPTERNLOGD        $0xf8, Z11, Z6, Z17
+	VMULPS.BCST       (BX), Z17, Z17
+	VCVTPS2PH         $0x00, Z17, Y17
+	VMOVUPS           Y17, 64(DI)
+	VPCMPEQD          Z6, Z0, K3
+	VRANGEPS          $0x02, Z14, Z5, Z0
+	VPANDD            Z13, Z0, Z16
+	VPMAXUD           Z15, Z16, Z16
+	VPADDD            Z12, Z16, Z16
+	VADDPS            Z16, Z0, Z17
+	VSUBPS            Z16, Z17, Z17
+	VPTERNLOGD        $0xf8, Z11, Z5, Z17
+	VMULPS.BCST       (BX), Z17, Z17
+	VCVTPS2PH         $0x00, Z17, Y17
+	VMOVUPS           Y17, 96(DI)
+	VPCMPEQD          Z5, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z8
+	VMOVAPS           Z2, Z7
+	VMOVAPS           Z3, Z6
+	VMOVAPS           Z4, Z5
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	MOVQ              R11, R10
+	SUBQ              R10, R9
+	CMPQ              R10, $+64
+	JNE               groupturned
+	TESTQ             R9, R9
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (R8), Z9
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+grouploop:
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z9, Z0, Z1
+	VFMSUB231PS  Z10, Z1, Z0
+	VFNMADD231PS Z9, Z0, Z1
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z9, Z0, Z2
+	VFMSUB231PS  Z10, Z2, Z0
+	VFNMADD231PS Z9, Z0, Z2
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z9, Z0, Z3
+	VFMSUB231PS  Z10, Z3, Z0
+	VFNMADD231PS Z9, Z0, Z3
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z9, Z0, Z4
+	VFMSUB231PS  Z10, Z4, Z0
+	VFNMADD231PS Z9, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VRANGEPS     $0x02, Z14, Z1, Z0
+	VPANDD       Z13, Z0, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z0, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z1, Z6
+	VMULPS       Z10, Z6, Z6
+	VCVTPS2PH    $0x00, Z6, Y6
+	VMOVUPS      Y6, (DI)
+	VPCMPEQD     Z1, Z0, K1
+	VRANGEPS     $0x02, Z14, Z2, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z5
+	VSUBPS       Z1, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z2, Z5
+	VMULPS       Z10, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVUPS      Y5, 32(DI)
+	VPCMPEQD     Z2, Z0, K2
+	VRANGEPS     $0x02, Z14, Z3, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z3, Z2
+	VMULPS       Z10, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVUPS      Y2, 64(DI)
+	VPCMPEQD     Z3, Z0, K3
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z4, Z2
+	VMULPS       Z10, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVUPS      Y2, 96(DI)
+	VPCMPEQD     Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+
+groupback:
+	ADDQ $+128, DI
+	ADDQ $+8, SI
+	ADDQ $+128, DX
+	SUBQ $+64, R10
+	CMPQ R10, $+64
+	JGE  grouploop
+
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (BX), Z9
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ BX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z9, Z0
+	VCVTPH2PS    (DX), Z1
+	VMULPS       Z10, Z1, Z2
+	VFMSUB231PS  Z9, Z2, Z1
+	VFNMADD231PS Z10, Z1, Z2
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z9, Z1
+	VCVTPH2PS    32(DX), Z3
+	VMULPS       Z10, Z3, Z4
+	VFMSUB231PS  Z9, Z4, Z3
+	VFNMADD231PS Z10, Z3, Z4
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z9, Z3
+	VCVTPH2PS    64(DX), Z5
+	VMULPS       Z10, Z5, Z6
+	VFMSUB231PS  Z9, Z6, Z5
+	VFNMADD231PS Z10, Z5, Z6
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z9, Z5
+	VCVTPH2PS    96(DX), Z7
+	VMULPS       Z10, Z7, Z8
+	VFMSUB231PS  Z9, Z8, Z7
+	VFNMADD231PS Z10, Z7, Z8
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
+	JNE          groupmeetrare
+	VRANGEPS     $0x02, Z14, Z2, Z7
+	VPANDD       Z13, Z7, Z16
+	VPMAXUD      Z15, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z7, Z17
+	VSUBPS       Z16, Z17, Z17
+	VPTERNLOGD   $0xf8, Z11, Z2, Z17
+	VMULPS       Z0, Z17, Z17
+	VCVTPS2PH    $0x00, Z17, Y17
+	VMOVUPS      Y17, (DI)
+	VPCMPEQD     Z2, Z7, K1
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z2
+	VPMAXUD      Z15, Z2, Z2
+	VPADDD       Z12, Z2, Z2
+	VADDPS       Z2, Z0, Z7
+	VSUBPS       Z2, Z7, Z7
+	VPTERNLOGD   $0xf8, Z11, Z4, Z7
+	VMULPS       Z1, Z7, Z7
+	VCVTPS2PH    $0x00, Z7, Y7
+	VMOVUPS      Y7, 32(DI)
+	VPCMPEQD     Z4, Z0, K2
+	VRANGEPS     $0x02, Z14, Z6, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z6, Z2
+	VMULPS       Z3, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVUPS      Y2, 64(DI)
+	VPCMPEQD     Z6, Z0, K3
+	VRANGEPS     $0x02, Z14, Z8, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z8, Z2
+	VMULPS       Z5, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVUPS      Y2, 96(DI)
+	VPCMPEQD     Z8, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (R8), Z9
+	MOVQ         $-1, AX
+	BZHIQ        R9, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (DX), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z9, Z0, Z1
+	VFMSUB231PS  Z10, Z1, Z0
+	VFNMADD231PS Z9, Z0, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z9, Z0, Z2
+	VFMSUB231PS  Z10, Z2, Z0
+	VFNMADD231PS Z9, Z0, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z9, Z0, Z3
+	VFMSUB231PS  Z10, Z3, Z0
+	VFNMADD231PS Z9, Z0, Z3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z9, Z0, Z4
+	VFMSUB231PS  Z10, Z4, Z0
+	VFNMADD231PS Z9, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouptailrare
+	VRANGEPS     $0x02, Z14, Z1, Z0
+	VPANDD       Z13, Z0, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z0, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z1, Z6
+	VMULPS       Z10, Z6, Z6
+	VCVTPS2PH    $0x00, Z6, Y6
+	KMOVQ        K0, K7
+	VMOVDQU16    Y6, K7, (DI)
+	VPCMPEQD     Z1, Z0, K1
+	CMPQ         R9, $+17
+	JLT          grouptailnarrow
+	VRANGEPS     $0x02, Z14, Z2, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z5
+	VSUBPS       Z1, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z2, Z5
+	VMULPS       Z10, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16    Y5, K7, 32(DI)
+	VPCMPEQD     Z2, Z0, K2
+	CMPQ         R9, $+33
+	JLT          grouptailnarrow
+	VRANGEPS     $0x02, Z14, Z3, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z3, Z2
+	VMULPS       Z10, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Y2, K7, 64(DI)
+	VPCMPEQD     Z3, Z0, K3
+	CMPQ         R9, $+49
+	JLT          grouptailnarrow
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z4, Z2
+	VMULPS       Z10, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16    Y2, K7, 96(DI)
+	VPCMPEQD     Z4, Z0, K4
 
 grouptailnarrow:
 	KUNPCKWD K1, K2, K1
@@ -5848,15 +5561,15 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (BX), Z10
 	VBROADCASTSS (R8), Z0
 	VBROADCASTSS constantsAVX512<>+12(SB), Z1
-	VPSUBD       Z1, Z0, Z8
+	VPSUBD       Z1, Z0, Z9
 	VBROADCASTSS constantsAVX512<>+16(SB), Z0
-	VFNMADD231PS Z9, Z8, Z0
+	VFNMADD231PS Z10, Z9, Z0
 	VBROADCASTSS constantsAVX512<>+20(SB), Z1
 	VFMADD231PS  Z1, Z0, Z0
-	VMULPS       Z8, Z0, Z7
+	VMULPS       Z9, Z0, Z8
 	MOVQ         R11, R9
 	CMPQ         R9, $+64
 	JLT          longtail
@@ -5866,97 +5579,91 @@ longs:
 	CMPQ         R9, $+256
 	JLT          longloop
 	VCVTPH2PS    (DX), Z0
-	VMULPS       Z7, Z0, Z1
-	VMOVAPS      Z1, Z6
-	VFMADD231PS  Z8, Z0, Z6
+	VMULPS       Z8, Z0, Z1
+	VMOVAPS      Z1, Z7
+	VFMADD231PS  Z9, Z0, Z7
 	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z7, Z0, Z1
-	VMOVAPS      Z1, Z5
-	VFMADD231PS  Z8, Z0, Z5
+	VMULPS       Z8, Z0, Z1
+	VMOVAPS      Z1, Z6
+	VFMADD231PS  Z9, Z0, Z6
 	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z7, Z0, Z1
-	VMOVAPS      Z1, Z4
-	VFMADD231PS  Z8, Z0, Z4
+	VMULPS       Z8, Z0, Z1
+	VMOVAPS      Z1, Z5
+	VFMADD231PS  Z9, Z0, Z5
 	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z7, Z0, Z1
-	VMOVAPS      Z1, Z3
-	VFMADD231PS  Z8, Z0, Z3
+	VMULPS       Z8, Z0, Z1
+	VMOVAPS      Z1, Z4
+	VFMADD231PS  Z9, Z0, Z4
 
 longahead:
 	VCVTPH2PS   128(DX), Z0
-	VMULPS      Z7, Z0, Z1
-	VFMADD231PS Z8, Z0, Z1
+	VMULPS      Z8, Z0, Z1
+	VFMADD231PS Z9, Z0, Z1
 	VCVTPH2PS   160(DX), Z0
-	VMULPS      Z7, Z0, Z2
-	VFMADD231PS Z8, Z0, Z2
+	VMULPS      Z8, Z0, Z2
+	VFMADD231PS Z9, Z0, Z2
 	VCVTPH2PS   192(DX), Z0
-	VMULPS      Z7, Z0, Z16
-	VFMADD231PS Z8, Z0, Z16
+	VMULPS      Z8, Z0, Z3
+	VFMADD231PS Z9, Z0, Z3
 	VCVTPH2PS   224(DX), Z0
-	VMULPS      Z7, Z0, Z17
-	VFMADD231PS Z8, Z0, Z17
-	VADDPS      Z5, Z6, Z0
-	VADDPS      Z3, Z4, Z18
-	VADDPS      Z18, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VMULPS      Z8, Z0, Z16
+	VFMADD231PS Z9, Z0, Z16
+	VCMPPS      $0x03, Z6, Z7, K1
+	VCMPPS      $0x03, Z4, Z5, K2
+	KORTESTQ    K1, K2
 	JNE         longloop
-	VPANDD      Z12, Z6, Z0
-	VPMINUD     Z13, Z0, Z18
-	VPANDD      Z11, Z18, Z19
-	VPMAXUD     Z15, Z19, Z19
-	VPADDD      Z14, Z19, Z19
-	VADDPS      Z19, Z18, Z20
-	VSUBPS      Z19, Z20, Z20
-	VPTERNLOGD  $0xf8, Z10, Z6, Z20
-	VMULPS      Z9, Z20, Z20
-	VCVTPS2PH   $0x00, Z20, Y20
-	VMOVUPS     Y20, (DI)
-	VPCMPEQD    Z0, Z18, K1
-	VPANDD      Z12, Z5, Z0
-	VPMINUD     Z13, Z0, Z18
-	VPANDD      Z11, Z18, Z19
-	VPMAXUD     Z15, Z19, Z19
-	VPADDD      Z14, Z19, Z19
-	VADDPS      Z19, Z18, Z20
-	VSUBPS      Z19, Z20, Z20
-	VPTERNLOGD  $0xf8, Z10, Z5, Z20
-	VMULPS      Z9, Z20, Z20
-	VCVTPS2PH   $0x00, Z20, Y20
-	VMOVUPS     Y20, 32(DI)
-	VPCMPEQD    Z0, Z18, K2
-	VPANDD      Z12, Z4, Z0
-	VPMINUD     Z13, Z0, Z18
-	VPANDD      Z11, Z18, Z19
-	VPMAXUD     Z15, Z19, Z19
-	VPADDD      Z14, Z19, Z19
-	VADDPS      Z19, Z18, Z20
-	VSUBPS      Z19, Z20, Z20
-	VPTERNLOGD  $0xf8, Z10, Z4, Z20
-	VMULPS      Z9, Z20, Z20
-	VCVTPS2PH   $0x00, Z20, Y20
-	VMOVUPS     Y20, 64(DI)
-	VPCMPEQD    Z0, Z18, K3
-	VPANDD      Z12, Z3, Z0
-	VPMINUD     Z13, Z0, Z18
-	VPANDD      Z11, Z18, Z19
-	VPMAXUD     Z15, Z19, Z19
-	VPADDD      Z14, Z19, Z19
-	VADDPS      Z19, Z18, Z20
-	VSUBPS      Z19, Z20, Z20
-	VPTERNLOGD  $0xf8, Z10, Z3, Z20
-	VMULPS      Z9, Z20, Z20
-	VCVTPS2PH   $0x00, Z20, Y20
-	VMOVUPS     Y20, 96(DI)
-	VPCMPEQD    Z0, Z18, K4
+	VRANGEPS    $0x02, Z14, Z7, Z0
+	VPANDD      Z13, Z0, Z17
+	VPMAXUD     Z15, Z17, Z17
+	VPADDD      Z12, Z17, Z17
+	VADDPS      Z17, Z0, Z18
+	VSUBPS      Z17, Z18, Z18
+	VPTERNLOGD  $0xf8, Z11, Z7, Z18
+	VMULPS      Z10, Z18, Z18
+	VCVTPS2PH   $0x00, Z18, Y18
+	VMOVUPS     Y18, (DI)
+	VPCMPEQD    Z7, Z0, K1
+	VRANGEPS    $0x02, Z14, Z6, Z0
+	VPANDD      Z13, Z0, Z17
+	VPMAXUD     Z15, Z17, Z17
+	VPADDD      Z12, Z17, Z17
+	VADDPS      Z17, Z0, Z18
+	VSUBPS      Z17, Z18, Z18
+	VPTERNLOGD  $0xf8, Z11, Z6, Z18
+	VMULPS      Z10, Z18, Z18
+	VCVTPS2PH   $0x00, Z18, Y18
+	VMOVUPS     Y18, 32(DI)
+	VPCMPEQD    Z6, Z0, K2
+	VRANGEPS    $0x02, Z14, Z5, Z0
+	VPANDD      Z13, Z0, Z17
+	VPMAXUD     Z15, Z17, Z17
+	VPADDD      Z12, Z17, Z17
+	VADDPS      Z17, Z0, Z18
+	VSUBPS      Z17, Z18, Z18
+	VPTERNLOGD  $0xf8, Z11, Z5, Z18
+	VMULPS      Z10, Z18, Z18
+	VCVTPS2PH   $0x00, Z18, Y18
+	VMOVUPS     Y18, 64(DI)
+	VPCMPEQD    Z5, Z0, K3
+	VRANGEPS    $0x02, Z14, Z4, Z0
+	VPANDD      Z13, Z0, Z17
+	VPMAXUD     Z15, Z17, Z17
+	VPADDD      Z12, Z17, Z17
+	VADDPS      Z17, Z0, Z18
+	VSUBPS      Z17, Z18, Z18
+	VPTERNLOGD  $0xf8, Z11, Z4, Z18
+	VMULPS      Z10, Z18, Z18
+	VCVTPS2PH   $0x00, Z18, Y18
+	VMOVUPS     Y18, 96(DI)
+	VPCMPEQD    Z4, Z0, K4
 	KUNPCKWD    K1, K2, K1
 	KUNPCKWD    K3, K4, K3
 	KUNPCKDQ    K1, K3, K1
 	KMOVQ       K1, (SI)
-	VMOVAPS     Z1, Z6
-	VMOVAPS     Z2, Z5
+	VMOVAPS     Z1, Z7
+	VMOVAPS     Z2, Z6
+	VMOVAPS     Z3, Z5
 	VMOVAPS     Z16, Z4
-	VMOVAPS     Z17, Z3
 	ADDQ        $+128, DI
 	ADDQ        $+8, SI
 	ADDQ        $+128, DX
@@ -5966,71 +5673,65 @@ longahead:
 
 longloop:
 	VCVTPH2PS   (DX), Z0
-	VMULPS      Z7, Z0, Z1
-	VFMADD231PS Z8, Z0, Z1
+	VMULPS      Z8, Z0, Z1
+	VFMADD231PS Z9, Z0, Z1
 	VCVTPH2PS   32(DX), Z0
-	VMULPS      Z7, Z0, Z2
-	VFMADD231PS Z8, Z0, Z2
+	VMULPS      Z8, Z0, Z2
+	VFMADD231PS Z9, Z0, Z2
 	VCVTPH2PS   64(DX), Z0
-	VMULPS      Z7, Z0, Z3
-	VFMADD231PS Z8, Z0, Z3
+	VMULPS      Z8, Z0, Z3
+	VFMADD231PS Z9, Z0, Z3
 	VCVTPH2PS   96(DX), Z0
-	VMULPS      Z7, Z0, Z4
-	VFMADD231PS Z8, Z0, Z4
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z4, Z3, Z5
-	VADDPS      Z5, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VMULPS      Z8, Z0, Z4
+	VFMADD231PS Z9, Z0, Z4
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z4, Z3, K2
+	KORTESTQ    K1, K2
 	JNE         longrare
-	VPANDD      Z12, Z1, Z0
-	VPMINUD     Z13, Z0, Z5
-	VPANDD      Z11, Z5, Z6
-	VPMAXUD     Z15, Z6, Z6
-	VPADDD      Z14, Z6, Z6
-	VADDPS      Z6, Z5, Z16
-	VSUBPS      Z6, Z16, Z16
-	VPTERNLOGD  $0xf8, Z10, Z1, Z16
-	VMULPS      Z9, Z16, Z16
-	VCVTPS2PH   $0x00, Z16, Y16
-	VMOVUPS     Y16, (DI)
-	VPCMPEQD    Z0, Z5, K1
-	VPANDD      Z12, Z2, Z0
-	VPMINUD     Z13, Z0, Z1
-	VPANDD      Z11, Z1, Z5
+	VRANGEPS    $0x02, Z14, Z1, Z0
+	VPANDD      Z13, Z0, Z5
 	VPMAXUD     Z15, Z5, Z5
-	VPADDD      Z14, Z5, Z5
-	VADDPS      Z5, Z1, Z6
+	VPADDD      Z12, Z5, Z5
+	VADDPS      Z5, Z0, Z6
 	VSUBPS      Z5, Z6, Z6
-	VPTERNLOGD  $0xf8, Z10, Z2, Z6
-	VMULPS      Z9, Z6, Z6
+	VPTERNLOGD  $0xf8, Z11, Z1, Z6
+	VMULPS      Z10, Z6, Z6
 	VCVTPS2PH   $0x00, Z6, Y6
-	VMOVUPS     Y6, 32(DI)
-	VPCMPEQD    Z0, Z1, K2
-	VPANDD      Z12, Z3, Z0
-	VPMINUD     Z13, Z0, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPADDD      Z14, Z2, Z2
-	VADDPS      Z2, Z1, Z5
-	VSUBPS      Z2, Z5, Z5
-	VPTERNLOGD  $0xf8, Z10, Z3, Z5
-	VMULPS      Z9, Z5, Z5
+	VMOVUPS     Y6, (DI)
+	VPCMPEQD    Z1, Z0, K1
+	VRANGEPS    $0x02, Z14, Z2, Z0
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPADDD      Z12, Z1, Z1
+	VADDPS      Z1, Z0, Z5
+	VSUBPS      Z1, Z5, Z5
+	VPTERNLOGD  $0xf8, Z11, Z2, Z5
+	VMULPS      Z10, Z5, Z5
 	VCVTPS2PH   $0x00, Z5, Y5
-	VMOVUPS     Y5, 64(DI)
-	VPCMPEQD    Z0, Z1, K3
-	VPANDD      Z12, Z4, Z0
-	VPMINUD     Z13, Z0, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPADDD      Z14, Z2, Z2
-	VADDPS      Z2, Z1, Z3
-	VSUBPS      Z2, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z4, Z3
-	VMULPS      Z9, Z3, Z3
-	VCVTPS2PH   $0x00, Z3, Y3
-	VMOVUPS     Y3, 96(DI)
-	VPCMPEQD    Z0, Z1, K4
+	VMOVUPS     Y5, 32(DI)
+	VPCMPEQD    Z2, Z0, K2
+	VRANGEPS    $0x02, Z14, Z3, Z0
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPADDD      Z12, Z1, Z1
+	VADDPS      Z1, Z0, Z2
+	VSUBPS      Z1, Z2, Z2
+	VPTERNLOGD  $0xf8, Z11, Z3, Z2
+	VMULPS      Z10, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 64(DI)
+	VPCMPEQD    Z3, Z0, K3
+	VRANGEPS    $0x02, Z14, Z4, Z0
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPADDD      Z12, Z1, Z1
+	VADDPS      Z1, Z0, Z2
+	VSUBPS      Z1, Z2, Z2
+	VPTERNLOGD  $0xf8, Z11, Z4, Z2
+	VMULPS      Z10, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 96(DI)
+	VPCMPEQD    Z4, Z0, K4
 	KUNPCKWD    K1, K2, K1
 	KUNPCKWD    K3, K4, K3
 	KUNPCKDQ    K1, K3, K1
@@ -6053,87 +5754,81 @@ longtail:
 	KMOVQ       K0, K7
 	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z7, Z0, Z1
-	VFMADD231PS Z8, Z0, Z1
+	VMULPS      Z8, Z0, Z1
+	VFMADD231PS Z9, Z0, Z1
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z7, Z0, Z2
-	VFMADD231PS Z8, Z0, Z2
+	VMULPS      Z8, Z0, Z2
+	VFMADD231PS Z9, Z0, Z2
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z7, Z0, Z3
-	VFMADD231PS Z8, Z0, Z3
+	VMULPS      Z8, Z0, Z3
+	VFMADD231PS Z9, Z0, Z3
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z7, Z0, Z4
-	VFMADD231PS Z8, Z0, Z4
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z4, Z3, Z5
-	VADDPS      Z5, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VMULPS      Z8, Z0, Z4
+	VFMADD231PS Z9, Z0, Z4
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z4, Z3, K2
+	KORTESTQ    K1, K2
 	JNE         longtailrare
-	VPANDD      Z12, Z1, Z0
-	VPMINUD     Z13, Z0, Z5
-	VPANDD      Z11, Z5, Z6
-	VPMAXUD     Z15, Z6, Z6
-	VPADDD      Z14, Z6, Z6
-	VADDPS      Z6, Z5, Z16
-	VSUBPS      Z6, Z16, Z16
-	VPTERNLOGD  $0xf8, Z10, Z1, Z16
-	VMULPS      Z9, Z16, Z16
-	VCVTPS2PH   $0x00, Z16, Y16
+	VRANGEPS    $0x02, Z14, Z1, Z0
+	VPANDD      Z13, Z0, Z5
+	VPMAXUD     Z15, Z5, Z5
+	VPADDD      Z12, Z5, Z5
+	VADDPS      Z5, Z0, Z6
+	VSUBPS      Z5, Z6, Z6
+	VPTERNLOGD  $0xf8, Z11, Z1, Z6
+	VMULPS      Z10, Z6, Z6
+	VCVTPS2PH   $0x00, Z6, Y6
 	KMOVQ       K0, K7
-	VMOVDQU16   Y16, K7, (DI)
-	VPCMPEQD    Z0, Z5, K1
+	VMOVDQU16   Y6, K7, (DI)
+	VPCMPEQD    Z1, Z0, K1
 	CMPQ        R9, $+17
 	JLT         longtailnarrow
-	VPANDD      Z12, Z2, Z0
-	VPMINUD     Z13, Z0, Z1
-	VPANDD      Z11, Z1, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPADDD      Z14, Z5, Z5
-	VADDPS      Z5, Z1, Z6
-	VSUBPS      Z5, Z6, Z6
-	VPTERNLOGD  $0xf8, Z10, Z2, Z6
-	VMULPS      Z9, Z6, Z6
-	VCVTPS2PH   $0x00, Z6, Y6
+	VRANGEPS    $0x02, Z14, Z2, Z0
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPADDD      Z12, Z1, Z1
+	VADDPS      Z1, Z0, Z5
+	VSUBPS      Z1, Z5, Z5
+	VPTERNLOGD  $0xf8, Z11, Z2, Z5
+	VMULPS      Z10, Z5, Z5
+	VCVTPS2PH   $0x00, Z5, Y5
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16   Y6, K7, 32(DI)
-	VPCMPEQD    Z0, Z1, K2
+	VMOVDQU16   Y5, K7, 32(DI)
+	VPCMPEQD    Z2, Z0, K2
 	CMPQ        R9, $+33
 	JLT         longtailnarrow
-	VPANDD      Z12, Z3, Z0
-	VPMINUD     Z13, Z0, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPADDD      Z14, Z2, Z2
-	VADDPS      Z2, Z1, Z5
-	VSUBPS      Z2, Z5, Z5
-	VPTERNLOGD  $0xf8, Z10, Z3, Z5
-	VMULPS      Z9, Z5, Z5
-	VCVTPS2PH   $0x00, Z5, Y5
+	VRANGEPS    $0x02, Z14, Z3, Z0
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPADDD      Z12, Z1, Z1
+	VADDPS      Z1, Z0, Z2
+	VSUBPS      Z1, Z2, Z2
+	VPTERNLOGD  $0xf8, Z11, Z3, Z2
+	VMULPS      Z10, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16   Y5, K7, 64(DI)
-	VPCMPEQD    Z0, Z1, K3
+	VMOVDQU16   Y2, K7, 64(DI)
+	VPCMPEQD    Z3, Z0, K3
 	CMPQ        R9, $+49
 	JLT         longtailnarrow
-	VPANDD      Z12, Z4, Z0
-	VPMINUD     Z13, Z0, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPADDD      Z14, Z2, Z2
-	VADDPS      Z2, Z1, Z3
-	VSUBPS      Z2, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z4, Z3
-	VMULPS      Z9, Z3, Z3
-	VCVTPS2PH   $0x00, Z3, Y3
+	VRANGEPS    $0x02, Z14, Z4, Z0
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPADDD      Z12, Z1, Z1
+	VADDPS      Z1, Z0, Z2
+	VSUBPS      Z1, Z2, Z2
+	VPTERNLOGD  $0xf8, Z11, Z4, Z2
+	VMULPS      Z10, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16   Y3, K7, 96(DI)
-	VPCMPEQD    Z0, Z1, K4
+	VMOVDQU16   Y2, K7, 96(DI)
+	VPCMPEQD    Z4, Z0, K4
 
 longtailnarrow:
 	KUNPCKWD K1, K2, K1
@@ -6203,110 +5898,104 @@ short2:
 	JLT               short2loop
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
-	VBROADCASTSS      (BX), Z7
+	VBROADCASTSS      (BX), Z8
 	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VMOVAPS           Z1, Z6
-	VFNMADD231PS.BCST (R8), Z0, Z6
+	VMOVAPS           Z1, Z7
+	VFNMADD231PS.BCST (R8), Z0, Z7
 	VCVTPH2PS         32(DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFNMADD231PS.BCST (R8), Z0, Z5
+	VMOVAPS           Z1, Z6
+	VFNMADD231PS.BCST (R8), Z0, Z6
 	VCVTPH2PS         64(DX), Z0
 	VMULPS.BCST       4(R8), Z0, Z1
-	VBROADCASTSS      4(BX), Z4
+	VBROADCASTSS      4(BX), Z5
 	VFMSUB231PS.BCST  4(BX), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VMOVAPS           Z1, Z4
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
 	VCVTPH2PS         96(DX), Z0
 	VMULPS.BCST       4(R8), Z0, Z1
 	VFMSUB231PS.BCST  4(BX), Z1, Z0
-	VMOVAPS           Z1, Z2
-	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VMOVAPS           Z1, Z3
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
 
 short2ahead:
 	VCVTPH2PS         128(DX), Z0
 	VMULPS.BCST       8(R8), Z0, Z1
-	VBROADCASTSS      8(BX), Z16
+	VBROADCASTSS      8(BX), Z2
 	VFMSUB231PS.BCST  8(BX), Z1, Z0
 	VFNMADD231PS.BCST 8(R8), Z0, Z1
 	VCVTPH2PS         160(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z17
-	VFMSUB231PS.BCST  8(BX), Z17, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z17
+	VMULPS.BCST       8(R8), Z0, Z16
+	VFMSUB231PS.BCST  8(BX), Z16, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z16
 	VCVTPH2PS         192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z18
-	VBROADCASTSS      12(BX), Z19
-	VFMSUB231PS.BCST  12(BX), Z18, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z18
+	VMULPS.BCST       12(R8), Z0, Z17
+	VBROADCASTSS      12(BX), Z18
+	VFMSUB231PS.BCST  12(BX), Z17, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z17
 	VCVTPH2PS         224(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z20
-	VFMSUB231PS.BCST  12(BX), Z20, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z20
-	VADDPS            Z5, Z6, Z0
-	VADDPS            Z2, Z3, Z21
-	VADDPS            Z21, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VMULPS.BCST       12(R8), Z0, Z19
+	VFMSUB231PS.BCST  12(BX), Z19, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z19
+	VCMPPS            $0x03, Z6, Z7, K1
+	VCMPPS            $0x03, Z3, Z4, K2
+	KORTESTQ          K1, K2
 	JNE               short2loop
-	VPANDD            Z12, Z6, Z0
-	VPMINUD           Z13, Z0, Z21
-	VPANDD            Z11, Z21, Z22
-	VPMAXUD           Z15, Z22, Z22
-	VPADDD            Z14, Z22, Z22
-	VADDPS            Z22, Z21, Z23
-	VSUBPS            Z22, Z23, Z23
-	VPTERNLOGD        $0xf8, Z10, Z6, Z23
-	VMULPS            Z7, Z23, Z23
-	VCVTPS2PH         $0x00, Z23, Y23
-	VMOVUPS           Y23, (DI)
-	VPCMPEQD          Z0, Z21, K1
-	VPANDD            Z12, Z5, Z0
-	VPMINUD           Z13, Z0, Z21
-	VPANDD            Z11, Z21, Z22
-	VPMAXUD           Z15, Z22, Z22
-	VPADDD            Z14, Z22, Z22
-	VADDPS            Z22, Z21, Z23
-	VSUBPS            Z22, Z23, Z23
-	VPTERNLOGD        $0xf8, Z10, Z5, Z23
-	VMULPS            Z7, Z23, Z23
-	VCVTPS2PH         $0x00, Z23, Y23
-	VMOVUPS           Y23, 32(DI)
-	VPCMPEQD          Z0, Z21, K2
-	VPANDD            Z12, Z3, Z0
-	VPMINUD           Z13, Z0, Z21
-	VPANDD            Z11, Z21, Z22
-	VPMAXUD           Z15, Z22, Z22
-	VPADDD            Z14, Z22, Z22
-	VADDPS            Z22, Z21, Z23
-	VSUBPS            Z22, Z23, Z23
-	VPTERNLOGD        $0xf8, Z10, Z3, Z23
-	VMULPS            Z4, Z23, Z23
-	VCVTPS2PH         $0x00, Z23, Y23
-	VMOVUPS           Y23, 64(DI)
-	VPCMPEQD          Z0, Z21, K3
-	VPANDD            Z12, Z2, Z0
-	VPMINUD           Z13, Z0, Z21
-	VPANDD            Z11, Z21, Z22
-	VPMAXUD           Z15, Z22, Z22
-	VPADDD            Z14, Z22, Z22
-	VADDPS            Z22, Z21, Z23
-	VSUBPS            Z22, Z23, Z23
-	VPTERNLOGD        $0xf8, Z10, Z2, Z23
-	VMULPS            Z4, Z23, Z23
-	VCVTPS2PH         $0x00, Z23, Y23
-	VMOVUPS           Y23, 96(DI)
-	VPCMPEQD          Z0, Z21, K4
+	VRANGEPS          $0x02, Z14, Z7, Z0
+	VPANDD            Z13, Z0, Z20
+	VPMAXUD           Z15, Z20, Z20
+	VPADDD            Z12, Z20, Z20
+	VADDPS            Z20, Z0, Z21
+	VSUBPS            Z20, Z21, Z21
+	VPTERNLOGD        $0xf8, Z11, Z7, Z21
+	VMULPS            Z8, Z21, Z21
+	VCVTPS2PH         $0x00, Z21, Y21
+	VMOVUPS           Y21, (DI)
+	VPCMPEQD          Z7, Z0, K1
+	VRANGEPS          $0x02, Z14, Z6, Z0
+	VPANDD            Z13, Z0, Z20
+	VPMAXUD           Z15, Z20, Z20
+	VPADDD            Z12, Z20, Z20
+	VADDPS            Z20, Z0, Z21
+	VSUBPS            Z20, Z21, Z21
+	VPTERNLOGD        $0xf8, Z11, Z6, Z21
+	VMULPS            Z8, Z21, Z21
+	VCVTPS2PH         $0x00, Z21, Y21
+	VMOVUPS           Y21, 32(DI)
+	VPCMPEQD          Z6, Z0, K2
+	VRANGEPS          $0x02, Z14, Z4, Z0
+	VPANDD            Z13, Z0, Z20
+	VPMAXUD           Z15, Z20, Z20
+	VPADDD            Z12, Z20, Z20
+	VADDPS            Z20, Z0, Z21
+	VSUBPS            Z20, Z21, Z21
+	VPTERNLOGD        $0xf8, Z11, Z4, Z21
+	VMULPS            Z5, Z21, Z21
+	VCVTPS2PH         $0x00, Z21, Y21
+	VMOVUPS           Y21, 64(DI)
+	VPCMPEQD          Z4, Z0, K3
+	VRANGEPS          $0x02, Z14, Z3, Z0
+	VPANDD            Z13, Z0, Z20
+	VPMAXUD           Z15, Z20, Z20
+	VPADDD            Z12, Z20, Z20
+	VADDPS            Z20, Z0, Z21
+	VSUBPS            Z20, Z21, Z21
+	VPTERNLOGD        $0xf8, Z11, Z3, Z21
+	VMULPS            Z5, Z21, Z21
+	VCVTPS2PH         $0x00, Z21, Y21
+	VMOVUPS           Y21, 96(DI)
+	VPCMPEQD          Z3, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
 	KMOVQ             K1, (SI)
-	VMOVAPS           Z1, Z6
-	VMOVAPS           Z17, Z5
-	VMOVAPS           Z18, Z3
-	VMOVAPS           Z20, Z2
-	VMOVAPS           Z16, Z7
-	VMOVAPS           Z19, Z4
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z16, Z6
+	VMOVAPS           Z17, Z4
+	VMOVAPS           Z19, Z3
+	VMOVAPS           Z2, Z8
+	VMOVAPS           Z18, Z5
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
 	ADDQ              $+128, DI
@@ -6317,8 +6006,8 @@ short2ahead:
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (BX), Z9
-	VBROADCASTSS      4(BX), Z8
+	VBROADCASTSS      (BX), Z10
+	VBROADCASTSS      4(BX), Z9
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -6335,60 +6024,54 @@ short2loop:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFMSUB231PS.BCST  4(BX), Z4, Z0
 	VFNMADD231PS.BCST 4(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
-	VPANDD            Z12, Z1, Z0
-	VPMINUD           Z13, Z0, Z5
-	VPANDD            Z11, Z5, Z6
-	VPMAXUD           Z15, Z6, Z6
-	VPADDD            Z14, Z6, Z6
-	VADDPS            Z6, Z5, Z7
-	VSUBPS            Z6, Z7, Z7
-	VPTERNLOGD        $0xf8, Z10, Z1, Z7
-	VMULPS.BCST       (BX), Z7, Z7
-	VCVTPS2PH         $0x00, Z7, Y7
-	VMOVUPS           Y7, (DI)
-	VPCMPEQD          Z0, Z5, K1
-	VPANDD            Z12, Z2, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z5
+	VRANGEPS          $0x02, Z14, Z1, Z0
+	VPANDD            Z13, Z0, Z5
 	VPMAXUD           Z15, Z5, Z5
-	VPADDD            Z14, Z5, Z5
-	VADDPS            Z5, Z1, Z6
+	VPADDD            Z12, Z5, Z5
+	VADDPS            Z5, Z0, Z6
 	VSUBPS            Z5, Z6, Z6
-	VPTERNLOGD        $0xf8, Z10, Z2, Z6
+	VPTERNLOGD        $0xf8, Z11, Z1, Z6
 	VMULPS.BCST       (BX), Z6, Z6
 	VCVTPS2PH         $0x00, Z6, Y6
-	VMOVUPS           Y6, 32(DI)
-	VPCMPEQD          Z0, Z1, K2
-	VPANDD            Z12, Z3, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z15, Z2, Z2
-	VPADDD            Z14, Z2, Z2
-	VADDPS            Z2, Z1, Z5
-	VSUBPS            Z2, Z5, Z5
-	VPTERNLOGD        $0xf8, Z10, Z3, Z5
-	VMULPS.BCST       4(BX), Z5, Z5
+	VMOVUPS           Y6, (DI)
+	VPCMPEQD          Z1, Z0, K1
+	VRANGEPS          $0x02, Z14, Z2, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z5
+	VSUBPS            Z1, Z5, Z5
+	VPTERNLOGD        $0xf8, Z11, Z2, Z5
+	VMULPS.BCST       (BX), Z5, Z5
 	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVUPS           Y5, 64(DI)
-	VPCMPEQD          Z0, Z1, K3
-	VPANDD            Z12, Z4, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z15, Z2, Z2
-	VPADDD            Z14, Z2, Z2
-	VADDPS            Z2, Z1, Z3
-	VSUBPS            Z2, Z3, Z3
-	VPTERNLOGD        $0xf8, Z10, Z4, Z3
-	VMULPS.BCST       4(BX), Z3, Z3
-	VCVTPS2PH         $0x00, Z3, Y3
-	VMOVUPS           Y3, 96(DI)
-	VPCMPEQD          Z0, Z1, K4
+	VMOVUPS           Y5, 32(DI)
+	VPCMPEQD          Z2, Z0, K2
+	VRANGEPS          $0x02, Z14, Z3, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z2
+	VSUBPS            Z1, Z2, Z2
+	VPTERNLOGD        $0xf8, Z11, Z3, Z2
+	VMULPS.BCST       4(BX), Z2, Z2
+	VCVTPS2PH         $0x00, Z2, Y2
+	VMOVUPS           Y2, 64(DI)
+	VPCMPEQD          Z3, Z0, K3
+	VRANGEPS          $0x02, Z14, Z4, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z2
+	VSUBPS            Z1, Z2, Z2
+	VPTERNLOGD        $0xf8, Z11, Z4, Z2
+	VMULPS.BCST       4(BX), Z2, Z2
+	VCVTPS2PH         $0x00, Z2, Y2
+	VMOVUPS           Y2, 96(DI)
+	VPCMPEQD          Z4, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
@@ -6421,118 +6104,112 @@ short4:
 	JGT               short4stream
 	CMPQ              R10, $+16
 	JLT               short4loop
-	VCVTPH2PS         (DX), Z18
-	VMULPS.BCST       (R8), Z18, Z19
-	VBROADCASTSS      (BX), Z5
-	VFMSUB231PS.BCST  (BX), Z19, Z18
-	VMOVAPS           Z19, Z4
-	VFNMADD231PS.BCST (R8), Z18, Z4
-	VCVTPH2PS         32(DX), Z18
-	VMULPS.BCST       4(R8), Z18, Z19
-	VBROADCASTSS      4(BX), Z3
-	VFMSUB231PS.BCST  4(BX), Z19, Z18
-	VMOVAPS           Z19, Z2
-	VFNMADD231PS.BCST 4(R8), Z18, Z2
-	VCVTPH2PS         64(DX), Z18
-	VMULPS.BCST       8(R8), Z18, Z19
-	VBROADCASTSS      8(BX), Z1
-	VFMSUB231PS.BCST  8(BX), Z19, Z18
-	VMOVAPS           Z19, Z0
-	VFNMADD231PS.BCST 8(R8), Z18, Z0
-	VCVTPH2PS         96(DX), Z18
-	VMULPS.BCST       12(R8), Z18, Z19
-	VBROADCASTSS      12(BX), Z16
-	VFMSUB231PS.BCST  12(BX), Z19, Z18
-	VMOVAPS           Z19, Z17
-	VFNMADD231PS.BCST 12(R8), Z18, Z17
+	VCVTPH2PS         (DX), Z17
+	VMULPS.BCST       (R8), Z17, Z18
+	VBROADCASTSS      (BX), Z6
+	VFMSUB231PS.BCST  (BX), Z18, Z17
+	VMOVAPS           Z18, Z5
+	VFNMADD231PS.BCST (R8), Z17, Z5
+	VCVTPH2PS         32(DX), Z17
+	VMULPS.BCST       4(R8), Z17, Z18
+	VBROADCASTSS      4(BX), Z4
+	VFMSUB231PS.BCST  4(BX), Z18, Z17
+	VMOVAPS           Z18, Z3
+	VFNMADD231PS.BCST 4(R8), Z17, Z3
+	VCVTPH2PS         64(DX), Z17
+	VMULPS.BCST       8(R8), Z17, Z18
+	VBROADCASTSS      8(BX), Z2
+	VFMSUB231PS.BCST  8(BX), Z18, Z17
+	VMOVAPS           Z18, Z1
+	VFNMADD231PS.BCST 8(R8), Z17, Z1
+	VCVTPH2PS         96(DX), Z17
+	VMULPS.BCST       12(R8), Z17, Z18
+	VBROADCASTSS      12(BX), Z0
+	VFMSUB231PS.BCST  12(BX), Z18, Z17
+	VMOVAPS           Z18, Z16
+	VFNMADD231PS.BCST 12(R8), Z17, Z16
 
 short4ahead:
-	VCVTPH2PS         128(DX), Z18
-	VMULPS.BCST       16(R8), Z18, Z19
-	VBROADCASTSS      16(BX), Z20
-	VFMSUB231PS.BCST  16(BX), Z19, Z18
-	VFNMADD231PS.BCST 16(R8), Z18, Z19
-	VCVTPH2PS         160(DX), Z18
-	VMULPS.BCST       20(R8), Z18, Z21
-	VBROADCASTSS      20(BX), Z22
-	VFMSUB231PS.BCST  20(BX), Z21, Z18
-	VFNMADD231PS.BCST 20(R8), Z18, Z21
-	VCVTPH2PS         192(DX), Z18
-	VMULPS.BCST       24(R8), Z18, Z23
-	VBROADCASTSS      24(BX), Z24
-	VFMSUB231PS.BCST  24(BX), Z23, Z18
-	VFNMADD231PS.BCST 24(R8), Z18, Z23
-	VCVTPH2PS         224(DX), Z18
-	VMULPS.BCST       28(R8), Z18, Z25
-	VBROADCASTSS      28(BX), Z26
-	VFMSUB231PS.BCST  28(BX), Z25, Z18
-	VFNMADD231PS.BCST 28(R8), Z18, Z25
-	VADDPS            Z2, Z4, Z18
-	VADDPS            Z17, Z0, Z27
-	VADDPS            Z27, Z18, Z18
-	VCMPPS            $0x03, Z18, Z18, K1
-	KORTESTQ          K1, K1
+	VCVTPH2PS         128(DX), Z17
+	VMULPS.BCST       16(R8), Z17, Z18
+	VBROADCASTSS      16(BX), Z19
+	VFMSUB231PS.BCST  16(BX), Z18, Z17
+	VFNMADD231PS.BCST 16(R8), Z17, Z18
+	VCVTPH2PS         160(DX), Z17
+	VMULPS.BCST       20(R8), Z17, Z20
+	VBROADCASTSS      20(BX), Z21
+	VFMSUB231PS.BCST  20(BX), Z20, Z17
+	VFNMADD231PS.BCST 20(R8), Z17, Z20
+	VCVTPH2PS         192(DX), Z17
+	VMULPS.BCST       24(R8), Z17, Z22
+	VBROADCASTSS      24(BX), Z23
+	VFMSUB231PS.BCST  24(BX), Z22, Z17
+	VFNMADD231PS.BCST 24(R8), Z17, Z22
+	VCVTPH2PS         224(DX), Z17
+	VMULPS.BCST       28(R8), Z17, Z24
+	VBROADCASTSS      28(BX), Z25
+	VFMSUB231PS.BCST  28(BX), Z24, Z17
+	VFNMADD231PS.BCST 28(R8), Z17, Z24
+	VCMPPS            $0x03, Z3, Z5, K1
+	VCMPPS            $0x03, Z16, Z1, K2
+	KORTESTQ          K1, K2
 	JNE               short4loop
-	VPANDD            Z12, Z4, Z18
-	VPMINUD           Z13, Z18, Z27
-	VPANDD            Z11, Z27, Z28
-	VPMAXUD           Z15, Z28, Z28
-	VPADDD            Z14, Z28, Z28
-	VADDPS            Z28, Z27, Z29
-	VSUBPS            Z28, Z29, Z29
-	VPTERNLOGD        $0xf8, Z10, Z4, Z29
-	VMULPS            Z5, Z29, Z29
-	VCVTPS2PH         $0x00, Z29, Y29
-	VMOVUPS           Y29, (DI)
-	VPCMPEQD          Z18, Z27, K1
-	VPANDD            Z12, Z2, Z18
-	VPMINUD           Z13, Z18, Z27
-	VPANDD            Z11, Z27, Z28
-	VPMAXUD           Z15, Z28, Z28
-	VPADDD            Z14, Z28, Z28
-	VADDPS            Z28, Z27, Z29
-	VSUBPS            Z28, Z29, Z29
-	VPTERNLOGD        $0xf8, Z10, Z2, Z29
-	VMULPS            Z3, Z29, Z29
-	VCVTPS2PH         $0x00, Z29, Y29
-	VMOVUPS           Y29, 32(DI)
-	VPCMPEQD          Z18, Z27, K2
-	VPANDD            Z12, Z0, Z18
-	VPMINUD           Z13, Z18, Z27
-	VPANDD            Z11, Z27, Z28
-	VPMAXUD           Z15, Z28, Z28
-	VPADDD            Z14, Z28, Z28
-	VADDPS            Z28, Z27, Z29
-	VSUBPS            Z28, Z29, Z29
-	VPTERNLOGD        $0xf8, Z10, Z0, Z29
-	VMULPS            Z1, Z29, Z29
-	VCVTPS2PH         $0x00, Z29, Y29
-	VMOVUPS           Y29, 64(DI)
-	VPCMPEQD          Z18, Z27, K3
-	VPANDD            Z12, Z17, Z18
-	VPMINUD           Z13, Z18, Z27
-	VPANDD            Z11, Z27, Z28
-	VPMAXUD           Z15, Z28, Z28
-	VPADDD            Z14, Z28, Z28
-	VADDPS            Z28, Z27, Z29
-	VSUBPS            Z28, Z29, Z29
-	VPTERNLOGD        $0xf8, Z10, Z17, Z29
-	VMULPS            Z16, Z29, Z29
-	VCVTPS2PH         $0x00, Z29, Y29
-	VMOVUPS           Y29, 96(DI)
-	VPCMPEQD          Z18, Z27, K4
+	VRANGEPS          $0x02, Z14, Z5, Z17
+	VPANDD            Z13, Z17, Z26
+	VPMAXUD           Z15, Z26, Z26
+	VPADDD            Z12, Z26, Z26
+	VADDPS            Z26, Z17, Z27
+	VSUBPS            Z26, Z27, Z27
+	VPTERNLOGD        $0xf8, Z11, Z5, Z27
+	VMULPS            Z6, Z27, Z27
+	VCVTPS2PH         $0x00, Z27, Y27
+	VMOVUPS           Y27, (DI)
+	VPCMPEQD          Z5, Z17, K1
+	VRANGEPS          $0x02, Z14, Z3, Z17
+	VPANDD            Z13, Z17, Z26
+	VPMAXUD           Z15, Z26, Z26
+	VPADDD            Z12, Z26, Z26
+	VADDPS            Z26, Z17, Z27
+	VSUBPS            Z26, Z27, Z27
+	VPTERNLOGD        $0xf8, Z11, Z3, Z27
+	VMULPS            Z4, Z27, Z27
+	VCVTPS2PH         $0x00, Z27, Y27
+	VMOVUPS           Y27, 32(DI)
+	VPCMPEQD          Z3, Z17, K2
+	VRANGEPS          $0x02, Z14, Z1, Z17
+	VPANDD            Z13, Z17, Z26
+	VPMAXUD           Z15, Z26, Z26
+	VPADDD            Z12, Z26, Z26
+	VADDPS            Z26, Z17, Z27
+	VSUBPS            Z26, Z27, Z27
+	VPTERNLOGD        $0xf8, Z11, Z1, Z27
+	VMULPS            Z2, Z27, Z27
+	VCVTPS2PH         $0x00, Z27, Y27
+	VMOVUPS           Y27, 64(DI)
+	VPCMPEQD          Z1, Z17, K3
+	VRANGEPS          $0x02, Z14, Z16, Z17
+	VPANDD            Z13, Z17, Z26
+	VPMAXUD           Z15, Z26, Z26
+	VPADDD            Z12, Z26, Z26
+	VADDPS            Z26, Z17, Z27
+	VSUBPS            Z26, Z27, Z27
+	VPTERNLOGD        $0xf8, Z11, Z16, Z27
+	VMULPS            Z0, Z27, Z27
+	VCVTPS2PH         $0x00, Z27, Y27
+	VMOVUPS           Y27, 96(DI)
+	VPCMPEQD          Z16, Z17, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
 	KMOVQ             K1, (SI)
-	VMOVAPS           Z19, Z4
-	VMOVAPS           Z21, Z2
-	VMOVAPS           Z23, Z0
-	VMOVAPS           Z25, Z17
-	VMOVAPS           Z20, Z5
-	VMOVAPS           Z22, Z3
-	VMOVAPS           Z24, Z1
-	VMOVAPS           Z26, Z16
+	VMOVAPS           Z18, Z5
+	VMOVAPS           Z20, Z3
+	VMOVAPS           Z22, Z1
+	VMOVAPS           Z24, Z16
+	VMOVAPS           Z19, Z6
+	VMOVAPS           Z21, Z4
+	VMOVAPS           Z23, Z2
+	VMOVAPS           Z25, Z0
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
 	ADDQ              $+128, DI
@@ -6543,10 +6220,10 @@ short4ahead:
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (BX), Z9
-	VBROADCASTSS      4(BX), Z8
-	VBROADCASTSS      8(BX), Z7
-	VBROADCASTSS      12(BX), Z6
+	VBROADCASTSS      (BX), Z10
+	VBROADCASTSS      4(BX), Z9
+	VBROADCASTSS      8(BX), Z8
+	VBROADCASTSS      12(BX), Z7
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -6563,60 +6240,54 @@ short4loop:
 	VMULPS.BCST       12(R8), Z0, Z4
 	VFMSUB231PS.BCST  12(BX), Z4, Z0
 	VFNMADD231PS.BCST 12(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
-	VPANDD            Z12, Z1, Z0
-	VPMINUD           Z13, Z0, Z5
-	VPANDD            Z11, Z5, Z16
-	VPMAXUD           Z15, Z16, Z16
-	VPADDD            Z14, Z16, Z16
-	VADDPS            Z16, Z5, Z17
-	VSUBPS            Z16, Z17, Z17
-	VPTERNLOGD        $0xf8, Z10, Z1, Z17
-	VMULPS.BCST       (BX), Z17, Z17
-	VCVTPS2PH         $0x00, Z17, Y17
-	VMOVUPS           Y17, (DI)
-	VPCMPEQD          Z0, Z5, K1
-	VPANDD            Z12, Z2, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z5
+	VRANGEPS          $0x02, Z14, Z1, Z0
+	VPANDD            Z13, Z0, Z5
 	VPMAXUD           Z15, Z5, Z5
-	VPADDD            Z14, Z5, Z5
-	VADDPS            Z5, Z1, Z16
-	VSUBPS            Z5, Z16, Z16
-	VPTERNLOGD        $0xf8, Z10, Z2, Z16
-	VMULPS.BCST       4(BX), Z16, Z16
-	VCVTPS2PH         $0x00, Z16, Y16
-	VMOVUPS           Y16, 32(DI)
-	VPCMPEQD          Z0, Z1, K2
-	VPANDD            Z12, Z3, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z15, Z2, Z2
-	VPADDD            Z14, Z2, Z2
-	VADDPS            Z2, Z1, Z5
-	VSUBPS            Z2, Z5, Z5
-	VPTERNLOGD        $0xf8, Z10, Z3, Z5
-	VMULPS.BCST       8(BX), Z5, Z5
+	VPADDD            Z12, Z5, Z5
+	VADDPS            Z5, Z0, Z6
+	VSUBPS            Z5, Z6, Z6
+	VPTERNLOGD        $0xf8, Z11, Z1, Z6
+	VMULPS.BCST       (BX), Z6, Z6
+	VCVTPS2PH         $0x00, Z6, Y6
+	VMOVUPS           Y6, (DI)
+	VPCMPEQD          Z1, Z0, K1
+	VRANGEPS          $0x02, Z14, Z2, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z5
+	VSUBPS            Z1, Z5, Z5
+	VPTERNLOGD        $0xf8, Z11, Z2, Z5
+	VMULPS.BCST       4(BX), Z5, Z5
 	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVUPS           Y5, 64(DI)
-	VPCMPEQD          Z0, Z1, K3
-	VPANDD            Z12, Z4, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z15, Z2, Z2
-	VPADDD            Z14, Z2, Z2
-	VADDPS            Z2, Z1, Z3
-	VSUBPS            Z2, Z3, Z3
-	VPTERNLOGD        $0xf8, Z10, Z4, Z3
-	VMULPS.BCST       12(BX), Z3, Z3
-	VCVTPS2PH         $0x00, Z3, Y3
-	VMOVUPS           Y3, 96(DI)
-	VPCMPEQD          Z0, Z1, K4
+	VMOVUPS           Y5, 32(DI)
+	VPCMPEQD          Z2, Z0, K2
+	VRANGEPS          $0x02, Z14, Z3, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z2
+	VSUBPS            Z1, Z2, Z2
+	VPTERNLOGD        $0xf8, Z11, Z3, Z2
+	VMULPS.BCST       8(BX), Z2, Z2
+	VCVTPS2PH         $0x00, Z2, Y2
+	VMOVUPS           Y2, 64(DI)
+	VPCMPEQD          Z3, Z0, K3
+	VRANGEPS          $0x02, Z14, Z4, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z2
+	VSUBPS            Z1, Z2, Z2
+	VPTERNLOGD        $0xf8, Z11, Z4, Z2
+	VMULPS.BCST       12(BX), Z2, Z2
+	VCVTPS2PH         $0x00, Z2, Y2
+	VMOVUPS           Y2, 96(DI)
+	VPCMPEQD          Z4, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
@@ -6671,60 +6342,54 @@ laneloop:
 	VMOVUPS      192(BX), Z9
 	VFMSUB231PS  Z9, Z8, Z0
 	VFNMADD231PS Z1, Z0, Z8
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z8, Z6, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          lanerare
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z14, Z16, Z16
-	VADDPS       Z16, Z1, Z17
-	VSUBPS       Z16, Z17, Z17
-	VPTERNLOGD   $0xf8, Z10, Z2, Z17
-	VMULPS       Z3, Z17, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, (DI)
-	VPCMPEQD     Z0, Z1, K1
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VMULPS       Z5, Z3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 32(DI)
-	VPCMPEQD     Z0, Z1, K2
-	VPANDD       Z12, Z6, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z6, Z3
-	VMULPS       Z7, Z3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 64(DI)
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z12, Z8, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z8, Z3
-	VMULPS       Z9, Z3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 96(DI)
-	VPCMPEQD     Z0, Z1, K4
+	VRANGEPS     $0x02, Z14, Z2, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z10
+	VSUBPS       Z1, Z10, Z10
+	VPTERNLOGD   $0xf8, Z11, Z2, Z10
+	VMULPS       Z3, Z10, Z10
+	VCVTPS2PH    $0x00, Z10, Y10
+	VMOVUPS      Y10, (DI)
+	VPCMPEQD     Z2, Z0, K1
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z4, Z2
+	VMULPS       Z5, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVUPS      Y2, 32(DI)
+	VPCMPEQD     Z4, Z0, K2
+	VRANGEPS     $0x02, Z14, Z6, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z6, Z2
+	VMULPS       Z7, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVUPS      Y2, 64(DI)
+	VPCMPEQD     Z6, Z0, K3
+	VRANGEPS     $0x02, Z14, Z8, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z8, Z2
+	VMULPS       Z9, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVUPS      Y2, 96(DI)
+	VPCMPEQD     Z8, Z0, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -6778,70 +6443,64 @@ lanetail:
 	VMOVUPS.Z    192(BX), K7, Z9
 	VFMSUB231PS  Z9, Z8, Z0
 	VFNMADD231PS Z1, Z0, Z8
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z8, Z6, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          lanetailrare
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z14, Z16, Z16
-	VADDPS       Z16, Z1, Z17
-	VSUBPS       Z16, Z17, Z17
-	VPTERNLOGD   $0xf8, Z10, Z2, Z17
-	VMULPS       Z3, Z17, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
+	VRANGEPS     $0x02, Z14, Z2, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z10
+	VSUBPS       Z1, Z10, Z10
+	VPTERNLOGD   $0xf8, Z11, Z2, Z10
+	VMULPS       Z3, Z10, Z10
+	VCVTPS2PH    $0x00, Z10, Y10
 	KMOVQ        K0, K7
-	VMOVDQU16    Y17, K7, (DI)
-	VPCMPEQD     Z0, Z1, K1
+	VMOVDQU16    Y10, K7, (DI)
+	VPCMPEQD     Z2, Z0, K1
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VMULPS       Z5, Z3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z4, Z2
+	VMULPS       Z5, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16    Y3, K7, 32(DI)
-	VPCMPEQD     Z0, Z1, K2
+	VMOVDQU16    Y2, K7, 32(DI)
+	VPCMPEQD     Z4, Z0, K2
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
-	VPANDD       Z12, Z6, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z6, Z3
-	VMULPS       Z7, Z3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
+	VRANGEPS     $0x02, Z14, Z6, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z6, Z2
+	VMULPS       Z7, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Y3, K7, 64(DI)
-	VPCMPEQD     Z0, Z1, K3
+	VMOVDQU16    Y2, K7, 64(DI)
+	VPCMPEQD     Z6, Z0, K3
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
-	VPANDD       Z12, Z8, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z8, Z3
-	VMULPS       Z9, Z3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
+	VRANGEPS     $0x02, Z14, Z8, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z8, Z2
+	VMULPS       Z9, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16    Y3, K7, 96(DI)
-	VPCMPEQD     Z0, Z1, K4
+	VMOVDQU16    Y2, K7, 96(DI)
+	VPCMPEQD     Z8, Z0, K4
 
 lanetailnarrow:
 	KUNPCKWD K1, K2, K1
@@ -6899,75 +6558,69 @@ groupstream:
 	PREFETCHNTA  (DX)(CX*1)
 	PREFETCHNTA  64(DX)(CX*1)
 	VCVTPH2PS    (DX), Z0
-	VMULPS       Z8, Z0, Z1
-	VFMSUB231PS  Z9, Z1, Z0
-	VFNMADD231PS Z8, Z0, Z1
+	VMULPS       Z9, Z0, Z1
+	VFMSUB231PS  Z10, Z1, Z0
+	VFNMADD231PS Z9, Z0, Z1
 	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z8, Z0, Z2
-	VFMSUB231PS  Z9, Z2, Z0
-	VFNMADD231PS Z8, Z0, Z2
+	VMULPS       Z9, Z0, Z2
+	VFMSUB231PS  Z10, Z2, Z0
+	VFNMADD231PS Z9, Z0, Z2
 	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z8, Z0, Z3
-	VFMSUB231PS  Z9, Z3, Z0
-	VFNMADD231PS Z8, Z0, Z3
+	VMULPS       Z9, Z0, Z3
+	VFMSUB231PS  Z10, Z3, Z0
+	VFNMADD231PS Z9, Z0, Z3
 	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z8, Z0, Z4
-	VFMSUB231PS  Z9, Z4, Z0
-	VFNMADD231PS Z8, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VMULPS       Z9, Z0, Z4
+	VFMSUB231PS  Z10, Z4, Z0
+	VFNMADD231PS Z9, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
-	VPANDD       Z12, Z1, Z0
-	VPMINUD      Z13, Z0, Z5
-	VPANDD       Z11, Z5, Z6
-	VPMAXUD      Z15, Z6, Z6
-	VPADDD       Z14, Z6, Z6
-	VADDPS       Z6, Z5, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z10, Z1, Z7
-	VMULPS       Z9, Z7, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVNTPS     Y7, (DI)
-	VPCMPEQD     Z0, Z5, K1
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z5
+	VRANGEPS     $0x02, Z14, Z1, Z0
+	VPANDD       Z13, Z0, Z5
 	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z14, Z5, Z5
-	VADDPS       Z5, Z1, Z6
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z0, Z6
 	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z10, Z2, Z6
-	VMULPS       Z9, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z1, Z6
+	VMULPS       Z10, Z6, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVNTPS     Y6, 32(DI)
-	VPCMPEQD     Z0, Z1, K2
-	VPANDD       Z12, Z3, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z5
-	VSUBPS       Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z10, Z3, Z5
-	VMULPS       Z9, Z5, Z5
+	VMOVNTPS     Y6, (DI)
+	VPCMPEQD     Z1, Z0, K1
+	VRANGEPS     $0x02, Z14, Z2, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z5
+	VSUBPS       Z1, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z2, Z5
+	VMULPS       Z10, Z5, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVNTPS     Y5, 64(DI)
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VMULPS       Z9, Z3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVNTPS     Y3, 96(DI)
-	VPCMPEQD     Z0, Z1, K4
+	VMOVNTPS     Y5, 32(DI)
+	VPCMPEQD     Z2, Z0, K2
+	VRANGEPS     $0x02, Z14, Z3, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z3, Z2
+	VMULPS       Z10, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVNTPS     Y2, 64(DI)
+	VPCMPEQD     Z3, Z0, K3
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z4, Z2
+	VMULPS       Z10, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVNTPS     Y2, 96(DI)
+	VPCMPEQD     Z4, Z0, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -6981,60 +6634,54 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VADDPS     Z6, Z7, Z0
-	VADDPS     Z4, Z5, Z1
-	VADDPS     Z1, Z0, Z0
-	VCMPPS     $0x03, Z0, Z0, K1
-	KORTESTQ   K1, K1
+	VCMPPS     $0x03, Z7, Z8, K1
+	VCMPPS     $0x03, Z5, Z6, K2
+	KORTESTQ   K1, K2
 	JNE        grouploop
-	VPANDD     Z12, Z7, Z0
-	VPMINUD    Z13, Z0, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z15, Z2, Z2
-	VPADDD     Z14, Z2, Z2
-	VADDPS     Z2, Z1, Z3
-	VSUBPS     Z2, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z7, Z3
-	VMULPS     Z9, Z3, Z3
-	VCVTPS2PH  $0x00, Z3, Y3
-	VMOVUPS    Y3, (DI)
-	VPCMPEQD   Z0, Z1, K1
-	VPANDD     Z12, Z6, Z0
-	VPMINUD    Z13, Z0, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z15, Z2, Z2
-	VPADDD     Z14, Z2, Z2
-	VADDPS     Z2, Z1, Z3
-	VSUBPS     Z2, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z6, Z3
-	VMULPS     Z9, Z3, Z3
-	VCVTPS2PH  $0x00, Z3, Y3
-	VMOVUPS    Y3, 32(DI)
-	VPCMPEQD   Z0, Z1, K2
-	VPANDD     Z12, Z5, Z0
-	VPMINUD    Z13, Z0, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z15, Z2, Z2
-	VPADDD     Z14, Z2, Z2
-	VADDPS     Z2, Z1, Z3
-	VSUBPS     Z2, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z5, Z3
-	VMULPS     Z9, Z3, Z3
-	VCVTPS2PH  $0x00, Z3, Y3
-	VMOVUPS    Y3, 64(DI)
-	VPCMPEQD   Z0, Z1, K3
-	VPANDD     Z12, Z4, Z0
-	VPMINUD    Z13, Z0, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z15, Z2, Z2
-	VPADDD     Z14, Z2, Z2
-	VADDPS     Z2, Z1, Z3
-	VSUBPS     Z2, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z4, Z3
-	VMULPS     Z9, Z3, Z3
-	VCVTPS2PH  $0x00, Z3, Y3
-	VMOVUPS    Y3, 96(DI)
-	VPCMPEQD   Z0, Z1, K4
+	VRANGEPS   $0x02, Z14, Z8, Z0
+	VPANDD     Z13, Z0, Z1
+	VPMAXUD    Z15, Z1, Z1
+	VPADDD     Z12, Z1, Z1
+	VADDPS     Z1, Z0, Z2
+	VSUBPS     Z1, Z2, Z2
+	VPTERNLOGD $0xf8, Z11, Z8, Z2
+	VMULPS     Z10, Z2, Z2
+	VCVTPS2PH  $0x00, Z2, Y2
+	VMOVUPS    Y2, (DI)
+	VPCMPEQD   Z8, Z0, K1
+	VRANGEPS   $0x02, Z14, Z7, Z0
+	VPANDD     Z13, Z0, Z1
+	VPMAXUD    Z15, Z1, Z1
+	VPADDD     Z12, Z1, Z1
+	VADDPS     Z1, Z0, Z2
+	VSUBPS     Z1, Z2, Z2
+	VPTERNLOGD $0xf8, Z11, Z7, Z2
+	VMULPS     Z10, Z2, Z2
+	VCVTPS2PH  $0x00, Z2, Y2
+	VMOVUPS    Y2, 32(DI)
+	VPCMPEQD   Z7, Z0, K2
+	VRANGEPS   $0x02, Z14, Z6, Z0
+	VPANDD     Z13, Z0, Z1
+	VPMAXUD    Z15, Z1, Z1
+	VPADDD     Z12, Z1, Z1
+	VADDPS     Z1, Z0, Z2
+	VSUBPS     Z1, Z2, Z2
+	VPTERNLOGD $0xf8, Z11, Z6, Z2
+	VMULPS     Z10, Z2, Z2
+	VCVTPS2PH  $0x00, Z2, Y2
+	VMOVUPS    Y2, 64(DI)
+	VPCMPEQD   Z6, Z0, K3
+	VRANGEPS   $0x02, Z14, Z5, Z0
+	VPANDD     Z13, Z0, Z1
+	VPMAXUD    Z15, Z1, Z1
+	VPADDD     Z12, Z1, Z1
+	VADDPS     Z1, Z0, Z2
+	VSUBPS     Z1, Z2, Z2
+	VPTERNLOGD $0xf8, Z11, Z5, Z2
+	VMULPS     Z10, Z2, Z2
+	VCVTPS2PH  $0x00, Z2, Y2
+	VMOVUPS    Y2, 96(DI)
+	VPCMPEQD   Z5, Z0, K4
 	KUNPCKWD   K1, K2, K1
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
@@ -7046,67 +6693,68 @@ grouplast:
 	JMP        groupwhole
 
 grouprare:
-	VCVTPH2PS  (DX), Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z9, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, (DI)
-	VCMPPS     $0x00, Z1, Z2, K1
-	VCVTPH2PS  32(DX), Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z9, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, 32(DI)
-	VCMPPS     $0x00, Z1, Z2, K2
-	VCVTPH2PS  64(DX), Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z9, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, 64(DI)
-	VCMPPS     $0x00, Z1, Z2, K3
-	VCVTPH2PS  96(DX), Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z9, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, 96(DI)
-	VCMPPS     $0x00, Z1, Z2, K4
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	KMOVQ      K1, (SI)
-	JMP        groupback
+	VCVTPH2PS    (DX), Z0
+	VDIVPS       Z10, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+24(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z10, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVUPS      Y5, (DI)
+	VCMPPS       $0x00, Z2, Z3, K1
+	VCVTPH2PS    32(DX), Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z10, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVUPS      Y5, 32(DI)
+	VCMPPS       $0x00, Z2, Z3, K2
+	VCVTPH2PS    64(DX), Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z10, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVUPS      Y5, 64(DI)
+	VCMPPS       $0x00, Z2, Z3, K3
+	VCVTPH2PS    96(DX), Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z1
+	VMINPS       Z1, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z11, Z0, Z4
+	VMULPS       Z10, Z4, Z4
+	VCVTPS2PH    $0x00, Z4, Y4
+	VMOVUPS      Y4, 96(DI)
+	VCMPPS       $0x00, Z1, Z2, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	JMP          groupback
 
 groupmeet0cross:
 groupmeet0mix:
@@ -7114,8 +6762,8 @@ groupmeet0mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -7134,8 +6782,8 @@ groupmeet1next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (BX), Z9
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -7144,8 +6792,8 @@ groupmeet1mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -7164,8 +6812,8 @@ groupmeet2next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (BX), Z9
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -7174,8 +6822,8 @@ groupmeet2mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -7194,8 +6842,8 @@ groupmeet3next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (BX), Z9
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -7204,8 +6852,8 @@ groupmeet3mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -7215,83 +6863,76 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS      Z9, Z4, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVDQU16   Y4, K7, (DI)
-	VCMPPS      $0x00, Z1, Z2, K1
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS      Z9, Z4, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVDQU16   Y4, K7, 32(DI)
-	VCMPPS      $0x00, Z1, Z2, K2
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS      Z9, Z4, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVDQU16   Y4, K7, 64(DI)
-	VCMPPS      $0x00, Z1, Z2, K3
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS      Z9, Z4, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVDQU16   Y4, K7, 96(DI)
-	VCMPPS      $0x00, Z1, Z2, K4
-
-grouptailrarenarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, (SP)
-	JMP      grouptailback
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (DX), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z10, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+24(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z10, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVDQU16    Y5, K7, (DI)
+	VCMPPS       $0x00, Z2, Z3, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z10, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVDQU16    Y5, K7, 32(DI)
+	VCMPPS       $0x00, Z2, Z3, K2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z10, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVDQU16    Y5, K7, 64(DI)
+	VCMPPS       $0x00, Z2, Z3, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z1
+	VMINPS       Z1, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z11, Z0, Z4
+	VMULPS       Z10, Z4, Z4
+	VCVTPS2PH    $0x00, Z4, Y4
+	VMOVDQU16    Y4, K7, 96(DI)
+	VCMPPS       $0x00, Z1, Z2, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -7307,71 +6948,65 @@ longstream:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
 	VCVTPH2PS   (DX), Z0
-	VMULPS      Z7, Z0, Z1
-	VFMADD231PS Z8, Z0, Z1
+	VMULPS      Z8, Z0, Z1
+	VFMADD231PS Z9, Z0, Z1
 	VCVTPH2PS   32(DX), Z0
-	VMULPS      Z7, Z0, Z2
-	VFMADD231PS Z8, Z0, Z2
+	VMULPS      Z8, Z0, Z2
+	VFMADD231PS Z9, Z0, Z2
 	VCVTPH2PS   64(DX), Z0
-	VMULPS      Z7, Z0, Z3
-	VFMADD231PS Z8, Z0, Z3
+	VMULPS      Z8, Z0, Z3
+	VFMADD231PS Z9, Z0, Z3
 	VCVTPH2PS   96(DX), Z0
-	VMULPS      Z7, Z0, Z4
-	VFMADD231PS Z8, Z0, Z4
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z4, Z3, Z5
-	VADDPS      Z5, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VMULPS      Z8, Z0, Z4
+	VFMADD231PS Z9, Z0, Z4
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z4, Z3, K2
+	KORTESTQ    K1, K2
 	JNE         longrare
-	VPANDD      Z12, Z1, Z0
-	VPMINUD     Z13, Z0, Z5
-	VPANDD      Z11, Z5, Z6
-	VPMAXUD     Z15, Z6, Z6
-	VPADDD      Z14, Z6, Z6
-	VADDPS      Z6, Z5, Z16
-	VSUBPS      Z6, Z16, Z16
-	VPTERNLOGD  $0xf8, Z10, Z1, Z16
-	VMULPS      Z9, Z16, Z16
-	VCVTPS2PH   $0x00, Z16, Y16
-	VMOVNTPS    Y16, (DI)
-	VPCMPEQD    Z0, Z5, K1
-	VPANDD      Z12, Z2, Z0
-	VPMINUD     Z13, Z0, Z1
-	VPANDD      Z11, Z1, Z5
+	VRANGEPS    $0x02, Z14, Z1, Z0
+	VPANDD      Z13, Z0, Z5
 	VPMAXUD     Z15, Z5, Z5
-	VPADDD      Z14, Z5, Z5
-	VADDPS      Z5, Z1, Z6
+	VPADDD      Z12, Z5, Z5
+	VADDPS      Z5, Z0, Z6
 	VSUBPS      Z5, Z6, Z6
-	VPTERNLOGD  $0xf8, Z10, Z2, Z6
-	VMULPS      Z9, Z6, Z6
+	VPTERNLOGD  $0xf8, Z11, Z1, Z6
+	VMULPS      Z10, Z6, Z6
 	VCVTPS2PH   $0x00, Z6, Y6
-	VMOVNTPS    Y6, 32(DI)
-	VPCMPEQD    Z0, Z1, K2
-	VPANDD      Z12, Z3, Z0
-	VPMINUD     Z13, Z0, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPADDD      Z14, Z2, Z2
-	VADDPS      Z2, Z1, Z5
-	VSUBPS      Z2, Z5, Z5
-	VPTERNLOGD  $0xf8, Z10, Z3, Z5
-	VMULPS      Z9, Z5, Z5
+	VMOVNTPS    Y6, (DI)
+	VPCMPEQD    Z1, Z0, K1
+	VRANGEPS    $0x02, Z14, Z2, Z0
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPADDD      Z12, Z1, Z1
+	VADDPS      Z1, Z0, Z5
+	VSUBPS      Z1, Z5, Z5
+	VPTERNLOGD  $0xf8, Z11, Z2, Z5
+	VMULPS      Z10, Z5, Z5
 	VCVTPS2PH   $0x00, Z5, Y5
-	VMOVNTPS    Y5, 64(DI)
-	VPCMPEQD    Z0, Z1, K3
-	VPANDD      Z12, Z4, Z0
-	VPMINUD     Z13, Z0, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPADDD      Z14, Z2, Z2
-	VADDPS      Z2, Z1, Z3
-	VSUBPS      Z2, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z4, Z3
-	VMULPS      Z9, Z3, Z3
-	VCVTPS2PH   $0x00, Z3, Y3
-	VMOVNTPS    Y3, 96(DI)
-	VPCMPEQD    Z0, Z1, K4
+	VMOVNTPS    Y5, 32(DI)
+	VPCMPEQD    Z2, Z0, K2
+	VRANGEPS    $0x02, Z14, Z3, Z0
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPADDD      Z12, Z1, Z1
+	VADDPS      Z1, Z0, Z2
+	VSUBPS      Z1, Z2, Z2
+	VPTERNLOGD  $0xf8, Z11, Z3, Z2
+	VMULPS      Z10, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVNTPS    Y2, 64(DI)
+	VPCMPEQD    Z3, Z0, K3
+	VRANGEPS    $0x02, Z14, Z4, Z0
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPADDD      Z12, Z1, Z1
+	VADDPS      Z1, Z0, Z2
+	VSUBPS      Z1, Z2, Z2
+	VPTERNLOGD  $0xf8, Z11, Z4, Z2
+	VMULPS      Z10, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVNTPS    Y2, 96(DI)
+	VPCMPEQD    Z4, Z0, K4
 	KUNPCKWD    K1, K2, K1
 	KUNPCKWD    K3, K4, K3
 	KUNPCKDQ    K1, K3, K1
@@ -7385,152 +7020,146 @@ longstream:
 	JMP         longtail
 
 longrare:
-	VCVTPH2PS  (DX), Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z9, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, (DI)
-	VCMPPS     $0x00, Z1, Z2, K1
-	VCVTPH2PS  32(DX), Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z9, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, 32(DI)
-	VCMPPS     $0x00, Z1, Z2, K2
-	VCVTPH2PS  64(DX), Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z9, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, 64(DI)
-	VCMPPS     $0x00, Z1, Z2, K3
-	VCVTPH2PS  96(DX), Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z9, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, 96(DI)
-	VCMPPS     $0x00, Z1, Z2, K4
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	KMOVQ      K1, (SI)
-	JMP        longback
+	VCVTPH2PS    (DX), Z0
+	VDIVPS       Z10, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+24(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z10, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVUPS      Y5, (DI)
+	VCMPPS       $0x00, Z2, Z3, K1
+	VCVTPH2PS    32(DX), Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z10, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVUPS      Y5, 32(DI)
+	VCMPPS       $0x00, Z2, Z3, K2
+	VCVTPH2PS    64(DX), Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z10, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVUPS      Y5, 64(DI)
+	VCMPPS       $0x00, Z2, Z3, K3
+	VCVTPH2PS    96(DX), Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z1
+	VMINPS       Z1, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z11, Z0, Z4
+	VMULPS       Z10, Z4, Z4
+	VCVTPS2PH    $0x00, Z4, Y4
+	VMOVUPS      Y4, 96(DI)
+	VCMPPS       $0x00, Z1, Z2, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	JMP          longback
 
 longtailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS      Z9, Z4, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVDQU16   Y4, K7, (DI)
-	VCMPPS      $0x00, Z1, Z2, K1
-	CMPQ        R9, $+17
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS      Z9, Z4, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVDQU16   Y4, K7, 32(DI)
-	VCMPPS      $0x00, Z1, Z2, K2
-	CMPQ        R9, $+33
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS      Z9, Z4, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVDQU16   Y4, K7, 64(DI)
-	VCMPPS      $0x00, Z1, Z2, K3
-	CMPQ        R9, $+49
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS      Z9, Z4, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVDQU16   Y4, K7, 96(DI)
-	VCMPPS      $0x00, Z1, Z2, K4
-
-longtailrarenarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, (SP)
-	JMP      longtailback
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (DX), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z10, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+24(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z10, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVDQU16    Y5, K7, (DI)
+	VCMPPS       $0x00, Z2, Z3, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z10, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVDQU16    Y5, K7, 32(DI)
+	VCMPPS       $0x00, Z2, Z3, K2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z10, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVDQU16    Y5, K7, 64(DI)
+	VCMPPS       $0x00, Z2, Z3, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z1
+	VMINPS       Z1, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z11, Z0, Z4
+	VMULPS       Z10, Z4, Z4
+	VCVTPS2PH    $0x00, Z4, Y4
+	VMOVDQU16    Y4, K7, 96(DI)
+	VCMPPS       $0x00, Z1, Z2, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SP)
+	JMP          longtailback
 
 short2stream:
 	PREFETCHNTA       (DX)(CX*1)
 	PREFETCHNTA       64(DX)(CX*1)
-	VBROADCASTSS      (BX), Z9
-	VBROADCASTSS      4(BX), Z8
+	VBROADCASTSS      (BX), Z10
+	VBROADCASTSS      4(BX), Z9
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -7547,60 +7176,54 @@ short2stream:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFMSUB231PS.BCST  4(BX), Z4, Z0
 	VFNMADD231PS.BCST 4(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
-	VPANDD            Z12, Z1, Z0
-	VPMINUD           Z13, Z0, Z5
-	VPANDD            Z11, Z5, Z6
-	VPMAXUD           Z15, Z6, Z6
-	VPADDD            Z14, Z6, Z6
-	VADDPS            Z6, Z5, Z7
-	VSUBPS            Z6, Z7, Z7
-	VPTERNLOGD        $0xf8, Z10, Z1, Z7
-	VMULPS.BCST       (BX), Z7, Z7
-	VCVTPS2PH         $0x00, Z7, Y7
-	VMOVNTPS          Y7, (DI)
-	VPCMPEQD          Z0, Z5, K1
-	VPANDD            Z12, Z2, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z5
+	VRANGEPS          $0x02, Z14, Z1, Z0
+	VPANDD            Z13, Z0, Z5
 	VPMAXUD           Z15, Z5, Z5
-	VPADDD            Z14, Z5, Z5
-	VADDPS            Z5, Z1, Z6
+	VPADDD            Z12, Z5, Z5
+	VADDPS            Z5, Z0, Z6
 	VSUBPS            Z5, Z6, Z6
-	VPTERNLOGD        $0xf8, Z10, Z2, Z6
+	VPTERNLOGD        $0xf8, Z11, Z1, Z6
 	VMULPS.BCST       (BX), Z6, Z6
 	VCVTPS2PH         $0x00, Z6, Y6
-	VMOVNTPS          Y6, 32(DI)
-	VPCMPEQD          Z0, Z1, K2
-	VPANDD            Z12, Z3, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z15, Z2, Z2
-	VPADDD            Z14, Z2, Z2
-	VADDPS            Z2, Z1, Z5
-	VSUBPS            Z2, Z5, Z5
-	VPTERNLOGD        $0xf8, Z10, Z3, Z5
-	VMULPS.BCST       4(BX), Z5, Z5
+	VMOVNTPS          Y6, (DI)
+	VPCMPEQD          Z1, Z0, K1
+	VRANGEPS          $0x02, Z14, Z2, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z5
+	VSUBPS            Z1, Z5, Z5
+	VPTERNLOGD        $0xf8, Z11, Z2, Z5
+	VMULPS.BCST       (BX), Z5, Z5
 	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVNTPS          Y5, 64(DI)
-	VPCMPEQD          Z0, Z1, K3
-	VPANDD            Z12, Z4, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z15, Z2, Z2
-	VPADDD            Z14, Z2, Z2
-	VADDPS            Z2, Z1, Z3
-	VSUBPS            Z2, Z3, Z3
-	VPTERNLOGD        $0xf8, Z10, Z4, Z3
-	VMULPS.BCST       4(BX), Z3, Z3
-	VCVTPS2PH         $0x00, Z3, Y3
-	VMOVNTPS          Y3, 96(DI)
-	VPCMPEQD          Z0, Z1, K4
+	VMOVNTPS          Y5, 32(DI)
+	VPCMPEQD          Z2, Z0, K2
+	VRANGEPS          $0x02, Z14, Z3, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z2
+	VSUBPS            Z1, Z2, Z2
+	VPTERNLOGD        $0xf8, Z11, Z3, Z2
+	VMULPS.BCST       4(BX), Z2, Z2
+	VCVTPS2PH         $0x00, Z2, Y2
+	VMOVNTPS          Y2, 64(DI)
+	VPCMPEQD          Z3, Z0, K3
+	VRANGEPS          $0x02, Z14, Z4, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z2
+	VSUBPS            Z1, Z2, Z2
+	VPTERNLOGD        $0xf8, Z11, Z4, Z2
+	VMULPS.BCST       4(BX), Z2, Z2
+	VCVTPS2PH         $0x00, Z2, Y2
+	VMOVNTPS          Y2, 96(DI)
+	VPCMPEQD          Z4, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
@@ -7616,75 +7239,76 @@ short2stream:
 	JMP               short2end
 
 short2rare:
-	VCVTPH2PS   (DX), Z0
-	VDIVPS      Z9, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS.BCST (BX), Z4, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVUPS     Y4, (DI)
-	VCMPPS      $0x00, Z1, Z2, K1
-	VCVTPH2PS   32(DX), Z0
-	VDIVPS      Z9, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS.BCST (BX), Z4, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVUPS     Y4, 32(DI)
-	VCMPPS      $0x00, Z1, Z2, K2
-	VCVTPH2PS   64(DX), Z0
-	VDIVPS      Z8, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS.BCST 4(BX), Z4, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVUPS     Y4, 64(DI)
-	VCMPPS      $0x00, Z1, Z2, K3
-	VCVTPH2PS   96(DX), Z0
-	VDIVPS      Z8, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS.BCST 4(BX), Z4, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVUPS     Y4, 96(DI)
-	VCMPPS      $0x00, Z1, Z2, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SI)
-	JMP         short2back
+	VCVTPH2PS    (DX), Z0
+	VDIVPS       Z10, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+24(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS.BCST  (BX), Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVUPS      Y5, (DI)
+	VCMPPS       $0x00, Z2, Z3, K1
+	VCVTPH2PS    32(DX), Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS.BCST  (BX), Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVUPS      Y5, 32(DI)
+	VCMPPS       $0x00, Z2, Z3, K2
+	VCVTPH2PS    64(DX), Z0
+	VDIVPS       Z9, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS.BCST  4(BX), Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVUPS      Y5, 64(DI)
+	VCMPPS       $0x00, Z2, Z3, K3
+	VCVTPH2PS    96(DX), Z0
+	VDIVPS       Z9, Z0, Z0
+	VPANDD       Z1, Z0, Z1
+	VMINPS       Z1, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z11, Z0, Z4
+	VMULPS.BCST  4(BX), Z4, Z4
+	VCVTPS2PH    $0x00, Z4, Y4
+	VMOVUPS      Y4, 96(DI)
+	VCMPPS       $0x00, Z1, Z2, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	JMP          short2back
 
 short4stream:
 	PREFETCHNTA       (DX)(CX*1)
 	PREFETCHNTA       64(DX)(CX*1)
-	VBROADCASTSS      (BX), Z9
-	VBROADCASTSS      4(BX), Z8
-	VBROADCASTSS      8(BX), Z7
-	VBROADCASTSS      12(BX), Z6
+	VBROADCASTSS      (BX), Z10
+	VBROADCASTSS      4(BX), Z9
+	VBROADCASTSS      8(BX), Z8
+	VBROADCASTSS      12(BX), Z7
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -7701,60 +7325,54 @@ short4stream:
 	VMULPS.BCST       12(R8), Z0, Z4
 	VFMSUB231PS.BCST  12(BX), Z4, Z0
 	VFNMADD231PS.BCST 12(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
-	VPANDD            Z12, Z1, Z0
-	VPMINUD           Z13, Z0, Z5
-	VPANDD            Z11, Z5, Z16
-	VPMAXUD           Z15, Z16, Z16
-	VPADDD            Z14, Z16, Z16
-	VADDPS            Z16, Z5, Z17
-	VSUBPS            Z16, Z17, Z17
-	VPTERNLOGD        $0xf8, Z10, Z1, Z17
-	VMULPS.BCST       (BX), Z17, Z17
-	VCVTPS2PH         $0x00, Z17, Y17
-	VMOVNTPS          Y17, (DI)
-	VPCMPEQD          Z0, Z5, K1
-	VPANDD            Z12, Z2, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z5
+	VRANGEPS          $0x02, Z14, Z1, Z0
+	VPANDD            Z13, Z0, Z5
 	VPMAXUD           Z15, Z5, Z5
-	VPADDD            Z14, Z5, Z5
-	VADDPS            Z5, Z1, Z16
-	VSUBPS            Z5, Z16, Z16
-	VPTERNLOGD        $0xf8, Z10, Z2, Z16
-	VMULPS.BCST       4(BX), Z16, Z16
-	VCVTPS2PH         $0x00, Z16, Y16
-	VMOVNTPS          Y16, 32(DI)
-	VPCMPEQD          Z0, Z1, K2
-	VPANDD            Z12, Z3, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z15, Z2, Z2
-	VPADDD            Z14, Z2, Z2
-	VADDPS            Z2, Z1, Z5
-	VSUBPS            Z2, Z5, Z5
-	VPTERNLOGD        $0xf8, Z10, Z3, Z5
-	VMULPS.BCST       8(BX), Z5, Z5
+	VPADDD            Z12, Z5, Z5
+	VADDPS            Z5, Z0, Z6
+	VSUBPS            Z5, Z6, Z6
+	VPTERNLOGD        $0xf8, Z11, Z1, Z6
+	VMULPS.BCST       (BX), Z6, Z6
+	VCVTPS2PH         $0x00, Z6, Y6
+	VMOVNTPS          Y6, (DI)
+	VPCMPEQD          Z1, Z0, K1
+	VRANGEPS          $0x02, Z14, Z2, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z5
+	VSUBPS            Z1, Z5, Z5
+	VPTERNLOGD        $0xf8, Z11, Z2, Z5
+	VMULPS.BCST       4(BX), Z5, Z5
 	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVNTPS          Y5, 64(DI)
-	VPCMPEQD          Z0, Z1, K3
-	VPANDD            Z12, Z4, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z15, Z2, Z2
-	VPADDD            Z14, Z2, Z2
-	VADDPS            Z2, Z1, Z3
-	VSUBPS            Z2, Z3, Z3
-	VPTERNLOGD        $0xf8, Z10, Z4, Z3
-	VMULPS.BCST       12(BX), Z3, Z3
-	VCVTPS2PH         $0x00, Z3, Y3
-	VMOVNTPS          Y3, 96(DI)
-	VPCMPEQD          Z0, Z1, K4
+	VMOVNTPS          Y5, 32(DI)
+	VPCMPEQD          Z2, Z0, K2
+	VRANGEPS          $0x02, Z14, Z3, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z2
+	VSUBPS            Z1, Z2, Z2
+	VPTERNLOGD        $0xf8, Z11, Z3, Z2
+	VMULPS.BCST       8(BX), Z2, Z2
+	VCVTPS2PH         $0x00, Z2, Y2
+	VMOVNTPS          Y2, 64(DI)
+	VPCMPEQD          Z3, Z0, K3
+	VRANGEPS          $0x02, Z14, Z4, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z2
+	VSUBPS            Z1, Z2, Z2
+	VPTERNLOGD        $0xf8, Z11, Z4, Z2
+	VMULPS.BCST       12(BX), Z2, Z2
+	VCVTPS2PH         $0x00, Z2, Y2
+	VMOVNTPS          Y2, 96(DI)
+	VPCMPEQD          Z4, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
@@ -7770,223 +7388,219 @@ short4stream:
 	JMP               short4end
 
 short4rare:
-	VCVTPH2PS   (DX), Z0
-	VDIVPS      Z9, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS.BCST (BX), Z4, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVUPS     Y4, (DI)
-	VCMPPS      $0x00, Z1, Z2, K1
-	VCVTPH2PS   32(DX), Z0
-	VDIVPS      Z8, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS.BCST 4(BX), Z4, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVUPS     Y4, 32(DI)
-	VCMPPS      $0x00, Z1, Z2, K2
-	VCVTPH2PS   64(DX), Z0
-	VDIVPS      Z7, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS.BCST 8(BX), Z4, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVUPS     Y4, 64(DI)
-	VCMPPS      $0x00, Z1, Z2, K3
-	VCVTPH2PS   96(DX), Z0
-	VDIVPS      Z6, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS.BCST 12(BX), Z4, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVUPS     Y4, 96(DI)
-	VCMPPS      $0x00, Z1, Z2, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SI)
-	JMP         short4back
+	VCVTPH2PS    (DX), Z0
+	VDIVPS       Z10, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+24(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS.BCST  (BX), Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVUPS      Y5, (DI)
+	VCMPPS       $0x00, Z2, Z3, K1
+	VCVTPH2PS    32(DX), Z0
+	VDIVPS       Z9, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS.BCST  4(BX), Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVUPS      Y5, 32(DI)
+	VCMPPS       $0x00, Z2, Z3, K2
+	VCVTPH2PS    64(DX), Z0
+	VDIVPS       Z8, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS.BCST  8(BX), Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVUPS      Y5, 64(DI)
+	VCMPPS       $0x00, Z2, Z3, K3
+	VCVTPH2PS    96(DX), Z0
+	VDIVPS       Z7, Z0, Z0
+	VPANDD       Z1, Z0, Z1
+	VMINPS       Z1, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z11, Z0, Z4
+	VMULPS.BCST  12(BX), Z4, Z4
+	VCVTPS2PH    $0x00, Z4, Y4
+	VMOVUPS      Y4, 96(DI)
+	VCMPPS       $0x00, Z1, Z2, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	JMP          short4back
 
 lanerare:
-	VCVTPH2PS  (DX), Z0
-	VMOVUPS    (BX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VPANDD     Z12, Z0, Z2
-	VMINPS     Z2, Z13, Z3
-	VPANDD     Z11, Z3, Z4
-	VPMAXUD    Z15, Z4, Z4
-	VPADDD     Z14, Z4, Z4
-	VADDPS     Z4, Z3, Z5
-	VSUBPS     Z4, Z5, Z5
-	VPTERNLOGD $0xf8, Z10, Z0, Z5
-	VMULPS     Z1, Z5, Z5
-	VCVTPS2PH  $0x00, Z5, Y5
-	VMOVUPS    Y5, (DI)
-	VCMPPS     $0x00, Z2, Z3, K1
-	VCVTPH2PS  32(DX), Z0
-	VMOVUPS    64(BX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VPANDD     Z12, Z0, Z2
-	VMINPS     Z2, Z13, Z3
-	VPANDD     Z11, Z3, Z4
-	VPMAXUD    Z15, Z4, Z4
-	VPADDD     Z14, Z4, Z4
-	VADDPS     Z4, Z3, Z5
-	VSUBPS     Z4, Z5, Z5
-	VPTERNLOGD $0xf8, Z10, Z0, Z5
-	VMULPS     Z1, Z5, Z5
-	VCVTPS2PH  $0x00, Z5, Y5
-	VMOVUPS    Y5, 32(DI)
-	VCMPPS     $0x00, Z2, Z3, K2
-	VCVTPH2PS  64(DX), Z0
-	VMOVUPS    128(BX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VPANDD     Z12, Z0, Z2
-	VMINPS     Z2, Z13, Z3
-	VPANDD     Z11, Z3, Z4
-	VPMAXUD    Z15, Z4, Z4
-	VPADDD     Z14, Z4, Z4
-	VADDPS     Z4, Z3, Z5
-	VSUBPS     Z4, Z5, Z5
-	VPTERNLOGD $0xf8, Z10, Z0, Z5
-	VMULPS     Z1, Z5, Z5
-	VCVTPS2PH  $0x00, Z5, Y5
-	VMOVUPS    Y5, 64(DI)
-	VCMPPS     $0x00, Z2, Z3, K3
-	VCVTPH2PS  96(DX), Z0
-	VMOVUPS    192(BX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VPANDD     Z12, Z0, Z2
-	VMINPS     Z2, Z13, Z3
-	VPANDD     Z11, Z3, Z4
-	VPMAXUD    Z15, Z4, Z4
-	VPADDD     Z14, Z4, Z4
-	VADDPS     Z4, Z3, Z5
-	VSUBPS     Z4, Z5, Z5
-	VPTERNLOGD $0xf8, Z10, Z0, Z5
-	VMULPS     Z1, Z5, Z5
-	VCVTPS2PH  $0x00, Z5, Y5
-	VMOVUPS    Y5, 96(DI)
-	VCMPPS     $0x00, Z2, Z3, K4
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	KMOVQ      K1, (SI)
-	JMP        laneback
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+24(SB), Z2
+	VPANDD       Z2, Z0, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z0, Z6
+	VMULPS       Z1, Z6, Z6
+	VCVTPS2PH    $0x00, Z6, Y6
+	VMOVUPS      Y6, (DI)
+	VCMPPS       $0x00, Z3, Z4, K1
+	VCVTPH2PS    32(DX), Z0
+	VMOVUPS      64(BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z2, Z0, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z0, Z6
+	VMULPS       Z1, Z6, Z6
+	VCVTPS2PH    $0x00, Z6, Y6
+	VMOVUPS      Y6, 32(DI)
+	VCMPPS       $0x00, Z3, Z4, K2
+	VCVTPH2PS    64(DX), Z0
+	VMOVUPS      128(BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z2, Z0, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z0, Z6
+	VMULPS       Z1, Z6, Z6
+	VCVTPS2PH    $0x00, Z6, Y6
+	VMOVUPS      Y6, 64(DI)
+	VCMPPS       $0x00, Z3, Z4, K3
+	VCVTPH2PS    96(DX), Z0
+	VMOVUPS      192(BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z2, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z1, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVUPS      Y5, 96(DI)
+	VCMPPS       $0x00, Z2, Z3, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	JMP          laneback
 
 lanetailrare:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   (BX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VPANDD      Z12, Z0, Z2
-	VMINPS      Z2, Z13, Z3
-	VPANDD      Z11, Z3, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPADDD      Z14, Z4, Z4
-	VADDPS      Z4, Z3, Z5
-	VSUBPS      Z4, Z5, Z5
-	VPTERNLOGD  $0xf8, Z10, Z0, Z5
-	VMULPS      Z1, Z5, Z5
-	VCVTPS2PH   $0x00, Z5, Y5
-	VMOVDQU16   Y5, K7, (DI)
-	VCMPPS      $0x00, Z2, Z3, K1
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(BX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VPANDD      Z12, Z0, Z2
-	VMINPS      Z2, Z13, Z3
-	VPANDD      Z11, Z3, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPADDD      Z14, Z4, Z4
-	VADDPS      Z4, Z3, Z5
-	VSUBPS      Z4, Z5, Z5
-	VPTERNLOGD  $0xf8, Z10, Z0, Z5
-	VMULPS      Z1, Z5, Z5
-	VCVTPS2PH   $0x00, Z5, Y5
-	VMOVDQU16   Y5, K7, 32(DI)
-	VCMPPS      $0x00, Z2, Z3, K2
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(BX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VPANDD      Z12, Z0, Z2
-	VMINPS      Z2, Z13, Z3
-	VPANDD      Z11, Z3, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPADDD      Z14, Z4, Z4
-	VADDPS      Z4, Z3, Z5
-	VSUBPS      Z4, Z5, Z5
-	VPTERNLOGD  $0xf8, Z10, Z0, Z5
-	VMULPS      Z1, Z5, Z5
-	VCVTPS2PH   $0x00, Z5, Y5
-	VMOVDQU16   Y5, K7, 64(DI)
-	VCMPPS      $0x00, Z2, Z3, K3
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(BX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VPANDD      Z12, Z0, Z2
-	VMINPS      Z2, Z13, Z3
-	VPANDD      Z11, Z3, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPADDD      Z14, Z4, Z4
-	VADDPS      Z4, Z3, Z5
-	VSUBPS      Z4, Z5, Z5
-	VPTERNLOGD  $0xf8, Z10, Z0, Z5
-	VMULPS      Z1, Z5, Z5
-	VCVTPS2PH   $0x00, Z5, Y5
-	VMOVDQU16   Y5, K7, 96(DI)
-	VCMPPS      $0x00, Z2, Z3, K4
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (DX), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VMOVUPS.Z    (BX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+24(SB), Z2
+	VPANDD       Z2, Z0, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z0, Z6
+	VMULPS       Z1, Z6, Z6
+	VCVTPS2PH    $0x00, Z6, Y6
+	VMOVDQU16    Y6, K7, (DI)
+	VCMPPS       $0x00, Z3, Z4, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VMOVUPS.Z    64(BX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z2, Z0, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z0, Z6
+	VMULPS       Z1, Z6, Z6
+	VCVTPS2PH    $0x00, Z6, Y6
+	VMOVDQU16    Y6, K7, 32(DI)
+	VCMPPS       $0x00, Z3, Z4, K2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VMOVUPS.Z    128(BX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z2, Z0, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z0, Z6
+	VMULPS       Z1, Z6, Z6
+	VCVTPS2PH    $0x00, Z6, Y6
+	VMOVDQU16    Y6, K7, 64(DI)
+	VCMPPS       $0x00, Z3, Z4, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VMOVUPS.Z    192(BX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z2, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z1, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVDQU16    Y5, K7, 96(DI)
+	VCMPPS       $0x00, Z2, Z3, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SP)
+	JMP          lanetailback
 
-lanetailrarenarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, (SP)
-	JMP      lanetailback
-
-DATA constantsAVX512<>+0(SB)/4, $0x7fffffff
-DATA constantsAVX512<>+4(SB)/4, $0x7f800000
+DATA constantsAVX512<>+0(SB)/4, $0x7f800000
+DATA constantsAVX512<>+4(SB)/4, $0x00400000
 DATA constantsAVX512<>+8(SB)/4, $0x80000000
 DATA constantsAVX512<>+12(SB)/4, $0x00000001
 DATA constantsAVX512<>+16(SB)/4, $0x3f800000
 DATA constantsAVX512<>+20(SB)/4, $0x34800000
-DATA constantsAVX512<>+24(SB)/4, $0x01010101
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $28
+DATA constantsAVX512<>+24(SB)/4, $0x7fffffff
+DATA constantsAVX512<>+28(SB)/4, $0x01010101
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $32

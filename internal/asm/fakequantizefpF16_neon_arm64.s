@@ -8,7 +8,7 @@
 
 TEXT ·FakeQuantizeFpF16NEON(SB), NOSPLIT, $200-72
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
-	// per call: V15 least, V14 step, V13 most, V12 0x7fffffff, V11 0x7f800000, V10 0x80000000
+	// per call: V15 least, V0 step, V14 most, V13 0x7f800000, V1 0x400000, V12 IAdd, V11 0x80000000, V10 0x7fffffff
 	// per group: V9 scale, V8 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 18
@@ -18,15 +18,18 @@ TEXT ·FakeQuantizeFpF16NEON(SB), NOSPLIT, $200-72
 	MOVD recip+24(FP), R3
 	FMOVS least+32(FP), F15
 	VDUP V15.S[0], V15.S4
-	FMOVS step+36(FP), F14
+	FMOVS most+40(FP), F14
 	VDUP V14.S[0], V14.S4
-	FMOVS most+40(FP), F13
-	VDUP V13.S[0], V13.S4
-	MOVD $2147483647, R16
-	VDUP R16, V12.S4
 	MOVD $2139095040, R16
-	VDUP R16, V11.S4
+	VDUP R16, V13.S4
+	FMOVS step+36(FP), F0
+	VDUP V0.S[0], V0.S4
+	MOVD $4194304, R16
+	VDUP R16, V1.S4
+	VADD V1.S4, V0.S4, V12.S4
 	MOVD $2147483648, R16
+	VDUP R16, V11.S4
+	MOVD $2147483647, R16
 	VDUP R16, V10.S4
 	MOVD groups+48(FP), R5
 	MOVD length+56(FP), R6
@@ -79,48 +82,48 @@ grouploop:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	VAND V12.B16, V2.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V0.S4
-	VAND V11.B16, V0.B16, V5.B16
+	VAND V10.B16, V2.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V14.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
 	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V0.B16, V0.B16
 	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	VAND V12.B16, V1.B16, V2.B16
-	VUMIN V13.S4, V2.S4, V2.S4
-	VAND V11.B16, V2.B16, V5.B16
+	VAND V10.B16, V1.B16, V2.B16
+	VUMIN V14.S4, V2.S4, V2.S4
+	VAND V13.B16, V2.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V14.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
 	WORD $0x4ea5d442 // fsub v2.4s, v2.4s, v5.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
 	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
 	FMOVQ F0, (R0)
-	VAND V12.B16, V4.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V0.S4
-	VAND V11.B16, V0.B16, V1.B16
+	VAND V10.B16, V4.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V1.B16
 	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V14.S4, V1.S4, V1.S4
+	VADD V12.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V4.B16, V4.B16
+	VAND V11.B16, V4.B16, V4.B16
 	VORR V4.B16, V0.B16, V0.B16
 	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	VAND V12.B16, V3.B16, V1.B16
-	VUMIN V13.S4, V1.S4, V1.S4
-	VAND V11.B16, V1.B16, V2.B16
+	VAND V10.B16, V3.B16, V1.B16
+	VUMIN V14.S4, V1.S4, V1.S4
+	VAND V13.B16, V1.B16, V2.B16
 	VUMAX V15.S4, V2.S4, V2.S4
-	VADD V14.S4, V2.S4, V2.S4
+	VADD V12.S4, V2.S4, V2.S4
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V1.B16, V1.B16
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
 	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
@@ -190,48 +193,48 @@ groupmeet3:
 	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
 	FCMPS F5, F5
 	BVS groupmeetrare
-	VAND V12.B16, V3.B16, V5.B16
-	VUMIN V13.S4, V5.S4, V5.S4
-	VAND V11.B16, V5.B16, V17.B16
+	VAND V10.B16, V3.B16, V5.B16
+	VUMIN V14.S4, V5.S4, V5.S4
+	VAND V13.B16, V5.B16, V17.B16
 	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V14.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
 	WORD $0x4e31d4a5 // fadd v5.4s, v5.4s, v17.4s
 	WORD $0x4eb1d4a5 // fsub v5.4s, v5.4s, v17.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V5.B16, V5.B16
 	WORD $0x6e20dca5 // fmul v5.4s, v5.4s, v0.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	VAND V12.B16, V4.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V0.S4
-	VAND V11.B16, V0.B16, V3.B16
+	VAND V10.B16, V4.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V14.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
 	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	VAND V10.B16, V4.B16, V4.B16
+	VAND V11.B16, V4.B16, V4.B16
 	VORR V4.B16, V0.B16, V0.B16
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e216805 // fcvtn2 v5.8h, v0.4s
 	FMOVQ F5, (R0)
-	VAND V12.B16, V7.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V0.S4
-	VAND V11.B16, V0.B16, V2.B16
+	VAND V10.B16, V7.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V2.B16
 	VUMAX V15.S4, V2.S4, V2.S4
-	VADD V14.S4, V2.S4, V2.S4
+	VADD V12.S4, V2.S4, V2.S4
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VAND V10.B16, V7.B16, V7.B16
+	VAND V11.B16, V7.B16, V7.B16
 	VORR V7.B16, V0.B16, V0.B16
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	VAND V12.B16, V16.B16, V1.B16
-	VUMIN V13.S4, V1.S4, V1.S4
-	VAND V11.B16, V1.B16, V2.B16
+	VAND V10.B16, V16.B16, V1.B16
+	VUMIN V14.S4, V1.S4, V1.S4
+	VAND V13.B16, V1.B16, V2.B16
 	VUMAX V15.S4, V2.S4, V2.S4
-	VADD V14.S4, V2.S4, V2.S4
+	VADD V12.S4, V2.S4, V2.S4
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V10.B16, V16.B16, V16.B16
+	VAND V11.B16, V16.B16, V16.B16
 	VORR V16.B16, V1.B16, V1.B16
 	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
 	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
@@ -315,56 +318,56 @@ piece4:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	VAND V12.B16, V2.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V0.S4
-	VAND V11.B16, V0.B16, V5.B16
+	VAND V10.B16, V2.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V14.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
 	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V0.B16, V0.B16
 	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(RSP)
 	CMP $5, R4
 	BLT grouptailnarrow
-	VAND V12.B16, V1.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V0.S4
-	VAND V11.B16, V0.B16, V2.B16
+	VAND V10.B16, V1.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V2.B16
 	VUMAX V15.S4, V2.S4, V2.S4
-	VADD V14.S4, V2.S4, V2.S4
+	VADD V12.S4, V2.S4, V2.S4
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V0.B16, V0.B16
 	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
 	CMP $9, R4
 	BLT grouptailnarrow
-	VAND V12.B16, V4.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V0.S4
-	VAND V11.B16, V0.B16, V1.B16
+	VAND V10.B16, V4.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V1.B16
 	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V14.S4, V1.S4, V1.S4
+	VADD V12.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V4.B16, V4.B16
+	VAND V11.B16, V4.B16, V4.B16
 	VORR V4.B16, V0.B16, V0.B16
 	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 32(RSP)
 	CMP $13, R4
 	BLT grouptailnarrow
-	VAND V12.B16, V3.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V0.S4
-	VAND V11.B16, V0.B16, V1.B16
+	VAND V10.B16, V3.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V1.B16
 	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V14.S4, V1.S4, V1.S4
+	VADD V12.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V0.B16, V0.B16
 	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
@@ -443,48 +446,48 @@ longloop:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS longrare
-	VAND V12.B16, V2.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V0.S4
-	VAND V11.B16, V0.B16, V5.B16
+	VAND V10.B16, V2.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V14.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
 	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V0.B16, V0.B16
 	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	VAND V12.B16, V1.B16, V2.B16
-	VUMIN V13.S4, V2.S4, V2.S4
-	VAND V11.B16, V2.B16, V5.B16
+	VAND V10.B16, V1.B16, V2.B16
+	VUMIN V14.S4, V2.S4, V2.S4
+	VAND V13.B16, V2.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V14.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
 	WORD $0x4ea5d442 // fsub v2.4s, v2.4s, v5.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
 	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
 	FMOVQ F0, (R0)
-	VAND V12.B16, V4.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V0.S4
-	VAND V11.B16, V0.B16, V1.B16
+	VAND V10.B16, V4.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V1.B16
 	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V14.S4, V1.S4, V1.S4
+	VADD V12.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V4.B16, V4.B16
+	VAND V11.B16, V4.B16, V4.B16
 	VORR V4.B16, V0.B16, V0.B16
 	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	VAND V12.B16, V3.B16, V1.B16
-	VUMIN V13.S4, V1.S4, V1.S4
-	VAND V11.B16, V1.B16, V2.B16
+	VAND V10.B16, V3.B16, V1.B16
+	VUMIN V14.S4, V1.S4, V1.S4
+	VAND V13.B16, V1.B16, V2.B16
 	VUMAX V15.S4, V2.S4, V2.S4
-	VADD V14.S4, V2.S4, V2.S4
+	VADD V12.S4, V2.S4, V2.S4
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V1.B16, V1.B16
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
 	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
@@ -538,56 +541,56 @@ piece12:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS longtailrare
-	VAND V12.B16, V2.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V0.S4
-	VAND V11.B16, V0.B16, V5.B16
+	VAND V10.B16, V2.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V14.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
 	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V0.B16, V0.B16
 	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(RSP)
 	CMP $5, R4
 	BLT longtailnarrow
-	VAND V12.B16, V1.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V0.S4
-	VAND V11.B16, V0.B16, V2.B16
+	VAND V10.B16, V1.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V2.B16
 	VUMAX V15.S4, V2.S4, V2.S4
-	VADD V14.S4, V2.S4, V2.S4
+	VADD V12.S4, V2.S4, V2.S4
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V0.B16, V0.B16
 	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
 	CMP $9, R4
 	BLT longtailnarrow
-	VAND V12.B16, V4.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V0.S4
-	VAND V11.B16, V0.B16, V1.B16
+	VAND V10.B16, V4.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V1.B16
 	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V14.S4, V1.S4, V1.S4
+	VADD V12.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V4.B16, V4.B16
+	VAND V11.B16, V4.B16, V4.B16
 	VORR V4.B16, V0.B16, V0.B16
 	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 32(RSP)
 	CMP $13, R4
 	BLT longtailnarrow
-	VAND V12.B16, V3.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V0.S4
-	VAND V11.B16, V0.B16, V1.B16
+	VAND V10.B16, V3.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V1.B16
 	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V14.S4, V1.S4, V1.S4
+	VADD V12.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V0.B16, V0.B16
 	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
@@ -661,48 +664,48 @@ laneloop:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
-	VAND V12.B16, V3.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V0.S4
-	VAND V11.B16, V0.B16, V1.B16
+	VAND V10.B16, V3.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V1.B16
 	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V14.S4, V1.S4, V1.S4
+	VADD V12.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V0.B16, V0.B16
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	VAND V12.B16, V2.B16, V1.B16
-	VUMIN V13.S4, V1.S4, V1.S4
-	VAND V11.B16, V1.B16, V3.B16
+	VAND V10.B16, V2.B16, V1.B16
+	VUMIN V14.S4, V1.S4, V1.S4
+	VAND V13.B16, V1.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V14.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V1.B16, V1.B16
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
 	FMOVQ F0, (R0)
-	VAND V12.B16, V7.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V0.S4
-	VAND V11.B16, V0.B16, V1.B16
+	VAND V10.B16, V7.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V1.B16
 	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V14.S4, V1.S4, V1.S4
+	VADD V12.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V7.B16, V7.B16
+	VAND V11.B16, V7.B16, V7.B16
 	VORR V7.B16, V0.B16, V0.B16
 	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	VAND V12.B16, V6.B16, V1.B16
-	VUMIN V13.S4, V1.S4, V1.S4
-	VAND V11.B16, V1.B16, V2.B16
+	VAND V10.B16, V6.B16, V1.B16
+	VUMIN V14.S4, V1.S4, V1.S4
+	VAND V13.B16, V1.B16, V2.B16
 	VUMAX V15.S4, V2.S4, V2.S4
-	VADD V14.S4, V2.S4, V2.S4
+	VADD V12.S4, V2.S4, V2.S4
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V10.B16, V6.B16, V6.B16
+	VAND V11.B16, V6.B16, V6.B16
 	VORR V6.B16, V1.B16, V1.B16
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
 	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
@@ -824,56 +827,56 @@ piece28:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanetailrare
-	VAND V12.B16, V3.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V0.S4
-	VAND V11.B16, V0.B16, V1.B16
+	VAND V10.B16, V3.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V1.B16
 	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V14.S4, V1.S4, V1.S4
+	VADD V12.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V0.B16, V0.B16
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(RSP)
 	CMP $5, R4
 	BLT lanetailnarrow
-	VAND V12.B16, V2.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V0.S4
-	VAND V11.B16, V0.B16, V1.B16
+	VAND V10.B16, V2.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V1.B16
 	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V14.S4, V1.S4, V1.S4
+	VADD V12.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V0.B16, V0.B16
 	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
 	CMP $9, R4
 	BLT lanetailnarrow
-	VAND V12.B16, V7.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V0.S4
-	VAND V11.B16, V0.B16, V1.B16
+	VAND V10.B16, V7.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V1.B16
 	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V14.S4, V1.S4, V1.S4
+	VADD V12.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V7.B16, V7.B16
+	VAND V11.B16, V7.B16, V7.B16
 	VORR V7.B16, V0.B16, V0.B16
 	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 32(RSP)
 	CMP $13, R4
 	BLT lanetailnarrow
-	VAND V12.B16, V6.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V0.S4
-	VAND V11.B16, V0.B16, V1.B16
+	VAND V10.B16, V6.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V1.B16
 	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V14.S4, V1.S4, V1.S4
+	VADD V12.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V6.B16, V6.B16
+	VAND V11.B16, V6.B16, V6.B16
 	VORR V6.B16, V0.B16, V0.B16
 	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
@@ -904,27 +907,27 @@ grouprare:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	VAND V12.B16, V1.B16, V2.B16
-	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
-	VAND V11.B16, V2.B16, V3.B16
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	VAND V13.B16, V2.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V14.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	VAND V11.B16, V1.B16, V3.B16
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	VAND V13.B16, V1.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V14.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
@@ -932,27 +935,27 @@ grouprare:
 	FMOVQ 16(R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	VAND V12.B16, V1.B16, V2.B16
-	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
-	VAND V11.B16, V2.B16, V3.B16
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	VAND V13.B16, V2.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V14.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	VAND V11.B16, V1.B16, V3.B16
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	VAND V13.B16, V1.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V14.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
@@ -1100,68 +1103,61 @@ grouptailrare:
 	FMOVQ 48(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	VAND V12.B16, V1.B16, V2.B16
-	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
-	VAND V11.B16, V2.B16, V3.B16
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	VAND V13.B16, V2.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V14.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 16(RSP)
-	CMP $5, R4
-	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	VAND V11.B16, V1.B16, V2.B16
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	VAND V13.B16, V1.B16, V2.B16
 	VUMAX V15.S4, V2.S4, V2.S4
-	VADD V14.S4, V2.S4, V2.S4
+	VADD V12.S4, V2.S4, V2.S4
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 24(RSP)
-	CMP $9, R4
-	BLT grouptailrarenarrow
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	VAND V12.B16, V1.B16, V2.B16
-	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
-	VAND V11.B16, V2.B16, V3.B16
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	VAND V13.B16, V2.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V14.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 32(RSP)
-	CMP $13, R4
-	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	VAND V11.B16, V1.B16, V2.B16
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	VAND V13.B16, V1.B16, V2.B16
 	VUMAX V15.S4, V2.S4, V2.S4
-	VADD V14.S4, V2.S4, V2.S4
+	VADD V12.S4, V2.S4, V2.S4
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 40(RSP)
-grouptailrarenarrow:
 	B grouptailback
 groupmeetrare:
 	MOVD R7, R5
@@ -1176,27 +1172,27 @@ longrare:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	VAND V12.B16, V1.B16, V2.B16
-	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
-	VAND V11.B16, V2.B16, V3.B16
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	VAND V13.B16, V2.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V14.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	VAND V11.B16, V1.B16, V3.B16
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	VAND V13.B16, V1.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V14.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
@@ -1204,27 +1200,27 @@ longrare:
 	FMOVQ 16(R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	VAND V12.B16, V1.B16, V2.B16
-	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
-	VAND V11.B16, V2.B16, V3.B16
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	VAND V13.B16, V2.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V14.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	VAND V11.B16, V1.B16, V3.B16
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	VAND V13.B16, V1.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V14.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
@@ -1234,96 +1230,89 @@ longtailrare:
 	FMOVQ 48(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	VAND V12.B16, V1.B16, V2.B16
-	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
-	VAND V11.B16, V2.B16, V3.B16
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	VAND V13.B16, V2.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V14.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 16(RSP)
-	CMP $5, R4
-	BLT longtailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	VAND V11.B16, V1.B16, V2.B16
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	VAND V13.B16, V1.B16, V2.B16
 	VUMAX V15.S4, V2.S4, V2.S4
-	VADD V14.S4, V2.S4, V2.S4
+	VADD V12.S4, V2.S4, V2.S4
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 24(RSP)
-	CMP $9, R4
-	BLT longtailrarenarrow
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	VAND V12.B16, V1.B16, V2.B16
-	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
-	VAND V11.B16, V2.B16, V3.B16
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	VAND V13.B16, V2.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V14.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 32(RSP)
-	CMP $13, R4
-	BLT longtailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	VAND V11.B16, V1.B16, V2.B16
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	VAND V13.B16, V1.B16, V2.B16
 	VUMAX V15.S4, V2.S4, V2.S4
-	VADD V14.S4, V2.S4, V2.S4
+	VADD V12.S4, V2.S4, V2.S4
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 40(RSP)
-longtailrarenarrow:
 	B longtailback
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ (R2), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V12.B16, V1.B16, V3.B16
-	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
-	VAND V11.B16, V3.B16, V4.B16
+	VAND V10.B16, V1.B16, V3.B16
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	VAND V13.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V3.B16, V3.B16
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R2), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V12.B16, V0.B16, V2.B16
-	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
-	VAND V11.B16, V2.B16, V4.B16
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
@@ -1332,28 +1321,28 @@ lanerare:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 32(R2), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V12.B16, V1.B16, V3.B16
-	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
-	VAND V11.B16, V3.B16, V4.B16
+	VAND V10.B16, V1.B16, V3.B16
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	VAND V13.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V3.B16, V3.B16
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R2), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V12.B16, V0.B16, V2.B16
-	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
-	VAND V11.B16, V2.B16, V4.B16
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
@@ -1364,78 +1353,71 @@ lanetailrare:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 80(RSP), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V12.B16, V1.B16, V3.B16
-	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
-	VAND V11.B16, V3.B16, V4.B16
+	VAND V10.B16, V1.B16, V3.B16
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	VAND V13.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V3.B16, V3.B16
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 16(RSP)
-	CMP $5, R4
-	BLT lanetailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 96(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V12.B16, V0.B16, V2.B16
-	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
-	VAND V11.B16, V2.B16, V3.B16
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	VAND V13.B16, V2.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V14.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 24(RSP)
-	CMP $9, R4
-	BLT lanetailrarenarrow
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 112(RSP), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V12.B16, V1.B16, V3.B16
-	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
-	VAND V11.B16, V3.B16, V4.B16
+	VAND V10.B16, V1.B16, V3.B16
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	VAND V13.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V3.B16, V3.B16
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 32(RSP)
-	CMP $13, R4
-	BLT lanetailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 128(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V12.B16, V0.B16, V2.B16
-	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
-	VAND V11.B16, V2.B16, V3.B16
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	VAND V13.B16, V2.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V14.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 40(RSP)
-lanetailrarenarrow:
 	B lanetailback
 
 // func FakeQuantizeFpBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 
 TEXT ·FakeQuantizeFpBytesF16NEON(SB), NOSPLIT, $216-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
-	// per call: V15 least, V14 step, V13 most, V12 0x7fffffff, V11 0x7f800000, V10 0x80000000
+	// per call: V15 least, V0 step, V14 most, V13 0x7f800000, V1 0x400000, V12 IAdd, V11 0x80000000, V10 0x7fffffff
 	// per group: V9 scale, V8 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 20
@@ -1446,15 +1428,18 @@ TEXT ·FakeQuantizeFpBytesF16NEON(SB), NOSPLIT, $216-80
 	MOVD recip+32(FP), R4
 	FMOVS least+40(FP), F15
 	VDUP V15.S[0], V15.S4
-	FMOVS step+44(FP), F14
+	FMOVS most+48(FP), F14
 	VDUP V14.S[0], V14.S4
-	FMOVS most+48(FP), F13
-	VDUP V13.S[0], V13.S4
-	MOVD $2147483647, R16
-	VDUP R16, V12.S4
 	MOVD $2139095040, R16
-	VDUP R16, V11.S4
+	VDUP R16, V13.S4
+	FMOVS step+44(FP), F0
+	VDUP V0.S[0], V0.S4
+	MOVD $4194304, R16
+	VDUP R16, V1.S4
+	VADD V1.S4, V0.S4, V12.S4
 	MOVD $2147483648, R16
+	VDUP R16, V11.S4
+	MOVD $2147483647, R16
 	VDUP R16, V10.S4
 	MOVD groups+56(FP), R6
 	MOVD length+64(FP), R7
@@ -1507,51 +1492,51 @@ grouploop:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	VAND V12.B16, V2.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V5.S4
-	VAND V11.B16, V5.B16, V6.B16
+	VAND V10.B16, V2.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V5.S4
+	VAND V13.B16, V5.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V7.B16, V7.B16
 	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	VCMEQ V0.S4, V5.S4, V5.S4
-	VAND V12.B16, V1.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V2.S4
-	VAND V11.B16, V2.B16, V6.B16
+	VAND V10.B16, V1.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V2.S4
+	VAND V13.B16, V2.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d450 // fadd v16.4s, v2.4s, v6.4s
 	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V16.B16, V16.B16
 	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
 	WORD $0x4e216a07 // fcvtn2 v7.8h, v16.4s
 	FMOVQ F7, (R0)
 	VCMEQ V0.S4, V2.S4, V2.S4
-	VAND V12.B16, V4.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V1.S4
-	VAND V11.B16, V1.B16, V6.B16
+	VAND V10.B16, V4.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V1.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d427 // fadd v7.4s, v1.4s, v6.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V10.B16, V4.B16, V4.B16
+	VAND V11.B16, V4.B16, V4.B16
 	VORR V4.B16, V7.B16, V7.B16
 	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
-	VAND V12.B16, V3.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V4.S4
-	VAND V11.B16, V4.B16, V6.B16
+	VAND V10.B16, V3.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V4.S4
+	VAND V13.B16, V4.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d490 // fadd v16.4s, v4.4s, v6.4s
 	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V16.B16, V16.B16
 	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
 	WORD $0x4e216a07 // fcvtn2 v7.8h, v16.4s
@@ -1628,51 +1613,51 @@ groupmeet3:
 	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
 	FCMPS F5, F5
 	BVS groupmeetrare
-	VAND V12.B16, V3.B16, V5.B16
-	VUMIN V13.S4, V5.S4, V17.S4
-	VAND V11.B16, V17.B16, V18.B16
+	VAND V10.B16, V3.B16, V5.B16
+	VUMIN V14.S4, V5.S4, V17.S4
+	VAND V13.B16, V17.B16, V18.B16
 	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V14.S4, V18.S4, V18.S4
+	VADD V12.S4, V18.S4, V18.S4
 	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
 	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V19.B16, V19.B16
 	WORD $0x6e20de73 // fmul v19.4s, v19.4s, v0.4s
 	WORD $0x0e216a73 // fcvtn v19.4h, v19.4s
 	VCMEQ V5.S4, V17.S4, V17.S4
-	VAND V12.B16, V4.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V3.S4
-	VAND V11.B16, V3.B16, V5.B16
+	VAND V10.B16, V4.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V3.S4
+	VAND V13.B16, V3.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V14.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d472 // fadd v18.4s, v3.4s, v5.4s
 	WORD $0x4ea5d652 // fsub v18.4s, v18.4s, v5.4s
-	VAND V10.B16, V4.B16, V4.B16
+	VAND V11.B16, V4.B16, V4.B16
 	VORR V4.B16, V18.B16, V18.B16
 	WORD $0x6e22de52 // fmul v18.4s, v18.4s, v2.4s
 	WORD $0x4e216a53 // fcvtn2 v19.8h, v18.4s
 	FMOVQ F19, (R0)
 	VCMEQ V0.S4, V3.S4, V3.S4
-	VAND V12.B16, V7.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V2.S4
-	VAND V11.B16, V2.B16, V4.B16
+	VAND V10.B16, V7.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V2.S4
+	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V10.B16, V7.B16, V7.B16
+	VAND V11.B16, V7.B16, V7.B16
 	VORR V7.B16, V5.B16, V5.B16
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	VCMEQ V0.S4, V2.S4, V2.S4
-	VAND V12.B16, V16.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V1.S4
-	VAND V11.B16, V1.B16, V4.B16
+	VAND V10.B16, V16.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V1.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d427 // fadd v7.4s, v1.4s, v4.4s
 	WORD $0x4ea4d4e7 // fsub v7.4s, v7.4s, v4.4s
-	VAND V10.B16, V16.B16, V16.B16
+	VAND V11.B16, V16.B16, V16.B16
 	VORR V16.B16, V7.B16, V7.B16
 	WORD $0x6e26dce7 // fmul v7.4s, v7.4s, v6.4s
 	WORD $0x4e2168e5 // fcvtn2 v5.8h, v7.4s
@@ -1763,14 +1748,14 @@ piece4:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	VAND V12.B16, V2.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V5.S4
-	VAND V11.B16, V5.B16, V6.B16
+	VAND V10.B16, V2.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V5.S4
+	VAND V13.B16, V5.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V7.B16, V7.B16
 	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
@@ -1778,14 +1763,14 @@ piece4:
 	VCMEQ V0.S4, V5.S4, V5.S4
 	CMP $5, R5
 	BLT grouptailnarrow
-	VAND V12.B16, V1.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V2.S4
-	VAND V11.B16, V2.B16, V6.B16
+	VAND V10.B16, V1.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V2.S4
+	VAND V13.B16, V2.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d447 // fadd v7.4s, v2.4s, v6.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V7.B16, V7.B16
 	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
@@ -1793,14 +1778,14 @@ piece4:
 	VCMEQ V0.S4, V2.S4, V2.S4
 	CMP $9, R5
 	BLT grouptailnarrow
-	VAND V12.B16, V4.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V1.S4
-	VAND V11.B16, V1.B16, V6.B16
+	VAND V10.B16, V4.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V1.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d427 // fadd v7.4s, v1.4s, v6.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V10.B16, V4.B16, V4.B16
+	VAND V11.B16, V4.B16, V4.B16
 	VORR V4.B16, V7.B16, V7.B16
 	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
@@ -1808,14 +1793,14 @@ piece4:
 	VCMEQ V0.S4, V1.S4, V1.S4
 	CMP $13, R5
 	BLT grouptailnarrow
-	VAND V12.B16, V3.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V4.S4
-	VAND V11.B16, V4.B16, V6.B16
+	VAND V10.B16, V3.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V4.S4
+	VAND V13.B16, V4.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d487 // fadd v7.4s, v4.4s, v6.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V7.B16, V7.B16
 	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
@@ -1919,51 +1904,51 @@ longloop:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS longrare
-	VAND V12.B16, V2.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V5.S4
-	VAND V11.B16, V5.B16, V6.B16
+	VAND V10.B16, V2.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V5.S4
+	VAND V13.B16, V5.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d4b0 // fadd v16.4s, v5.4s, v6.4s
 	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V16.B16, V16.B16
 	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
 	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
 	VCMEQ V0.S4, V5.S4, V5.S4
-	VAND V12.B16, V1.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V2.S4
-	VAND V11.B16, V2.B16, V6.B16
+	VAND V10.B16, V1.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V2.S4
+	VAND V13.B16, V2.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d451 // fadd v17.4s, v2.4s, v6.4s
 	WORD $0x4ea6d631 // fsub v17.4s, v17.4s, v6.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V17.B16, V17.B16
 	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
 	WORD $0x4e216a30 // fcvtn2 v16.8h, v17.4s
 	FMOVQ F16, (R0)
 	VCMEQ V0.S4, V2.S4, V2.S4
-	VAND V12.B16, V4.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V1.S4
-	VAND V11.B16, V1.B16, V6.B16
+	VAND V10.B16, V4.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V1.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d430 // fadd v16.4s, v1.4s, v6.4s
 	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V10.B16, V4.B16, V4.B16
+	VAND V11.B16, V4.B16, V4.B16
 	VORR V4.B16, V16.B16, V16.B16
 	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
 	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
-	VAND V12.B16, V3.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V4.S4
-	VAND V11.B16, V4.B16, V6.B16
+	VAND V10.B16, V3.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V4.S4
+	VAND V13.B16, V4.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d491 // fadd v17.4s, v4.4s, v6.4s
 	WORD $0x4ea6d631 // fsub v17.4s, v17.4s, v6.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V17.B16, V17.B16
 	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
 	WORD $0x4e216a30 // fcvtn2 v16.8h, v17.4s
@@ -2024,14 +2009,14 @@ piece16:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS longtailrare
-	VAND V12.B16, V2.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V5.S4
-	VAND V11.B16, V5.B16, V6.B16
+	VAND V10.B16, V2.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V5.S4
+	VAND V13.B16, V5.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d4b0 // fadd v16.4s, v5.4s, v6.4s
 	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V16.B16, V16.B16
 	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
 	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
@@ -2039,14 +2024,14 @@ piece16:
 	VCMEQ V0.S4, V5.S4, V5.S4
 	CMP $5, R5
 	BLT longtailnarrow
-	VAND V12.B16, V1.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V2.S4
-	VAND V11.B16, V2.B16, V6.B16
+	VAND V10.B16, V1.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V2.S4
+	VAND V13.B16, V2.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d450 // fadd v16.4s, v2.4s, v6.4s
 	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V16.B16, V16.B16
 	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
 	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
@@ -2054,14 +2039,14 @@ piece16:
 	VCMEQ V0.S4, V2.S4, V2.S4
 	CMP $9, R5
 	BLT longtailnarrow
-	VAND V12.B16, V4.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V1.S4
-	VAND V11.B16, V1.B16, V6.B16
+	VAND V10.B16, V4.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V1.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d430 // fadd v16.4s, v1.4s, v6.4s
 	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V10.B16, V4.B16, V4.B16
+	VAND V11.B16, V4.B16, V4.B16
 	VORR V4.B16, V16.B16, V16.B16
 	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
 	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
@@ -2069,14 +2054,14 @@ piece16:
 	VCMEQ V0.S4, V1.S4, V1.S4
 	CMP $13, R5
 	BLT longtailnarrow
-	VAND V12.B16, V3.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V4.S4
-	VAND V11.B16, V4.B16, V6.B16
+	VAND V10.B16, V3.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V4.S4
+	VAND V13.B16, V4.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d490 // fadd v16.4s, v4.4s, v6.4s
 	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V16.B16, V16.B16
 	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
 	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
@@ -2175,51 +2160,51 @@ laneloop:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
-	VAND V12.B16, V3.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V1.S4
-	VAND V11.B16, V1.B16, V16.B16
+	VAND V10.B16, V3.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V1.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d431 // fadd v17.4s, v1.4s, v16.4s
 	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V17.B16, V17.B16
 	WORD $0x6e24de31 // fmul v17.4s, v17.4s, v4.4s
 	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
-	VAND V12.B16, V2.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V3.S4
-	VAND V11.B16, V3.B16, V4.B16
+	VAND V10.B16, V2.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V3.S4
+	VAND V13.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d470 // fadd v16.4s, v3.4s, v4.4s
 	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V16.B16, V16.B16
 	WORD $0x6e25de10 // fmul v16.4s, v16.4s, v5.4s
 	WORD $0x4e216a11 // fcvtn2 v17.8h, v16.4s
 	FMOVQ F17, (R0)
 	VCMEQ V0.S4, V3.S4, V3.S4
-	VAND V12.B16, V7.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V2.S4
-	VAND V11.B16, V2.B16, V4.B16
+	VAND V10.B16, V7.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V2.S4
+	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V10.B16, V7.B16, V7.B16
+	VAND V11.B16, V7.B16, V7.B16
 	VORR V7.B16, V5.B16, V5.B16
 	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	VCMEQ V0.S4, V2.S4, V2.S4
-	VAND V12.B16, V6.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V4.S4
-	VAND V11.B16, V4.B16, V7.B16
+	VAND V10.B16, V6.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V4.S4
+	VAND V13.B16, V4.B16, V7.B16
 	VUMAX V15.S4, V7.S4, V7.S4
-	VADD V14.S4, V7.S4, V7.S4
+	VADD V12.S4, V7.S4, V7.S4
 	WORD $0x4e27d488 // fadd v8.4s, v4.4s, v7.4s
 	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V10.B16, V6.B16, V6.B16
+	VAND V11.B16, V6.B16, V6.B16
 	VORR V6.B16, V8.B16, V8.B16
 	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
 	WORD $0x4e216905 // fcvtn2 v5.8h, v8.4s
@@ -2348,14 +2333,14 @@ piece36:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanetailrare
-	VAND V12.B16, V3.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V1.S4
-	VAND V11.B16, V1.B16, V16.B16
+	VAND V10.B16, V3.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V1.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d431 // fadd v17.4s, v1.4s, v16.4s
 	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V17.B16, V17.B16
 	WORD $0x6e24de31 // fmul v17.4s, v17.4s, v4.4s
 	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
@@ -2363,14 +2348,14 @@ piece36:
 	VCMEQ V0.S4, V1.S4, V1.S4
 	CMP $5, R5
 	BLT lanetailnarrow
-	VAND V12.B16, V2.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V3.S4
-	VAND V11.B16, V3.B16, V4.B16
+	VAND V10.B16, V2.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V3.S4
+	VAND V13.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d470 // fadd v16.4s, v3.4s, v4.4s
 	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V16.B16, V16.B16
 	WORD $0x6e25de10 // fmul v16.4s, v16.4s, v5.4s
 	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
@@ -2378,14 +2363,14 @@ piece36:
 	VCMEQ V0.S4, V3.S4, V3.S4
 	CMP $9, R5
 	BLT lanetailnarrow
-	VAND V12.B16, V7.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V2.S4
-	VAND V11.B16, V2.B16, V4.B16
+	VAND V10.B16, V7.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V2.S4
+	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V10.B16, V7.B16, V7.B16
+	VAND V11.B16, V7.B16, V7.B16
 	VORR V7.B16, V5.B16, V5.B16
 	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
@@ -2393,14 +2378,14 @@ piece36:
 	VCMEQ V0.S4, V2.S4, V2.S4
 	CMP $13, R5
 	BLT lanetailnarrow
-	VAND V12.B16, V6.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V4.S4
-	VAND V11.B16, V4.B16, V5.B16
+	VAND V10.B16, V6.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V4.S4
+	VAND V13.B16, V4.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V14.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d487 // fadd v7.4s, v4.4s, v5.4s
 	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
-	VAND V10.B16, V6.B16, V6.B16
+	VAND V11.B16, V6.B16, V6.B16
 	VORR V6.B16, V7.B16, V7.B16
 	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
@@ -2455,28 +2440,28 @@ grouprare:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	VAND V12.B16, V1.B16, V2.B16
-	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
-	VAND V11.B16, V3.B16, V4.B16
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
+	VAND V13.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V5.B16, V5.B16
 	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf422 // fmin v2.4s, v1.4s, v13.4s
-	VAND V11.B16, V2.B16, V4.B16
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
+	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d446 // fadd v6.4s, v2.4s, v4.4s
 	WORD $0x4ea4d4c6 // fsub v6.4s, v6.4s, v4.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V6.B16, V6.B16
 	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
 	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
@@ -2485,28 +2470,28 @@ grouprare:
 	FMOVQ 16(R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	VAND V12.B16, V1.B16, V4.B16
-	WORD $0x4eadf485 // fmin v5.4s, v4.4s, v13.4s
-	VAND V11.B16, V5.B16, V6.B16
+	VAND V10.B16, V1.B16, V4.B16
+	WORD $0x4eaef485 // fmin v5.4s, v4.4s, v14.4s
+	VAND V13.B16, V5.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V7.B16, V7.B16
 	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf424 // fmin v4.4s, v1.4s, v13.4s
-	VAND V11.B16, V4.B16, V6.B16
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef424 // fmin v4.4s, v1.4s, v14.4s
+	VAND V13.B16, V4.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d490 // fadd v16.4s, v4.4s, v6.4s
 	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V16.B16, V16.B16
 	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
 	WORD $0x4e216a07 // fcvtn2 v7.8h, v16.4s
@@ -2660,72 +2645,65 @@ grouptailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	VAND V12.B16, V1.B16, V2.B16
-	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
-	VAND V11.B16, V3.B16, V4.B16
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
+	VAND V13.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V5.B16, V5.B16
 	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 16(RSP)
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	CMP $5, R5
-	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf422 // fmin v2.4s, v1.4s, v13.4s
-	VAND V11.B16, V2.B16, V4.B16
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
+	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V5.B16, V5.B16
 	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 24(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $9, R5
-	BLT grouptailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	VAND V12.B16, V1.B16, V4.B16
-	WORD $0x4eadf485 // fmin v5.4s, v4.4s, v13.4s
-	VAND V11.B16, V5.B16, V6.B16
+	VAND V10.B16, V1.B16, V4.B16
+	WORD $0x4eaef485 // fmin v5.4s, v4.4s, v14.4s
+	VAND V13.B16, V5.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V7.B16, V7.B16
 	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	FMOVD F7, 32(RSP)
 	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
-	CMP $13, R5
-	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf424 // fmin v4.4s, v1.4s, v13.4s
-	VAND V11.B16, V4.B16, V6.B16
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef424 // fmin v4.4s, v1.4s, v14.4s
+	VAND V13.B16, V4.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d487 // fadd v7.4s, v4.4s, v6.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V7.B16, V7.B16
 	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	FMOVD F7, 40(RSP)
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-grouptailrarenarrow:
 	VUZP1 V2.H8, V3.H8, V3.H8
 	VUZP1 V4.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16
@@ -2745,28 +2723,28 @@ longrare:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	VAND V12.B16, V1.B16, V2.B16
-	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
-	VAND V11.B16, V3.B16, V4.B16
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
+	VAND V13.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V5.B16, V5.B16
 	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf422 // fmin v2.4s, v1.4s, v13.4s
-	VAND V11.B16, V2.B16, V4.B16
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
+	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d446 // fadd v6.4s, v2.4s, v4.4s
 	WORD $0x4ea4d4c6 // fsub v6.4s, v6.4s, v4.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V6.B16, V6.B16
 	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
 	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
@@ -2775,28 +2753,28 @@ longrare:
 	FMOVQ 16(R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	VAND V12.B16, V1.B16, V4.B16
-	WORD $0x4eadf485 // fmin v5.4s, v4.4s, v13.4s
-	VAND V11.B16, V5.B16, V6.B16
+	VAND V10.B16, V1.B16, V4.B16
+	WORD $0x4eaef485 // fmin v5.4s, v4.4s, v14.4s
+	VAND V13.B16, V5.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d4b0 // fadd v16.4s, v5.4s, v6.4s
 	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V16.B16, V16.B16
 	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
 	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
 	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf424 // fmin v4.4s, v1.4s, v13.4s
-	VAND V11.B16, V4.B16, V6.B16
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef424 // fmin v4.4s, v1.4s, v14.4s
+	VAND V13.B16, V4.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d491 // fadd v17.4s, v4.4s, v6.4s
 	WORD $0x4ea6d631 // fsub v17.4s, v17.4s, v6.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V17.B16, V17.B16
 	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
 	WORD $0x4e216a30 // fcvtn2 v16.8h, v17.4s
@@ -2812,72 +2790,65 @@ longtailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	VAND V12.B16, V1.B16, V2.B16
-	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
-	VAND V11.B16, V3.B16, V4.B16
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
+	VAND V13.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V5.B16, V5.B16
 	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 16(RSP)
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	CMP $5, R5
-	BLT longtailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf422 // fmin v2.4s, v1.4s, v13.4s
-	VAND V11.B16, V2.B16, V4.B16
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
+	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V5.B16, V5.B16
 	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 24(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $9, R5
-	BLT longtailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	VAND V12.B16, V1.B16, V4.B16
-	WORD $0x4eadf485 // fmin v5.4s, v4.4s, v13.4s
-	VAND V11.B16, V5.B16, V6.B16
+	VAND V10.B16, V1.B16, V4.B16
+	WORD $0x4eaef485 // fmin v5.4s, v4.4s, v14.4s
+	VAND V13.B16, V5.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d4b0 // fadd v16.4s, v5.4s, v6.4s
 	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V16.B16, V16.B16
 	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
 	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
 	FMOVD F16, 32(RSP)
 	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
-	CMP $13, R5
-	BLT longtailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf424 // fmin v4.4s, v1.4s, v13.4s
-	VAND V11.B16, V4.B16, V6.B16
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef424 // fmin v4.4s, v1.4s, v14.4s
+	VAND V13.B16, V4.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d490 // fadd v16.4s, v4.4s, v6.4s
 	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V16.B16, V16.B16
 	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
 	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
 	FMOVD F16, 40(RSP)
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-longtailrarenarrow:
 	VUZP1 V2.H8, V3.H8, V3.H8
 	VUZP1 V4.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16
@@ -2889,14 +2860,14 @@ lanerare:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ (R3), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V12.B16, V1.B16, V3.B16
-	WORD $0x4eadf464 // fmin v4.4s, v3.4s, v13.4s
-	VAND V11.B16, V4.B16, V5.B16
+	VAND V10.B16, V1.B16, V3.B16
+	WORD $0x4eaef464 // fmin v4.4s, v3.4s, v14.4s
+	VAND V13.B16, V4.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V14.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
 	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V6.B16, V6.B16
 	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
 	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
@@ -2904,14 +2875,14 @@ lanerare:
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V12.B16, V0.B16, V2.B16
-	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
-	VAND V11.B16, V3.B16, V5.B16
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
+	VAND V13.B16, V3.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V14.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d467 // fadd v7.4s, v3.4s, v5.4s
 	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V7.B16, V7.B16
 	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
 	WORD $0x4e2168e6 // fcvtn2 v6.8h, v7.4s
@@ -2921,14 +2892,14 @@ lanerare:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 32(R3), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V12.B16, V1.B16, V5.B16
-	WORD $0x4eadf4a6 // fmin v6.4s, v5.4s, v13.4s
-	VAND V11.B16, V6.B16, V7.B16
+	VAND V10.B16, V1.B16, V5.B16
+	WORD $0x4eaef4a6 // fmin v6.4s, v5.4s, v14.4s
+	VAND V13.B16, V6.B16, V7.B16
 	VUMAX V15.S4, V7.S4, V7.S4
-	VADD V14.S4, V7.S4, V7.S4
+	VADD V12.S4, V7.S4, V7.S4
 	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
 	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V8.B16, V8.B16
 	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
 	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
@@ -2936,14 +2907,14 @@ lanerare:
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V12.B16, V0.B16, V2.B16
-	WORD $0x4eadf445 // fmin v5.4s, v2.4s, v13.4s
-	VAND V11.B16, V5.B16, V7.B16
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef445 // fmin v5.4s, v2.4s, v14.4s
+	VAND V13.B16, V5.B16, V7.B16
 	VUMAX V15.S4, V7.S4, V7.S4
-	VADD V14.S4, V7.S4, V7.S4
+	VADD V12.S4, V7.S4, V7.S4
 	WORD $0x4e27d4a9 // fadd v9.4s, v5.4s, v7.4s
 	WORD $0x4ea7d529 // fsub v9.4s, v9.4s, v7.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V9.B16, V9.B16
 	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
 	WORD $0x4e216928 // fcvtn2 v8.8h, v9.4s
@@ -2960,75 +2931,68 @@ lanetailrare:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 96(RSP), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V12.B16, V1.B16, V3.B16
-	WORD $0x4eadf464 // fmin v4.4s, v3.4s, v13.4s
-	VAND V11.B16, V4.B16, V5.B16
+	VAND V10.B16, V1.B16, V3.B16
+	WORD $0x4eaef464 // fmin v4.4s, v3.4s, v14.4s
+	VAND V13.B16, V4.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V14.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
 	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V6.B16, V6.B16
 	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
 	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
 	FMOVD F6, 16(RSP)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	CMP $5, R5
-	BLT lanetailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 112(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V12.B16, V0.B16, V2.B16
-	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
-	VAND V11.B16, V3.B16, V5.B16
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
+	VAND V13.B16, V3.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V14.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d466 // fadd v6.4s, v3.4s, v5.4s
 	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V6.B16, V6.B16
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
 	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
 	FMOVD F6, 24(RSP)
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	CMP $9, R5
-	BLT lanetailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 128(RSP), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V12.B16, V1.B16, V5.B16
-	WORD $0x4eadf4a6 // fmin v6.4s, v5.4s, v13.4s
-	VAND V11.B16, V6.B16, V7.B16
+	VAND V10.B16, V1.B16, V5.B16
+	WORD $0x4eaef4a6 // fmin v6.4s, v5.4s, v14.4s
+	VAND V13.B16, V6.B16, V7.B16
 	VUMAX V15.S4, V7.S4, V7.S4
-	VADD V14.S4, V7.S4, V7.S4
+	VADD V12.S4, V7.S4, V7.S4
 	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
 	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V8.B16, V8.B16
 	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
 	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
 	FMOVD F8, 32(RSP)
 	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
-	CMP $13, R5
-	BLT lanetailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 144(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V12.B16, V0.B16, V2.B16
-	WORD $0x4eadf445 // fmin v5.4s, v2.4s, v13.4s
-	VAND V11.B16, V5.B16, V7.B16
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef445 // fmin v5.4s, v2.4s, v14.4s
+	VAND V13.B16, V5.B16, V7.B16
 	VUMAX V15.S4, V7.S4, V7.S4
-	VADD V14.S4, V7.S4, V7.S4
+	VADD V12.S4, V7.S4, V7.S4
 	WORD $0x4e27d4a8 // fadd v8.4s, v5.4s, v7.4s
 	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V8.B16, V8.B16
 	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
 	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
 	FMOVD F8, 40(RSP)
 	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
-lanetailrarenarrow:
 	VUZP1 V3.H8, V4.H8, V4.H8
 	VUZP1 V5.H8, V6.H8, V6.H8
 	VUZP1 V6.B16, V4.B16, V4.B16
@@ -3040,7 +3004,7 @@ lanetailrarenarrow:
 
 TEXT ·FakeQuantizeFpBitsF16NEON(SB), NOSPLIT, $216-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
-	// per call: V15 least, V14 step, V13 most, V12 0x7fffffff, V11 0x7f800000, V10 0x80000000, V9 table
+	// per call: V15 least, V0 step, V14 most, V13 0x7f800000, V1 0x400000, V12 IAdd, V11 0x80000000, V10 0x7fffffff, V9 table
 	// per group: V8 scale, V7 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 21
@@ -3051,15 +3015,18 @@ TEXT ·FakeQuantizeFpBitsF16NEON(SB), NOSPLIT, $216-80
 	MOVD recip+32(FP), R4
 	FMOVS least+40(FP), F15
 	VDUP V15.S[0], V15.S4
-	FMOVS step+44(FP), F14
+	FMOVS most+48(FP), F14
 	VDUP V14.S[0], V14.S4
-	FMOVS most+48(FP), F13
-	VDUP V13.S[0], V13.S4
-	MOVD $2147483647, R16
-	VDUP R16, V12.S4
 	MOVD $2139095040, R16
-	VDUP R16, V11.S4
+	VDUP R16, V13.S4
+	FMOVS step+44(FP), F0
+	VDUP V0.S[0], V0.S4
+	MOVD $4194304, R16
+	VDUP R16, V1.S4
+	VADD V1.S4, V0.S4, V12.S4
 	MOVD $2147483648, R16
+	VDUP R16, V11.S4
+	MOVD $2147483647, R16
 	VDUP R16, V10.S4
 	VMOVQ $0x8040201008040201, $0x8040201008040201, V9
 	MOVD groups+56(FP), R6
@@ -3113,51 +3080,51 @@ grouploop:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	VAND V12.B16, V2.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V5.S4
-	VAND V11.B16, V5.B16, V6.B16
+	VAND V10.B16, V2.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V5.S4
+	VAND V13.B16, V5.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d4b0 // fadd v16.4s, v5.4s, v6.4s
 	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V16.B16, V16.B16
 	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
 	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
 	VCMEQ V0.S4, V5.S4, V5.S4
-	VAND V12.B16, V1.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V2.S4
-	VAND V11.B16, V2.B16, V6.B16
+	VAND V10.B16, V1.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V2.S4
+	VAND V13.B16, V2.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d451 // fadd v17.4s, v2.4s, v6.4s
 	WORD $0x4ea6d631 // fsub v17.4s, v17.4s, v6.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V17.B16, V17.B16
 	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
 	WORD $0x4e216a30 // fcvtn2 v16.8h, v17.4s
 	FMOVQ F16, (R0)
 	VCMEQ V0.S4, V2.S4, V2.S4
-	VAND V12.B16, V4.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V1.S4
-	VAND V11.B16, V1.B16, V6.B16
+	VAND V10.B16, V4.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V1.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d430 // fadd v16.4s, v1.4s, v6.4s
 	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V10.B16, V4.B16, V4.B16
+	VAND V11.B16, V4.B16, V4.B16
 	VORR V4.B16, V16.B16, V16.B16
 	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
 	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
-	VAND V12.B16, V3.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V4.S4
-	VAND V11.B16, V4.B16, V6.B16
+	VAND V10.B16, V3.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V4.S4
+	VAND V13.B16, V4.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d491 // fadd v17.4s, v4.4s, v6.4s
 	WORD $0x4ea6d631 // fsub v17.4s, v17.4s, v6.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V17.B16, V17.B16
 	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
 	WORD $0x4e216a30 // fcvtn2 v16.8h, v17.4s
@@ -3237,51 +3204,51 @@ groupmeet3:
 	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
 	FCMPS F5, F5
 	BVS groupmeetrare
-	VAND V12.B16, V3.B16, V5.B16
-	VUMIN V13.S4, V5.S4, V18.S4
-	VAND V11.B16, V18.B16, V19.B16
+	VAND V10.B16, V3.B16, V5.B16
+	VUMIN V14.S4, V5.S4, V18.S4
+	VAND V13.B16, V18.B16, V19.B16
 	VUMAX V15.S4, V19.S4, V19.S4
-	VADD V14.S4, V19.S4, V19.S4
+	VADD V12.S4, V19.S4, V19.S4
 	WORD $0x4e33d654 // fadd v20.4s, v18.4s, v19.4s
 	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V20.B16, V20.B16
 	WORD $0x6e20de94 // fmul v20.4s, v20.4s, v0.4s
 	WORD $0x0e216a94 // fcvtn v20.4h, v20.4s
 	VCMEQ V5.S4, V18.S4, V18.S4
-	VAND V12.B16, V4.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V3.S4
-	VAND V11.B16, V3.B16, V5.B16
+	VAND V10.B16, V4.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V3.S4
+	VAND V13.B16, V3.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V14.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d473 // fadd v19.4s, v3.4s, v5.4s
 	WORD $0x4ea5d673 // fsub v19.4s, v19.4s, v5.4s
-	VAND V10.B16, V4.B16, V4.B16
+	VAND V11.B16, V4.B16, V4.B16
 	VORR V4.B16, V19.B16, V19.B16
 	WORD $0x6e22de73 // fmul v19.4s, v19.4s, v2.4s
 	WORD $0x4e216a74 // fcvtn2 v20.8h, v19.4s
 	FMOVQ F20, (R0)
 	VCMEQ V0.S4, V3.S4, V3.S4
-	VAND V12.B16, V16.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V2.S4
-	VAND V11.B16, V2.B16, V4.B16
+	VAND V10.B16, V16.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V2.S4
+	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V10.B16, V16.B16, V16.B16
+	VAND V11.B16, V16.B16, V16.B16
 	VORR V16.B16, V5.B16, V5.B16
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	VCMEQ V0.S4, V2.S4, V2.S4
-	VAND V12.B16, V17.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V1.S4
-	VAND V11.B16, V1.B16, V4.B16
+	VAND V10.B16, V17.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V1.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d430 // fadd v16.4s, v1.4s, v4.4s
 	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
-	VAND V10.B16, V17.B16, V17.B16
+	VAND V11.B16, V17.B16, V17.B16
 	VORR V17.B16, V16.B16, V16.B16
 	WORD $0x6e26de10 // fmul v16.4s, v16.4s, v6.4s
 	WORD $0x4e216a05 // fcvtn2 v5.8h, v16.4s
@@ -3375,14 +3342,14 @@ piece4:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	VAND V12.B16, V2.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V5.S4
-	VAND V11.B16, V5.B16, V6.B16
+	VAND V10.B16, V2.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V5.S4
+	VAND V13.B16, V5.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d4b0 // fadd v16.4s, v5.4s, v6.4s
 	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V16.B16, V16.B16
 	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
 	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
@@ -3390,14 +3357,14 @@ piece4:
 	VCMEQ V0.S4, V5.S4, V5.S4
 	CMP $5, R5
 	BLT grouptailnarrow
-	VAND V12.B16, V1.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V2.S4
-	VAND V11.B16, V2.B16, V6.B16
+	VAND V10.B16, V1.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V2.S4
+	VAND V13.B16, V2.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d450 // fadd v16.4s, v2.4s, v6.4s
 	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V16.B16, V16.B16
 	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
 	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
@@ -3405,14 +3372,14 @@ piece4:
 	VCMEQ V0.S4, V2.S4, V2.S4
 	CMP $9, R5
 	BLT grouptailnarrow
-	VAND V12.B16, V4.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V1.S4
-	VAND V11.B16, V1.B16, V6.B16
+	VAND V10.B16, V4.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V1.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d430 // fadd v16.4s, v1.4s, v6.4s
 	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V10.B16, V4.B16, V4.B16
+	VAND V11.B16, V4.B16, V4.B16
 	VORR V4.B16, V16.B16, V16.B16
 	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
 	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
@@ -3420,14 +3387,14 @@ piece4:
 	VCMEQ V0.S4, V1.S4, V1.S4
 	CMP $13, R5
 	BLT grouptailnarrow
-	VAND V12.B16, V3.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V4.S4
-	VAND V11.B16, V4.B16, V6.B16
+	VAND V10.B16, V3.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V4.S4
+	VAND V13.B16, V4.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d490 // fadd v16.4s, v4.4s, v6.4s
 	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V16.B16, V16.B16
 	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
 	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
@@ -3537,51 +3504,51 @@ longloop:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS longrare
-	VAND V12.B16, V2.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V5.S4
-	VAND V11.B16, V5.B16, V16.B16
+	VAND V10.B16, V2.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V5.S4
+	VAND V13.B16, V5.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d4b1 // fadd v17.4s, v5.4s, v16.4s
 	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V17.B16, V17.B16
 	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
 	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
 	VCMEQ V0.S4, V5.S4, V5.S4
-	VAND V12.B16, V1.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V2.S4
-	VAND V11.B16, V2.B16, V16.B16
+	VAND V10.B16, V1.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V2.S4
+	VAND V13.B16, V2.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d452 // fadd v18.4s, v2.4s, v16.4s
 	WORD $0x4eb0d652 // fsub v18.4s, v18.4s, v16.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V18.B16, V18.B16
 	WORD $0x6e28de52 // fmul v18.4s, v18.4s, v8.4s
 	WORD $0x4e216a51 // fcvtn2 v17.8h, v18.4s
 	FMOVQ F17, (R0)
 	VCMEQ V0.S4, V2.S4, V2.S4
-	VAND V12.B16, V4.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V1.S4
-	VAND V11.B16, V1.B16, V16.B16
+	VAND V10.B16, V4.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V1.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d431 // fadd v17.4s, v1.4s, v16.4s
 	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V10.B16, V4.B16, V4.B16
+	VAND V11.B16, V4.B16, V4.B16
 	VORR V4.B16, V17.B16, V17.B16
 	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
 	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
-	VAND V12.B16, V3.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V4.S4
-	VAND V11.B16, V4.B16, V16.B16
+	VAND V10.B16, V3.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V4.S4
+	VAND V13.B16, V4.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d492 // fadd v18.4s, v4.4s, v16.4s
 	WORD $0x4eb0d652 // fsub v18.4s, v18.4s, v16.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V18.B16, V18.B16
 	WORD $0x6e28de52 // fmul v18.4s, v18.4s, v8.4s
 	WORD $0x4e216a51 // fcvtn2 v17.8h, v18.4s
@@ -3645,14 +3612,14 @@ piece14:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS longtailrare
-	VAND V12.B16, V2.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V5.S4
-	VAND V11.B16, V5.B16, V16.B16
+	VAND V10.B16, V2.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V5.S4
+	VAND V13.B16, V5.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d4b1 // fadd v17.4s, v5.4s, v16.4s
 	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V17.B16, V17.B16
 	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
 	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
@@ -3660,14 +3627,14 @@ piece14:
 	VCMEQ V0.S4, V5.S4, V5.S4
 	CMP $5, R5
 	BLT longtailnarrow
-	VAND V12.B16, V1.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V2.S4
-	VAND V11.B16, V2.B16, V16.B16
+	VAND V10.B16, V1.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V2.S4
+	VAND V13.B16, V2.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d451 // fadd v17.4s, v2.4s, v16.4s
 	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V17.B16, V17.B16
 	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
 	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
@@ -3675,14 +3642,14 @@ piece14:
 	VCMEQ V0.S4, V2.S4, V2.S4
 	CMP $9, R5
 	BLT longtailnarrow
-	VAND V12.B16, V4.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V1.S4
-	VAND V11.B16, V1.B16, V16.B16
+	VAND V10.B16, V4.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V1.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d431 // fadd v17.4s, v1.4s, v16.4s
 	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V10.B16, V4.B16, V4.B16
+	VAND V11.B16, V4.B16, V4.B16
 	VORR V4.B16, V17.B16, V17.B16
 	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
 	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
@@ -3690,14 +3657,14 @@ piece14:
 	VCMEQ V0.S4, V1.S4, V1.S4
 	CMP $13, R5
 	BLT longtailnarrow
-	VAND V12.B16, V3.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V4.S4
-	VAND V11.B16, V4.B16, V16.B16
+	VAND V10.B16, V3.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V4.S4
+	VAND V13.B16, V4.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d491 // fadd v17.4s, v4.4s, v16.4s
 	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V17.B16, V17.B16
 	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
 	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
@@ -3802,51 +3769,51 @@ laneloop:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
-	VAND V12.B16, V3.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V1.S4
-	VAND V11.B16, V1.B16, V17.B16
+	VAND V10.B16, V3.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V1.B16, V17.B16
 	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V14.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
 	WORD $0x4e31d432 // fadd v18.4s, v1.4s, v17.4s
 	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V18.B16, V18.B16
 	WORD $0x6e24de52 // fmul v18.4s, v18.4s, v4.4s
 	WORD $0x0e216a52 // fcvtn v18.4h, v18.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
-	VAND V12.B16, V2.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V3.S4
-	VAND V11.B16, V3.B16, V4.B16
+	VAND V10.B16, V2.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V3.S4
+	VAND V13.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d471 // fadd v17.4s, v3.4s, v4.4s
 	WORD $0x4ea4d631 // fsub v17.4s, v17.4s, v4.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V17.B16, V17.B16
 	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
 	WORD $0x4e216a32 // fcvtn2 v18.8h, v17.4s
 	FMOVQ F18, (R0)
 	VCMEQ V0.S4, V3.S4, V3.S4
-	VAND V12.B16, V7.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V2.S4
-	VAND V11.B16, V2.B16, V4.B16
+	VAND V10.B16, V7.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V2.S4
+	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V10.B16, V7.B16, V7.B16
+	VAND V11.B16, V7.B16, V7.B16
 	VORR V7.B16, V5.B16, V5.B16
 	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	VCMEQ V0.S4, V2.S4, V2.S4
-	VAND V12.B16, V6.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V4.S4
-	VAND V11.B16, V4.B16, V7.B16
+	VAND V10.B16, V6.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V4.S4
+	VAND V13.B16, V4.B16, V7.B16
 	VUMAX V15.S4, V7.S4, V7.S4
-	VADD V14.S4, V7.S4, V7.S4
+	VADD V12.S4, V7.S4, V7.S4
 	WORD $0x4e27d488 // fadd v8.4s, v4.4s, v7.4s
 	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V10.B16, V6.B16, V6.B16
+	VAND V11.B16, V6.B16, V6.B16
 	VORR V6.B16, V8.B16, V8.B16
 	WORD $0x6e30dd08 // fmul v8.4s, v8.4s, v16.4s
 	WORD $0x4e216905 // fcvtn2 v5.8h, v8.4s
@@ -3978,14 +3945,14 @@ piece32:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanetailrare
-	VAND V12.B16, V3.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V1.S4
-	VAND V11.B16, V1.B16, V17.B16
+	VAND V10.B16, V3.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V1.B16, V17.B16
 	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V14.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
 	WORD $0x4e31d432 // fadd v18.4s, v1.4s, v17.4s
 	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V10.B16, V3.B16, V3.B16
+	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V18.B16, V18.B16
 	WORD $0x6e24de52 // fmul v18.4s, v18.4s, v4.4s
 	WORD $0x0e216a52 // fcvtn v18.4h, v18.4s
@@ -3993,14 +3960,14 @@ piece32:
 	VCMEQ V0.S4, V1.S4, V1.S4
 	CMP $5, R5
 	BLT lanetailnarrow
-	VAND V12.B16, V2.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V3.S4
-	VAND V11.B16, V3.B16, V4.B16
+	VAND V10.B16, V2.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V3.S4
+	VAND V13.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d471 // fadd v17.4s, v3.4s, v4.4s
 	WORD $0x4ea4d631 // fsub v17.4s, v17.4s, v4.4s
-	VAND V10.B16, V2.B16, V2.B16
+	VAND V11.B16, V2.B16, V2.B16
 	VORR V2.B16, V17.B16, V17.B16
 	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
 	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
@@ -4008,14 +3975,14 @@ piece32:
 	VCMEQ V0.S4, V3.S4, V3.S4
 	CMP $9, R5
 	BLT lanetailnarrow
-	VAND V12.B16, V7.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V2.S4
-	VAND V11.B16, V2.B16, V4.B16
+	VAND V10.B16, V7.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V2.S4
+	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V10.B16, V7.B16, V7.B16
+	VAND V11.B16, V7.B16, V7.B16
 	VORR V7.B16, V5.B16, V5.B16
 	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
@@ -4023,14 +3990,14 @@ piece32:
 	VCMEQ V0.S4, V2.S4, V2.S4
 	CMP $13, R5
 	BLT lanetailnarrow
-	VAND V12.B16, V6.B16, V0.B16
-	VUMIN V13.S4, V0.S4, V4.S4
-	VAND V11.B16, V4.B16, V5.B16
+	VAND V10.B16, V6.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V4.S4
+	VAND V13.B16, V4.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V14.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d487 // fadd v7.4s, v4.4s, v5.4s
 	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
-	VAND V10.B16, V6.B16, V6.B16
+	VAND V11.B16, V6.B16, V6.B16
 	VORR V6.B16, V7.B16, V7.B16
 	WORD $0x6e30dce7 // fmul v7.4s, v7.4s, v16.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
@@ -4091,28 +4058,28 @@ grouprare:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
-	VAND V12.B16, V1.B16, V2.B16
-	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
-	VAND V11.B16, V3.B16, V4.B16
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
+	VAND V13.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V5.B16, V5.B16
 	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf422 // fmin v2.4s, v1.4s, v13.4s
-	VAND V11.B16, V2.B16, V4.B16
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
+	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d446 // fadd v6.4s, v2.4s, v4.4s
 	WORD $0x4ea4d4c6 // fsub v6.4s, v6.4s, v4.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V6.B16, V6.B16
 	WORD $0x6e28dcc6 // fmul v6.4s, v6.4s, v8.4s
 	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
@@ -4121,28 +4088,28 @@ grouprare:
 	FMOVQ 16(R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
-	VAND V12.B16, V1.B16, V4.B16
-	WORD $0x4eadf485 // fmin v5.4s, v4.4s, v13.4s
-	VAND V11.B16, V5.B16, V6.B16
+	VAND V10.B16, V1.B16, V4.B16
+	WORD $0x4eaef485 // fmin v5.4s, v4.4s, v14.4s
+	VAND V13.B16, V5.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d4b0 // fadd v16.4s, v5.4s, v6.4s
 	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V16.B16, V16.B16
 	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
 	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
 	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf424 // fmin v4.4s, v1.4s, v13.4s
-	VAND V11.B16, V4.B16, V6.B16
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef424 // fmin v4.4s, v1.4s, v14.4s
+	VAND V13.B16, V4.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d491 // fadd v17.4s, v4.4s, v6.4s
 	WORD $0x4ea6d631 // fsub v17.4s, v17.4s, v6.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V17.B16, V17.B16
 	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
 	WORD $0x4e216a30 // fcvtn2 v16.8h, v17.4s
@@ -4299,72 +4266,65 @@ grouptailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
-	VAND V12.B16, V1.B16, V2.B16
-	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
-	VAND V11.B16, V3.B16, V4.B16
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
+	VAND V13.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V5.B16, V5.B16
 	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 16(RSP)
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	CMP $5, R5
-	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf422 // fmin v2.4s, v1.4s, v13.4s
-	VAND V11.B16, V2.B16, V4.B16
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
+	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V5.B16, V5.B16
 	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 24(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $9, R5
-	BLT grouptailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
-	VAND V12.B16, V1.B16, V4.B16
-	WORD $0x4eadf485 // fmin v5.4s, v4.4s, v13.4s
-	VAND V11.B16, V5.B16, V6.B16
+	VAND V10.B16, V1.B16, V4.B16
+	WORD $0x4eaef485 // fmin v5.4s, v4.4s, v14.4s
+	VAND V13.B16, V5.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d4b0 // fadd v16.4s, v5.4s, v6.4s
 	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V16.B16, V16.B16
 	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
 	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
 	FMOVD F16, 32(RSP)
 	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
-	CMP $13, R5
-	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf424 // fmin v4.4s, v1.4s, v13.4s
-	VAND V11.B16, V4.B16, V6.B16
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef424 // fmin v4.4s, v1.4s, v14.4s
+	VAND V13.B16, V4.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V14.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d490 // fadd v16.4s, v4.4s, v6.4s
 	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V16.B16, V16.B16
 	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
 	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
 	FMOVD F16, 40(RSP)
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-grouptailrarenarrow:
 	VUZP1 V2.H8, V3.H8, V3.H8
 	VUZP1 V4.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16
@@ -4387,28 +4347,28 @@ longrare:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
-	VAND V12.B16, V1.B16, V2.B16
-	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
-	VAND V11.B16, V3.B16, V4.B16
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
+	VAND V13.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V5.B16, V5.B16
 	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf422 // fmin v2.4s, v1.4s, v13.4s
-	VAND V11.B16, V2.B16, V4.B16
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
+	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d450 // fadd v16.4s, v2.4s, v4.4s
 	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V16.B16, V16.B16
 	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
 	WORD $0x4e216a05 // fcvtn2 v5.8h, v16.4s
@@ -4417,28 +4377,28 @@ longrare:
 	FMOVQ 16(R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
-	VAND V12.B16, V1.B16, V4.B16
-	WORD $0x4eadf485 // fmin v5.4s, v4.4s, v13.4s
-	VAND V11.B16, V5.B16, V16.B16
+	VAND V10.B16, V1.B16, V4.B16
+	WORD $0x4eaef485 // fmin v5.4s, v4.4s, v14.4s
+	VAND V13.B16, V5.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d4b1 // fadd v17.4s, v5.4s, v16.4s
 	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V17.B16, V17.B16
 	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
 	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
 	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf424 // fmin v4.4s, v1.4s, v13.4s
-	VAND V11.B16, V4.B16, V16.B16
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef424 // fmin v4.4s, v1.4s, v14.4s
+	VAND V13.B16, V4.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d492 // fadd v18.4s, v4.4s, v16.4s
 	WORD $0x4eb0d652 // fsub v18.4s, v18.4s, v16.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V18.B16, V18.B16
 	WORD $0x6e28de52 // fmul v18.4s, v18.4s, v8.4s
 	WORD $0x4e216a51 // fcvtn2 v17.8h, v18.4s
@@ -4457,72 +4417,65 @@ longtailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
-	VAND V12.B16, V1.B16, V2.B16
-	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
-	VAND V11.B16, V3.B16, V4.B16
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
+	VAND V13.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V5.B16, V5.B16
 	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 16(RSP)
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	CMP $5, R5
-	BLT longtailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf422 // fmin v2.4s, v1.4s, v13.4s
-	VAND V11.B16, V2.B16, V4.B16
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
+	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V14.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V5.B16, V5.B16
 	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 24(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $9, R5
-	BLT longtailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
-	VAND V12.B16, V1.B16, V4.B16
-	WORD $0x4eadf485 // fmin v5.4s, v4.4s, v13.4s
-	VAND V11.B16, V5.B16, V16.B16
+	VAND V10.B16, V1.B16, V4.B16
+	WORD $0x4eaef485 // fmin v5.4s, v4.4s, v14.4s
+	VAND V13.B16, V5.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d4b1 // fadd v17.4s, v5.4s, v16.4s
 	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V17.B16, V17.B16
 	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
 	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
 	FMOVD F17, 32(RSP)
 	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
-	CMP $13, R5
-	BLT longtailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	VAND V12.B16, V0.B16, V1.B16
-	WORD $0x4eadf424 // fmin v4.4s, v1.4s, v13.4s
-	VAND V11.B16, V4.B16, V16.B16
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef424 // fmin v4.4s, v1.4s, v14.4s
+	VAND V13.B16, V4.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V14.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d491 // fadd v17.4s, v4.4s, v16.4s
 	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V17.B16, V17.B16
 	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
 	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
 	FMOVD F17, 40(RSP)
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-longtailrarenarrow:
 	VUZP1 V2.H8, V3.H8, V3.H8
 	VUZP1 V4.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16
@@ -4537,14 +4490,14 @@ lanerare:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ (R3), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V12.B16, V1.B16, V3.B16
-	WORD $0x4eadf464 // fmin v4.4s, v3.4s, v13.4s
-	VAND V11.B16, V4.B16, V5.B16
+	VAND V10.B16, V1.B16, V3.B16
+	WORD $0x4eaef464 // fmin v4.4s, v3.4s, v14.4s
+	VAND V13.B16, V4.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V14.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
 	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V6.B16, V6.B16
 	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
 	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
@@ -4552,14 +4505,14 @@ lanerare:
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V12.B16, V0.B16, V2.B16
-	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
-	VAND V11.B16, V3.B16, V5.B16
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
+	VAND V13.B16, V3.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V14.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d467 // fadd v7.4s, v3.4s, v5.4s
 	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V7.B16, V7.B16
 	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
 	WORD $0x4e2168e6 // fcvtn2 v6.8h, v7.4s
@@ -4569,14 +4522,14 @@ lanerare:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 32(R3), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V12.B16, V1.B16, V5.B16
-	WORD $0x4eadf4a6 // fmin v6.4s, v5.4s, v13.4s
-	VAND V11.B16, V6.B16, V7.B16
+	VAND V10.B16, V1.B16, V5.B16
+	WORD $0x4eaef4a6 // fmin v6.4s, v5.4s, v14.4s
+	VAND V13.B16, V6.B16, V7.B16
 	VUMAX V15.S4, V7.S4, V7.S4
-	VADD V14.S4, V7.S4, V7.S4
+	VADD V12.S4, V7.S4, V7.S4
 	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
 	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V8.B16, V8.B16
 	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
 	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
@@ -4584,14 +4537,14 @@ lanerare:
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V12.B16, V0.B16, V2.B16
-	WORD $0x4eadf445 // fmin v5.4s, v2.4s, v13.4s
-	VAND V11.B16, V5.B16, V7.B16
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef445 // fmin v5.4s, v2.4s, v14.4s
+	VAND V13.B16, V5.B16, V7.B16
 	VUMAX V15.S4, V7.S4, V7.S4
-	VADD V14.S4, V7.S4, V7.S4
+	VADD V12.S4, V7.S4, V7.S4
 	WORD $0x4e27d4b0 // fadd v16.4s, v5.4s, v7.4s
 	WORD $0x4ea7d610 // fsub v16.4s, v16.4s, v7.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V16.B16, V16.B16
 	WORD $0x6e21de10 // fmul v16.4s, v16.4s, v1.4s
 	WORD $0x4e216a08 // fcvtn2 v8.8h, v16.4s
@@ -4611,75 +4564,68 @@ lanetailrare:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 96(RSP), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V12.B16, V1.B16, V3.B16
-	WORD $0x4eadf464 // fmin v4.4s, v3.4s, v13.4s
-	VAND V11.B16, V4.B16, V5.B16
+	VAND V10.B16, V1.B16, V3.B16
+	WORD $0x4eaef464 // fmin v4.4s, v3.4s, v14.4s
+	VAND V13.B16, V4.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V14.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
 	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V6.B16, V6.B16
 	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
 	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
 	FMOVD F6, 16(RSP)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	CMP $5, R5
-	BLT lanetailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 112(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V12.B16, V0.B16, V2.B16
-	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
-	VAND V11.B16, V3.B16, V5.B16
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
+	VAND V13.B16, V3.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V14.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d466 // fadd v6.4s, v3.4s, v5.4s
 	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V6.B16, V6.B16
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
 	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
 	FMOVD F6, 24(RSP)
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	CMP $9, R5
-	BLT lanetailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 128(RSP), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V12.B16, V1.B16, V5.B16
-	WORD $0x4eadf4a6 // fmin v6.4s, v5.4s, v13.4s
-	VAND V11.B16, V6.B16, V7.B16
+	VAND V10.B16, V1.B16, V5.B16
+	WORD $0x4eaef4a6 // fmin v6.4s, v5.4s, v14.4s
+	VAND V13.B16, V6.B16, V7.B16
 	VUMAX V15.S4, V7.S4, V7.S4
-	VADD V14.S4, V7.S4, V7.S4
+	VADD V12.S4, V7.S4, V7.S4
 	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
 	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V8.B16, V8.B16
 	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
 	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
 	FMOVD F8, 32(RSP)
 	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
-	CMP $13, R5
-	BLT lanetailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 144(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V12.B16, V0.B16, V2.B16
-	WORD $0x4eadf445 // fmin v5.4s, v2.4s, v13.4s
-	VAND V11.B16, V5.B16, V7.B16
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef445 // fmin v5.4s, v2.4s, v14.4s
+	VAND V13.B16, V5.B16, V7.B16
 	VUMAX V15.S4, V7.S4, V7.S4
-	VADD V14.S4, V7.S4, V7.S4
+	VADD V12.S4, V7.S4, V7.S4
 	WORD $0x4e27d4a8 // fadd v8.4s, v5.4s, v7.4s
 	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V8.B16, V8.B16
 	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
 	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
 	FMOVD F8, 40(RSP)
 	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
-lanetailrarenarrow:
 	VUZP1 V3.H8, V4.H8, V4.H8
 	VUZP1 V5.H8, V6.H8, V6.H8
 	VUZP1 V6.B16, V4.B16, V4.B16

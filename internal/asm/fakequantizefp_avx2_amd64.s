@@ -8,7 +8,7 @@
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·FakeQuantizeFpAVX2(SB), $768-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 least, Y14 step, Y13 most, Y12 0x7fffffff, Y11 0x7f800000, Y10 0x80000000
+	// per call: Y15 least, Y0 step, Y14 most, Y13 0x7f800000, Y1 0x400000, Y12 IAdd, Y11 0x80000000, Y10 0x7fffffff
 	// per group: Y9 scale, Y8 recip
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
@@ -16,11 +16,13 @@ TEXT ·FakeQuantizeFpAVX2(SB), $768-72
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS least+32(FP), Y15
-	VBROADCASTSS step+36(FP), Y14
-	VBROADCASTSS most+40(FP), Y13
-	VBROADCASTSS constantsAVX2<>+0(SB), Y12
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11
-	VBROADCASTSS constantsAVX2<>+8(SB), Y10
+	VBROADCASTSS most+40(FP), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS step+36(FP), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPADDD       Y1, Y0, Y12
+	VBROADCASTSS constantsAVX2<>+8(SB), Y11
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
 	MOVQ         groups+48(FP), R9
 	MOVQ         length+56(FP), R10
 	CMPQ         R10, $+1
@@ -68,47 +70,47 @@ grouploop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y12, Y1, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y5
+	VPAND        Y10, Y1, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
 	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y0, Y0
 	VSUBPS       Y5, Y0, Y0
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VMOVUPS      Y0, (DI)
-	VPAND        Y12, Y2, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y2, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VMOVUPS      Y0, 32(DI)
-	VPAND        Y12, Y3, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y3, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VMOVUPS      Y0, 64(DI)
-	VPAND        Y12, Y4, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y4, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VMOVUPS      Y0, 96(DI)
@@ -176,50 +178,50 @@ groupmeet3:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y12, Y1, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y5
+	VPAND        Y10, Y1, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
 	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y0, Y0
 	VSUBPS       Y5, Y0, Y0
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMOVUPS      512(SP), Y1
 	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, (DI)
-	VPAND        Y12, Y2, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y2, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VMOVUPS      544(SP), Y1
 	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 32(DI)
-	VPAND        Y12, Y3, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y3, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y0, Y0
 	VMOVUPS      576(SP), Y1
 	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 64(DI)
-	VPAND        Y12, Y4, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y4, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y0, Y0
 	VMOVUPS      608(SP), Y1
 	VMULPS       Y1, Y0, Y0
@@ -236,11 +238,13 @@ groupmeet3:
 
 groupmet:
 	VBROADCASTSS least+32(FP), Y15
-	VBROADCASTSS step+36(FP), Y14
-	VBROADCASTSS most+40(FP), Y13
-	VBROADCASTSS constantsAVX2<>+0(SB), Y12
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11
-	VBROADCASTSS constantsAVX2<>+8(SB), Y10
+	VBROADCASTSS most+40(FP), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS step+36(FP), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPADDD       Y1, Y0, Y12
+	VBROADCASTSS constantsAVX2<>+8(SB), Y11
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
 	CMPQ         R9, $+1
 	JLT          groupnext
 	CMPQ         R8, $+32
@@ -380,53 +384,53 @@ piece5:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VPAND        Y12, Y1, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y5
+	VPAND        Y10, Y1, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
 	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y0, Y0
 	VSUBPS       Y5, Y0, Y0
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VMOVUPS      Y0, (SP)
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VPAND        Y12, Y2, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y2, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VMOVUPS      Y0, 32(SP)
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VPAND        Y12, Y3, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y3, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VMOVUPS      Y0, 64(SP)
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VPAND        Y12, Y4, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y4, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VMOVUPS      Y0, 96(SP)
@@ -560,47 +564,47 @@ short2loop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y12, Y1, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y5
+	VPAND        Y10, Y1, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
 	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y0, Y0
 	VSUBPS       Y5, Y0, Y0
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VMOVUPS      Y0, (DI)
-	VPAND        Y12, Y2, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y2, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VMOVUPS      Y0, 32(DI)
-	VPAND        Y12, Y3, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y3, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y0, Y0
 	VMULPS       Y8, Y0, Y0
 	VMOVUPS      Y0, 64(DI)
-	VPAND        Y12, Y4, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y4, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y0, Y0
 	VMULPS       Y8, Y0, Y0
 	VMOVUPS      Y0, 96(DI)
@@ -659,47 +663,47 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y12, Y2, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y2, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VMULPS       Y3, Y0, Y0
 	VMOVUPS      Y0, (DI)
-	VPAND        Y12, Y4, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y4, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y0, Y0
 	VMULPS       Y5, Y0, Y0
 	VMOVUPS      Y0, 32(DI)
-	VPAND        Y12, Y6, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y6, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y6, Y6
+	VPAND        Y11, Y6, Y6
 	VPOR         Y6, Y0, Y0
 	VMULPS       Y7, Y0, Y0
 	VMOVUPS      Y0, 64(DI)
-	VPAND        Y12, Y8, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y8, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y8, Y8
+	VPAND        Y11, Y8, Y8
 	VPOR         Y8, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VMOVUPS      Y0, 96(DI)
@@ -998,53 +1002,53 @@ piece25:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VPAND        Y12, Y2, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y2, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VMULPS       Y3, Y0, Y0
 	VMOVUPS      Y0, (SP)
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VPAND        Y12, Y4, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y4, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y0, Y0
 	VMULPS       Y5, Y0, Y0
 	VMOVUPS      Y0, 32(SP)
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VPAND        Y12, Y6, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y6, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y6, Y6
+	VPAND        Y11, Y6, Y6
 	VPOR         Y6, Y0, Y0
 	VMULPS       Y7, Y0, Y0
 	VMOVUPS      Y0, 64(SP)
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VPAND        Y12, Y8, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y8, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y8, Y8
+	VPAND        Y11, Y8, Y8
 	VPOR         Y8, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VMOVUPS      Y0, 96(SP)
@@ -1155,47 +1159,47 @@ groupstream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y12, Y1, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y5
+	VPAND        Y10, Y1, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
 	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y0, Y0
 	VSUBPS       Y5, Y0, Y0
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VMOVNTPS     Y0, (DI)
-	VPAND        Y12, Y2, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y2, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VMOVNTPS     Y0, 32(DI)
-	VPAND        Y12, Y3, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y3, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VMOVNTPS     Y0, 64(DI)
-	VPAND        Y12, Y4, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y4, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VMOVNTPS     Y0, 96(DI)
@@ -1209,53 +1213,53 @@ groupstream:
 grouprare:
 	VMOVUPS (SI), Y0
 	VDIVPS  Y9, Y0, Y0
-	VPAND   Y12, Y0, Y1
-	VMINPS  Y1, Y13, Y1
-	VPAND   Y11, Y1, Y2
+	VPAND   Y10, Y0, Y1
+	VMINPS  Y1, Y14, Y1
+	VPAND   Y13, Y1, Y2
 	VPMAXUD Y15, Y2, Y2
-	VPADDD  Y14, Y2, Y2
+	VPADDD  Y12, Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VSUBPS  Y2, Y1, Y1
-	VPAND   Y10, Y0, Y0
+	VPAND   Y11, Y0, Y0
 	VPOR    Y0, Y1, Y1
 	VMULPS  Y9, Y1, Y1
 	VMOVUPS Y1, (DI)
 	VMOVUPS 32(SI), Y0
 	VDIVPS  Y9, Y0, Y0
-	VPAND   Y12, Y0, Y1
-	VMINPS  Y1, Y13, Y1
-	VPAND   Y11, Y1, Y2
+	VPAND   Y10, Y0, Y1
+	VMINPS  Y1, Y14, Y1
+	VPAND   Y13, Y1, Y2
 	VPMAXUD Y15, Y2, Y2
-	VPADDD  Y14, Y2, Y2
+	VPADDD  Y12, Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VSUBPS  Y2, Y1, Y1
-	VPAND   Y10, Y0, Y0
+	VPAND   Y11, Y0, Y0
 	VPOR    Y0, Y1, Y1
 	VMULPS  Y9, Y1, Y1
 	VMOVUPS Y1, 32(DI)
 	VMOVUPS 64(SI), Y0
 	VDIVPS  Y9, Y0, Y0
-	VPAND   Y12, Y0, Y1
-	VMINPS  Y1, Y13, Y1
-	VPAND   Y11, Y1, Y2
+	VPAND   Y10, Y0, Y1
+	VMINPS  Y1, Y14, Y1
+	VPAND   Y13, Y1, Y2
 	VPMAXUD Y15, Y2, Y2
-	VPADDD  Y14, Y2, Y2
+	VPADDD  Y12, Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VSUBPS  Y2, Y1, Y1
-	VPAND   Y10, Y0, Y0
+	VPAND   Y11, Y0, Y0
 	VPOR    Y0, Y1, Y1
 	VMULPS  Y9, Y1, Y1
 	VMOVUPS Y1, 64(DI)
 	VMOVUPS 96(SI), Y0
 	VDIVPS  Y9, Y0, Y0
-	VPAND   Y12, Y0, Y1
-	VMINPS  Y1, Y13, Y1
-	VPAND   Y11, Y1, Y2
+	VPAND   Y10, Y0, Y1
+	VMINPS  Y1, Y14, Y1
+	VPAND   Y13, Y1, Y2
 	VPMAXUD Y15, Y2, Y2
-	VPADDD  Y14, Y2, Y2
+	VPADDD  Y12, Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VSUBPS  Y2, Y1, Y1
-	VPAND   Y10, Y0, Y0
+	VPAND   Y11, Y0, Y0
 	VPOR    Y0, Y1, Y1
 	VMULPS  Y9, Y1, Y1
 	VMOVUPS Y1, 96(DI)
@@ -1266,7 +1270,7 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+12(SB), Y1
+	VMOVDQU      constantsAVX2<>+16(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y9, Y9
@@ -1299,7 +1303,7 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+12(SB), Y2
+	VMOVDQU      constantsAVX2<>+16(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y9, Y9
@@ -1332,7 +1336,7 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+12(SB), Y3
+	VMOVDQU      constantsAVX2<>+16(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y9, Y9
@@ -1365,7 +1369,7 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+12(SB), Y4
+	VMOVDQU      constantsAVX2<>+16(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
 	VBLENDVPS    Y0, Y4, Y9, Y9
@@ -1382,73 +1386,67 @@ groupmeet3mix:
 grouptailrare:
 	VMOVUPS 128(SP), Y0
 	VDIVPS  Y9, Y0, Y0
-	VPAND   Y12, Y0, Y1
-	VMINPS  Y1, Y13, Y1
-	VPAND   Y11, Y1, Y2
+	VPAND   Y10, Y0, Y1
+	VMINPS  Y1, Y14, Y1
+	VPAND   Y13, Y1, Y2
 	VPMAXUD Y15, Y2, Y2
-	VPADDD  Y14, Y2, Y2
+	VPADDD  Y12, Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VSUBPS  Y2, Y1, Y1
-	VPAND   Y10, Y0, Y0
+	VPAND   Y11, Y0, Y0
 	VPOR    Y0, Y1, Y1
 	VMULPS  Y9, Y1, Y1
 	VMOVUPS Y1, (SP)
-	CMPQ    R8, $+9
-	JLT     grouptailrarenarrow
 	VMOVUPS 160(SP), Y0
 	VDIVPS  Y9, Y0, Y0
-	VPAND   Y12, Y0, Y1
-	VMINPS  Y1, Y13, Y1
-	VPAND   Y11, Y1, Y2
+	VPAND   Y10, Y0, Y1
+	VMINPS  Y1, Y14, Y1
+	VPAND   Y13, Y1, Y2
 	VPMAXUD Y15, Y2, Y2
-	VPADDD  Y14, Y2, Y2
+	VPADDD  Y12, Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VSUBPS  Y2, Y1, Y1
-	VPAND   Y10, Y0, Y0
+	VPAND   Y11, Y0, Y0
 	VPOR    Y0, Y1, Y1
 	VMULPS  Y9, Y1, Y1
 	VMOVUPS Y1, 32(SP)
-	CMPQ    R8, $+17
-	JLT     grouptailrarenarrow
 	VMOVUPS 192(SP), Y0
 	VDIVPS  Y9, Y0, Y0
-	VPAND   Y12, Y0, Y1
-	VMINPS  Y1, Y13, Y1
-	VPAND   Y11, Y1, Y2
+	VPAND   Y10, Y0, Y1
+	VMINPS  Y1, Y14, Y1
+	VPAND   Y13, Y1, Y2
 	VPMAXUD Y15, Y2, Y2
-	VPADDD  Y14, Y2, Y2
+	VPADDD  Y12, Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VSUBPS  Y2, Y1, Y1
-	VPAND   Y10, Y0, Y0
+	VPAND   Y11, Y0, Y0
 	VPOR    Y0, Y1, Y1
 	VMULPS  Y9, Y1, Y1
 	VMOVUPS Y1, 64(SP)
-	CMPQ    R8, $+25
-	JLT     grouptailrarenarrow
 	VMOVUPS 224(SP), Y0
 	VDIVPS  Y9, Y0, Y0
-	VPAND   Y12, Y0, Y1
-	VMINPS  Y1, Y13, Y1
-	VPAND   Y11, Y1, Y2
+	VPAND   Y10, Y0, Y1
+	VMINPS  Y1, Y14, Y1
+	VPAND   Y13, Y1, Y2
 	VPMAXUD Y15, Y2, Y2
-	VPADDD  Y14, Y2, Y2
+	VPADDD  Y12, Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VSUBPS  Y2, Y1, Y1
-	VPAND   Y10, Y0, Y0
+	VPAND   Y11, Y0, Y0
 	VPOR    Y0, Y1, Y1
 	VMULPS  Y9, Y1, Y1
 	VMOVUPS Y1, 96(SP)
-
-grouptailrarenarrow:
-	JMP grouptailback
+	JMP     grouptailback
 
 groupmeetrare:
 	VBROADCASTSS least+32(FP), Y15
-	VBROADCASTSS step+36(FP), Y14
-	VBROADCASTSS most+40(FP), Y13
-	VBROADCASTSS constantsAVX2<>+0(SB), Y12
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11
-	VBROADCASTSS constantsAVX2<>+8(SB), Y10
+	VBROADCASTSS most+40(FP), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS step+36(FP), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPADDD       Y1, Y0, Y12
+	VBROADCASTSS constantsAVX2<>+8(SB), Y11
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
 	MOVQ         R11, R9
 	SUBQ         DX, R12
 	ADDQ         R12, DX
@@ -1487,47 +1485,47 @@ short2stream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y12, Y1, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y5
+	VPAND        Y10, Y1, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
 	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y0, Y0
 	VSUBPS       Y5, Y0, Y0
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VMOVNTPS     Y0, (DI)
-	VPAND        Y12, Y2, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y2, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VMOVNTPS     Y0, 32(DI)
-	VPAND        Y12, Y3, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y3, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y0, Y0
 	VMULPS       Y8, Y0, Y0
 	VMOVNTPS     Y0, 64(DI)
-	VPAND        Y12, Y4, Y0
-	VPMINUD      Y13, Y0, Y0
-	VPAND        Y11, Y0, Y1
+	VPAND        Y10, Y4, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y0, Y0
 	VMULPS       Y8, Y0, Y0
 	VMOVNTPS     Y0, 96(DI)
@@ -1543,53 +1541,53 @@ short2stream:
 short2rare:
 	VMOVUPS (SI), Y0
 	VDIVPS  Y9, Y0, Y0
-	VPAND   Y12, Y0, Y1
-	VMINPS  Y1, Y13, Y1
-	VPAND   Y11, Y1, Y2
+	VPAND   Y10, Y0, Y1
+	VMINPS  Y1, Y14, Y1
+	VPAND   Y13, Y1, Y2
 	VPMAXUD Y15, Y2, Y2
-	VPADDD  Y14, Y2, Y2
+	VPADDD  Y12, Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VSUBPS  Y2, Y1, Y1
-	VPAND   Y10, Y0, Y0
+	VPAND   Y11, Y0, Y0
 	VPOR    Y0, Y1, Y1
 	VMULPS  Y9, Y1, Y1
 	VMOVUPS Y1, (DI)
 	VMOVUPS 32(SI), Y0
 	VDIVPS  Y9, Y0, Y0
-	VPAND   Y12, Y0, Y1
-	VMINPS  Y1, Y13, Y1
-	VPAND   Y11, Y1, Y2
+	VPAND   Y10, Y0, Y1
+	VMINPS  Y1, Y14, Y1
+	VPAND   Y13, Y1, Y2
 	VPMAXUD Y15, Y2, Y2
-	VPADDD  Y14, Y2, Y2
+	VPADDD  Y12, Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VSUBPS  Y2, Y1, Y1
-	VPAND   Y10, Y0, Y0
+	VPAND   Y11, Y0, Y0
 	VPOR    Y0, Y1, Y1
 	VMULPS  Y9, Y1, Y1
 	VMOVUPS Y1, 32(DI)
 	VMOVUPS 64(SI), Y0
 	VDIVPS  Y8, Y0, Y0
-	VPAND   Y12, Y0, Y1
-	VMINPS  Y1, Y13, Y1
-	VPAND   Y11, Y1, Y2
+	VPAND   Y10, Y0, Y1
+	VMINPS  Y1, Y14, Y1
+	VPAND   Y13, Y1, Y2
 	VPMAXUD Y15, Y2, Y2
-	VPADDD  Y14, Y2, Y2
+	VPADDD  Y12, Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VSUBPS  Y2, Y1, Y1
-	VPAND   Y10, Y0, Y0
+	VPAND   Y11, Y0, Y0
 	VPOR    Y0, Y1, Y1
 	VMULPS  Y8, Y1, Y1
 	VMOVUPS Y1, 64(DI)
 	VMOVUPS 96(SI), Y0
 	VDIVPS  Y8, Y0, Y0
-	VPAND   Y12, Y0, Y1
-	VMINPS  Y1, Y13, Y1
-	VPAND   Y11, Y1, Y2
+	VPAND   Y10, Y0, Y1
+	VMINPS  Y1, Y14, Y1
+	VPAND   Y13, Y1, Y2
 	VPMAXUD Y15, Y2, Y2
-	VPADDD  Y14, Y2, Y2
+	VPADDD  Y12, Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VSUBPS  Y2, Y1, Y1
-	VPAND   Y10, Y0, Y0
+	VPAND   Y11, Y0, Y0
 	VPOR    Y0, Y1, Y1
 	VMULPS  Y8, Y1, Y1
 	VMOVUPS Y1, 96(DI)
@@ -1599,56 +1597,56 @@ lanerare:
 	VMOVUPS (SI), Y0
 	VMOVUPS (DX), Y1
 	VDIVPS  Y1, Y0, Y0
-	VPAND   Y12, Y0, Y2
-	VMINPS  Y2, Y13, Y2
-	VPAND   Y11, Y2, Y3
+	VPAND   Y10, Y0, Y2
+	VMINPS  Y2, Y14, Y2
+	VPAND   Y13, Y2, Y3
 	VPMAXUD Y15, Y3, Y3
-	VPADDD  Y14, Y3, Y3
+	VPADDD  Y12, Y3, Y3
 	VADDPS  Y3, Y2, Y2
 	VSUBPS  Y3, Y2, Y2
-	VPAND   Y10, Y0, Y0
+	VPAND   Y11, Y0, Y0
 	VPOR    Y0, Y2, Y2
 	VMULPS  Y1, Y2, Y2
 	VMOVUPS Y2, (DI)
 	VMOVUPS 32(SI), Y0
 	VMOVUPS 32(DX), Y1
 	VDIVPS  Y1, Y0, Y0
-	VPAND   Y12, Y0, Y2
-	VMINPS  Y2, Y13, Y2
-	VPAND   Y11, Y2, Y3
+	VPAND   Y10, Y0, Y2
+	VMINPS  Y2, Y14, Y2
+	VPAND   Y13, Y2, Y3
 	VPMAXUD Y15, Y3, Y3
-	VPADDD  Y14, Y3, Y3
+	VPADDD  Y12, Y3, Y3
 	VADDPS  Y3, Y2, Y2
 	VSUBPS  Y3, Y2, Y2
-	VPAND   Y10, Y0, Y0
+	VPAND   Y11, Y0, Y0
 	VPOR    Y0, Y2, Y2
 	VMULPS  Y1, Y2, Y2
 	VMOVUPS Y2, 32(DI)
 	VMOVUPS 64(SI), Y0
 	VMOVUPS 64(DX), Y1
 	VDIVPS  Y1, Y0, Y0
-	VPAND   Y12, Y0, Y2
-	VMINPS  Y2, Y13, Y2
-	VPAND   Y11, Y2, Y3
+	VPAND   Y10, Y0, Y2
+	VMINPS  Y2, Y14, Y2
+	VPAND   Y13, Y2, Y3
 	VPMAXUD Y15, Y3, Y3
-	VPADDD  Y14, Y3, Y3
+	VPADDD  Y12, Y3, Y3
 	VADDPS  Y3, Y2, Y2
 	VSUBPS  Y3, Y2, Y2
-	VPAND   Y10, Y0, Y0
+	VPAND   Y11, Y0, Y0
 	VPOR    Y0, Y2, Y2
 	VMULPS  Y1, Y2, Y2
 	VMOVUPS Y2, 64(DI)
 	VMOVUPS 96(SI), Y0
 	VMOVUPS 96(DX), Y1
 	VDIVPS  Y1, Y0, Y0
-	VPAND   Y12, Y0, Y2
-	VMINPS  Y2, Y13, Y2
-	VPAND   Y11, Y2, Y3
+	VPAND   Y10, Y0, Y2
+	VMINPS  Y2, Y14, Y2
+	VPAND   Y13, Y2, Y3
 	VPMAXUD Y15, Y3, Y3
-	VPADDD  Y14, Y3, Y3
+	VPADDD  Y12, Y3, Y3
 	VADDPS  Y3, Y2, Y2
 	VSUBPS  Y3, Y2, Y2
-	VPAND   Y10, Y0, Y0
+	VPAND   Y11, Y0, Y0
 	VPOR    Y0, Y2, Y2
 	VMULPS  Y1, Y2, Y2
 	VMOVUPS Y2, 96(DI)
@@ -1658,86 +1656,80 @@ lanetailrare:
 	VMOVUPS 128(SP), Y0
 	VMOVUPS 256(SP), Y1
 	VDIVPS  Y1, Y0, Y0
-	VPAND   Y12, Y0, Y2
-	VMINPS  Y2, Y13, Y2
-	VPAND   Y11, Y2, Y3
+	VPAND   Y10, Y0, Y2
+	VMINPS  Y2, Y14, Y2
+	VPAND   Y13, Y2, Y3
 	VPMAXUD Y15, Y3, Y3
-	VPADDD  Y14, Y3, Y3
+	VPADDD  Y12, Y3, Y3
 	VADDPS  Y3, Y2, Y2
 	VSUBPS  Y3, Y2, Y2
-	VPAND   Y10, Y0, Y0
+	VPAND   Y11, Y0, Y0
 	VPOR    Y0, Y2, Y2
 	VMULPS  Y1, Y2, Y2
 	VMOVUPS Y2, (SP)
-	CMPQ    R8, $+9
-	JLT     lanetailrarenarrow
 	VMOVUPS 160(SP), Y0
 	VMOVUPS 288(SP), Y1
 	VDIVPS  Y1, Y0, Y0
-	VPAND   Y12, Y0, Y2
-	VMINPS  Y2, Y13, Y2
-	VPAND   Y11, Y2, Y3
+	VPAND   Y10, Y0, Y2
+	VMINPS  Y2, Y14, Y2
+	VPAND   Y13, Y2, Y3
 	VPMAXUD Y15, Y3, Y3
-	VPADDD  Y14, Y3, Y3
+	VPADDD  Y12, Y3, Y3
 	VADDPS  Y3, Y2, Y2
 	VSUBPS  Y3, Y2, Y2
-	VPAND   Y10, Y0, Y0
+	VPAND   Y11, Y0, Y0
 	VPOR    Y0, Y2, Y2
 	VMULPS  Y1, Y2, Y2
 	VMOVUPS Y2, 32(SP)
-	CMPQ    R8, $+17
-	JLT     lanetailrarenarrow
 	VMOVUPS 192(SP), Y0
 	VMOVUPS 320(SP), Y1
 	VDIVPS  Y1, Y0, Y0
-	VPAND   Y12, Y0, Y2
-	VMINPS  Y2, Y13, Y2
-	VPAND   Y11, Y2, Y3
+	VPAND   Y10, Y0, Y2
+	VMINPS  Y2, Y14, Y2
+	VPAND   Y13, Y2, Y3
 	VPMAXUD Y15, Y3, Y3
-	VPADDD  Y14, Y3, Y3
+	VPADDD  Y12, Y3, Y3
 	VADDPS  Y3, Y2, Y2
 	VSUBPS  Y3, Y2, Y2
-	VPAND   Y10, Y0, Y0
+	VPAND   Y11, Y0, Y0
 	VPOR    Y0, Y2, Y2
 	VMULPS  Y1, Y2, Y2
 	VMOVUPS Y2, 64(SP)
-	CMPQ    R8, $+25
-	JLT     lanetailrarenarrow
 	VMOVUPS 224(SP), Y0
 	VMOVUPS 352(SP), Y1
 	VDIVPS  Y1, Y0, Y0
-	VPAND   Y12, Y0, Y2
-	VMINPS  Y2, Y13, Y2
-	VPAND   Y11, Y2, Y3
+	VPAND   Y10, Y0, Y2
+	VMINPS  Y2, Y14, Y2
+	VPAND   Y13, Y2, Y3
 	VPMAXUD Y15, Y3, Y3
-	VPADDD  Y14, Y3, Y3
+	VPADDD  Y12, Y3, Y3
 	VADDPS  Y3, Y2, Y2
 	VSUBPS  Y3, Y2, Y2
-	VPAND   Y10, Y0, Y0
+	VPAND   Y11, Y0, Y0
 	VPOR    Y0, Y2, Y2
 	VMULPS  Y1, Y2, Y2
 	VMOVUPS Y2, 96(SP)
-
-lanetailrarenarrow:
-	JMP lanetailback
+	JMP     lanetailback
 
 // func FakeQuantizeFpBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·FakeQuantizeFpBytesAVX2(SB), $800-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x80000000
+	// per call: Y15 0x7f800000, Y14 IAdd, Y13 0x80000000, Y12 0x7fffffff
 	// per group: Y11 scale, Y10 recip
-	// loaded at each use: least, step, table
+	// loaded at each use: least, step, most, 0x400000, table
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
 	MOVQ         scale+24(FP), BX
 	MOVQ         recip+32(FP), R8
-	VBROADCASTSS most+48(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VBROADCASTSS step+44(FP), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPADDD       Y1, Y0, Y14
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
+	VBROADCASTSS constantsAVX2<>+12(SB), Y12
 	MOVQ         groups+56(FP), R10
 	MOVQ         length+64(FP), R11
 	CMPQ         R11, $+1
@@ -1785,69 +1777,69 @@ grouploop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VPAND        Y15, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y14, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VMOVUPS      Y7, (DI)
-	VPCMPEQD     Y0, Y5, Y5
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VPAND        Y15, Y1, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y1, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VMOVUPS      Y7, 32(DI)
-	VPCMPEQD     Y0, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VPAND        Y15, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VMOVUPS      Y7, 64(DI)
-	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VPCMPEQD     Y5, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VPAND        Y15, Y3, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y3, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VMOVUPS      Y7, 96(DI)
-	VPCMPEQD     Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+44(SB), Y0
-	VPACKSSDW    Y1, Y5, Y5
+	VPCMPEQD     Y5, Y3, Y3
+	VMOVUPS      constantsAVX2<>+48(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y5, Y5
-	VPERMD       Y5, Y0, Y5
-	VPABSB       Y5, Y5
-	VMOVUPS      Y5, (SI)
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 groupback:
 	ADDQ $+128, DI
@@ -1913,73 +1905,73 @@ groupmeet3:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VPAND        Y15, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y14, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMOVUPS      544(SP), Y1
 	VMULPS       Y1, Y7, Y7
 	VMOVUPS      Y7, (DI)
-	VPCMPEQD     Y0, Y5, Y5
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VPAND        Y15, Y1, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y1, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMOVUPS      576(SP), Y2
 	VMULPS       Y2, Y7, Y7
 	VMOVUPS      Y7, 32(DI)
-	VPCMPEQD     Y0, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VPAND        Y15, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMOVUPS      608(SP), Y3
 	VMULPS       Y3, Y7, Y7
 	VMOVUPS      Y7, 64(DI)
-	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VPCMPEQD     Y5, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VPAND        Y15, Y3, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y3, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMOVUPS      640(SP), Y4
 	VMULPS       Y4, Y7, Y7
 	VMOVUPS      Y7, 96(DI)
-	VPCMPEQD     Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+44(SB), Y0
-	VPACKSSDW    Y1, Y5, Y5
+	VPCMPEQD     Y5, Y3, Y3
+	VMOVUPS      constantsAVX2<>+48(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y5, Y5
-	VPERMD       Y5, Y0, Y5
-	VPABSB       Y5, Y5
-	VMOVUPS      Y5, (SI)
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, (SI)
 	ADDQ         $+128, DI
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
@@ -1992,10 +1984,12 @@ groupmeet3:
 	JLT          groupmeet
 
 groupmet:
-	VBROADCASTSS most+48(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VBROADCASTSS step+44(FP), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPADDD       Y1, Y0, Y14
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
+	VBROADCASTSS constantsAVX2<>+12(SB), Y12
 	CMPQ         R10, $+1
 	JLT          groupnext
 	CMPQ         R9, $+32
@@ -2135,77 +2129,77 @@ piece5:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VPAND        Y15, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y14, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VMOVUPS      Y7, (SP)
-	VPCMPEQD     Y0, Y5, Y5
+	VPCMPEQD     Y5, Y0, Y0
 	CMPQ         R9, $+9
 	JLT          grouptailnarrow
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VPAND        Y15, Y1, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y1, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VMOVUPS      Y7, 32(SP)
-	VPCMPEQD     Y0, Y1, Y1
+	VPCMPEQD     Y5, Y1, Y1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
-	VPAND        Y14, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VPAND        Y15, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VMOVUPS      Y7, 64(SP)
-	VPCMPEQD     Y0, Y2, Y2
+	VPCMPEQD     Y5, Y2, Y2
 	CMPQ         R9, $+25
 	JLT          grouptailnarrow
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VPAND        Y15, Y3, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y3, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VMOVUPS      Y7, 96(SP)
-	VPCMPEQD     Y0, Y3, Y3
+	VPCMPEQD     Y5, Y3, Y3
 
 grouptailnarrow:
-	VMOVUPS   constantsAVX2<>+44(SB), Y0
-	VPACKSSDW Y1, Y5, Y5
+	VMOVUPS   constantsAVX2<>+48(SB), Y4
+	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
-	VPACKSSWB Y2, Y5, Y5
-	VPERMD    Y5, Y0, Y5
-	VPABSB    Y5, Y5
-	VMOVUPS   Y5, 128(SP)
+	VPACKSSWB Y2, Y0, Y0
+	VPERMD    Y0, Y4, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, 128(SP)
 
 grouptailback:
 	TESTQ $0x00000010, R9
@@ -2378,69 +2372,69 @@ short2loop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VPAND        Y15, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y14, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VMOVUPS      Y7, (DI)
-	VPCMPEQD     Y0, Y5, Y5
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VPAND        Y15, Y1, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y1, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VMOVUPS      Y7, 32(DI)
-	VPCMPEQD     Y0, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VPAND        Y15, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y10, Y7, Y7
 	VMOVUPS      Y7, 64(DI)
-	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VPCMPEQD     Y5, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VPAND        Y15, Y3, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y3, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y10, Y7, Y7
 	VMOVUPS      Y7, 96(DI)
-	VPCMPEQD     Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+44(SB), Y0
-	VPACKSSDW    Y1, Y5, Y5
+	VPCMPEQD     Y5, Y3, Y3
+	VMOVUPS      constantsAVX2<>+48(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y5, Y5
-	VPERMD       Y5, Y0, Y5
-	VPABSB       Y5, Y5
-	VMOVUPS      Y5, (SI)
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -2497,69 +2491,69 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y10
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y2, Y1
+	VPMINUD      Y0, Y1, Y0
+	VPAND        Y15, Y0, Y10
 	VBROADCASTSS least+40(FP), Y11
 	VPMAXUD      Y11, Y10, Y10
-	VBROADCASTSS step+44(FP), Y11
-	VPADDD       Y11, Y10, Y10
-	VADDPS       Y10, Y1, Y11
+	VPADDD       Y14, Y10, Y10
+	VADDPS       Y10, Y0, Y11
 	VSUBPS       Y10, Y11, Y11
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y11, Y11
 	VMULPS       Y3, Y11, Y11
 	VMOVUPS      Y11, (DI)
-	VPCMPEQD     Y0, Y1, Y1
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y3
+	VPCMPEQD     Y1, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y4, Y2
+	VPMINUD      Y1, Y2, Y1
+	VPAND        Y15, Y1, Y3
 	VBROADCASTSS least+40(FP), Y10
 	VPMAXUD      Y10, Y3, Y3
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y3, Y3
-	VADDPS       Y3, Y2, Y10
+	VPADDD       Y14, Y3, Y3
+	VADDPS       Y3, Y1, Y10
 	VSUBPS       Y3, Y10, Y10
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y10, Y10
 	VMULPS       Y5, Y10, Y10
 	VMOVUPS      Y10, 32(DI)
-	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y6, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y4
+	VPCMPEQD     Y2, Y1, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y6, Y3
+	VPMINUD      Y2, Y3, Y2
+	VPAND        Y15, Y2, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y5
+	VPADDD       Y14, Y4, Y4
+	VADDPS       Y4, Y2, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y6, Y6
+	VPAND        Y13, Y6, Y6
 	VPOR         Y6, Y5, Y5
 	VMULPS       Y7, Y5, Y5
 	VMOVUPS      Y5, 64(DI)
-	VPCMPEQD     Y0, Y3, Y3
-	VPAND        Y14, Y8, Y0
-	VPMINUD      Y15, Y0, Y4
-	VPAND        Y13, Y4, Y5
+	VPCMPEQD     Y3, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y8, Y4
+	VPMINUD      Y3, Y4, Y3
+	VPAND        Y15, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y4, Y6
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y3, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y8, Y8
+	VPAND        Y13, Y8, Y8
 	VPOR         Y8, Y6, Y6
 	VMULPS       Y9, Y6, Y6
 	VMOVUPS      Y6, 96(DI)
-	VPCMPEQD     Y0, Y4, Y4
-	VMOVUPS      constantsAVX2<>+44(SB), Y0
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, (SI)
+	VPCMPEQD     Y4, Y3, Y3
+	VMOVUPS      constantsAVX2<>+48(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 laneback:
 	ADDQ $+128, DI
@@ -2856,77 +2850,77 @@ piece30:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y10
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y2, Y1
+	VPMINUD      Y0, Y1, Y0
+	VPAND        Y15, Y0, Y10
 	VBROADCASTSS least+40(FP), Y11
 	VPMAXUD      Y11, Y10, Y10
-	VBROADCASTSS step+44(FP), Y11
-	VPADDD       Y11, Y10, Y10
-	VADDPS       Y10, Y1, Y11
+	VPADDD       Y14, Y10, Y10
+	VADDPS       Y10, Y0, Y11
 	VSUBPS       Y10, Y11, Y11
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y11, Y11
 	VMULPS       Y3, Y11, Y11
 	VMOVUPS      Y11, (SP)
-	VPCMPEQD     Y0, Y1, Y1
+	VPCMPEQD     Y1, Y0, Y0
 	CMPQ         R9, $+9
 	JLT          lanetailnarrow
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y4, Y2
+	VPMINUD      Y1, Y2, Y1
+	VPAND        Y15, Y1, Y3
 	VBROADCASTSS least+40(FP), Y10
 	VPMAXUD      Y10, Y3, Y3
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y3, Y3
-	VADDPS       Y3, Y2, Y10
+	VPADDD       Y14, Y3, Y3
+	VADDPS       Y3, Y1, Y10
 	VSUBPS       Y3, Y10, Y10
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y10, Y10
 	VMULPS       Y5, Y10, Y10
 	VMOVUPS      Y10, 32(SP)
-	VPCMPEQD     Y0, Y2, Y2
+	VPCMPEQD     Y2, Y1, Y1
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	VPAND        Y14, Y6, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y4
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y6, Y3
+	VPMINUD      Y2, Y3, Y2
+	VPAND        Y15, Y2, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y5
+	VPADDD       Y14, Y4, Y4
+	VADDPS       Y4, Y2, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y6, Y6
+	VPAND        Y13, Y6, Y6
 	VPOR         Y6, Y5, Y5
 	VMULPS       Y7, Y5, Y5
 	VMOVUPS      Y5, 64(SP)
-	VPCMPEQD     Y0, Y3, Y3
+	VPCMPEQD     Y3, Y2, Y2
 	CMPQ         R9, $+25
 	JLT          lanetailnarrow
-	VPAND        Y14, Y8, Y0
-	VPMINUD      Y15, Y0, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y8, Y4
+	VPMINUD      Y3, Y4, Y3
+	VPAND        Y15, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y4, Y6
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y3, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y8, Y8
+	VPAND        Y13, Y8, Y8
 	VPOR         Y8, Y6, Y6
 	VMULPS       Y9, Y6, Y6
 	VMOVUPS      Y6, 96(SP)
-	VPCMPEQD     Y0, Y4, Y4
+	VPCMPEQD     Y4, Y3, Y3
 
 lanetailnarrow:
-	VMOVUPS   constantsAVX2<>+44(SB), Y0
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VPACKSSWB Y3, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VPABSB    Y1, Y1
-	VMOVUPS   Y1, 128(SP)
+	VMOVUPS   constantsAVX2<>+48(SB), Y4
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VPERMD    Y0, Y4, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, 128(SP)
 
 lanetailback:
 	TESTQ $0x00000010, R9
@@ -3075,69 +3069,69 @@ groupstream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VPAND        Y15, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y14, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VMOVNTPS     Y7, (DI)
-	VPCMPEQD     Y0, Y5, Y5
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VPAND        Y15, Y1, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y1, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VMOVNTPS     Y7, 32(DI)
-	VPCMPEQD     Y0, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VPAND        Y15, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VMOVNTPS     Y7, 64(DI)
-	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VPCMPEQD     Y5, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VPAND        Y15, Y3, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y3, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VMOVNTPS     Y7, 96(DI)
-	VPCMPEQD     Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+44(SB), Y0
-	VPACKSSDW    Y1, Y5, Y5
+	VPCMPEQD     Y5, Y3, Y3
+	VMOVUPS      constantsAVX2<>+48(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y5, Y5
-	VPERMD       Y5, Y0, Y5
-	VPABSB       Y5, Y5
-	VMOVNTPS     Y5, (SI)
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVNTPS     Y0, (SI)
 	ADDQ         $+128, DI
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
@@ -3149,69 +3143,69 @@ groupstream:
 grouprare:
 	VMOVUPS      (DX), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y2
-	VPAND        Y13, Y2, Y3
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VMINPS       Y1, Y2, Y2
+	VPAND        Y15, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VPADDD       Y14, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y11, Y4, Y4
 	VMOVUPS      Y4, (DI)
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VMOVUPS      32(DX), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y3
-	VPAND        Y13, Y3, Y4
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y1, Y3, Y3
+	VPAND        Y15, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
+	VPADDD       Y14, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y11, Y5, Y5
 	VMOVUPS      Y5, 32(DI)
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VMOVUPS      64(DX), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y4
-	VPAND        Y13, Y4, Y5
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y1, Y4, Y4
+	VPAND        Y15, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y11, Y6, Y6
 	VMOVUPS      Y6, 64(DI)
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VMOVUPS      96(DX), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y5
-	VPAND        Y13, Y5, Y6
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y1, Y5, Y5
+	VPAND        Y15, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VMOVUPS      Y7, 96(DI)
 	VCMPPS       $0x00, Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+44(SB), Y0
+	VMOVUPS      constantsAVX2<>+48(SB), Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSDW    Y5, Y4, Y4
 	VPACKSSWB    Y4, Y2, Y2
@@ -3225,7 +3219,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+12(SB), Y1
+	VMOVDQU      constantsAVX2<>+16(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
@@ -3258,7 +3252,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+12(SB), Y2
+	VMOVDQU      constantsAVX2<>+16(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y11, Y11
@@ -3291,7 +3285,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+12(SB), Y3
+	VMOVDQU      constantsAVX2<>+16(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y0, Y3, Y11, Y11
@@ -3324,7 +3318,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+12(SB), Y4
+	VMOVDQU      constantsAVX2<>+16(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y0, Y4, Y11, Y11
@@ -3341,90 +3335,84 @@ groupmeet3mix:
 grouptailrare:
 	VMOVUPS      160(SP), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y2
-	VPAND        Y13, Y2, Y3
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VMINPS       Y1, Y2, Y2
+	VPAND        Y15, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VPADDD       Y14, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y11, Y4, Y4
 	VMOVUPS      Y4, (SP)
 	VCMPPS       $0x00, Y1, Y2, Y2
-	CMPQ         R9, $+9
-	JLT          grouptailrarenarrow
 	VMOVUPS      192(SP), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y3
-	VPAND        Y13, Y3, Y4
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y1, Y3, Y3
+	VPAND        Y15, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
+	VPADDD       Y14, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y11, Y5, Y5
 	VMOVUPS      Y5, 32(SP)
 	VCMPPS       $0x00, Y1, Y3, Y3
-	CMPQ         R9, $+17
-	JLT          grouptailrarenarrow
 	VMOVUPS      224(SP), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y4
-	VPAND        Y13, Y4, Y5
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y1, Y4, Y4
+	VPAND        Y15, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y11, Y6, Y6
 	VMOVUPS      Y6, 64(SP)
 	VCMPPS       $0x00, Y1, Y4, Y4
-	CMPQ         R9, $+25
-	JLT          grouptailrarenarrow
 	VMOVUPS      256(SP), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y5
-	VPAND        Y13, Y5, Y6
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y1, Y5, Y5
+	VPAND        Y15, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VMOVUPS      Y7, 96(SP)
 	VCMPPS       $0x00, Y1, Y5, Y5
-
-grouptailrarenarrow:
-	VMOVUPS   constantsAVX2<>+44(SB), Y0
-	VPACKSSDW Y3, Y2, Y2
-	VPACKSSDW Y5, Y4, Y4
-	VPACKSSWB Y4, Y2, Y2
-	VPERMD    Y2, Y0, Y2
-	VPABSB    Y2, Y2
-	VMOVUPS   Y2, 128(SP)
-	JMP       grouptailback
+	VMOVUPS      constantsAVX2<>+48(SB), Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKSSWB    Y4, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VPABSB       Y2, Y2
+	VMOVUPS      Y2, 128(SP)
+	JMP          grouptailback
 
 groupmeetrare:
-	VBROADCASTSS most+48(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VBROADCASTSS step+44(FP), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPADDD       Y1, Y0, Y14
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
+	VBROADCASTSS constantsAVX2<>+12(SB), Y12
 	MOVQ         R12, R10
 	SUBQ         BX, R13
 	ADDQ         R13, BX
@@ -3463,69 +3451,69 @@ short2stream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VPAND        Y15, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y14, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VMOVNTPS     Y7, (DI)
-	VPCMPEQD     Y0, Y5, Y5
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VPAND        Y15, Y1, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y1, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VMOVNTPS     Y7, 32(DI)
-	VPCMPEQD     Y0, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VPAND        Y15, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y10, Y7, Y7
 	VMOVNTPS     Y7, 64(DI)
-	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VPCMPEQD     Y5, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VPAND        Y15, Y3, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y3, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y10, Y7, Y7
 	VMOVNTPS     Y7, 96(DI)
-	VPCMPEQD     Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+44(SB), Y0
-	VPACKSSDW    Y1, Y5, Y5
+	VPCMPEQD     Y5, Y3, Y3
+	VMOVUPS      constantsAVX2<>+48(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y5, Y5
-	VPERMD       Y5, Y0, Y5
-	VPABSB       Y5, Y5
-	VMOVNTPS     Y5, (SI)
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVNTPS     Y0, (SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
 	ADDQ         $+128, DI
@@ -3539,69 +3527,69 @@ short2stream:
 short2rare:
 	VMOVUPS      (DX), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y2
-	VPAND        Y13, Y2, Y3
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VMINPS       Y1, Y2, Y2
+	VPAND        Y15, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VPADDD       Y14, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y11, Y4, Y4
 	VMOVUPS      Y4, (DI)
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VMOVUPS      32(DX), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y3
-	VPAND        Y13, Y3, Y4
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y1, Y3, Y3
+	VPAND        Y15, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
+	VPADDD       Y14, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y11, Y5, Y5
 	VMOVUPS      Y5, 32(DI)
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VMOVUPS      64(DX), Y0
 	VDIVPS       Y10, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y4
-	VPAND        Y13, Y4, Y5
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y1, Y4, Y4
+	VPAND        Y15, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y10, Y6, Y6
 	VMOVUPS      Y6, 64(DI)
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VMOVUPS      96(DX), Y0
 	VDIVPS       Y10, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y5
-	VPAND        Y13, Y5, Y6
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y1, Y5, Y5
+	VPAND        Y15, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y10, Y7, Y7
 	VMOVUPS      Y7, 96(DI)
 	VCMPPS       $0x00, Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+44(SB), Y0
+	VMOVUPS      constantsAVX2<>+48(SB), Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSDW    Y5, Y4, Y4
 	VPACKSSWB    Y4, Y2, Y2
@@ -3614,16 +3602,16 @@ lanerare:
 	VMOVUPS      (DX), Y0
 	VMOVUPS      (BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VMINPS       Y2, Y15, Y3
-	VPAND        Y13, Y3, Y4
+	VPAND        Y12, Y0, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y2, Y3, Y3
+	VPAND        Y15, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
+	VPADDD       Y14, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VMOVUPS      Y5, (DI)
@@ -3631,16 +3619,16 @@ lanerare:
 	VMOVUPS      32(DX), Y0
 	VMOVUPS      32(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VMINPS       Y2, Y15, Y4
-	VPAND        Y13, Y4, Y5
+	VPAND        Y12, Y0, Y2
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y2, Y4, Y4
+	VPAND        Y15, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y1, Y6, Y6
 	VMOVUPS      Y6, 32(DI)
@@ -3648,16 +3636,16 @@ lanerare:
 	VMOVUPS      64(DX), Y0
 	VMOVUPS      64(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VMINPS       Y2, Y15, Y5
-	VPAND        Y13, Y5, Y6
+	VPAND        Y12, Y0, Y2
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y2, Y5, Y5
+	VPAND        Y15, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VMOVUPS      Y7, 64(DI)
@@ -3665,21 +3653,21 @@ lanerare:
 	VMOVUPS      96(DX), Y0
 	VMOVUPS      96(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VMINPS       Y2, Y15, Y6
-	VPAND        Y13, Y6, Y7
+	VPAND        Y12, Y0, Y2
+	VBROADCASTSS most+48(FP), Y6
+	VMINPS       Y2, Y6, Y6
+	VPAND        Y15, Y6, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y7, Y7
+	VPADDD       Y14, Y7, Y7
 	VADDPS       Y7, Y6, Y8
 	VSUBPS       Y7, Y8, Y8
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y1, Y8, Y8
 	VMOVUPS      Y8, 96(DI)
 	VCMPPS       $0x00, Y2, Y6, Y6
-	VMOVUPS      constantsAVX2<>+44(SB), Y0
+	VMOVUPS      constantsAVX2<>+48(SB), Y0
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y3, Y3
@@ -3692,105 +3680,99 @@ lanetailrare:
 	VMOVUPS      160(SP), Y0
 	VMOVUPS      288(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VMINPS       Y2, Y15, Y3
-	VPAND        Y13, Y3, Y4
+	VPAND        Y12, Y0, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y2, Y3, Y3
+	VPAND        Y15, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
+	VPADDD       Y14, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VMOVUPS      Y5, (SP)
 	VCMPPS       $0x00, Y2, Y3, Y3
-	CMPQ         R9, $+9
-	JLT          lanetailrarenarrow
 	VMOVUPS      192(SP), Y0
 	VMOVUPS      320(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VMINPS       Y2, Y15, Y4
-	VPAND        Y13, Y4, Y5
+	VPAND        Y12, Y0, Y2
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y2, Y4, Y4
+	VPAND        Y15, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y1, Y6, Y6
 	VMOVUPS      Y6, 32(SP)
 	VCMPPS       $0x00, Y2, Y4, Y4
-	CMPQ         R9, $+17
-	JLT          lanetailrarenarrow
 	VMOVUPS      224(SP), Y0
 	VMOVUPS      352(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VMINPS       Y2, Y15, Y5
-	VPAND        Y13, Y5, Y6
+	VPAND        Y12, Y0, Y2
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y2, Y5, Y5
+	VPAND        Y15, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VMOVUPS      Y7, 64(SP)
 	VCMPPS       $0x00, Y2, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          lanetailrarenarrow
 	VMOVUPS      256(SP), Y0
 	VMOVUPS      384(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VMINPS       Y2, Y15, Y6
-	VPAND        Y13, Y6, Y7
+	VPAND        Y12, Y0, Y2
+	VBROADCASTSS most+48(FP), Y6
+	VMINPS       Y2, Y6, Y6
+	VPAND        Y15, Y6, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y7, Y7
+	VPADDD       Y14, Y7, Y7
 	VADDPS       Y7, Y6, Y8
 	VSUBPS       Y7, Y8, Y8
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y1, Y8, Y8
 	VMOVUPS      Y8, 96(SP)
 	VCMPPS       $0x00, Y2, Y6, Y6
-
-lanetailrarenarrow:
-	VMOVUPS   constantsAVX2<>+44(SB), Y0
-	VPACKSSDW Y4, Y3, Y3
-	VPACKSSDW Y6, Y5, Y5
-	VPACKSSWB Y5, Y3, Y3
-	VPERMD    Y3, Y0, Y3
-	VPABSB    Y3, Y3
-	VMOVUPS   Y3, 128(SP)
-	JMP       lanetailback
+	VMOVUPS      constantsAVX2<>+48(SB), Y0
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSWB    Y5, Y3, Y3
+	VPERMD       Y3, Y0, Y3
+	VPABSB       Y3, Y3
+	VMOVUPS      Y3, 128(SP)
+	JMP          lanetailback
 
 // func FakeQuantizeFpBitsAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, BMI2, FMA3, MMX+
 TEXT ·FakeQuantizeFpBitsAVX2(SB), $784-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x80000000
+	// per call: Y15 0x7f800000, Y14 IAdd, Y13 0x80000000, Y12 0x7fffffff
 	// per group: Y11 scale, Y10 recip
-	// loaded at each use: least, step
+	// loaded at each use: least, step, most, 0x400000
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
 	MOVQ         scale+24(FP), BX
 	MOVQ         recip+32(FP), R8
-	VBROADCASTSS most+48(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VBROADCASTSS step+44(FP), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPADDD       Y1, Y0, Y14
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
+	VBROADCASTSS constantsAVX2<>+12(SB), Y12
 	MOVQ         groups+56(FP), R10
 	MOVQ         length+64(FP), R11
 	CMPQ         R11, $+1
@@ -3838,63 +3820,63 @@ grouploop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VPAND        Y15, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y14, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VMOVUPS      Y7, (DI)
-	VPCMPEQD     Y0, Y5, Y5
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VPAND        Y15, Y1, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y1, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VMOVUPS      Y7, 32(DI)
-	VPCMPEQD     Y0, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VPAND        Y15, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VMOVUPS      Y7, 64(DI)
-	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VPCMPEQD     Y5, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VPAND        Y15, Y3, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y3, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VMOVUPS      Y7, 96(DI)
-	VPCMPEQD     Y0, Y3, Y3
-	VMOVMSKPS    Y5, AX
+	VPCMPEQD     Y5, Y3, Y3
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 1(SI)
@@ -3967,67 +3949,67 @@ groupmeet3:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VPAND        Y15, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y14, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMOVUPS      528(SP), Y1
 	VMULPS       Y1, Y7, Y7
 	VMOVUPS      Y7, (DI)
-	VPCMPEQD     Y0, Y5, Y5
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VPAND        Y15, Y1, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y1, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMOVUPS      560(SP), Y2
 	VMULPS       Y2, Y7, Y7
 	VMOVUPS      Y7, 32(DI)
-	VPCMPEQD     Y0, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VPAND        Y15, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMOVUPS      592(SP), Y3
 	VMULPS       Y3, Y7, Y7
 	VMOVUPS      Y7, 64(DI)
-	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VPCMPEQD     Y5, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VPAND        Y15, Y3, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y3, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMOVUPS      624(SP), Y4
 	VMULPS       Y4, Y7, Y7
 	VMOVUPS      Y7, 96(DI)
-	VPCMPEQD     Y0, Y3, Y3
-	VMOVMSKPS    Y5, AX
+	VPCMPEQD     Y5, Y3, Y3
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 1(SI)
@@ -4047,10 +4029,12 @@ groupmeet3:
 	JLT          groupmeet
 
 groupmet:
-	VBROADCASTSS most+48(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VBROADCASTSS step+44(FP), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPADDD       Y1, Y0, Y14
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
+	VBROADCASTSS constantsAVX2<>+12(SB), Y12
 	CMPQ         R10, $+1
 	JLT          groupnext
 	CMPQ         R9, $+32
@@ -4190,71 +4174,71 @@ piece5:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VPAND        Y15, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y14, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VMOVUPS      Y7, (SP)
-	VPCMPEQD     Y0, Y5, Y5
+	VPCMPEQD     Y5, Y0, Y0
 	CMPQ         R9, $+9
 	JLT          grouptailnarrow
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VPAND        Y15, Y1, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y1, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VMOVUPS      Y7, 32(SP)
-	VPCMPEQD     Y0, Y1, Y1
+	VPCMPEQD     Y5, Y1, Y1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
-	VPAND        Y14, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VPAND        Y15, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VMOVUPS      Y7, 64(SP)
-	VPCMPEQD     Y0, Y2, Y2
+	VPCMPEQD     Y5, Y2, Y2
 	CMPQ         R9, $+25
 	JLT          grouptailnarrow
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VPAND        Y15, Y3, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y3, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VMOVUPS      Y7, 96(SP)
-	VPCMPEQD     Y0, Y3, Y3
+	VPCMPEQD     Y5, Y3, Y3
 
 grouptailnarrow:
-	VMOVMSKPS Y5, AX
+	VMOVMSKPS Y0, AX
 	MOVB      AL, 128(SP)
 	VMOVMSKPS Y1, AX
 	MOVB      AL, 129(SP)
@@ -4411,63 +4395,63 @@ short2loop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VPAND        Y15, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y14, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VMOVUPS      Y7, (DI)
-	VPCMPEQD     Y0, Y5, Y5
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VPAND        Y15, Y1, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y1, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VMOVUPS      Y7, 32(DI)
-	VPCMPEQD     Y0, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VPAND        Y15, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y10, Y7, Y7
 	VMOVUPS      Y7, 64(DI)
-	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VPCMPEQD     Y5, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VPAND        Y15, Y3, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y3, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y10, Y7, Y7
 	VMOVUPS      Y7, 96(DI)
-	VPCMPEQD     Y0, Y3, Y3
-	VMOVMSKPS    Y5, AX
+	VPCMPEQD     Y5, Y3, Y3
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 1(SI)
@@ -4531,69 +4515,69 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y10
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y2, Y1
+	VPMINUD      Y0, Y1, Y0
+	VPAND        Y15, Y0, Y10
 	VBROADCASTSS least+40(FP), Y11
 	VPMAXUD      Y11, Y10, Y10
-	VBROADCASTSS step+44(FP), Y11
-	VPADDD       Y11, Y10, Y10
-	VADDPS       Y10, Y1, Y11
+	VPADDD       Y14, Y10, Y10
+	VADDPS       Y10, Y0, Y11
 	VSUBPS       Y10, Y11, Y11
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y11, Y11
 	VMULPS       Y3, Y11, Y11
 	VMOVUPS      Y11, (DI)
-	VPCMPEQD     Y0, Y1, Y1
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y3
+	VPCMPEQD     Y1, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y4, Y2
+	VPMINUD      Y1, Y2, Y1
+	VPAND        Y15, Y1, Y3
 	VBROADCASTSS least+40(FP), Y10
 	VPMAXUD      Y10, Y3, Y3
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y3, Y3
-	VADDPS       Y3, Y2, Y10
+	VPADDD       Y14, Y3, Y3
+	VADDPS       Y3, Y1, Y10
 	VSUBPS       Y3, Y10, Y10
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y10, Y10
 	VMULPS       Y5, Y10, Y10
 	VMOVUPS      Y10, 32(DI)
-	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y6, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y4
+	VPCMPEQD     Y2, Y1, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y6, Y3
+	VPMINUD      Y2, Y3, Y2
+	VPAND        Y15, Y2, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y5
+	VPADDD       Y14, Y4, Y4
+	VADDPS       Y4, Y2, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y6, Y6
+	VPAND        Y13, Y6, Y6
 	VPOR         Y6, Y5, Y5
 	VMULPS       Y7, Y5, Y5
 	VMOVUPS      Y5, 64(DI)
-	VPCMPEQD     Y0, Y3, Y3
-	VPAND        Y14, Y8, Y0
-	VPMINUD      Y15, Y0, Y4
-	VPAND        Y13, Y4, Y5
+	VPCMPEQD     Y3, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y8, Y4
+	VPMINUD      Y3, Y4, Y3
+	VPAND        Y15, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y4, Y6
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y3, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y8, Y8
+	VPAND        Y13, Y8, Y8
 	VPOR         Y8, Y6, Y6
 	VMULPS       Y9, Y6, Y6
 	VMOVUPS      Y6, 96(DI)
-	VPCMPEQD     Y0, Y4, Y4
-	VMOVMSKPS    Y1, AX
+	VPCMPEQD     Y4, Y3, Y3
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y2, AX
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y3, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y4, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 3(SI)
 
 laneback:
@@ -4891,77 +4875,77 @@ piece26:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y10
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y2, Y1
+	VPMINUD      Y0, Y1, Y0
+	VPAND        Y15, Y0, Y10
 	VBROADCASTSS least+40(FP), Y11
 	VPMAXUD      Y11, Y10, Y10
-	VBROADCASTSS step+44(FP), Y11
-	VPADDD       Y11, Y10, Y10
-	VADDPS       Y10, Y1, Y11
+	VPADDD       Y14, Y10, Y10
+	VADDPS       Y10, Y0, Y11
 	VSUBPS       Y10, Y11, Y11
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y11, Y11
 	VMULPS       Y3, Y11, Y11
 	VMOVUPS      Y11, (SP)
-	VPCMPEQD     Y0, Y1, Y1
+	VPCMPEQD     Y1, Y0, Y0
 	CMPQ         R9, $+9
 	JLT          lanetailnarrow
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y4, Y2
+	VPMINUD      Y1, Y2, Y1
+	VPAND        Y15, Y1, Y3
 	VBROADCASTSS least+40(FP), Y10
 	VPMAXUD      Y10, Y3, Y3
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y3, Y3
-	VADDPS       Y3, Y2, Y10
+	VPADDD       Y14, Y3, Y3
+	VADDPS       Y3, Y1, Y10
 	VSUBPS       Y3, Y10, Y10
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y10, Y10
 	VMULPS       Y5, Y10, Y10
 	VMOVUPS      Y10, 32(SP)
-	VPCMPEQD     Y0, Y2, Y2
+	VPCMPEQD     Y2, Y1, Y1
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	VPAND        Y14, Y6, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y4
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y6, Y3
+	VPMINUD      Y2, Y3, Y2
+	VPAND        Y15, Y2, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y5
+	VPADDD       Y14, Y4, Y4
+	VADDPS       Y4, Y2, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y6, Y6
+	VPAND        Y13, Y6, Y6
 	VPOR         Y6, Y5, Y5
 	VMULPS       Y7, Y5, Y5
 	VMOVUPS      Y5, 64(SP)
-	VPCMPEQD     Y0, Y3, Y3
+	VPCMPEQD     Y3, Y2, Y2
 	CMPQ         R9, $+25
 	JLT          lanetailnarrow
-	VPAND        Y14, Y8, Y0
-	VPMINUD      Y15, Y0, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y8, Y4
+	VPMINUD      Y3, Y4, Y3
+	VPAND        Y15, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y4, Y6
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y3, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y8, Y8
+	VPAND        Y13, Y8, Y8
 	VPOR         Y8, Y6, Y6
 	VMULPS       Y9, Y6, Y6
 	VMOVUPS      Y6, 96(SP)
-	VPCMPEQD     Y0, Y4, Y4
+	VPCMPEQD     Y4, Y3, Y3
 
 lanetailnarrow:
-	VMOVMSKPS Y1, AX
+	VMOVMSKPS Y0, AX
 	MOVB      AL, 128(SP)
-	VMOVMSKPS Y2, AX
+	VMOVMSKPS Y1, AX
 	MOVB      AL, 129(SP)
-	VMOVMSKPS Y3, AX
+	VMOVMSKPS Y2, AX
 	MOVB      AL, 130(SP)
-	VMOVMSKPS Y4, AX
+	VMOVMSKPS Y3, AX
 	MOVB      AL, 131(SP)
 
 lanetailback:
@@ -5086,63 +5070,63 @@ groupstream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VPAND        Y15, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y14, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VMOVNTPS     Y7, (DI)
-	VPCMPEQD     Y0, Y5, Y5
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VPAND        Y15, Y1, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y1, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VMOVNTPS     Y7, 32(DI)
-	VPCMPEQD     Y0, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VPAND        Y15, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VMOVNTPS     Y7, 64(DI)
-	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VPCMPEQD     Y5, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VPAND        Y15, Y3, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y3, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VMOVNTPS     Y7, 96(DI)
-	VPCMPEQD     Y0, Y3, Y3
-	VMOVMSKPS    Y5, AX
+	VPCMPEQD     Y5, Y3, Y3
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 1(SI)
@@ -5161,64 +5145,64 @@ groupstream:
 grouprare:
 	VMOVUPS      (DX), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y2
-	VPAND        Y13, Y2, Y3
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VMINPS       Y1, Y2, Y2
+	VPAND        Y15, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VPADDD       Y14, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y11, Y4, Y4
 	VMOVUPS      Y4, (DI)
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VMOVUPS      32(DX), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y3
-	VPAND        Y13, Y3, Y4
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y1, Y3, Y3
+	VPAND        Y15, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
+	VPADDD       Y14, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y11, Y5, Y5
 	VMOVUPS      Y5, 32(DI)
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VMOVUPS      64(DX), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y4
-	VPAND        Y13, Y4, Y5
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y1, Y4, Y4
+	VPAND        Y15, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y11, Y6, Y6
 	VMOVUPS      Y6, 64(DI)
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VMOVUPS      96(DX), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y5
-	VPAND        Y13, Y5, Y6
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y1, Y5, Y5
+	VPAND        Y15, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VMOVUPS      Y7, 96(DI)
@@ -5238,7 +5222,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+12(SB), Y1
+	VMOVDQU      constantsAVX2<>+16(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
@@ -5271,7 +5255,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+12(SB), Y2
+	VMOVDQU      constantsAVX2<>+16(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y11, Y11
@@ -5304,7 +5288,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+12(SB), Y3
+	VMOVDQU      constantsAVX2<>+16(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y0, Y3, Y11, Y11
@@ -5337,7 +5321,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+12(SB), Y4
+	VMOVDQU      constantsAVX2<>+16(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y0, Y4, Y11, Y11
@@ -5354,91 +5338,85 @@ groupmeet3mix:
 grouptailrare:
 	VMOVUPS      144(SP), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y2
-	VPAND        Y13, Y2, Y3
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VMINPS       Y1, Y2, Y2
+	VPAND        Y15, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VPADDD       Y14, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y11, Y4, Y4
 	VMOVUPS      Y4, (SP)
 	VCMPPS       $0x00, Y1, Y2, Y2
-	CMPQ         R9, $+9
-	JLT          grouptailrarenarrow
 	VMOVUPS      176(SP), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y3
-	VPAND        Y13, Y3, Y4
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y1, Y3, Y3
+	VPAND        Y15, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
+	VPADDD       Y14, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y11, Y5, Y5
 	VMOVUPS      Y5, 32(SP)
 	VCMPPS       $0x00, Y1, Y3, Y3
-	CMPQ         R9, $+17
-	JLT          grouptailrarenarrow
 	VMOVUPS      208(SP), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y4
-	VPAND        Y13, Y4, Y5
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y1, Y4, Y4
+	VPAND        Y15, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y11, Y6, Y6
 	VMOVUPS      Y6, 64(SP)
 	VCMPPS       $0x00, Y1, Y4, Y4
-	CMPQ         R9, $+25
-	JLT          grouptailrarenarrow
 	VMOVUPS      240(SP), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y5
-	VPAND        Y13, Y5, Y6
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y1, Y5, Y5
+	VPAND        Y15, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VMOVUPS      Y7, 96(SP)
 	VCMPPS       $0x00, Y1, Y5, Y5
-
-grouptailrarenarrow:
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 128(SP)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 129(SP)
-	VMOVMSKPS Y4, AX
-	MOVB      AL, 130(SP)
-	VMOVMSKPS Y5, AX
-	MOVB      AL, 131(SP)
-	JMP       grouptailback
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 128(SP)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 129(SP)
+	VMOVMSKPS    Y4, AX
+	MOVB         AL, 130(SP)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 131(SP)
+	JMP          grouptailback
 
 groupmeetrare:
-	VBROADCASTSS most+48(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VBROADCASTSS step+44(FP), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPADDD       Y1, Y0, Y14
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
+	VBROADCASTSS constantsAVX2<>+12(SB), Y12
 	MOVQ         R12, R10
 	SUBQ         BX, R13
 	ADDQ         R13, BX
@@ -5477,63 +5455,63 @@ short2stream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS most+48(FP), Y0
+	VPAND        Y12, Y1, Y5
+	VPMINUD      Y0, Y5, Y0
+	VPAND        Y15, Y0, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
+	VPADDD       Y14, Y6, Y6
+	VADDPS       Y6, Y0, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VMOVNTPS     Y7, (DI)
-	VPCMPEQD     Y0, Y5, Y5
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VPCMPEQD     Y5, Y0, Y0
+	VBROADCASTSS most+48(FP), Y1
+	VPAND        Y12, Y2, Y5
+	VPMINUD      Y1, Y5, Y1
+	VPAND        Y15, Y1, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y1, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y7, Y7
 	VMULPS       Y11, Y7, Y7
 	VMOVNTPS     Y7, 32(DI)
-	VPCMPEQD     Y0, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VPCMPEQD     Y5, Y1, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VPAND        Y12, Y3, Y5
+	VPMINUD      Y2, Y5, Y2
+	VPAND        Y15, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y13, Y3, Y3
 	VPOR         Y3, Y7, Y7
 	VMULPS       Y10, Y7, Y7
 	VMOVNTPS     Y7, 64(DI)
-	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y4, Y0
-	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VPCMPEQD     Y5, Y2, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VPAND        Y12, Y4, Y5
+	VPMINUD      Y3, Y5, Y3
+	VPAND        Y15, Y3, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y3, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y4, Y4
+	VPAND        Y13, Y4, Y4
 	VPOR         Y4, Y7, Y7
 	VMULPS       Y10, Y7, Y7
 	VMOVNTPS     Y7, 96(DI)
-	VPCMPEQD     Y0, Y3, Y3
-	VMOVMSKPS    Y5, AX
+	VPCMPEQD     Y5, Y3, Y3
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 1(SI)
@@ -5554,64 +5532,64 @@ short2stream:
 short2rare:
 	VMOVUPS      (DX), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y2
-	VPAND        Y13, Y2, Y3
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y2
+	VMINPS       Y1, Y2, Y2
+	VPAND        Y15, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VPADDD       Y14, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y11, Y4, Y4
 	VMOVUPS      Y4, (DI)
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VMOVUPS      32(DX), Y0
 	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y3
-	VPAND        Y13, Y3, Y4
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y1, Y3, Y3
+	VPAND        Y15, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
+	VPADDD       Y14, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y11, Y5, Y5
 	VMOVUPS      Y5, 32(DI)
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VMOVUPS      64(DX), Y0
 	VDIVPS       Y10, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y4
-	VPAND        Y13, Y4, Y5
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y1, Y4, Y4
+	VPAND        Y15, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y10, Y6, Y6
 	VMOVUPS      Y6, 64(DI)
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VMOVUPS      96(DX), Y0
 	VDIVPS       Y10, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VMINPS       Y1, Y15, Y5
-	VPAND        Y13, Y5, Y6
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y1, Y5, Y5
+	VPAND        Y15, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y10, Y7, Y7
 	VMOVUPS      Y7, 96(DI)
@@ -5630,16 +5608,16 @@ lanerare:
 	VMOVUPS      (DX), Y0
 	VMOVUPS      (BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VMINPS       Y2, Y15, Y3
-	VPAND        Y13, Y3, Y4
+	VPAND        Y12, Y0, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y2, Y3, Y3
+	VPAND        Y15, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
+	VPADDD       Y14, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VMOVUPS      Y5, (DI)
@@ -5647,16 +5625,16 @@ lanerare:
 	VMOVUPS      32(DX), Y0
 	VMOVUPS      32(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VMINPS       Y2, Y15, Y4
-	VPAND        Y13, Y4, Y5
+	VPAND        Y12, Y0, Y2
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y2, Y4, Y4
+	VPAND        Y15, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y1, Y6, Y6
 	VMOVUPS      Y6, 32(DI)
@@ -5664,16 +5642,16 @@ lanerare:
 	VMOVUPS      64(DX), Y0
 	VMOVUPS      64(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VMINPS       Y2, Y15, Y5
-	VPAND        Y13, Y5, Y6
+	VPAND        Y12, Y0, Y2
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y2, Y5, Y5
+	VPAND        Y15, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VMOVUPS      Y7, 64(DI)
@@ -5681,16 +5659,16 @@ lanerare:
 	VMOVUPS      96(DX), Y0
 	VMOVUPS      96(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VMINPS       Y2, Y15, Y6
-	VPAND        Y13, Y6, Y7
+	VPAND        Y12, Y0, Y2
+	VBROADCASTSS most+48(FP), Y6
+	VMINPS       Y2, Y6, Y6
+	VPAND        Y15, Y6, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y7, Y7
+	VPADDD       Y14, Y7, Y7
 	VADDPS       Y7, Y6, Y8
 	VSUBPS       Y7, Y8, Y8
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y1, Y8, Y8
 	VMOVUPS      Y8, 96(DI)
@@ -5709,106 +5687,99 @@ lanetailrare:
 	VMOVUPS      144(SP), Y0
 	VMOVUPS      272(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VMINPS       Y2, Y15, Y3
-	VPAND        Y13, Y3, Y4
+	VPAND        Y12, Y0, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y2, Y3, Y3
+	VPAND        Y15, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
+	VPADDD       Y14, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VMOVUPS      Y5, (SP)
 	VCMPPS       $0x00, Y2, Y3, Y3
-	CMPQ         R9, $+9
-	JLT          lanetailrarenarrow
 	VMOVUPS      176(SP), Y0
 	VMOVUPS      304(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VMINPS       Y2, Y15, Y4
-	VPAND        Y13, Y4, Y5
+	VPAND        Y12, Y0, Y2
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y2, Y4, Y4
+	VPAND        Y15, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y1, Y6, Y6
 	VMOVUPS      Y6, 32(SP)
 	VCMPPS       $0x00, Y2, Y4, Y4
-	CMPQ         R9, $+17
-	JLT          lanetailrarenarrow
 	VMOVUPS      208(SP), Y0
 	VMOVUPS      336(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VMINPS       Y2, Y15, Y5
-	VPAND        Y13, Y5, Y6
+	VPAND        Y12, Y0, Y2
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y2, Y5, Y5
+	VPAND        Y15, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
+	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VMOVUPS      Y7, 64(SP)
 	VCMPPS       $0x00, Y2, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          lanetailrarenarrow
 	VMOVUPS      240(SP), Y0
 	VMOVUPS      368(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VMINPS       Y2, Y15, Y6
-	VPAND        Y13, Y6, Y7
+	VPAND        Y12, Y0, Y2
+	VBROADCASTSS most+48(FP), Y6
+	VMINPS       Y2, Y6, Y6
+	VPAND        Y15, Y6, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y7, Y7
+	VPADDD       Y14, Y7, Y7
 	VADDPS       Y7, Y6, Y8
 	VSUBPS       Y7, Y8, Y8
-	VPAND        Y12, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y1, Y8, Y8
 	VMOVUPS      Y8, 96(SP)
 	VCMPPS       $0x00, Y2, Y6, Y6
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 128(SP)
+	VMOVMSKPS    Y4, AX
+	MOVB         AL, 129(SP)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 130(SP)
+	VMOVMSKPS    Y6, AX
+	MOVB         AL, 131(SP)
+	JMP          lanetailback
 
-lanetailrarenarrow:
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 128(SP)
-	VMOVMSKPS Y4, AX
-	MOVB      AL, 129(SP)
-	VMOVMSKPS Y5, AX
-	MOVB      AL, 130(SP)
-	VMOVMSKPS Y6, AX
-	MOVB      AL, 131(SP)
-	JMP       lanetailback
-
-DATA constantsAVX2<>+0(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+4(SB)/4, $0x7f800000
+DATA constantsAVX2<>+0(SB)/4, $0x7f800000
+DATA constantsAVX2<>+4(SB)/4, $0x00400000
 DATA constantsAVX2<>+8(SB)/4, $0x80000000
-DATA constantsAVX2<>+12(SB)/4, $0x00000000
-DATA constantsAVX2<>+16(SB)/4, $0x00000001
-DATA constantsAVX2<>+20(SB)/4, $0x00000002
-DATA constantsAVX2<>+24(SB)/4, $0x00000003
-DATA constantsAVX2<>+28(SB)/4, $0x00000004
-DATA constantsAVX2<>+32(SB)/4, $0x00000005
-DATA constantsAVX2<>+36(SB)/4, $0x00000006
-DATA constantsAVX2<>+40(SB)/4, $0x00000007
-DATA constantsAVX2<>+44(SB)/4, $0x00000000
-DATA constantsAVX2<>+48(SB)/4, $0x00000004
-DATA constantsAVX2<>+52(SB)/4, $0x00000001
-DATA constantsAVX2<>+56(SB)/4, $0x00000005
-DATA constantsAVX2<>+60(SB)/4, $0x00000002
-DATA constantsAVX2<>+64(SB)/4, $0x00000006
-DATA constantsAVX2<>+68(SB)/4, $0x00000003
-DATA constantsAVX2<>+72(SB)/4, $0x00000007
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $76
+DATA constantsAVX2<>+12(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+16(SB)/4, $0x00000000
+DATA constantsAVX2<>+20(SB)/4, $0x00000001
+DATA constantsAVX2<>+24(SB)/4, $0x00000002
+DATA constantsAVX2<>+28(SB)/4, $0x00000003
+DATA constantsAVX2<>+32(SB)/4, $0x00000004
+DATA constantsAVX2<>+36(SB)/4, $0x00000005
+DATA constantsAVX2<>+40(SB)/4, $0x00000006
+DATA constantsAVX2<>+44(SB)/4, $0x00000007
+DATA constantsAVX2<>+48(SB)/4, $0x00000000
+DATA constantsAVX2<>+52(SB)/4, $0x00000004
+DATA constantsAVX2<>+56(SB)/4, $0x00000001
+DATA constantsAVX2<>+60(SB)/4, $0x00000005
+DATA constantsAVX2<>+64(SB)/4, $0x00000002
+DATA constantsAVX2<>+68(SB)/4, $0x00000006
+DATA constantsAVX2<>+72(SB)/4, $0x00000003
+DATA constantsAVX2<>+76(SB)/4, $0x00000007
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $80

@@ -5,22 +5,23 @@
 #include "textflag.h"
 
 // func FakeQuantizeFpAVX512(y *float32, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·FakeQuantizeFpAVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 least, Z14 step, Z13 most, Z12 0x7fffffff, Z11 0x7f800000, Z10 0x80000000
-	// per group: Z9 scale, Z8 recip
-	// vector registers in use at once: 28
+	// per call: Z15 least, Z0 step, Z14 most, Z13 0x7f800000, Z1 0x400000, Z12 IAdd, Z11 0x80000000
+	// per group: Z10 scale, Z9 recip
+	// vector registers in use at once: 27
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS least+32(FP), Z15
-	VBROADCASTSS step+36(FP), Z14
-	VBROADCASTSS most+40(FP), Z13
-	VBROADCASTSS constantsAVX512<>+0(SB), Z12
-	VBROADCASTSS constantsAVX512<>+4(SB), Z11
-	VBROADCASTSS constantsAVX512<>+8(SB), Z10
+	VBROADCASTSS most+40(FP), Z14
+	VBROADCASTSS constantsAVX512<>+0(SB), Z13
+	VBROADCASTSS step+36(FP), Z0
+	VBROADCASTSS constantsAVX512<>+4(SB), Z1
+	VPADDD       Z1, Z0, Z12
+	VBROADCASTSS constantsAVX512<>+8(SB), Z11
 	MOVQ         groups+48(FP), R9
 	MOVQ         length+56(FP), R10
 	CMPQ         R10, $+1
@@ -40,8 +41,8 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z9
 	SUBQ         R9, R8
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
@@ -56,95 +57,89 @@ groupbegin:
 
 groupfirst:
 	VMOVUPS      (SI), Z0
-	VMULPS       Z8, Z0, Z1
-	VFMSUB231PS  Z9, Z1, Z0
-	VMOVAPS      Z1, Z7
-	VFNMADD231PS Z8, Z0, Z7
+	VMULPS       Z9, Z0, Z1
+	VFMSUB231PS  Z10, Z1, Z0
+	VMOVAPS      Z1, Z8
+	VFNMADD231PS Z9, Z0, Z8
 	VMOVUPS      64(SI), Z0
-	VMULPS       Z8, Z0, Z1
-	VFMSUB231PS  Z9, Z1, Z0
-	VMOVAPS      Z1, Z6
-	VFNMADD231PS Z8, Z0, Z6
+	VMULPS       Z9, Z0, Z1
+	VFMSUB231PS  Z10, Z1, Z0
+	VMOVAPS      Z1, Z7
+	VFNMADD231PS Z9, Z0, Z7
 	VMOVUPS      128(SI), Z0
-	VMULPS       Z8, Z0, Z1
-	VFMSUB231PS  Z9, Z1, Z0
-	VMOVAPS      Z1, Z5
-	VFNMADD231PS Z8, Z0, Z5
+	VMULPS       Z9, Z0, Z1
+	VFMSUB231PS  Z10, Z1, Z0
+	VMOVAPS      Z1, Z6
+	VFNMADD231PS Z9, Z0, Z6
 	VMOVUPS      192(SI), Z0
-	VMULPS       Z8, Z0, Z1
-	VFMSUB231PS  Z9, Z1, Z0
-	VMOVAPS      Z1, Z4
-	VFNMADD231PS Z8, Z0, Z4
+	VMULPS       Z9, Z0, Z1
+	VFMSUB231PS  Z10, Z1, Z0
+	VMOVAPS      Z1, Z5
+	VFNMADD231PS Z9, Z0, Z5
 	CMPQ         R9, $+128
 	JLT          groupends
 
 groupahead:
 	VMOVUPS      256(SI), Z0
-	VMULPS       Z8, Z0, Z1
-	VFMSUB231PS  Z9, Z1, Z0
-	VFNMADD231PS Z8, Z0, Z1
+	VMULPS       Z9, Z0, Z1
+	VFMSUB231PS  Z10, Z1, Z0
+	VFNMADD231PS Z9, Z0, Z1
 	VMOVUPS      320(SI), Z0
-	VMULPS       Z8, Z0, Z2
-	VFMSUB231PS  Z9, Z2, Z0
-	VFNMADD231PS Z8, Z0, Z2
+	VMULPS       Z9, Z0, Z2
+	VFMSUB231PS  Z10, Z2, Z0
+	VFNMADD231PS Z9, Z0, Z2
 	VMOVUPS      384(SI), Z0
-	VMULPS       Z8, Z0, Z3
-	VFMSUB231PS  Z9, Z3, Z0
-	VFNMADD231PS Z8, Z0, Z3
+	VMULPS       Z9, Z0, Z3
+	VFMSUB231PS  Z10, Z3, Z0
+	VFNMADD231PS Z9, Z0, Z3
 	VMOVUPS      448(SI), Z0
-	VMULPS       Z8, Z0, Z16
-	VFMSUB231PS  Z9, Z16, Z0
-	VFNMADD231PS Z8, Z0, Z16
-	VADDPS       Z6, Z7, Z0
-	VADDPS       Z4, Z5, Z17
-	VADDPS       Z17, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VMULPS       Z9, Z0, Z4
+	VFMSUB231PS  Z10, Z4, Z0
+	VFNMADD231PS Z9, Z0, Z4
+	VCMPPS       $0x03, Z7, Z8, K1
+	VCMPPS       $0x03, Z5, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          grouploop
-	VPANDD       Z12, Z7, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z14, Z17, Z17
-	VADDPS       Z17, Z0, Z0
-	VSUBPS       Z17, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z7, Z0
-	VMULPS       Z9, Z0, Z0
+	VRANGEPS     $0x02, Z14, Z8, Z0
+	VPANDD       Z13, Z0, Z16
+	VPMAXUD      Z15, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z0, Z0
+	VSUBPS       Z16, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z8, Z0
+	VMULPS       Z10, Z0, Z0
 	VMOVUPS      Z0, (DI)
-	VPANDD       Z12, Z6, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z14, Z17, Z17
-	VADDPS       Z17, Z0, Z0
-	VSUBPS       Z17, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z6, Z0
-	VMULPS       Z9, Z0, Z0
+	VRANGEPS     $0x02, Z14, Z7, Z0
+	VPANDD       Z13, Z0, Z16
+	VPMAXUD      Z15, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z0, Z0
+	VSUBPS       Z16, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z7, Z0
+	VMULPS       Z10, Z0, Z0
 	VMOVUPS      Z0, 64(DI)
-	VPANDD       Z12, Z5, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z14, Z17, Z17
-	VADDPS       Z17, Z0, Z0
-	VSUBPS       Z17, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z5, Z0
-	VMULPS       Z9, Z0, Z0
+	VRANGEPS     $0x02, Z14, Z6, Z0
+	VPANDD       Z13, Z0, Z16
+	VPMAXUD      Z15, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z0, Z0
+	VSUBPS       Z16, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z6, Z0
+	VMULPS       Z10, Z0, Z0
 	VMOVUPS      Z0, 128(DI)
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z14, Z17, Z17
-	VADDPS       Z17, Z0, Z0
-	VSUBPS       Z17, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z4, Z0
-	VMULPS       Z9, Z0, Z0
+	VRANGEPS     $0x02, Z14, Z5, Z0
+	VPANDD       Z13, Z0, Z16
+	VPMAXUD      Z15, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z0, Z0
+	VSUBPS       Z16, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z5, Z0
+	VMULPS       Z10, Z0, Z0
 	VMOVUPS      Z0, 192(DI)
-	VMOVAPS      Z1, Z7
-	VMOVAPS      Z2, Z6
-	VMOVAPS      Z3, Z5
-	VMOVAPS      Z16, Z4
+	VMOVAPS      Z1, Z8
+	VMOVAPS      Z2, Z7
+	VMOVAPS      Z3, Z6
+	VMOVAPS      Z4, Z5
 	ADDQ         $+256, DI
 	ADDQ         $+256, SI
 	SUBQ         $+64, R9
@@ -171,59 +166,53 @@ groupturn:
 	VFMSUB231PS.BCST  4(DX), Z3, Z0
 	VFNMADD231PS.BCST 4(BX), Z0, Z3
 	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z16
-	VADDPS            Z6, Z7, Z0
-	VADDPS            Z4, Z5, Z17
-	VADDPS            Z17, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFMSUB231PS.BCST  4(DX), Z4, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VCMPPS            $0x03, Z7, Z8, K1
+	VCMPPS            $0x03, Z5, Z6, K2
+	KORTESTQ          K1, K2
 	JNE               groupturned
-	VPANDD            Z12, Z7, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z17
-	VPMAXUD           Z15, Z17, Z17
-	VPADDD            Z14, Z17, Z17
-	VADDPS            Z17, Z0, Z0
-	VSUBPS            Z17, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z7, Z0
+	VRANGEPS          $0x02, Z14, Z8, Z0
+	VPANDD            Z13, Z0, Z16
+	VPMAXUD           Z15, Z16, Z16
+	VPADDD            Z12, Z16, Z16
+	VADDPS            Z16, Z0, Z0
+	VSUBPS            Z16, Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z8, Z0
 	VMULPS.BCST       (DX), Z0, Z0
 	VMOVUPS           Z0, (DI)
-	VPANDD            Z12, Z6, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z17
-	VPMAXUD           Z15, Z17, Z17
-	VPADDD            Z14, Z17, Z17
-	VADDPS            Z17, Z0, Z0
-	VSUBPS            Z17, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z6, Z0
+	VRANGEPS          $0x02, Z14, Z7, Z0
+	VPANDD            Z13, Z0, Z16
+	VPMAXUD           Z15, Z16, Z16
+	VPADDD            Z12, Z16, Z16
+	VADDPS            Z16, Z0, Z0
+	VSUBPS            Z16, Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z7, Z0
 	VMULPS.BCST       (DX), Z0, Z0
 	VMOVUPS           Z0, 64(DI)
-	VPANDD            Z12, Z5, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z17
-	VPMAXUD           Z15, Z17, Z17
-	VPADDD            Z14, Z17, Z17
-	VADDPS            Z17, Z0, Z0
-	VSUBPS            Z17, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z5, Z0
+	VRANGEPS          $0x02, Z14, Z6, Z0
+	VPANDD            Z13, Z0, Z16
+	VPMAXUD           Z15, Z16, Z16
+	VPADDD            Z12, Z16, Z16
+	VADDPS            Z16, Z0, Z0
+	VSUBPS            Z16, Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z6, Z0
 	VMULPS.BCST       (DX), Z0, Z0
 	VMOVUPS           Z0, 128(DI)
-	VPANDD            Z12, Z4, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z17
-	VPMAXUD           Z15, Z17, Z17
-	VPADDD            Z14, Z17, Z17
-	VADDPS            Z17, Z0, Z0
-	VSUBPS            Z17, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z4, Z0
+	VRANGEPS          $0x02, Z14, Z5, Z0
+	VPANDD            Z13, Z0, Z16
+	VPMAXUD           Z15, Z16, Z16
+	VPADDD            Z12, Z16, Z16
+	VADDPS            Z16, Z0, Z0
+	VSUBPS            Z16, Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z5, Z0
 	VMULPS.BCST       (DX), Z0, Z0
 	VMOVUPS           Z0, 192(DI)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z2, Z6
-	VMOVAPS           Z3, Z5
-	VMOVAPS           Z16, Z4
+	VMOVAPS           Z1, Z8
+	VMOVAPS           Z2, Z7
+	VMOVAPS           Z3, Z6
+	VMOVAPS           Z4, Z5
 	ADDQ              $+4, DX
 	ADDQ              $+4, BX
 	ADDQ              $+256, DI
@@ -236,73 +225,67 @@ groupturn:
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z9
 	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
 	VMOVUPS      (SI), Z0
-	VMULPS       Z8, Z0, Z1
-	VFMSUB231PS  Z9, Z1, Z0
-	VFNMADD231PS Z8, Z0, Z1
+	VMULPS       Z9, Z0, Z1
+	VFMSUB231PS  Z10, Z1, Z0
+	VFNMADD231PS Z9, Z0, Z1
 	VMOVUPS      64(SI), Z0
-	VMULPS       Z8, Z0, Z2
-	VFMSUB231PS  Z9, Z2, Z0
-	VFNMADD231PS Z8, Z0, Z2
+	VMULPS       Z9, Z0, Z2
+	VFMSUB231PS  Z10, Z2, Z0
+	VFNMADD231PS Z9, Z0, Z2
 	VMOVUPS      128(SI), Z0
-	VMULPS       Z8, Z0, Z3
-	VFMSUB231PS  Z9, Z3, Z0
-	VFNMADD231PS Z8, Z0, Z3
+	VMULPS       Z9, Z0, Z3
+	VFMSUB231PS  Z10, Z3, Z0
+	VFNMADD231PS Z9, Z0, Z3
 	VMOVUPS      192(SI), Z0
-	VMULPS       Z8, Z0, Z4
-	VFMSUB231PS  Z9, Z4, Z0
-	VFNMADD231PS Z8, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VMULPS       Z9, Z0, Z4
+	VFMSUB231PS  Z10, Z4, Z0
+	VFNMADD231PS Z9, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
-	VPANDD       Z12, Z1, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z5
+	VRANGEPS     $0x02, Z14, Z1, Z0
+	VPANDD       Z13, Z0, Z5
 	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z14, Z5, Z5
+	VPADDD       Z12, Z5, Z5
 	VADDPS       Z5, Z0, Z0
 	VSUBPS       Z5, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VMULPS       Z9, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z1, Z0
+	VMULPS       Z10, Z0, Z0
 	VMOVUPS      Z0, (DI)
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z2, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z2, Z0
-	VMULPS       Z9, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z2, Z0
+	VMULPS       Z10, Z0, Z0
 	VMOVUPS      Z0, 64(DI)
-	VPANDD       Z12, Z3, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z3, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z3, Z0
-	VMULPS       Z9, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z3, Z0
+	VMULPS       Z10, Z0, Z0
 	VMOVUPS      Z0, 128(DI)
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z4, Z0
-	VMULPS       Z9, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z4, Z0
+	VMULPS       Z10, Z0, Z0
 	VMOVUPS      Z0, 192(DI)
 
 groupback:
@@ -320,8 +303,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (DX), Z9
 
 groupmeet:
 	MOVQ R9, R11
@@ -330,82 +313,76 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVAPS      Z8, Z0
+	VMOVAPS      Z9, Z0
 	VMOVUPS      (SI), Z1
-	VMULPS       Z9, Z1, Z2
-	VFMSUB231PS  Z8, Z2, Z1
-	VFNMADD231PS Z9, Z1, Z2
+	VMULPS       Z10, Z1, Z2
+	VFMSUB231PS  Z9, Z2, Z1
+	VFNMADD231PS Z10, Z1, Z2
 	SUBQ         $+16, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVAPS      Z8, Z1
+	VMOVAPS      Z9, Z1
 	VMOVUPS      64(SI), Z3
-	VMULPS       Z9, Z3, Z4
-	VFMSUB231PS  Z8, Z4, Z3
-	VFNMADD231PS Z9, Z3, Z4
+	VMULPS       Z10, Z3, Z4
+	VFMSUB231PS  Z9, Z4, Z3
+	VFNMADD231PS Z10, Z3, Z4
 	SUBQ         $+16, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVAPS      Z8, Z3
+	VMOVAPS      Z9, Z3
 	VMOVUPS      128(SI), Z5
-	VMULPS       Z9, Z5, Z6
-	VFMSUB231PS  Z8, Z6, Z5
-	VFNMADD231PS Z9, Z5, Z6
+	VMULPS       Z10, Z5, Z6
+	VFMSUB231PS  Z9, Z6, Z5
+	VFNMADD231PS Z10, Z5, Z6
 	SUBQ         $+16, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVAPS      Z8, Z5
+	VMOVAPS      Z9, Z5
 	VMOVUPS      192(SI), Z7
-	VMULPS       Z9, Z7, Z16
-	VFMSUB231PS  Z8, Z16, Z7
-	VFNMADD231PS Z9, Z7, Z16
-	VADDPS       Z4, Z2, Z7
-	VADDPS       Z16, Z6, Z17
-	VADDPS       Z17, Z7, Z7
-	VCMPPS       $0x03, Z7, Z7, K1
-	KORTESTQ     K1, K1
+	VMULPS       Z10, Z7, Z8
+	VFMSUB231PS  Z9, Z8, Z7
+	VFNMADD231PS Z10, Z7, Z8
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          groupmeetrare
-	VPANDD       Z12, Z2, Z7
-	VPMINUD      Z13, Z7, Z7
-	VPANDD       Z11, Z7, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z14, Z17, Z17
-	VADDPS       Z17, Z7, Z7
-	VSUBPS       Z17, Z7, Z7
-	VPTERNLOGD   $0xf8, Z10, Z2, Z7
+	VRANGEPS     $0x02, Z14, Z2, Z7
+	VPANDD       Z13, Z7, Z16
+	VPMAXUD      Z15, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z7, Z7
+	VSUBPS       Z16, Z7, Z7
+	VPTERNLOGD   $0xf8, Z11, Z2, Z7
 	VMULPS       Z0, Z7, Z7
 	VMOVUPS      Z7, (DI)
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z2
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z2
 	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
+	VPADDD       Z12, Z2, Z2
 	VADDPS       Z2, Z0, Z0
 	VSUBPS       Z2, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z4, Z0
+	VPTERNLOGD   $0xf8, Z11, Z4, Z0
 	VMULPS       Z1, Z0, Z0
 	VMOVUPS      Z0, 64(DI)
-	VPANDD       Z12, Z6, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z6, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z6, Z0
+	VPTERNLOGD   $0xf8, Z11, Z6, Z0
 	VMULPS       Z3, Z0, Z0
 	VMOVUPS      Z0, 128(DI)
-	VPANDD       Z12, Z16, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z8, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z16, Z0
+	VPTERNLOGD   $0xf8, Z11, Z8, Z0
 	VMULPS       Z5, Z0, Z0
 	VMOVUPS      Z0, 192(DI)
 	ADDQ         $+256, DI
@@ -442,85 +419,79 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z9
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
-	VMULPS       Z8, Z0, Z1
-	VFMSUB231PS  Z9, Z1, Z0
-	VFNMADD231PS Z8, Z0, Z1
+	VMULPS       Z9, Z0, Z1
+	VFMSUB231PS  Z10, Z1, Z0
+	VFNMADD231PS Z9, Z0, Z1
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVUPS.Z    64(SI), K7, Z0
-	VMULPS       Z8, Z0, Z2
-	VFMSUB231PS  Z9, Z2, Z0
-	VFNMADD231PS Z8, Z0, Z2
+	VMULPS       Z9, Z0, Z2
+	VFMSUB231PS  Z10, Z2, Z0
+	VFNMADD231PS Z9, Z0, Z2
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVUPS.Z    128(SI), K7, Z0
-	VMULPS       Z8, Z0, Z3
-	VFMSUB231PS  Z9, Z3, Z0
-	VFNMADD231PS Z8, Z0, Z3
+	VMULPS       Z9, Z0, Z3
+	VFMSUB231PS  Z10, Z3, Z0
+	VFNMADD231PS Z9, Z0, Z3
 	KSHIFTRQ     $0x30, K0, K7
 	VMOVUPS.Z    192(SI), K7, Z0
-	VMULPS       Z8, Z0, Z4
-	VFMSUB231PS  Z9, Z4, Z0
-	VFNMADD231PS Z8, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VMULPS       Z9, Z0, Z4
+	VFMSUB231PS  Z10, Z4, Z0
+	VFNMADD231PS Z9, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
-	VPANDD       Z12, Z1, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z5
+	VRANGEPS     $0x02, Z14, Z1, Z0
+	VPANDD       Z13, Z0, Z5
 	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z14, Z5, Z5
+	VPADDD       Z12, Z5, Z5
 	VADDPS       Z5, Z0, Z0
 	VSUBPS       Z5, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VMULPS       Z9, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z1, Z0
+	VMULPS       Z10, Z0, Z0
 	KMOVQ        K0, K7
 	VMOVUPS      Z0, K7, (DI)
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z2, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z2, Z0
-	VMULPS       Z9, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z2, Z0
+	VMULPS       Z10, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVUPS      Z0, K7, 64(DI)
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
-	VPANDD       Z12, Z3, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z3, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z3, Z0
-	VMULPS       Z9, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z3, Z0
+	VMULPS       Z10, Z0, Z0
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVUPS      Z0, K7, 128(DI)
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z4, Z0
-	VMULPS       Z9, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z4, Z0
+	VMULPS       Z10, Z0, Z0
 	KSHIFTRQ     $0x30, K0, K7
 	VMOVUPS      Z0, K7, 192(DI)
 
@@ -562,98 +533,92 @@ short2:
 	JLT               short2loop
 	VMOVUPS           (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
-	VBROADCASTSS      (DX), Z7
+	VBROADCASTSS      (DX), Z8
 	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VMOVAPS           Z1, Z6
-	VFNMADD231PS.BCST (BX), Z0, Z6
+	VMOVAPS           Z1, Z7
+	VFNMADD231PS.BCST (BX), Z0, Z7
 	VMOVUPS           64(SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFNMADD231PS.BCST (BX), Z0, Z5
+	VMOVAPS           Z1, Z6
+	VFNMADD231PS.BCST (BX), Z0, Z6
 	VMOVUPS           128(SI), Z0
 	VMULPS.BCST       4(BX), Z0, Z1
-	VBROADCASTSS      4(DX), Z4
+	VBROADCASTSS      4(DX), Z5
 	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VMOVAPS           Z1, Z4
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
 	VMOVUPS           192(SI), Z0
 	VMULPS.BCST       4(BX), Z0, Z1
 	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VMOVAPS           Z1, Z2
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VMOVAPS           Z1, Z3
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
 
 short2ahead:
 	VMOVUPS           256(SI), Z0
 	VMULPS.BCST       8(BX), Z0, Z1
-	VBROADCASTSS      8(DX), Z16
+	VBROADCASTSS      8(DX), Z2
 	VFMSUB231PS.BCST  8(DX), Z1, Z0
 	VFNMADD231PS.BCST 8(BX), Z0, Z1
 	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z17
-	VFMSUB231PS.BCST  8(DX), Z17, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z17
+	VMULPS.BCST       8(BX), Z0, Z16
+	VFMSUB231PS.BCST  8(DX), Z16, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z16
 	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z18
-	VBROADCASTSS      12(DX), Z19
-	VFMSUB231PS.BCST  12(DX), Z18, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z18
+	VMULPS.BCST       12(BX), Z0, Z17
+	VBROADCASTSS      12(DX), Z18
+	VFMSUB231PS.BCST  12(DX), Z17, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z17
 	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z20
-	VFMSUB231PS.BCST  12(DX), Z20, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z20
-	VADDPS            Z5, Z6, Z0
-	VADDPS            Z2, Z3, Z21
-	VADDPS            Z21, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VMULPS.BCST       12(BX), Z0, Z19
+	VFMSUB231PS.BCST  12(DX), Z19, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z19
+	VCMPPS            $0x03, Z6, Z7, K1
+	VCMPPS            $0x03, Z3, Z4, K2
+	KORTESTQ          K1, K2
 	JNE               short2loop
-	VPANDD            Z12, Z6, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z21
-	VPMAXUD           Z15, Z21, Z21
-	VPADDD            Z14, Z21, Z21
-	VADDPS            Z21, Z0, Z0
-	VSUBPS            Z21, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z6, Z0
-	VMULPS            Z7, Z0, Z0
+	VRANGEPS          $0x02, Z14, Z7, Z0
+	VPANDD            Z13, Z0, Z20
+	VPMAXUD           Z15, Z20, Z20
+	VPADDD            Z12, Z20, Z20
+	VADDPS            Z20, Z0, Z0
+	VSUBPS            Z20, Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z7, Z0
+	VMULPS            Z8, Z0, Z0
 	VMOVUPS           Z0, (DI)
-	VPANDD            Z12, Z5, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z21
-	VPMAXUD           Z15, Z21, Z21
-	VPADDD            Z14, Z21, Z21
-	VADDPS            Z21, Z0, Z0
-	VSUBPS            Z21, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z5, Z0
-	VMULPS            Z7, Z0, Z0
+	VRANGEPS          $0x02, Z14, Z6, Z0
+	VPANDD            Z13, Z0, Z20
+	VPMAXUD           Z15, Z20, Z20
+	VPADDD            Z12, Z20, Z20
+	VADDPS            Z20, Z0, Z0
+	VSUBPS            Z20, Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z6, Z0
+	VMULPS            Z8, Z0, Z0
 	VMOVUPS           Z0, 64(DI)
-	VPANDD            Z12, Z3, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z21
-	VPMAXUD           Z15, Z21, Z21
-	VPADDD            Z14, Z21, Z21
-	VADDPS            Z21, Z0, Z0
-	VSUBPS            Z21, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z3, Z0
-	VMULPS            Z4, Z0, Z0
+	VRANGEPS          $0x02, Z14, Z4, Z0
+	VPANDD            Z13, Z0, Z20
+	VPMAXUD           Z15, Z20, Z20
+	VPADDD            Z12, Z20, Z20
+	VADDPS            Z20, Z0, Z0
+	VSUBPS            Z20, Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z4, Z0
+	VMULPS            Z5, Z0, Z0
 	VMOVUPS           Z0, 128(DI)
-	VPANDD            Z12, Z2, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z21
-	VPMAXUD           Z15, Z21, Z21
-	VPADDD            Z14, Z21, Z21
-	VADDPS            Z21, Z0, Z0
-	VSUBPS            Z21, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z2, Z0
-	VMULPS            Z4, Z0, Z0
+	VRANGEPS          $0x02, Z14, Z3, Z0
+	VPANDD            Z13, Z0, Z20
+	VPMAXUD           Z15, Z20, Z20
+	VPADDD            Z12, Z20, Z20
+	VADDPS            Z20, Z0, Z0
+	VSUBPS            Z20, Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z3, Z0
+	VMULPS            Z5, Z0, Z0
 	VMOVUPS           Z0, 192(DI)
-	VMOVAPS           Z1, Z6
-	VMOVAPS           Z17, Z5
-	VMOVAPS           Z18, Z3
-	VMOVAPS           Z20, Z2
-	VMOVAPS           Z16, Z7
-	VMOVAPS           Z19, Z4
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z16, Z6
+	VMOVAPS           Z17, Z4
+	VMOVAPS           Z19, Z3
+	VMOVAPS           Z2, Z8
+	VMOVAPS           Z18, Z5
 	ADDQ              $+8, DX
 	ADDQ              $+8, BX
 	ADDQ              $+256, DI
@@ -663,8 +628,8 @@ short2ahead:
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
+	VBROADCASTSS      (DX), Z10
+	VBROADCASTSS      4(DX), Z9
 	VMOVUPS           (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
@@ -681,50 +646,44 @@ short2loop:
 	VMULPS.BCST       4(BX), Z0, Z4
 	VFMSUB231PS.BCST  4(DX), Z4, Z0
 	VFNMADD231PS.BCST 4(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
-	VPANDD            Z12, Z1, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z5
+	VRANGEPS          $0x02, Z14, Z1, Z0
+	VPANDD            Z13, Z0, Z5
 	VPMAXUD           Z15, Z5, Z5
-	VPADDD            Z14, Z5, Z5
+	VPADDD            Z12, Z5, Z5
 	VADDPS            Z5, Z0, Z0
 	VSUBPS            Z5, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z1, Z0
+	VPTERNLOGD        $0xf8, Z11, Z1, Z0
 	VMULPS.BCST       (DX), Z0, Z0
 	VMOVUPS           Z0, (DI)
-	VPANDD            Z12, Z2, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z1
+	VRANGEPS          $0x02, Z14, Z2, Z0
+	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z14, Z1, Z1
+	VPADDD            Z12, Z1, Z1
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z2, Z0
+	VPTERNLOGD        $0xf8, Z11, Z2, Z0
 	VMULPS.BCST       (DX), Z0, Z0
 	VMOVUPS           Z0, 64(DI)
-	VPANDD            Z12, Z3, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z1
+	VRANGEPS          $0x02, Z14, Z3, Z0
+	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z14, Z1, Z1
+	VPADDD            Z12, Z1, Z1
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z3, Z0
+	VPTERNLOGD        $0xf8, Z11, Z3, Z0
 	VMULPS.BCST       4(DX), Z0, Z0
 	VMOVUPS           Z0, 128(DI)
-	VPANDD            Z12, Z4, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z1
+	VRANGEPS          $0x02, Z14, Z4, Z0
+	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z14, Z1, Z1
+	VPADDD            Z12, Z1, Z1
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z4, Z0
+	VPTERNLOGD        $0xf8, Z11, Z4, Z0
 	VMULPS.BCST       4(DX), Z0, Z0
 	VMOVUPS           Z0, 192(DI)
 
@@ -754,106 +713,100 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VMOVUPS           (SI), Z18
-	VMULPS.BCST       (BX), Z18, Z19
-	VBROADCASTSS      (DX), Z5
-	VFMSUB231PS.BCST  (DX), Z19, Z18
-	VMOVAPS           Z19, Z4
-	VFNMADD231PS.BCST (BX), Z18, Z4
-	VMOVUPS           64(SI), Z18
-	VMULPS.BCST       4(BX), Z18, Z19
-	VBROADCASTSS      4(DX), Z3
-	VFMSUB231PS.BCST  4(DX), Z19, Z18
-	VMOVAPS           Z19, Z2
-	VFNMADD231PS.BCST 4(BX), Z18, Z2
-	VMOVUPS           128(SI), Z18
-	VMULPS.BCST       8(BX), Z18, Z19
-	VBROADCASTSS      8(DX), Z1
-	VFMSUB231PS.BCST  8(DX), Z19, Z18
-	VMOVAPS           Z19, Z0
-	VFNMADD231PS.BCST 8(BX), Z18, Z0
-	VMOVUPS           192(SI), Z18
-	VMULPS.BCST       12(BX), Z18, Z19
-	VBROADCASTSS      12(DX), Z16
-	VFMSUB231PS.BCST  12(DX), Z19, Z18
-	VMOVAPS           Z19, Z17
-	VFNMADD231PS.BCST 12(BX), Z18, Z17
+	VMOVUPS           (SI), Z17
+	VMULPS.BCST       (BX), Z17, Z18
+	VBROADCASTSS      (DX), Z6
+	VFMSUB231PS.BCST  (DX), Z18, Z17
+	VMOVAPS           Z18, Z5
+	VFNMADD231PS.BCST (BX), Z17, Z5
+	VMOVUPS           64(SI), Z17
+	VMULPS.BCST       4(BX), Z17, Z18
+	VBROADCASTSS      4(DX), Z4
+	VFMSUB231PS.BCST  4(DX), Z18, Z17
+	VMOVAPS           Z18, Z3
+	VFNMADD231PS.BCST 4(BX), Z17, Z3
+	VMOVUPS           128(SI), Z17
+	VMULPS.BCST       8(BX), Z17, Z18
+	VBROADCASTSS      8(DX), Z2
+	VFMSUB231PS.BCST  8(DX), Z18, Z17
+	VMOVAPS           Z18, Z1
+	VFNMADD231PS.BCST 8(BX), Z17, Z1
+	VMOVUPS           192(SI), Z17
+	VMULPS.BCST       12(BX), Z17, Z18
+	VBROADCASTSS      12(DX), Z0
+	VFMSUB231PS.BCST  12(DX), Z18, Z17
+	VMOVAPS           Z18, Z16
+	VFNMADD231PS.BCST 12(BX), Z17, Z16
 
 short4ahead:
-	VMOVUPS           256(SI), Z18
-	VMULPS.BCST       16(BX), Z18, Z19
-	VBROADCASTSS      16(DX), Z20
-	VFMSUB231PS.BCST  16(DX), Z19, Z18
-	VFNMADD231PS.BCST 16(BX), Z18, Z19
-	VMOVUPS           320(SI), Z18
-	VMULPS.BCST       20(BX), Z18, Z21
-	VBROADCASTSS      20(DX), Z22
-	VFMSUB231PS.BCST  20(DX), Z21, Z18
-	VFNMADD231PS.BCST 20(BX), Z18, Z21
-	VMOVUPS           384(SI), Z18
-	VMULPS.BCST       24(BX), Z18, Z23
-	VBROADCASTSS      24(DX), Z24
-	VFMSUB231PS.BCST  24(DX), Z23, Z18
-	VFNMADD231PS.BCST 24(BX), Z18, Z23
-	VMOVUPS           448(SI), Z18
-	VMULPS.BCST       28(BX), Z18, Z25
-	VBROADCASTSS      28(DX), Z26
-	VFMSUB231PS.BCST  28(DX), Z25, Z18
-	VFNMADD231PS.BCST 28(BX), Z18, Z25
-	VADDPS            Z2, Z4, Z18
-	VADDPS            Z17, Z0, Z27
-	VADDPS            Z27, Z18, Z18
-	VCMPPS            $0x03, Z18, Z18, K1
-	KORTESTQ          K1, K1
+	VMOVUPS           256(SI), Z17
+	VMULPS.BCST       16(BX), Z17, Z18
+	VBROADCASTSS      16(DX), Z19
+	VFMSUB231PS.BCST  16(DX), Z18, Z17
+	VFNMADD231PS.BCST 16(BX), Z17, Z18
+	VMOVUPS           320(SI), Z17
+	VMULPS.BCST       20(BX), Z17, Z20
+	VBROADCASTSS      20(DX), Z21
+	VFMSUB231PS.BCST  20(DX), Z20, Z17
+	VFNMADD231PS.BCST 20(BX), Z17, Z20
+	VMOVUPS           384(SI), Z17
+	VMULPS.BCST       24(BX), Z17, Z22
+	VBROADCASTSS      24(DX), Z23
+	VFMSUB231PS.BCST  24(DX), Z22, Z17
+	VFNMADD231PS.BCST 24(BX), Z17, Z22
+	VMOVUPS           448(SI), Z17
+	VMULPS.BCST       28(BX), Z17, Z24
+	VBROADCASTSS      28(DX), Z25
+	VFMSUB231PS.BCST  28(DX), Z24, Z17
+	VFNMADD231PS.BCST 28(BX), Z17, Z24
+	VCMPPS            $0x03, Z3, Z5, K1
+	VCMPPS            $0x03, Z16, Z1, K2
+	KORTESTQ          K1, K2
 	JNE               short4loop
-	VPANDD            Z12, Z4, Z18
-	VPMINUD           Z13, Z18, Z18
-	VPANDD            Z11, Z18, Z27
-	VPMAXUD           Z15, Z27, Z27
-	VPADDD            Z14, Z27, Z27
-	VADDPS            Z27, Z18, Z18
-	VSUBPS            Z27, Z18, Z18
-	VPTERNLOGD        $0xf8, Z10, Z4, Z18
-	VMULPS            Z5, Z18, Z18
-	VMOVUPS           Z18, (DI)
-	VPANDD            Z12, Z2, Z18
-	VPMINUD           Z13, Z18, Z18
-	VPANDD            Z11, Z18, Z27
-	VPMAXUD           Z15, Z27, Z27
-	VPADDD            Z14, Z27, Z27
-	VADDPS            Z27, Z18, Z18
-	VSUBPS            Z27, Z18, Z18
-	VPTERNLOGD        $0xf8, Z10, Z2, Z18
-	VMULPS            Z3, Z18, Z18
-	VMOVUPS           Z18, 64(DI)
-	VPANDD            Z12, Z0, Z18
-	VPMINUD           Z13, Z18, Z18
-	VPANDD            Z11, Z18, Z27
-	VPMAXUD           Z15, Z27, Z27
-	VPADDD            Z14, Z27, Z27
-	VADDPS            Z27, Z18, Z18
-	VSUBPS            Z27, Z18, Z18
-	VPTERNLOGD        $0xf8, Z10, Z0, Z18
-	VMULPS            Z1, Z18, Z18
-	VMOVUPS           Z18, 128(DI)
-	VPANDD            Z12, Z17, Z18
-	VPMINUD           Z13, Z18, Z18
-	VPANDD            Z11, Z18, Z27
-	VPMAXUD           Z15, Z27, Z27
-	VPADDD            Z14, Z27, Z27
-	VADDPS            Z27, Z18, Z18
-	VSUBPS            Z27, Z18, Z18
-	VPTERNLOGD        $0xf8, Z10, Z17, Z18
-	VMULPS            Z16, Z18, Z18
-	VMOVUPS           Z18, 192(DI)
-	VMOVAPS           Z19, Z4
-	VMOVAPS           Z21, Z2
-	VMOVAPS           Z23, Z0
-	VMOVAPS           Z25, Z17
-	VMOVAPS           Z20, Z5
-	VMOVAPS           Z22, Z3
-	VMOVAPS           Z24, Z1
-	VMOVAPS           Z26, Z16
+	VRANGEPS          $0x02, Z14, Z5, Z17
+	VPANDD            Z13, Z17, Z26
+	VPMAXUD           Z15, Z26, Z26
+	VPADDD            Z12, Z26, Z26
+	VADDPS            Z26, Z17, Z17
+	VSUBPS            Z26, Z17, Z17
+	VPTERNLOGD        $0xf8, Z11, Z5, Z17
+	VMULPS            Z6, Z17, Z17
+	VMOVUPS           Z17, (DI)
+	VRANGEPS          $0x02, Z14, Z3, Z17
+	VPANDD            Z13, Z17, Z26
+	VPMAXUD           Z15, Z26, Z26
+	VPADDD            Z12, Z26, Z26
+	VADDPS            Z26, Z17, Z17
+	VSUBPS            Z26, Z17, Z17
+	VPTERNLOGD        $0xf8, Z11, Z3, Z17
+	VMULPS            Z4, Z17, Z17
+	VMOVUPS           Z17, 64(DI)
+	VRANGEPS          $0x02, Z14, Z1, Z17
+	VPANDD            Z13, Z17, Z26
+	VPMAXUD           Z15, Z26, Z26
+	VPADDD            Z12, Z26, Z26
+	VADDPS            Z26, Z17, Z17
+	VSUBPS            Z26, Z17, Z17
+	VPTERNLOGD        $0xf8, Z11, Z1, Z17
+	VMULPS            Z2, Z17, Z17
+	VMOVUPS           Z17, 128(DI)
+	VRANGEPS          $0x02, Z14, Z16, Z17
+	VPANDD            Z13, Z17, Z26
+	VPMAXUD           Z15, Z26, Z26
+	VPADDD            Z12, Z26, Z26
+	VADDPS            Z26, Z17, Z17
+	VSUBPS            Z26, Z17, Z17
+	VPTERNLOGD        $0xf8, Z11, Z16, Z17
+	VMULPS            Z0, Z17, Z17
+	VMOVUPS           Z17, 192(DI)
+	VMOVAPS           Z18, Z5
+	VMOVAPS           Z20, Z3
+	VMOVAPS           Z22, Z1
+	VMOVAPS           Z24, Z16
+	VMOVAPS           Z19, Z6
+	VMOVAPS           Z21, Z4
+	VMOVAPS           Z23, Z2
+	VMOVAPS           Z25, Z0
 	ADDQ              $+16, DX
 	ADDQ              $+16, BX
 	ADDQ              $+256, DI
@@ -863,10 +816,10 @@ short4ahead:
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      8(DX), Z7
-	VBROADCASTSS      12(DX), Z6
+	VBROADCASTSS      (DX), Z10
+	VBROADCASTSS      4(DX), Z9
+	VBROADCASTSS      8(DX), Z8
+	VBROADCASTSS      12(DX), Z7
 	VMOVUPS           (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
@@ -883,50 +836,44 @@ short4loop:
 	VMULPS.BCST       12(BX), Z0, Z4
 	VFMSUB231PS.BCST  12(DX), Z4, Z0
 	VFNMADD231PS.BCST 12(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
-	VPANDD            Z12, Z1, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z5
+	VRANGEPS          $0x02, Z14, Z1, Z0
+	VPANDD            Z13, Z0, Z5
 	VPMAXUD           Z15, Z5, Z5
-	VPADDD            Z14, Z5, Z5
+	VPADDD            Z12, Z5, Z5
 	VADDPS            Z5, Z0, Z0
 	VSUBPS            Z5, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z1, Z0
+	VPTERNLOGD        $0xf8, Z11, Z1, Z0
 	VMULPS.BCST       (DX), Z0, Z0
 	VMOVUPS           Z0, (DI)
-	VPANDD            Z12, Z2, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z1
+	VRANGEPS          $0x02, Z14, Z2, Z0
+	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z14, Z1, Z1
+	VPADDD            Z12, Z1, Z1
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z2, Z0
+	VPTERNLOGD        $0xf8, Z11, Z2, Z0
 	VMULPS.BCST       4(DX), Z0, Z0
 	VMOVUPS           Z0, 64(DI)
-	VPANDD            Z12, Z3, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z1
+	VRANGEPS          $0x02, Z14, Z3, Z0
+	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z14, Z1, Z1
+	VPADDD            Z12, Z1, Z1
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z3, Z0
+	VPTERNLOGD        $0xf8, Z11, Z3, Z0
 	VMULPS.BCST       8(DX), Z0, Z0
 	VMOVUPS           Z0, 128(DI)
-	VPANDD            Z12, Z4, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z1
+	VRANGEPS          $0x02, Z14, Z4, Z0
+	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z14, Z1, Z1
+	VPADDD            Z12, Z1, Z1
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z4, Z0
+	VPTERNLOGD        $0xf8, Z11, Z4, Z0
 	VMULPS.BCST       12(DX), Z0, Z0
 	VMOVUPS           Z0, 192(DI)
 
@@ -978,50 +925,44 @@ laneloop:
 	VMOVUPS      192(DX), Z9
 	VFMSUB231PS  Z9, Z8, Z0
 	VFNMADD231PS Z1, Z0, Z8
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z8, Z6, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          lanerare
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z2, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z2, Z0
+	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VMULPS       Z3, Z0, Z0
 	VMOVUPS      Z0, (DI)
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z4, Z0
+	VPTERNLOGD   $0xf8, Z11, Z4, Z0
 	VMULPS       Z5, Z0, Z0
 	VMOVUPS      Z0, 64(DI)
-	VPANDD       Z12, Z6, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z6, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z6, Z0
+	VPTERNLOGD   $0xf8, Z11, Z6, Z0
 	VMULPS       Z7, Z0, Z0
 	VMOVUPS      Z0, 128(DI)
-	VPANDD       Z12, Z8, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z8, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z8, Z0
+	VPTERNLOGD   $0xf8, Z11, Z8, Z0
 	VMULPS       Z9, Z0, Z0
 	VMOVUPS      Z0, 192(DI)
 
@@ -1068,59 +1009,53 @@ lanetail:
 	VMOVUPS.Z    192(DX), K7, Z9
 	VFMSUB231PS  Z9, Z8, Z0
 	VFNMADD231PS Z1, Z0, Z8
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z8, Z6, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          lanetailrare
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z2, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z2, Z0
+	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VMULPS       Z3, Z0, Z0
 	KMOVQ        K0, K7
 	VMOVUPS      Z0, K7, (DI)
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z4, Z0
+	VPTERNLOGD   $0xf8, Z11, Z4, Z0
 	VMULPS       Z5, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVUPS      Z0, K7, 64(DI)
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
-	VPANDD       Z12, Z6, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z6, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z6, Z0
+	VPTERNLOGD   $0xf8, Z11, Z6, Z0
 	VMULPS       Z7, Z0, Z0
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVUPS      Z0, K7, 128(DI)
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
-	VPANDD       Z12, Z8, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z8, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z8, Z0
+	VPTERNLOGD   $0xf8, Z11, Z8, Z0
 	VMULPS       Z9, Z0, Z0
 	KSHIFTRQ     $0x30, K0, K7
 	VMOVUPS      Z0, K7, 192(DI)
@@ -1145,66 +1080,60 @@ groupstream:
 	PREFETCHNTA  128(SI)(CX*1)
 	PREFETCHNTA  192(SI)(CX*1)
 	VMOVUPS      (SI), Z0
-	VMULPS       Z8, Z0, Z1
-	VFMSUB231PS  Z9, Z1, Z0
-	VFNMADD231PS Z8, Z0, Z1
+	VMULPS       Z9, Z0, Z1
+	VFMSUB231PS  Z10, Z1, Z0
+	VFNMADD231PS Z9, Z0, Z1
 	VMOVUPS      64(SI), Z0
-	VMULPS       Z8, Z0, Z2
-	VFMSUB231PS  Z9, Z2, Z0
-	VFNMADD231PS Z8, Z0, Z2
+	VMULPS       Z9, Z0, Z2
+	VFMSUB231PS  Z10, Z2, Z0
+	VFNMADD231PS Z9, Z0, Z2
 	VMOVUPS      128(SI), Z0
-	VMULPS       Z8, Z0, Z3
-	VFMSUB231PS  Z9, Z3, Z0
-	VFNMADD231PS Z8, Z0, Z3
+	VMULPS       Z9, Z0, Z3
+	VFMSUB231PS  Z10, Z3, Z0
+	VFNMADD231PS Z9, Z0, Z3
 	VMOVUPS      192(SI), Z0
-	VMULPS       Z8, Z0, Z4
-	VFMSUB231PS  Z9, Z4, Z0
-	VFNMADD231PS Z8, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VMULPS       Z9, Z0, Z4
+	VFMSUB231PS  Z10, Z4, Z0
+	VFNMADD231PS Z9, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
-	VPANDD       Z12, Z1, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z5
+	VRANGEPS     $0x02, Z14, Z1, Z0
+	VPANDD       Z13, Z0, Z5
 	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z14, Z5, Z5
+	VPADDD       Z12, Z5, Z5
 	VADDPS       Z5, Z0, Z0
 	VSUBPS       Z5, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VMULPS       Z9, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z1, Z0
+	VMULPS       Z10, Z0, Z0
 	VMOVNTPS     Z0, (DI)
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z2, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z2, Z0
-	VMULPS       Z9, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z2, Z0
+	VMULPS       Z10, Z0, Z0
 	VMOVNTPS     Z0, 64(DI)
-	VPANDD       Z12, Z3, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z3, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z3, Z0
-	VMULPS       Z9, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z3, Z0
+	VMULPS       Z10, Z0, Z0
 	VMOVNTPS     Z0, 128(DI)
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
+	VPADDD       Z12, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z4, Z0
-	VMULPS       Z9, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z4, Z0
+	VMULPS       Z10, Z0, Z0
 	VMOVNTPS     Z0, 192(DI)
 	ADDQ         $+256, DI
 	ADDQ         $+256, SI
@@ -1214,51 +1143,45 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VADDPS     Z6, Z7, Z0
-	VADDPS     Z4, Z5, Z1
-	VADDPS     Z1, Z0, Z0
-	VCMPPS     $0x03, Z0, Z0, K1
-	KORTESTQ   K1, K1
+	VCMPPS     $0x03, Z7, Z8, K1
+	VCMPPS     $0x03, Z5, Z6, K2
+	KORTESTQ   K1, K2
 	JNE        grouploop
-	VPANDD     Z12, Z7, Z0
-	VPMINUD    Z13, Z0, Z0
-	VPANDD     Z11, Z0, Z1
+	VRANGEPS   $0x02, Z14, Z8, Z0
+	VPANDD     Z13, Z0, Z1
 	VPMAXUD    Z15, Z1, Z1
-	VPADDD     Z14, Z1, Z1
+	VPADDD     Z12, Z1, Z1
 	VADDPS     Z1, Z0, Z0
 	VSUBPS     Z1, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z7, Z0
-	VMULPS     Z9, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z8, Z0
+	VMULPS     Z10, Z0, Z0
 	VMOVUPS    Z0, (DI)
-	VPANDD     Z12, Z6, Z0
-	VPMINUD    Z13, Z0, Z0
-	VPANDD     Z11, Z0, Z1
+	VRANGEPS   $0x02, Z14, Z7, Z0
+	VPANDD     Z13, Z0, Z1
 	VPMAXUD    Z15, Z1, Z1
-	VPADDD     Z14, Z1, Z1
+	VPADDD     Z12, Z1, Z1
 	VADDPS     Z1, Z0, Z0
 	VSUBPS     Z1, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z6, Z0
-	VMULPS     Z9, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z7, Z0
+	VMULPS     Z10, Z0, Z0
 	VMOVUPS    Z0, 64(DI)
-	VPANDD     Z12, Z5, Z0
-	VPMINUD    Z13, Z0, Z0
-	VPANDD     Z11, Z0, Z1
+	VRANGEPS   $0x02, Z14, Z6, Z0
+	VPANDD     Z13, Z0, Z1
 	VPMAXUD    Z15, Z1, Z1
-	VPADDD     Z14, Z1, Z1
+	VPADDD     Z12, Z1, Z1
 	VADDPS     Z1, Z0, Z0
 	VSUBPS     Z1, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z5, Z0
-	VMULPS     Z9, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z6, Z0
+	VMULPS     Z10, Z0, Z0
 	VMOVUPS    Z0, 128(DI)
-	VPANDD     Z12, Z4, Z0
-	VPMINUD    Z13, Z0, Z0
-	VPANDD     Z11, Z0, Z1
+	VRANGEPS   $0x02, Z14, Z5, Z0
+	VPANDD     Z13, Z0, Z1
 	VPMAXUD    Z15, Z1, Z1
-	VPADDD     Z14, Z1, Z1
+	VPADDD     Z12, Z1, Z1
 	VADDPS     Z1, Z0, Z0
 	VSUBPS     Z1, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z4, Z0
-	VMULPS     Z9, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z5, Z0
+	VMULPS     Z10, Z0, Z0
 	VMOVUPS    Z0, 192(DI)
 	ADDQ       $+256, DI
 	ADDQ       $+256, SI
@@ -1266,55 +1189,56 @@ grouplast:
 	JMP        groupwhole
 
 grouprare:
-	VMOVUPS    (SI), Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z15, Z2, Z2
-	VPADDD     Z14, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VMULPS     Z9, Z1, Z1
-	VMOVUPS    Z1, (DI)
-	VMOVUPS    64(SI), Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z15, Z2, Z2
-	VPADDD     Z14, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VMULPS     Z9, Z1, Z1
-	VMOVUPS    Z1, 64(DI)
-	VMOVUPS    128(SI), Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z15, Z2, Z2
-	VPADDD     Z14, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VMULPS     Z9, Z1, Z1
-	VMOVUPS    Z1, 128(DI)
-	VMOVUPS    192(SI), Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z15, Z2, Z2
-	VPADDD     Z14, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VMULPS     Z9, Z1, Z1
-	VMOVUPS    Z1, 192(DI)
-	JMP        groupback
+	VMOVUPS      (SI), Z0
+	VDIVPS       Z10, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VMULPS       Z10, Z2, Z2
+	VMOVUPS      Z2, (DI)
+	VMOVUPS      64(SI), Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VMULPS       Z10, Z2, Z2
+	VMOVUPS      Z2, 64(DI)
+	VMOVUPS      128(SI), Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VMULPS       Z10, Z2, Z2
+	VMOVUPS      Z2, 128(DI)
+	VMOVUPS      192(SI), Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z1
+	VMINPS       Z1, Z14, Z1
+	VPANDD       Z13, Z1, Z2
+	VPMAXUD      Z15, Z2, Z2
+	VPADDD       Z12, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPTERNLOGD   $0xf8, Z11, Z0, Z1
+	VMULPS       Z10, Z1, Z1
+	VMOVUPS      Z1, 192(DI)
+	JMP          groupback
 
 groupmeet0cross:
 groupmeet0mix:
@@ -1322,8 +1246,8 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z10
+	VBROADCASTSS 4(DX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -1342,8 +1266,8 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (DX), Z9
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -1352,8 +1276,8 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z10
+	VBROADCASTSS 4(DX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -1372,8 +1296,8 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (DX), Z9
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -1382,8 +1306,8 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z10
+	VBROADCASTSS 4(DX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -1402,8 +1326,8 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (DX), Z9
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -1412,8 +1336,8 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z10
+	VBROADCASTSS 4(DX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -1423,67 +1347,60 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	KMOVQ      K0, K7
-	VMOVUPS.Z  (SI), K7, Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z15, Z2, Z2
-	VPADDD     Z14, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VMULPS     Z9, Z1, Z1
-	VMOVUPS    Z1, K7, (DI)
-	CMPQ       R8, $+17
-	JLT        grouptailrarenarrow
-	KSHIFTRQ   $0x10, K0, K7
-	VMOVUPS.Z  64(SI), K7, Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z15, Z2, Z2
-	VPADDD     Z14, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VMULPS     Z9, Z1, Z1
-	VMOVUPS    Z1, K7, 64(DI)
-	CMPQ       R8, $+33
-	JLT        grouptailrarenarrow
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVUPS.Z  128(SI), K7, Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z15, Z2, Z2
-	VPADDD     Z14, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VMULPS     Z9, Z1, Z1
-	VMOVUPS    Z1, K7, 128(DI)
-	CMPQ       R8, $+49
-	JLT        grouptailrarenarrow
-	KSHIFTRQ   $0x30, K0, K7
-	VMOVUPS.Z  192(SI), K7, Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z15, Z2, Z2
-	VPADDD     Z14, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VMULPS     Z9, Z1, Z1
-	VMOVUPS    Z1, K7, 192(DI)
-
-grouptailrarenarrow:
-	JMP grouptailback
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (SI), K7, Z0
+	VDIVPS       Z10, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VMULPS       Z10, Z2, Z2
+	VMOVUPS      Z2, K7, (DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VMULPS       Z10, Z2, Z2
+	VMOVUPS      Z2, K7, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VMULPS       Z10, Z2, Z2
+	VMOVUPS      Z2, K7, 128(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z1
+	VMINPS       Z1, Z14, Z1
+	VPANDD       Z13, Z1, Z2
+	VPMAXUD      Z15, Z2, Z2
+	VPADDD       Z12, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPTERNLOGD   $0xf8, Z11, Z0, Z1
+	VMULPS       Z10, Z1, Z1
+	VMOVUPS      Z1, K7, 192(DI)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -1500,8 +1417,8 @@ short2stream:
 	PREFETCHNTA       64(SI)(CX*1)
 	PREFETCHNTA       128(SI)(CX*1)
 	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
+	VBROADCASTSS      (DX), Z10
+	VBROADCASTSS      4(DX), Z9
 	VMOVUPS           (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
@@ -1518,50 +1435,44 @@ short2stream:
 	VMULPS.BCST       4(BX), Z0, Z4
 	VFMSUB231PS.BCST  4(DX), Z4, Z0
 	VFNMADD231PS.BCST 4(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
-	VPANDD            Z12, Z1, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z5
+	VRANGEPS          $0x02, Z14, Z1, Z0
+	VPANDD            Z13, Z0, Z5
 	VPMAXUD           Z15, Z5, Z5
-	VPADDD            Z14, Z5, Z5
+	VPADDD            Z12, Z5, Z5
 	VADDPS            Z5, Z0, Z0
 	VSUBPS            Z5, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z1, Z0
+	VPTERNLOGD        $0xf8, Z11, Z1, Z0
 	VMULPS.BCST       (DX), Z0, Z0
 	VMOVNTPS          Z0, (DI)
-	VPANDD            Z12, Z2, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z1
+	VRANGEPS          $0x02, Z14, Z2, Z0
+	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z14, Z1, Z1
+	VPADDD            Z12, Z1, Z1
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z2, Z0
+	VPTERNLOGD        $0xf8, Z11, Z2, Z0
 	VMULPS.BCST       (DX), Z0, Z0
 	VMOVNTPS          Z0, 64(DI)
-	VPANDD            Z12, Z3, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z1
+	VRANGEPS          $0x02, Z14, Z3, Z0
+	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z14, Z1, Z1
+	VPADDD            Z12, Z1, Z1
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z3, Z0
+	VPTERNLOGD        $0xf8, Z11, Z3, Z0
 	VMULPS.BCST       4(DX), Z0, Z0
 	VMOVNTPS          Z0, 128(DI)
-	VPANDD            Z12, Z4, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z1
+	VRANGEPS          $0x02, Z14, Z4, Z0
+	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z14, Z1, Z1
+	VPADDD            Z12, Z1, Z1
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z4, Z0
+	VPTERNLOGD        $0xf8, Z11, Z4, Z0
 	VMULPS.BCST       4(DX), Z0, Z0
 	VMOVNTPS          Z0, 192(DI)
 	ADDQ              $+8, DX
@@ -1574,65 +1485,66 @@ short2stream:
 	JMP               short2end
 
 short2rare:
-	VMOVUPS     (SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPADDD      Z14, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VMOVUPS     Z1, (DI)
-	VMOVUPS     64(SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPADDD      Z14, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VMOVUPS     Z1, 64(DI)
-	VMOVUPS     128(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPADDD      Z14, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VMOVUPS     Z1, 128(DI)
-	VMOVUPS     192(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPADDD      Z14, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VMOVUPS     Z1, 192(DI)
-	JMP         short2back
+	VMOVUPS      (SI), Z0
+	VDIVPS       Z10, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VMULPS.BCST  (DX), Z2, Z2
+	VMOVUPS      Z2, (DI)
+	VMOVUPS      64(SI), Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VMULPS.BCST  (DX), Z2, Z2
+	VMOVUPS      Z2, 64(DI)
+	VMOVUPS      128(SI), Z0
+	VDIVPS       Z9, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VMULPS.BCST  4(DX), Z2, Z2
+	VMOVUPS      Z2, 128(DI)
+	VMOVUPS      192(SI), Z0
+	VDIVPS       Z9, Z0, Z0
+	VPANDD       Z1, Z0, Z1
+	VMINPS       Z1, Z14, Z1
+	VPANDD       Z13, Z1, Z2
+	VPMAXUD      Z15, Z2, Z2
+	VPADDD       Z12, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPTERNLOGD   $0xf8, Z11, Z0, Z1
+	VMULPS.BCST  4(DX), Z1, Z1
+	VMOVUPS      Z1, 192(DI)
+	JMP          short2back
 
 short4stream:
 	PREFETCHNTA       (SI)(CX*1)
 	PREFETCHNTA       64(SI)(CX*1)
 	PREFETCHNTA       128(SI)(CX*1)
 	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      8(DX), Z7
-	VBROADCASTSS      12(DX), Z6
+	VBROADCASTSS      (DX), Z10
+	VBROADCASTSS      4(DX), Z9
+	VBROADCASTSS      8(DX), Z8
+	VBROADCASTSS      12(DX), Z7
 	VMOVUPS           (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
@@ -1649,50 +1561,44 @@ short4stream:
 	VMULPS.BCST       12(BX), Z0, Z4
 	VFMSUB231PS.BCST  12(DX), Z4, Z0
 	VFNMADD231PS.BCST 12(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
-	VPANDD            Z12, Z1, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z5
+	VRANGEPS          $0x02, Z14, Z1, Z0
+	VPANDD            Z13, Z0, Z5
 	VPMAXUD           Z15, Z5, Z5
-	VPADDD            Z14, Z5, Z5
+	VPADDD            Z12, Z5, Z5
 	VADDPS            Z5, Z0, Z0
 	VSUBPS            Z5, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z1, Z0
+	VPTERNLOGD        $0xf8, Z11, Z1, Z0
 	VMULPS.BCST       (DX), Z0, Z0
 	VMOVNTPS          Z0, (DI)
-	VPANDD            Z12, Z2, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z1
+	VRANGEPS          $0x02, Z14, Z2, Z0
+	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z14, Z1, Z1
+	VPADDD            Z12, Z1, Z1
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z2, Z0
+	VPTERNLOGD        $0xf8, Z11, Z2, Z0
 	VMULPS.BCST       4(DX), Z0, Z0
 	VMOVNTPS          Z0, 64(DI)
-	VPANDD            Z12, Z3, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z1
+	VRANGEPS          $0x02, Z14, Z3, Z0
+	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z14, Z1, Z1
+	VPADDD            Z12, Z1, Z1
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z3, Z0
+	VPTERNLOGD        $0xf8, Z11, Z3, Z0
 	VMULPS.BCST       8(DX), Z0, Z0
 	VMOVNTPS          Z0, 128(DI)
-	VPANDD            Z12, Z4, Z0
-	VPMINUD           Z13, Z0, Z0
-	VPANDD            Z11, Z0, Z1
+	VRANGEPS          $0x02, Z14, Z4, Z0
+	VPANDD            Z13, Z0, Z1
 	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z14, Z1, Z1
+	VPADDD            Z12, Z1, Z1
 	VADDPS            Z1, Z0, Z0
 	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z10, Z4, Z0
+	VPTERNLOGD        $0xf8, Z11, Z4, Z0
 	VMULPS.BCST       12(DX), Z0, Z0
 	VMOVNTPS          Z0, 192(DI)
 	ADDQ              $+16, DX
@@ -1705,2280 +1611,193 @@ short4stream:
 	JMP               short4end
 
 short4rare:
-	VMOVUPS     (SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPADDD      Z14, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VMOVUPS     Z1, (DI)
-	VMOVUPS     64(SI), Z0
-	VDIVPS      Z8, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPADDD      Z14, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VMOVUPS     Z1, 64(DI)
-	VMOVUPS     128(SI), Z0
-	VDIVPS      Z7, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPADDD      Z14, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	VMULPS.BCST 8(DX), Z1, Z1
-	VMOVUPS     Z1, 128(DI)
-	VMOVUPS     192(SI), Z0
-	VDIVPS      Z6, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPADDD      Z14, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	VMULPS.BCST 12(DX), Z1, Z1
-	VMOVUPS     Z1, 192(DI)
-	JMP         short4back
+	VMOVUPS      (SI), Z0
+	VDIVPS       Z10, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VMULPS.BCST  (DX), Z2, Z2
+	VMOVUPS      Z2, (DI)
+	VMOVUPS      64(SI), Z0
+	VDIVPS       Z9, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VMULPS.BCST  4(DX), Z2, Z2
+	VMOVUPS      Z2, 64(DI)
+	VMOVUPS      128(SI), Z0
+	VDIVPS       Z8, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VMULPS.BCST  8(DX), Z2, Z2
+	VMOVUPS      Z2, 128(DI)
+	VMOVUPS      192(SI), Z0
+	VDIVPS       Z7, Z0, Z0
+	VPANDD       Z1, Z0, Z1
+	VMINPS       Z1, Z14, Z1
+	VPANDD       Z13, Z1, Z2
+	VPMAXUD      Z15, Z2, Z2
+	VPADDD       Z12, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPTERNLOGD   $0xf8, Z11, Z0, Z1
+	VMULPS.BCST  12(DX), Z1, Z1
+	VMOVUPS      Z1, 192(DI)
+	JMP          short4back
 
 lanerare:
-	VMOVUPS    (SI), Z0
-	VMOVUPS    (DX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VPANDD     Z12, Z0, Z2
-	VMINPS     Z2, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VMULPS     Z1, Z2, Z2
-	VMOVUPS    Z2, (DI)
-	VMOVUPS    64(SI), Z0
-	VMOVUPS    64(DX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VPANDD     Z12, Z0, Z2
-	VMINPS     Z2, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VMULPS     Z1, Z2, Z2
-	VMOVUPS    Z2, 64(DI)
-	VMOVUPS    128(SI), Z0
-	VMOVUPS    128(DX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VPANDD     Z12, Z0, Z2
-	VMINPS     Z2, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VMULPS     Z1, Z2, Z2
-	VMOVUPS    Z2, 128(DI)
-	VMOVUPS    192(SI), Z0
-	VMOVUPS    192(DX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VPANDD     Z12, Z0, Z2
-	VMINPS     Z2, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VMULPS     Z1, Z2, Z2
-	VMOVUPS    Z2, 192(DI)
-	JMP        laneback
+	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z2
+	VPANDD       Z2, Z0, Z3
+	VMINPS       Z3, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPTERNLOGD   $0xf8, Z11, Z0, Z3
+	VMULPS       Z1, Z3, Z3
+	VMOVUPS      Z3, (DI)
+	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z2, Z0, Z3
+	VMINPS       Z3, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPTERNLOGD   $0xf8, Z11, Z0, Z3
+	VMULPS       Z1, Z3, Z3
+	VMOVUPS      Z3, 64(DI)
+	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z2, Z0, Z3
+	VMINPS       Z3, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPTERNLOGD   $0xf8, Z11, Z0, Z3
+	VMULPS       Z1, Z3, Z3
+	VMOVUPS      Z3, 128(DI)
+	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z2, Z0, Z2
+	VMINPS       Z2, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VMULPS       Z1, Z2, Z2
+	VMOVUPS      Z2, 192(DI)
+	JMP          laneback
 
 lanetailrare:
-	KMOVQ      K0, K7
-	VMOVUPS.Z  (SI), K7, Z0
-	VMOVUPS.Z  (DX), K7, Z1
-	VDIVPS     Z1, Z0, Z0
-	VPANDD     Z12, Z0, Z2
-	VMINPS     Z2, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VMULPS     Z1, Z2, Z2
-	VMOVUPS    Z2, K7, (DI)
-	CMPQ       R8, $+17
-	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x10, K0, K7
-	VMOVUPS.Z  64(SI), K7, Z0
-	VMOVUPS.Z  64(DX), K7, Z1
-	VDIVPS     Z1, Z0, Z0
-	VPANDD     Z12, Z0, Z2
-	VMINPS     Z2, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VMULPS     Z1, Z2, Z2
-	VMOVUPS    Z2, K7, 64(DI)
-	CMPQ       R8, $+33
-	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVUPS.Z  128(SI), K7, Z0
-	VMOVUPS.Z  128(DX), K7, Z1
-	VDIVPS     Z1, Z0, Z0
-	VPANDD     Z12, Z0, Z2
-	VMINPS     Z2, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VMULPS     Z1, Z2, Z2
-	VMOVUPS    Z2, K7, 128(DI)
-	CMPQ       R8, $+49
-	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x30, K0, K7
-	VMOVUPS.Z  192(SI), K7, Z0
-	VMOVUPS.Z  192(DX), K7, Z1
-	VDIVPS     Z1, Z0, Z0
-	VPANDD     Z12, Z0, Z2
-	VMINPS     Z2, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VSUBPS     Z3, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VMULPS     Z1, Z2, Z2
-	VMOVUPS    Z2, K7, 192(DI)
-
-lanetailrarenarrow:
-	JMP lanetailback
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (SI), K7, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z2
+	VPANDD       Z2, Z0, Z3
+	VMINPS       Z3, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPTERNLOGD   $0xf8, Z11, Z0, Z3
+	VMULPS       Z1, Z3, Z3
+	VMOVUPS      Z3, K7, (DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z2, Z0, Z3
+	VMINPS       Z3, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPTERNLOGD   $0xf8, Z11, Z0, Z3
+	VMULPS       Z1, Z3, Z3
+	VMOVUPS      Z3, K7, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z2, Z0, Z3
+	VMINPS       Z3, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPTERNLOGD   $0xf8, Z11, Z0, Z3
+	VMULPS       Z1, Z3, Z3
+	VMOVUPS      Z3, K7, 128(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z2, Z0, Z2
+	VMINPS       Z2, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VMULPS       Z1, Z2, Z2
+	VMOVUPS      Z2, K7, 192(DI)
+	JMP          lanetailback
 
 // func FakeQuantizeFpBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·FakeQuantizeFpBytesAVX512(SB), NOSPLIT, $0-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
-	// per call: Z15 least, Z14 step, Z13 most, Z12 0x7fffffff, Z11 0x7f800000, Z10 0x80000000, Z9 0x1010101
-	// per group: Z8 scale, Z7 recip
-	// vector registers in use at once: 31
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
-	VBROADCASTSS least+40(FP), Z15
-	VBROADCASTSS step+44(FP), Z14
-	VBROADCASTSS most+48(FP), Z13
-	VBROADCASTSS constantsAVX512<>+0(SB), Z12
-	VBROADCASTSS constantsAVX512<>+4(SB), Z11
-	VBROADCASTSS constantsAVX512<>+8(SB), Z10
-	VBROADCASTSS constantsAVX512<>+12(SB), Z9
-	MOVQ         groups+56(FP), R10
-	MOVQ         length+64(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+32
-	JEQ          short2
-	CMPQ         R11, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
-	MOVQ  R11, R10
-
-groupbegin:
-	CMPQ         R9, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z7
-	SUBQ         R10, R9
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R10, $+256
-	JGE          groupfirst
-	CMPQ         R9, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R10
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VMOVUPS      (DX), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VMOVAPS      Z1, Z6
-	VFNMADD231PS Z7, Z0, Z6
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VMOVAPS      Z1, Z5
-	VFNMADD231PS Z7, Z0, Z5
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VMOVAPS      Z1, Z4
-	VFNMADD231PS Z7, Z0, Z4
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VMOVAPS      Z1, Z3
-	VFNMADD231PS Z7, Z0, Z3
-	CMPQ         R10, $+128
-	JLT          groupends
-
-groupahead:
-	VMOVUPS      256(DX), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VFNMADD231PS Z7, Z0, Z1
-	VMOVUPS      320(DX), Z0
-	VMULPS       Z7, Z0, Z2
-	VFMSUB231PS  Z8, Z2, Z0
-	VFNMADD231PS Z7, Z0, Z2
-	VMOVUPS      384(DX), Z0
-	VMULPS       Z7, Z0, Z16
-	VFMSUB231PS  Z8, Z16, Z0
-	VFNMADD231PS Z7, Z0, Z16
-	VMOVUPS      448(DX), Z0
-	VMULPS       Z7, Z0, Z17
-	VFMSUB231PS  Z8, Z17, Z0
-	VFNMADD231PS Z7, Z0, Z17
-	VADDPS       Z5, Z6, Z0
-	VADDPS       Z3, Z4, Z18
-	VADDPS       Z18, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouploop
-	VPANDD       Z12, Z6, Z0
-	VPMINUD      Z13, Z0, Z18
-	VPANDD       Z11, Z18, Z19
-	VPMAXUD      Z15, Z19, Z19
-	VPADDD       Z14, Z19, Z19
-	VADDPS       Z19, Z18, Z20
-	VSUBPS       Z19, Z20, Z20
-	VPTERNLOGD   $0xf8, Z10, Z6, Z20
-	VMULPS       Z8, Z20, Z20
-	VMOVUPS      Z20, (DI)
-	VPCMPEQD     Z0, Z18, K1
-	VPANDD       Z12, Z5, Z0
-	VPMINUD      Z13, Z0, Z18
-	VPANDD       Z11, Z18, Z19
-	VPMAXUD      Z15, Z19, Z19
-	VPADDD       Z14, Z19, Z19
-	VADDPS       Z19, Z18, Z20
-	VSUBPS       Z19, Z20, Z20
-	VPTERNLOGD   $0xf8, Z10, Z5, Z20
-	VMULPS       Z8, Z20, Z20
-	VMOVUPS      Z20, 64(DI)
-	VPCMPEQD     Z0, Z18, K2
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z18
-	VPANDD       Z11, Z18, Z19
-	VPMAXUD      Z15, Z19, Z19
-	VPADDD       Z14, Z19, Z19
-	VADDPS       Z19, Z18, Z20
-	VSUBPS       Z19, Z20, Z20
-	VPTERNLOGD   $0xf8, Z10, Z4, Z20
-	VMULPS       Z8, Z20, Z20
-	VMOVUPS      Z20, 128(DI)
-	VPCMPEQD     Z0, Z18, K3
-	VPANDD       Z12, Z3, Z0
-	VPMINUD      Z13, Z0, Z18
-	VPANDD       Z11, Z18, Z19
-	VPMAXUD      Z15, Z19, Z19
-	VPADDD       Z14, Z19, Z19
-	VADDPS       Z19, Z18, Z20
-	VSUBPS       Z19, Z20, Z20
-	VPTERNLOGD   $0xf8, Z10, Z3, Z20
-	VMULPS       Z8, Z20, Z20
-	VMOVUPS      Z20, 192(DI)
-	VPCMPEQD     Z0, Z18, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z9, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVAPS      Z1, Z6
-	VMOVAPS      Z2, Z5
-	VMOVAPS      Z16, Z4
-	VMOVAPS      Z17, Z3
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R10, $+64
-	JNE   grouplast
-	TESTQ R9, R9
-	JEQ   grouplast
-
-groupturn:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFMSUB231PS.BCST  4(BX), Z1, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFMSUB231PS.BCST  4(BX), Z2, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z2
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z16
-	VFMSUB231PS.BCST  4(BX), Z16, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z16
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z17
-	VFMSUB231PS.BCST  4(BX), Z17, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z17
-	VADDPS            Z5, Z6, Z0
-	VADDPS            Z3, Z4, Z18
-	VADDPS            Z18, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
-	VPANDD            Z12, Z6, Z0
-	VPMINUD           Z13, Z0, Z18
-	VPANDD            Z11, Z18, Z19
-	VPMAXUD           Z15, Z19, Z19
-	VPADDD            Z14, Z19, Z19
-	VADDPS            Z19, Z18, Z20
-	VSUBPS            Z19, Z20, Z20
-	VPTERNLOGD        $0xf8, Z10, Z6, Z20
-	VMULPS.BCST       (BX), Z20, Z20
-	VMOVUPS           Z20, (DI)
-	VPCMPEQD          Z0, Z18, K1
-	VPANDD            Z12, Z5, Z0
-	VPMINUD           Z13, Z0, Z18
-	VPANDD            Z11, Z18, Z19
-	VPMAXUD           Z15, Z19, Z19
-	VPADDD            Z14, Z19, Z19
-	VADDPS            Z19, Z18, Z20
-	VSUBPS            Z19, Z20, Z20
-	VPTERNLOGD        $0xf8, Z10, Z5, Z20
-	VMULPS.BCST       (BX), Z20, Z20
-	VMOVUPS           Z20, 64(DI)
-	VPCMPEQD          Z0, Z18, K2
-	VPANDD            Z12, Z4, Z0
-	VPMINUD           Z13, Z0, Z18
-	VPANDD            Z11, Z18, Z19
-	VPMAXUD           Z15, Z19, Z19
-	VPADDD            Z14, Z19, Z19
-	VADDPS            Z19, Z18, Z20
-	VSUBPS            Z19, Z20, Z20
-	VPTERNLOGD        $0xf8, Z10, Z4, Z20
-	VMULPS.BCST       (BX), Z20, Z20
-	VMOVUPS           Z20, 128(DI)
-	VPCMPEQD          Z0, Z18, K3
-	VPANDD            Z12, Z3, Z0
-	VPMINUD           Z13, Z0, Z18
-	VPANDD            Z11, Z18, Z19
-	VPMAXUD           Z15, Z19, Z19
-	VPADDD            Z14, Z19, Z19
-	VADDPS            Z19, Z18, Z20
-	VSUBPS            Z19, Z20, Z20
-	VPTERNLOGD        $0xf8, Z10, Z3, Z20
-	VMULPS.BCST       (BX), Z20, Z20
-	VMOVUPS           Z20, 192(DI)
-	VPCMPEQD          Z0, Z18, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z9, K1, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z1, Z6
-	VMOVAPS           Z2, Z5
-	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+256, DI
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	MOVQ              R11, R10
-	SUBQ              R10, R9
-	CMPQ              R10, $+64
-	JNE               groupturned
-	TESTQ             R9, R9
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z7
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-grouploop:
-	VMOVUPS      (DX), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VFNMADD231PS Z7, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z7, Z0, Z2
-	VFMSUB231PS  Z8, Z2, Z0
-	VFNMADD231PS Z7, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z7, Z0, Z3
-	VFMSUB231PS  Z8, Z3, Z0
-	VFNMADD231PS Z7, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z7, Z0, Z4
-	VFMSUB231PS  Z8, Z4, Z0
-	VFNMADD231PS Z7, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPANDD       Z12, Z1, Z0
-	VPMINUD      Z13, Z0, Z5
-	VPANDD       Z11, Z5, Z6
-	VPMAXUD      Z15, Z6, Z6
-	VPADDD       Z14, Z6, Z6
-	VADDPS       Z6, Z5, Z16
-	VSUBPS       Z6, Z16, Z16
-	VPTERNLOGD   $0xf8, Z10, Z1, Z16
-	VMULPS       Z8, Z16, Z16
-	VMOVUPS      Z16, (DI)
-	VPCMPEQD     Z0, Z5, K1
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z14, Z5, Z5
-	VADDPS       Z5, Z1, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z10, Z2, Z6
-	VMULPS       Z8, Z6, Z6
-	VMOVUPS      Z6, 64(DI)
-	VPCMPEQD     Z0, Z1, K2
-	VPANDD       Z12, Z3, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z5
-	VSUBPS       Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z10, Z3, Z5
-	VMULPS       Z8, Z5, Z5
-	VMOVUPS      Z5, 128(DI)
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VMULPS       Z8, Z3, Z3
-	VMOVUPS      Z3, 192(DI)
-	VPCMPEQD     Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z9, K1, Z0
-	VMOVUPS      Z0, (SI)
-
-groupback:
-	ADDQ $+256, DI
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R10, R9
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  R9, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (BX), Z7
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z7, Z0
-	VMOVUPS      (DX), Z1
-	VMULPS       Z8, Z1, Z2
-	VFMSUB231PS  Z7, Z2, Z1
-	VFNMADD231PS Z8, Z1, Z2
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z7, Z1
-	VMOVUPS      64(DX), Z3
-	VMULPS       Z8, Z3, Z4
-	VFMSUB231PS  Z7, Z4, Z3
-	VFNMADD231PS Z8, Z3, Z4
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z7, Z3
-	VMOVUPS      128(DX), Z5
-	VMULPS       Z8, Z5, Z6
-	VFMSUB231PS  Z7, Z6, Z5
-	VFNMADD231PS Z8, Z5, Z6
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z7, Z5
-	VMOVUPS      192(DX), Z16
-	VMULPS       Z8, Z16, Z17
-	VFMSUB231PS  Z7, Z17, Z16
-	VFNMADD231PS Z8, Z16, Z17
-	VADDPS       Z4, Z2, Z16
-	VADDPS       Z17, Z6, Z18
-	VADDPS       Z18, Z16, Z16
-	VCMPPS       $0x03, Z16, Z16, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPANDD       Z12, Z2, Z16
-	VPMINUD      Z13, Z16, Z18
-	VPANDD       Z11, Z18, Z19
-	VPMAXUD      Z15, Z19, Z19
-	VPADDD       Z14, Z19, Z19
-	VADDPS       Z19, Z18, Z20
-	VSUBPS       Z19, Z20, Z20
-	VPTERNLOGD   $0xf8, Z10, Z2, Z20
-	VMULPS       Z0, Z20, Z20
-	VMOVUPS      Z20, (DI)
-	VPCMPEQD     Z16, Z18, K1
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z2
-	VPANDD       Z11, Z2, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z14, Z16, Z16
-	VADDPS       Z16, Z2, Z18
-	VSUBPS       Z16, Z18, Z18
-	VPTERNLOGD   $0xf8, Z10, Z4, Z18
-	VMULPS       Z1, Z18, Z18
-	VMOVUPS      Z18, 64(DI)
-	VPCMPEQD     Z0, Z2, K2
-	VPANDD       Z12, Z6, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z4
-	VSUBPS       Z2, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z6, Z4
-	VMULPS       Z3, Z4, Z4
-	VMOVUPS      Z4, 128(DI)
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z12, Z17, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z17, Z3
-	VMULPS       Z5, Z3, Z3
-	VMOVUPS      Z3, 192(DI)
-	VPCMPEQD     Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z9, K1, Z0
-	VMOVUPS      Z0, (SI)
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R9
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         R9, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R9, R9
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R10, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
-
-grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
-	JGE  grouppiece
-	MOVQ R10, R9
-
-grouppiece:
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z7
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VFNMADD231PS Z7, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VMULPS       Z7, Z0, Z2
-	VFMSUB231PS  Z8, Z2, Z0
-	VFNMADD231PS Z7, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VMULPS       Z7, Z0, Z3
-	VFMSUB231PS  Z8, Z3, Z0
-	VFNMADD231PS Z7, Z0, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VMULPS       Z7, Z0, Z4
-	VFMSUB231PS  Z8, Z4, Z0
-	VFNMADD231PS Z7, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouptailrare
-	VPANDD       Z12, Z1, Z0
-	VPMINUD      Z13, Z0, Z5
-	VPANDD       Z11, Z5, Z6
-	VPMAXUD      Z15, Z6, Z6
-	VPADDD       Z14, Z6, Z6
-	VADDPS       Z6, Z5, Z16
-	VSUBPS       Z6, Z16, Z16
-	VPTERNLOGD   $0xf8, Z10, Z1, Z16
-	VMULPS       Z8, Z16, Z16
-	KMOVQ        K0, K7
-	VMOVUPS      Z16, K7, (DI)
-	VPCMPEQD     Z0, Z5, K1
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z14, Z5, Z5
-	VADDPS       Z5, Z1, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z10, Z2, Z6
-	VMULPS       Z8, Z6, Z6
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z6, K7, 64(DI)
-	VPCMPEQD     Z0, Z1, K2
-	CMPQ         R9, $+33
-	JLT          grouptailnarrow
-	VPANDD       Z12, Z3, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z5
-	VSUBPS       Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z10, Z3, Z5
-	VMULPS       Z8, Z5, Z5
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z5, K7, 128(DI)
-	VPCMPEQD     Z0, Z1, K3
-	CMPQ         R9, $+49
-	JLT          grouptailnarrow
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VMULPS       Z8, Z3, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z3, K7, 192(DI)
-	VPCMPEQD     Z0, Z1, K4
-
-grouptailnarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z9, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-
-grouptailback:
-	LEAQ  (DI)(R9*4), DI
-	LEAQ  (SI)(R9*1), SI
-	LEAQ  (DX)(R9*4), DX
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
-	TESTQ R12, R12
-	JEQ   groupdone
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, R9
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R10, $+2
-	JLT               short2end
-	MOVQ              ahead+72(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R10, $+8
-	JLT               short2loop
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z16
-	VBROADCASTSS      (BX), Z6
-	VFMSUB231PS.BCST  (BX), Z16, Z0
-	VMOVAPS           Z16, Z5
-	VFNMADD231PS.BCST (R8), Z0, Z5
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z16
-	VFMSUB231PS.BCST  (BX), Z16, Z0
-	VMOVAPS           Z16, Z4
-	VFNMADD231PS.BCST (R8), Z0, Z4
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z16
-	VBROADCASTSS      4(BX), Z3
-	VFMSUB231PS.BCST  4(BX), Z16, Z0
-	VMOVAPS           Z16, Z2
-	VFNMADD231PS.BCST 4(R8), Z0, Z2
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z16
-	VFMSUB231PS.BCST  4(BX), Z16, Z0
-	VMOVAPS           Z16, Z1
-	VFNMADD231PS.BCST 4(R8), Z0, Z1
-
-short2ahead:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z16
-	VBROADCASTSS      8(BX), Z17
-	VFMSUB231PS.BCST  8(BX), Z16, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z16
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z18
-	VFMSUB231PS.BCST  8(BX), Z18, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z18
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z19
-	VBROADCASTSS      12(BX), Z20
-	VFMSUB231PS.BCST  12(BX), Z19, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z19
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z21
-	VFMSUB231PS.BCST  12(BX), Z21, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z21
-	VADDPS            Z4, Z5, Z0
-	VADDPS            Z1, Z2, Z22
-	VADDPS            Z22, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
-	VPANDD            Z12, Z5, Z0
-	VPMINUD           Z13, Z0, Z22
-	VPANDD            Z11, Z22, Z23
-	VPMAXUD           Z15, Z23, Z23
-	VPADDD            Z14, Z23, Z23
-	VADDPS            Z23, Z22, Z24
-	VSUBPS            Z23, Z24, Z24
-	VPTERNLOGD        $0xf8, Z10, Z5, Z24
-	VMULPS            Z6, Z24, Z24
-	VMOVUPS           Z24, (DI)
-	VPCMPEQD          Z0, Z22, K1
-	VPANDD            Z12, Z4, Z0
-	VPMINUD           Z13, Z0, Z22
-	VPANDD            Z11, Z22, Z23
-	VPMAXUD           Z15, Z23, Z23
-	VPADDD            Z14, Z23, Z23
-	VADDPS            Z23, Z22, Z24
-	VSUBPS            Z23, Z24, Z24
-	VPTERNLOGD        $0xf8, Z10, Z4, Z24
-	VMULPS            Z6, Z24, Z24
-	VMOVUPS           Z24, 64(DI)
-	VPCMPEQD          Z0, Z22, K2
-	VPANDD            Z12, Z2, Z0
-	VPMINUD           Z13, Z0, Z22
-	VPANDD            Z11, Z22, Z23
-	VPMAXUD           Z15, Z23, Z23
-	VPADDD            Z14, Z23, Z23
-	VADDPS            Z23, Z22, Z24
-	VSUBPS            Z23, Z24, Z24
-	VPTERNLOGD        $0xf8, Z10, Z2, Z24
-	VMULPS            Z3, Z24, Z24
-	VMOVUPS           Z24, 128(DI)
-	VPCMPEQD          Z0, Z22, K3
-	VPANDD            Z12, Z1, Z0
-	VPMINUD           Z13, Z0, Z22
-	VPANDD            Z11, Z22, Z23
-	VPMAXUD           Z15, Z23, Z23
-	VPADDD            Z14, Z23, Z23
-	VADDPS            Z23, Z22, Z24
-	VSUBPS            Z23, Z24, Z24
-	VPTERNLOGD        $0xf8, Z10, Z1, Z24
-	VMULPS            Z3, Z24, Z24
-	VMOVUPS           Z24, 192(DI)
-	VPCMPEQD          Z0, Z22, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z9, K1, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z16, Z5
-	VMOVAPS           Z18, Z4
-	VMOVAPS           Z19, Z2
-	VMOVAPS           Z21, Z1
-	VMOVAPS           Z17, Z6
-	VMOVAPS           Z20, Z3
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+256, DI
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (BX), Z8
-	VBROADCASTSS      4(BX), Z7
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFMSUB231PS.BCST  (BX), Z2, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFMSUB231PS.BCST  4(BX), Z3, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFMSUB231PS.BCST  4(BX), Z4, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPANDD            Z12, Z1, Z0
-	VPMINUD           Z13, Z0, Z5
-	VPANDD            Z11, Z5, Z6
-	VPMAXUD           Z15, Z6, Z6
-	VPADDD            Z14, Z6, Z6
-	VADDPS            Z6, Z5, Z16
-	VSUBPS            Z6, Z16, Z16
-	VPTERNLOGD        $0xf8, Z10, Z1, Z16
-	VMULPS.BCST       (BX), Z16, Z16
-	VMOVUPS           Z16, (DI)
-	VPCMPEQD          Z0, Z5, K1
-	VPANDD            Z12, Z2, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z5
-	VPMAXUD           Z15, Z5, Z5
-	VPADDD            Z14, Z5, Z5
-	VADDPS            Z5, Z1, Z6
-	VSUBPS            Z5, Z6, Z6
-	VPTERNLOGD        $0xf8, Z10, Z2, Z6
-	VMULPS.BCST       (BX), Z6, Z6
-	VMOVUPS           Z6, 64(DI)
-	VPCMPEQD          Z0, Z1, K2
-	VPANDD            Z12, Z3, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z15, Z2, Z2
-	VPADDD            Z14, Z2, Z2
-	VADDPS            Z2, Z1, Z5
-	VSUBPS            Z2, Z5, Z5
-	VPTERNLOGD        $0xf8, Z10, Z3, Z5
-	VMULPS.BCST       4(BX), Z5, Z5
-	VMOVUPS           Z5, 128(DI)
-	VPCMPEQD          Z0, Z1, K3
-	VPANDD            Z12, Z4, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z15, Z2, Z2
-	VPADDD            Z14, Z2, Z2
-	VADDPS            Z2, Z1, Z3
-	VSUBPS            Z2, Z3, Z3
-	VPTERNLOGD        $0xf8, Z10, Z4, Z3
-	VMULPS.BCST       4(BX), Z3, Z3
-	VMOVUPS           Z3, 192(DI)
-	VPCMPEQD          Z0, Z1, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z9, K1, Z0
-	VMOVUPS           Z0, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+256, DI
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R10, $+4
-	JLT               short4end
-	MOVQ              ahead+72(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R10, $+16
-	JLT               short4loop
-	VMOVUPS           (DX), Z19
-	VMULPS.BCST       (R8), Z19, Z20
-	VBROADCASTSS      (BX), Z4
-	VFMSUB231PS.BCST  (BX), Z20, Z19
-	VMOVAPS           Z20, Z3
-	VFNMADD231PS.BCST (R8), Z19, Z3
-	VMOVUPS           64(DX), Z19
-	VMULPS.BCST       4(R8), Z19, Z20
-	VBROADCASTSS      4(BX), Z2
-	VFMSUB231PS.BCST  4(BX), Z20, Z19
-	VMOVAPS           Z20, Z1
-	VFNMADD231PS.BCST 4(R8), Z19, Z1
-	VMOVUPS           128(DX), Z19
-	VMULPS.BCST       8(R8), Z19, Z20
-	VBROADCASTSS      8(BX), Z0
-	VFMSUB231PS.BCST  8(BX), Z20, Z19
-	VMOVAPS           Z20, Z16
-	VFNMADD231PS.BCST 8(R8), Z19, Z16
-	VMOVUPS           192(DX), Z19
-	VMULPS.BCST       12(R8), Z19, Z20
-	VBROADCASTSS      12(BX), Z17
-	VFMSUB231PS.BCST  12(BX), Z20, Z19
-	VMOVAPS           Z20, Z18
-	VFNMADD231PS.BCST 12(R8), Z19, Z18
-
-short4ahead:
-	VMOVUPS           256(DX), Z19
-	VMULPS.BCST       16(R8), Z19, Z20
-	VBROADCASTSS      16(BX), Z21
-	VFMSUB231PS.BCST  16(BX), Z20, Z19
-	VFNMADD231PS.BCST 16(R8), Z19, Z20
-	VMOVUPS           320(DX), Z19
-	VMULPS.BCST       20(R8), Z19, Z22
-	VBROADCASTSS      20(BX), Z23
-	VFMSUB231PS.BCST  20(BX), Z22, Z19
-	VFNMADD231PS.BCST 20(R8), Z19, Z22
-	VMOVUPS           384(DX), Z19
-	VMULPS.BCST       24(R8), Z19, Z24
-	VBROADCASTSS      24(BX), Z25
-	VFMSUB231PS.BCST  24(BX), Z24, Z19
-	VFNMADD231PS.BCST 24(R8), Z19, Z24
-	VMOVUPS           448(DX), Z19
-	VMULPS.BCST       28(R8), Z19, Z26
-	VBROADCASTSS      28(BX), Z27
-	VFMSUB231PS.BCST  28(BX), Z26, Z19
-	VFNMADD231PS.BCST 28(R8), Z19, Z26
-	VADDPS            Z1, Z3, Z19
-	VADDPS            Z18, Z16, Z28
-	VADDPS            Z28, Z19, Z19
-	VCMPPS            $0x03, Z19, Z19, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
-	VPANDD            Z12, Z3, Z19
-	VPMINUD           Z13, Z19, Z28
-	VPANDD            Z11, Z28, Z29
-	VPMAXUD           Z15, Z29, Z29
-	VPADDD            Z14, Z29, Z29
-	VADDPS            Z29, Z28, Z30
-	VSUBPS            Z29, Z30, Z30
-	VPTERNLOGD        $0xf8, Z10, Z3, Z30
-	VMULPS            Z4, Z30, Z30
-	VMOVUPS           Z30, (DI)
-	VPCMPEQD          Z19, Z28, K1
-	VPANDD            Z12, Z1, Z19
-	VPMINUD           Z13, Z19, Z28
-	VPANDD            Z11, Z28, Z29
-	VPMAXUD           Z15, Z29, Z29
-	VPADDD            Z14, Z29, Z29
-	VADDPS            Z29, Z28, Z30
-	VSUBPS            Z29, Z30, Z30
-	VPTERNLOGD        $0xf8, Z10, Z1, Z30
-	VMULPS            Z2, Z30, Z30
-	VMOVUPS           Z30, 64(DI)
-	VPCMPEQD          Z19, Z28, K2
-	VPANDD            Z12, Z16, Z19
-	VPMINUD           Z13, Z19, Z28
-	VPANDD            Z11, Z28, Z29
-	VPMAXUD           Z15, Z29, Z29
-	VPADDD            Z14, Z29, Z29
-	VADDPS            Z29, Z28, Z30
-	VSUBPS            Z29, Z30, Z30
-	VPTERNLOGD        $0xf8, Z10, Z16, Z30
-	VMULPS            Z0, Z30, Z30
-	VMOVUPS           Z30, 128(DI)
-	VPCMPEQD          Z19, Z28, K3
-	VPANDD            Z12, Z18, Z19
-	VPMINUD           Z13, Z19, Z28
-	VPANDD            Z11, Z28, Z29
-	VPMAXUD           Z15, Z29, Z29
-	VPADDD            Z14, Z29, Z29
-	VADDPS            Z29, Z28, Z30
-	VSUBPS            Z29, Z30, Z30
-	VPTERNLOGD        $0xf8, Z10, Z18, Z30
-	VMULPS            Z17, Z30, Z30
-	VMOVUPS           Z30, 192(DI)
-	VPCMPEQD          Z19, Z28, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z9, K1, Z19
-	VMOVUPS           Z19, (SI)
-	VMOVAPS           Z20, Z3
-	VMOVAPS           Z22, Z1
-	VMOVAPS           Z24, Z16
-	VMOVAPS           Z26, Z18
-	VMOVAPS           Z21, Z4
-	VMOVAPS           Z23, Z2
-	VMOVAPS           Z25, Z0
-	VMOVAPS           Z27, Z17
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+256, DI
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (BX), Z8
-	VBROADCASTSS      4(BX), Z7
-	VBROADCASTSS      8(BX), Z6
-	VBROADCASTSS      12(BX), Z5
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFMSUB231PS.BCST  4(BX), Z2, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFMSUB231PS.BCST  8(BX), Z3, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFMSUB231PS.BCST  12(BX), Z4, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z16
-	VADDPS            Z16, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPANDD            Z12, Z1, Z0
-	VPMINUD           Z13, Z0, Z16
-	VPANDD            Z11, Z16, Z17
-	VPMAXUD           Z15, Z17, Z17
-	VPADDD            Z14, Z17, Z17
-	VADDPS            Z17, Z16, Z18
-	VSUBPS            Z17, Z18, Z18
-	VPTERNLOGD        $0xf8, Z10, Z1, Z18
-	VMULPS.BCST       (BX), Z18, Z18
-	VMOVUPS           Z18, (DI)
-	VPCMPEQD          Z0, Z16, K1
-	VPANDD            Z12, Z2, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z16
-	VPMAXUD           Z15, Z16, Z16
-	VPADDD            Z14, Z16, Z16
-	VADDPS            Z16, Z1, Z17
-	VSUBPS            Z16, Z17, Z17
-	VPTERNLOGD        $0xf8, Z10, Z2, Z17
-	VMULPS.BCST       4(BX), Z17, Z17
-	VMOVUPS           Z17, 64(DI)
-	VPCMPEQD          Z0, Z1, K2
-	VPANDD            Z12, Z3, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z15, Z2, Z2
-	VPADDD            Z14, Z2, Z2
-	VADDPS            Z2, Z1, Z16
-	VSUBPS            Z2, Z16, Z16
-	VPTERNLOGD        $0xf8, Z10, Z3, Z16
-	VMULPS.BCST       8(BX), Z16, Z16
-	VMOVUPS           Z16, 128(DI)
-	VPCMPEQD          Z0, Z1, K3
-	VPANDD            Z12, Z4, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z15, Z2, Z2
-	VPADDD            Z14, Z2, Z2
-	VADDPS            Z2, Z1, Z3
-	VSUBPS            Z2, Z3, Z3
-	VPTERNLOGD        $0xf8, Z10, Z4, Z3
-	VMULPS.BCST       12(BX), Z3, Z3
-	VMOVUPS           Z3, 192(DI)
-	VPCMPEQD          Z0, Z1, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z9, K1, Z0
-	VMOVUPS           Z0, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+256, DI
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
-
-laneloop:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(R8), Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS      64(BX), Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(R8), Z1
-	VMULPS       Z1, Z0, Z6
-	VMOVUPS      128(BX), Z7
-	VFMSUB231PS  Z7, Z6, Z0
-	VFNMADD231PS Z1, Z0, Z6
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(R8), Z1
-	VMULPS       Z1, Z0, Z8
-	VMOVUPS      192(BX), Z16
-	VFMSUB231PS  Z16, Z8, Z0
-	VFNMADD231PS Z1, Z0, Z8
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z8, Z6, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          lanerare
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z14, Z17, Z17
-	VADDPS       Z17, Z1, Z18
-	VSUBPS       Z17, Z18, Z18
-	VPTERNLOGD   $0xf8, Z10, Z2, Z18
-	VMULPS       Z3, Z18, Z18
-	VMOVUPS      Z18, (DI)
-	VPCMPEQD     Z0, Z1, K1
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VMULPS       Z5, Z3, Z3
-	VMOVUPS      Z3, 64(DI)
-	VPCMPEQD     Z0, Z1, K2
-	VPANDD       Z12, Z6, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z6, Z3
-	VMULPS       Z7, Z3, Z3
-	VMOVUPS      Z3, 128(DI)
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z12, Z8, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z8, Z3
-	VMULPS       Z16, Z3, Z3
-	VMOVUPS      Z3, 192(DI)
-	VPCMPEQD     Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z9, K1, Z0
-	VMOVUPS      Z0, (SI)
-
-laneback:
-	ADDQ $+256, DI
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VMOVUPS.Z    (R8), K7, Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS.Z    (BX), K7, Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VMOVUPS.Z    64(R8), K7, Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(BX), K7, Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VMOVUPS.Z    128(R8), K7, Z1
-	VMULPS       Z1, Z0, Z6
-	VMOVUPS.Z    128(BX), K7, Z7
-	VFMSUB231PS  Z7, Z6, Z0
-	VFNMADD231PS Z1, Z0, Z6
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VMOVUPS.Z    192(R8), K7, Z1
-	VMULPS       Z1, Z0, Z8
-	VMOVUPS.Z    192(BX), K7, Z16
-	VFMSUB231PS  Z16, Z8, Z0
-	VFNMADD231PS Z1, Z0, Z8
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z8, Z6, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          lanetailrare
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z14, Z17, Z17
-	VADDPS       Z17, Z1, Z18
-	VSUBPS       Z17, Z18, Z18
-	VPTERNLOGD   $0xf8, Z10, Z2, Z18
-	VMULPS       Z3, Z18, Z18
-	KMOVQ        K0, K7
-	VMOVUPS      Z18, K7, (DI)
-	VPCMPEQD     Z0, Z1, K1
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VMULPS       Z5, Z3, Z3
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z3, K7, 64(DI)
-	VPCMPEQD     Z0, Z1, K2
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	VPANDD       Z12, Z6, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z6, Z3
-	VMULPS       Z7, Z3, Z3
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z3, K7, 128(DI)
-	VPCMPEQD     Z0, Z1, K3
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	VPANDD       Z12, Z8, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z8, Z3
-	VMULPS       Z16, Z3, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z3, K7, 192(DI)
-	VPCMPEQD     Z0, Z1, K4
-
-lanetailnarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z9, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-
-lanetailback:
-laneend:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	PREFETCHNTA  128(DX)(CX*1)
-	PREFETCHNTA  192(DX)(CX*1)
-	VMOVUPS      (DX), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VFNMADD231PS Z7, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z7, Z0, Z2
-	VFMSUB231PS  Z8, Z2, Z0
-	VFNMADD231PS Z7, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z7, Z0, Z3
-	VFMSUB231PS  Z8, Z3, Z0
-	VFNMADD231PS Z7, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z7, Z0, Z4
-	VFMSUB231PS  Z8, Z4, Z0
-	VFNMADD231PS Z7, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPANDD       Z12, Z1, Z0
-	VPMINUD      Z13, Z0, Z5
-	VPANDD       Z11, Z5, Z6
-	VPMAXUD      Z15, Z6, Z6
-	VPADDD       Z14, Z6, Z6
-	VADDPS       Z6, Z5, Z16
-	VSUBPS       Z6, Z16, Z16
-	VPTERNLOGD   $0xf8, Z10, Z1, Z16
-	VMULPS       Z8, Z16, Z16
-	VMOVNTPS     Z16, (DI)
-	VPCMPEQD     Z0, Z5, K1
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z14, Z5, Z5
-	VADDPS       Z5, Z1, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z10, Z2, Z6
-	VMULPS       Z8, Z6, Z6
-	VMOVNTPS     Z6, 64(DI)
-	VPCMPEQD     Z0, Z1, K2
-	VPANDD       Z12, Z3, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z5
-	VSUBPS       Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z10, Z3, Z5
-	VMULPS       Z8, Z5, Z5
-	VMOVNTPS     Z5, 128(DI)
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VMULPS       Z8, Z3, Z3
-	VMOVNTPS     Z3, 192(DI)
-	VPCMPEQD     Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z9, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VADDPS     Z5, Z6, Z0
-	VADDPS     Z3, Z4, Z1
-	VADDPS     Z1, Z0, Z0
-	VCMPPS     $0x03, Z0, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPANDD     Z12, Z6, Z0
-	VPMINUD    Z13, Z0, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z15, Z2, Z2
-	VPADDD     Z14, Z2, Z2
-	VADDPS     Z2, Z1, Z16
-	VSUBPS     Z2, Z16, Z16
-	VPTERNLOGD $0xf8, Z10, Z6, Z16
-	VMULPS     Z8, Z16, Z16
-	VMOVUPS    Z16, (DI)
-	VPCMPEQD   Z0, Z1, K1
-	VPANDD     Z12, Z5, Z0
-	VPMINUD    Z13, Z0, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z15, Z2, Z2
-	VPADDD     Z14, Z2, Z2
-	VADDPS     Z2, Z1, Z16
-	VSUBPS     Z2, Z16, Z16
-	VPTERNLOGD $0xf8, Z10, Z5, Z16
-	VMULPS     Z8, Z16, Z16
-	VMOVUPS    Z16, 64(DI)
-	VPCMPEQD   Z0, Z1, K2
-	VPANDD     Z12, Z4, Z0
-	VPMINUD    Z13, Z0, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z15, Z2, Z2
-	VPADDD     Z14, Z2, Z2
-	VADDPS     Z2, Z1, Z16
-	VSUBPS     Z2, Z16, Z16
-	VPTERNLOGD $0xf8, Z10, Z4, Z16
-	VMULPS     Z8, Z16, Z16
-	VMOVUPS    Z16, 128(DI)
-	VPCMPEQD   Z0, Z1, K3
-	VPANDD     Z12, Z3, Z0
-	VPMINUD    Z13, Z0, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z15, Z2, Z2
-	VPADDD     Z14, Z2, Z2
-	VADDPS     Z2, Z1, Z16
-	VSUBPS     Z2, Z16, Z16
-	VPTERNLOGD $0xf8, Z10, Z3, Z16
-	VMULPS     Z8, Z16, Z16
-	VMOVUPS    Z16, 192(DI)
-	VPCMPEQD   Z0, Z1, K4
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z9, K1, Z0
-	VMOVUPS    Z0, (SI)
-	ADDQ       $+256, DI
-	ADDQ       $+64, SI
-	ADDQ       $+256, DX
-	SUBQ       $+64, R10
-	JMP        groupwhole
-
-grouprare:
-	VMOVUPS    (DX), Z0
-	VDIVPS     Z8, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z8, Z4, Z4
-	VMOVUPS    Z4, (DI)
-	VCMPPS     $0x00, Z1, Z2, K1
-	VMOVUPS    64(DX), Z0
-	VDIVPS     Z8, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z8, Z4, Z4
-	VMOVUPS    Z4, 64(DI)
-	VCMPPS     $0x00, Z1, Z2, K2
-	VMOVUPS    128(DX), Z0
-	VDIVPS     Z8, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z8, Z4, Z4
-	VMOVUPS    Z4, 128(DI)
-	VCMPPS     $0x00, Z1, Z2, K3
-	VMOVUPS    192(DX), Z0
-	VDIVPS     Z8, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z8, Z4, Z4
-	VMOVUPS    Z4, 192(DI)
-	VCMPPS     $0x00, Z1, Z2, K4
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z9, K1, Z0
-	VMOVUPS    Z0, (SI)
-	JMP        groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z8
-	VBROADCASTSS 4(BX), K7, Z7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R10, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (BX), Z7
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z8
-	VBROADCASTSS 4(BX), K7, Z7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R10, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (BX), Z7
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z8
-	VBROADCASTSS 4(BX), K7, Z7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R10, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (BX), Z7
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z8
-	VBROADCASTSS 4(BX), K7, Z7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3mix
-
-grouptailrare:
-	KMOVQ      K0, K7
-	VMOVUPS.Z  (DX), K7, Z0
-	VDIVPS     Z8, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z8, Z4, Z4
-	VMOVUPS    Z4, K7, (DI)
-	VCMPPS     $0x00, Z1, Z2, K1
-	CMPQ       R9, $+17
-	JLT        grouptailrarenarrow
-	KSHIFTRQ   $0x10, K0, K7
-	VMOVUPS.Z  64(DX), K7, Z0
-	VDIVPS     Z8, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z8, Z4, Z4
-	VMOVUPS    Z4, K7, 64(DI)
-	VCMPPS     $0x00, Z1, Z2, K2
-	CMPQ       R9, $+33
-	JLT        grouptailrarenarrow
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVUPS.Z  128(DX), K7, Z0
-	VDIVPS     Z8, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z8, Z4, Z4
-	VMOVUPS    Z4, K7, 128(DI)
-	VCMPPS     $0x00, Z1, Z2, K3
-	CMPQ       R9, $+49
-	JLT        grouptailrarenarrow
-	KSHIFTRQ   $0x30, K0, K7
-	VMOVUPS.Z  192(DX), K7, Z0
-	VDIVPS     Z8, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z8, Z4, Z4
-	VMOVUPS    Z4, K7, 192(DI)
-	VCMPPS     $0x00, Z1, Z2, K4
-
-grouptailrarenarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z9, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-	JMP        grouptailback
-
-groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	MOVQ R9, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	PREFETCHNTA       128(DX)(CX*1)
-	PREFETCHNTA       192(DX)(CX*1)
-	VBROADCASTSS      (BX), Z8
-	VBROADCASTSS      4(BX), Z7
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFMSUB231PS.BCST  (BX), Z2, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFMSUB231PS.BCST  4(BX), Z3, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFMSUB231PS.BCST  4(BX), Z4, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPANDD            Z12, Z1, Z0
-	VPMINUD           Z13, Z0, Z5
-	VPANDD            Z11, Z5, Z6
-	VPMAXUD           Z15, Z6, Z6
-	VPADDD            Z14, Z6, Z6
-	VADDPS            Z6, Z5, Z16
-	VSUBPS            Z6, Z16, Z16
-	VPTERNLOGD        $0xf8, Z10, Z1, Z16
-	VMULPS.BCST       (BX), Z16, Z16
-	VMOVNTPS          Z16, (DI)
-	VPCMPEQD          Z0, Z5, K1
-	VPANDD            Z12, Z2, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z5
-	VPMAXUD           Z15, Z5, Z5
-	VPADDD            Z14, Z5, Z5
-	VADDPS            Z5, Z1, Z6
-	VSUBPS            Z5, Z6, Z6
-	VPTERNLOGD        $0xf8, Z10, Z2, Z6
-	VMULPS.BCST       (BX), Z6, Z6
-	VMOVNTPS          Z6, 64(DI)
-	VPCMPEQD          Z0, Z1, K2
-	VPANDD            Z12, Z3, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z15, Z2, Z2
-	VPADDD            Z14, Z2, Z2
-	VADDPS            Z2, Z1, Z5
-	VSUBPS            Z2, Z5, Z5
-	VPTERNLOGD        $0xf8, Z10, Z3, Z5
-	VMULPS.BCST       4(BX), Z5, Z5
-	VMOVNTPS          Z5, 128(DI)
-	VPCMPEQD          Z0, Z1, K3
-	VPANDD            Z12, Z4, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z15, Z2, Z2
-	VPADDD            Z14, Z2, Z2
-	VADDPS            Z2, Z1, Z3
-	VSUBPS            Z2, Z3, Z3
-	VPTERNLOGD        $0xf8, Z10, Z4, Z3
-	VMULPS.BCST       4(BX), Z3, Z3
-	VMOVNTPS          Z3, 192(DI)
-	VPCMPEQD          Z0, Z1, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z9, K1, Z0
-	VMOVNTPS          Z0, (SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+256, DI
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	VMOVUPS     (DX), Z0
-	VDIVPS      Z8, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS.BCST (BX), Z4, Z4
-	VMOVUPS     Z4, (DI)
-	VCMPPS      $0x00, Z1, Z2, K1
-	VMOVUPS     64(DX), Z0
-	VDIVPS      Z8, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS.BCST (BX), Z4, Z4
-	VMOVUPS     Z4, 64(DI)
-	VCMPPS      $0x00, Z1, Z2, K2
-	VMOVUPS     128(DX), Z0
-	VDIVPS      Z7, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS.BCST 4(BX), Z4, Z4
-	VMOVUPS     Z4, 128(DI)
-	VCMPPS      $0x00, Z1, Z2, K3
-	VMOVUPS     192(DX), Z0
-	VDIVPS      Z7, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS.BCST 4(BX), Z4, Z4
-	VMOVUPS     Z4, 192(DI)
-	VCMPPS      $0x00, Z1, Z2, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z9, K1, Z0
-	VMOVUPS     Z0, (SI)
-	JMP         short2back
-
-short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	PREFETCHNTA       128(DX)(CX*1)
-	PREFETCHNTA       192(DX)(CX*1)
-	VBROADCASTSS      (BX), Z8
-	VBROADCASTSS      4(BX), Z7
-	VBROADCASTSS      8(BX), Z6
-	VBROADCASTSS      12(BX), Z5
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFMSUB231PS.BCST  4(BX), Z2, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFMSUB231PS.BCST  8(BX), Z3, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFMSUB231PS.BCST  12(BX), Z4, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z16
-	VADDPS            Z16, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPANDD            Z12, Z1, Z0
-	VPMINUD           Z13, Z0, Z16
-	VPANDD            Z11, Z16, Z17
-	VPMAXUD           Z15, Z17, Z17
-	VPADDD            Z14, Z17, Z17
-	VADDPS            Z17, Z16, Z18
-	VSUBPS            Z17, Z18, Z18
-	VPTERNLOGD        $0xf8, Z10, Z1, Z18
-	VMULPS.BCST       (BX), Z18, Z18
-	VMOVNTPS          Z18, (DI)
-	VPCMPEQD          Z0, Z16, K1
-	VPANDD            Z12, Z2, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z16
-	VPMAXUD           Z15, Z16, Z16
-	VPADDD            Z14, Z16, Z16
-	VADDPS            Z16, Z1, Z17
-	VSUBPS            Z16, Z17, Z17
-	VPTERNLOGD        $0xf8, Z10, Z2, Z17
-	VMULPS.BCST       4(BX), Z17, Z17
-	VMOVNTPS          Z17, 64(DI)
-	VPCMPEQD          Z0, Z1, K2
-	VPANDD            Z12, Z3, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z15, Z2, Z2
-	VPADDD            Z14, Z2, Z2
-	VADDPS            Z2, Z1, Z16
-	VSUBPS            Z2, Z16, Z16
-	VPTERNLOGD        $0xf8, Z10, Z3, Z16
-	VMULPS.BCST       8(BX), Z16, Z16
-	VMOVNTPS          Z16, 128(DI)
-	VPCMPEQD          Z0, Z1, K3
-	VPANDD            Z12, Z4, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z15, Z2, Z2
-	VPADDD            Z14, Z2, Z2
-	VADDPS            Z2, Z1, Z3
-	VSUBPS            Z2, Z3, Z3
-	VPTERNLOGD        $0xf8, Z10, Z4, Z3
-	VMULPS.BCST       12(BX), Z3, Z3
-	VMOVNTPS          Z3, 192(DI)
-	VPCMPEQD          Z0, Z1, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z9, K1, Z0
-	VMOVNTPS          Z0, (SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+256, DI
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	VMOVUPS     (DX), Z0
-	VDIVPS      Z8, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS.BCST (BX), Z4, Z4
-	VMOVUPS     Z4, (DI)
-	VCMPPS      $0x00, Z1, Z2, K1
-	VMOVUPS     64(DX), Z0
-	VDIVPS      Z7, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS.BCST 4(BX), Z4, Z4
-	VMOVUPS     Z4, 64(DI)
-	VCMPPS      $0x00, Z1, Z2, K2
-	VMOVUPS     128(DX), Z0
-	VDIVPS      Z6, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS.BCST 8(BX), Z4, Z4
-	VMOVUPS     Z4, 128(DI)
-	VCMPPS      $0x00, Z1, Z2, K3
-	VMOVUPS     192(DX), Z0
-	VDIVPS      Z5, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS.BCST 12(BX), Z4, Z4
-	VMOVUPS     Z4, 192(DI)
-	VCMPPS      $0x00, Z1, Z2, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z9, K1, Z0
-	VMOVUPS     Z0, (SI)
-	JMP         short4back
-
-lanerare:
-	VMOVUPS    (DX), Z0
-	VMOVUPS    (BX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VPANDD     Z12, Z0, Z2
-	VMINPS     Z2, Z13, Z3
-	VPANDD     Z11, Z3, Z4
-	VPMAXUD    Z15, Z4, Z4
-	VPADDD     Z14, Z4, Z4
-	VADDPS     Z4, Z3, Z5
-	VSUBPS     Z4, Z5, Z5
-	VPTERNLOGD $0xf8, Z10, Z0, Z5
-	VMULPS     Z1, Z5, Z5
-	VMOVUPS    Z5, (DI)
-	VCMPPS     $0x00, Z2, Z3, K1
-	VMOVUPS    64(DX), Z0
-	VMOVUPS    64(BX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VPANDD     Z12, Z0, Z2
-	VMINPS     Z2, Z13, Z3
-	VPANDD     Z11, Z3, Z4
-	VPMAXUD    Z15, Z4, Z4
-	VPADDD     Z14, Z4, Z4
-	VADDPS     Z4, Z3, Z5
-	VSUBPS     Z4, Z5, Z5
-	VPTERNLOGD $0xf8, Z10, Z0, Z5
-	VMULPS     Z1, Z5, Z5
-	VMOVUPS    Z5, 64(DI)
-	VCMPPS     $0x00, Z2, Z3, K2
-	VMOVUPS    128(DX), Z0
-	VMOVUPS    128(BX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VPANDD     Z12, Z0, Z2
-	VMINPS     Z2, Z13, Z3
-	VPANDD     Z11, Z3, Z4
-	VPMAXUD    Z15, Z4, Z4
-	VPADDD     Z14, Z4, Z4
-	VADDPS     Z4, Z3, Z5
-	VSUBPS     Z4, Z5, Z5
-	VPTERNLOGD $0xf8, Z10, Z0, Z5
-	VMULPS     Z1, Z5, Z5
-	VMOVUPS    Z5, 128(DI)
-	VCMPPS     $0x00, Z2, Z3, K3
-	VMOVUPS    192(DX), Z0
-	VMOVUPS    192(BX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VPANDD     Z12, Z0, Z2
-	VMINPS     Z2, Z13, Z3
-	VPANDD     Z11, Z3, Z4
-	VPMAXUD    Z15, Z4, Z4
-	VPADDD     Z14, Z4, Z4
-	VADDPS     Z4, Z3, Z5
-	VSUBPS     Z4, Z5, Z5
-	VPTERNLOGD $0xf8, Z10, Z0, Z5
-	VMULPS     Z1, Z5, Z5
-	VMOVUPS    Z5, 192(DI)
-	VCMPPS     $0x00, Z2, Z3, K4
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z9, K1, Z0
-	VMOVUPS    Z0, (SI)
-	JMP        laneback
-
-lanetailrare:
-	KMOVQ      K0, K7
-	VMOVUPS.Z  (DX), K7, Z0
-	VMOVUPS.Z  (BX), K7, Z1
-	VDIVPS     Z1, Z0, Z0
-	VPANDD     Z12, Z0, Z2
-	VMINPS     Z2, Z13, Z3
-	VPANDD     Z11, Z3, Z4
-	VPMAXUD    Z15, Z4, Z4
-	VPADDD     Z14, Z4, Z4
-	VADDPS     Z4, Z3, Z5
-	VSUBPS     Z4, Z5, Z5
-	VPTERNLOGD $0xf8, Z10, Z0, Z5
-	VMULPS     Z1, Z5, Z5
-	VMOVUPS    Z5, K7, (DI)
-	VCMPPS     $0x00, Z2, Z3, K1
-	CMPQ       R9, $+17
-	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x10, K0, K7
-	VMOVUPS.Z  64(DX), K7, Z0
-	VMOVUPS.Z  64(BX), K7, Z1
-	VDIVPS     Z1, Z0, Z0
-	VPANDD     Z12, Z0, Z2
-	VMINPS     Z2, Z13, Z3
-	VPANDD     Z11, Z3, Z4
-	VPMAXUD    Z15, Z4, Z4
-	VPADDD     Z14, Z4, Z4
-	VADDPS     Z4, Z3, Z5
-	VSUBPS     Z4, Z5, Z5
-	VPTERNLOGD $0xf8, Z10, Z0, Z5
-	VMULPS     Z1, Z5, Z5
-	VMOVUPS    Z5, K7, 64(DI)
-	VCMPPS     $0x00, Z2, Z3, K2
-	CMPQ       R9, $+33
-	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVUPS.Z  128(DX), K7, Z0
-	VMOVUPS.Z  128(BX), K7, Z1
-	VDIVPS     Z1, Z0, Z0
-	VPANDD     Z12, Z0, Z2
-	VMINPS     Z2, Z13, Z3
-	VPANDD     Z11, Z3, Z4
-	VPMAXUD    Z15, Z4, Z4
-	VPADDD     Z14, Z4, Z4
-	VADDPS     Z4, Z3, Z5
-	VSUBPS     Z4, Z5, Z5
-	VPTERNLOGD $0xf8, Z10, Z0, Z5
-	VMULPS     Z1, Z5, Z5
-	VMOVUPS    Z5, K7, 128(DI)
-	VCMPPS     $0x00, Z2, Z3, K3
-	CMPQ       R9, $+49
-	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x30, K0, K7
-	VMOVUPS.Z  192(DX), K7, Z0
-	VMOVUPS.Z  192(BX), K7, Z1
-	VDIVPS     Z1, Z0, Z0
-	VPANDD     Z12, Z0, Z2
-	VMINPS     Z2, Z13, Z3
-	VPANDD     Z11, Z3, Z4
-	VPMAXUD    Z15, Z4, Z4
-	VPADDD     Z14, Z4, Z4
-	VADDPS     Z4, Z3, Z5
-	VSUBPS     Z4, Z5, Z5
-	VPTERNLOGD $0xf8, Z10, Z0, Z5
-	VMULPS     Z1, Z5, Z5
-	VMOVUPS    Z5, K7, 192(DI)
-	VCMPPS     $0x00, Z2, Z3, K4
-
-lanetailrarenarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z9, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (SI)
-	JMP        lanetailback
-
-// func FakeQuantizeFpBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·FakeQuantizeFpBitsAVX512(SB), NOSPLIT, $16-80
-	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
-	// per call: Z15 least, Z14 step, Z13 most, Z12 0x7fffffff, Z11 0x7f800000, Z10 0x80000000
+	// per call: Z15 least, Z0 step, Z14 most, Z13 0x7f800000, Z1 0x400000, Z12 IAdd, Z11 0x80000000, Z10 0x1010101
 	// per group: Z9 scale, Z8 recip
-	// vector registers in use at once: 30
+	// vector registers in use at once: 29
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
 	MOVQ         scale+24(FP), BX
 	MOVQ         recip+32(FP), R8
 	VBROADCASTSS least+40(FP), Z15
-	VBROADCASTSS step+44(FP), Z14
-	VBROADCASTSS most+48(FP), Z13
-	VBROADCASTSS constantsAVX512<>+0(SB), Z12
-	VBROADCASTSS constantsAVX512<>+4(SB), Z11
-	VBROADCASTSS constantsAVX512<>+8(SB), Z10
+	VBROADCASTSS most+48(FP), Z14
+	VBROADCASTSS constantsAVX512<>+0(SB), Z13
+	VBROADCASTSS step+44(FP), Z0
+	VBROADCASTSS constantsAVX512<>+4(SB), Z1
+	VPADDD       Z1, Z0, Z12
+	VBROADCASTSS constantsAVX512<>+8(SB), Z11
+	VBROADCASTSS constantsAVX512<>+16(SB), Z10
 	MOVQ         groups+56(FP), R10
 	MOVQ         length+64(FP), R11
 	CMPQ         R11, $+1
@@ -4053,66 +1872,61 @@ groupahead:
 	VMULPS       Z8, Z0, Z16
 	VFMSUB231PS  Z9, Z16, Z0
 	VFNMADD231PS Z8, Z0, Z16
-	VADDPS       Z6, Z7, Z0
-	VADDPS       Z4, Z5, Z17
-	VADDPS       Z17, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z6, Z7, K1
+	VCMPPS       $0x03, Z4, Z5, K2
+	KORTESTQ     K1, K2
 	JNE          grouploop
-	VPANDD       Z12, Z7, Z0
-	VPMINUD      Z13, Z0, Z17
-	VPANDD       Z11, Z17, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VPADDD       Z14, Z18, Z18
-	VADDPS       Z18, Z17, Z19
-	VSUBPS       Z18, Z19, Z19
-	VPTERNLOGD   $0xf8, Z10, Z7, Z19
-	VMULPS       Z9, Z19, Z19
-	VMOVUPS      Z19, (DI)
-	VPCMPEQD     Z0, Z17, K1
-	VPANDD       Z12, Z6, Z0
-	VPMINUD      Z13, Z0, Z17
-	VPANDD       Z11, Z17, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VPADDD       Z14, Z18, Z18
-	VADDPS       Z18, Z17, Z19
-	VSUBPS       Z18, Z19, Z19
-	VPTERNLOGD   $0xf8, Z10, Z6, Z19
-	VMULPS       Z9, Z19, Z19
-	VMOVUPS      Z19, 64(DI)
-	VPCMPEQD     Z0, Z17, K2
-	VPANDD       Z12, Z5, Z0
-	VPMINUD      Z13, Z0, Z17
-	VPANDD       Z11, Z17, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VPADDD       Z14, Z18, Z18
-	VADDPS       Z18, Z17, Z19
-	VSUBPS       Z18, Z19, Z19
-	VPTERNLOGD   $0xf8, Z10, Z5, Z19
-	VMULPS       Z9, Z19, Z19
-	VMOVUPS      Z19, 128(DI)
-	VPCMPEQD     Z0, Z17, K3
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z17
-	VPANDD       Z11, Z17, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VPADDD       Z14, Z18, Z18
-	VADDPS       Z18, Z17, Z19
-	VSUBPS       Z18, Z19, Z19
-	VPTERNLOGD   $0xf8, Z10, Z4, Z19
-	VMULPS       Z9, Z19, Z19
-	VMOVUPS      Z19, 192(DI)
-	VPCMPEQD     Z0, Z17, K4
+	VRANGEPS     $0x02, Z14, Z7, Z0
+	VPANDD       Z13, Z0, Z17
+	VPMAXUD      Z15, Z17, Z17
+	VPADDD       Z12, Z17, Z17
+	VADDPS       Z17, Z0, Z18
+	VSUBPS       Z17, Z18, Z18
+	VPTERNLOGD   $0xf8, Z11, Z7, Z18
+	VMULPS       Z9, Z18, Z18
+	VMOVUPS      Z18, (DI)
+	VPCMPEQD     Z7, Z0, K1
+	VRANGEPS     $0x02, Z14, Z6, Z0
+	VPANDD       Z13, Z0, Z17
+	VPMAXUD      Z15, Z17, Z17
+	VPADDD       Z12, Z17, Z17
+	VADDPS       Z17, Z0, Z18
+	VSUBPS       Z17, Z18, Z18
+	VPTERNLOGD   $0xf8, Z11, Z6, Z18
+	VMULPS       Z9, Z18, Z18
+	VMOVUPS      Z18, 64(DI)
+	VPCMPEQD     Z6, Z0, K2
+	VRANGEPS     $0x02, Z14, Z5, Z0
+	VPANDD       Z13, Z0, Z17
+	VPMAXUD      Z15, Z17, Z17
+	VPADDD       Z12, Z17, Z17
+	VADDPS       Z17, Z0, Z18
+	VSUBPS       Z17, Z18, Z18
+	VPTERNLOGD   $0xf8, Z11, Z5, Z18
+	VMULPS       Z9, Z18, Z18
+	VMOVUPS      Z18, 128(DI)
+	VPCMPEQD     Z5, Z0, K3
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z17
+	VPMAXUD      Z15, Z17, Z17
+	VPADDD       Z12, Z17, Z17
+	VADDPS       Z17, Z0, Z18
+	VSUBPS       Z17, Z18, Z18
+	VPTERNLOGD   $0xf8, Z11, Z4, Z18
+	VMULPS       Z9, Z18, Z18
+	VMOVUPS      Z18, 192(DI)
+	VPCMPEQD     Z4, Z0, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VMOVDQU8.Z   Z10, K1, Z0
+	VMOVUPS      Z0, (SI)
 	VMOVAPS      Z1, Z7
 	VMOVAPS      Z2, Z6
 	VMOVAPS      Z3, Z5
 	VMOVAPS      Z16, Z4
 	ADDQ         $+256, DI
-	ADDQ         $+8, SI
+	ADDQ         $+64, SI
 	ADDQ         $+256, DX
 	SUBQ         $+64, R10
 	CMPQ         R10, $+128
@@ -4141,60 +1955,55 @@ groupturn:
 	VMULPS.BCST       4(R8), Z0, Z16
 	VFMSUB231PS.BCST  4(BX), Z16, Z0
 	VFNMADD231PS.BCST 4(R8), Z0, Z16
-	VADDPS            Z6, Z7, Z0
-	VADDPS            Z4, Z5, Z17
-	VADDPS            Z17, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z6, Z7, K1
+	VCMPPS            $0x03, Z4, Z5, K2
+	KORTESTQ          K1, K2
 	JNE               groupturned
-	VPANDD            Z12, Z7, Z0
-	VPMINUD           Z13, Z0, Z17
-	VPANDD            Z11, Z17, Z18
-	VPMAXUD           Z15, Z18, Z18
-	VPADDD            Z14, Z18, Z18
-	VADDPS            Z18, Z17, Z19
-	VSUBPS            Z18, Z19, Z19
-	VPTERNLOGD        $0xf8, Z10, Z7, Z19
-	VMULPS.BCST       (BX), Z19, Z19
-	VMOVUPS           Z19, (DI)
-	VPCMPEQD          Z0, Z17, K1
-	VPANDD            Z12, Z6, Z0
-	VPMINUD           Z13, Z0, Z17
-	VPANDD            Z11, Z17, Z18
-	VPMAXUD           Z15, Z18, Z18
-	VPADDD            Z14, Z18, Z18
-	VADDPS            Z18, Z17, Z19
-	VSUBPS            Z18, Z19, Z19
-	VPTERNLOGD        $0xf8, Z10, Z6, Z19
-	VMULPS.BCST       (BX), Z19, Z19
-	VMOVUPS           Z19, 64(DI)
-	VPCMPEQD          Z0, Z17, K2
-	VPANDD            Z12, Z5, Z0
-	VPMINUD           Z13, Z0, Z17
-	VPANDD            Z11, Z17, Z18
-	VPMAXUD           Z15, Z18, Z18
-	VPADDD            Z14, Z18, Z18
-	VADDPS            Z18, Z17, Z19
-	VSUBPS            Z18, Z19, Z19
-	VPTERNLOGD        $0xf8, Z10, Z5, Z19
-	VMULPS.BCST       (BX), Z19, Z19
-	VMOVUPS           Z19, 128(DI)
-	VPCMPEQD          Z0, Z17, K3
-	VPANDD            Z12, Z4, Z0
-	VPMINUD           Z13, Z0, Z17
-	VPANDD            Z11, Z17, Z18
-	VPMAXUD           Z15, Z18, Z18
-	VPADDD            Z14, Z18, Z18
-	VADDPS            Z18, Z17, Z19
-	VSUBPS            Z18, Z19, Z19
-	VPTERNLOGD        $0xf8, Z10, Z4, Z19
-	VMULPS.BCST       (BX), Z19, Z19
-	VMOVUPS           Z19, 192(DI)
-	VPCMPEQD          Z0, Z17, K4
+	VRANGEPS          $0x02, Z14, Z7, Z0
+	VPANDD            Z13, Z0, Z17
+	VPMAXUD           Z15, Z17, Z17
+	VPADDD            Z12, Z17, Z17
+	VADDPS            Z17, Z0, Z18
+	VSUBPS            Z17, Z18, Z18
+	VPTERNLOGD        $0xf8, Z11, Z7, Z18
+	VMULPS.BCST       (BX), Z18, Z18
+	VMOVUPS           Z18, (DI)
+	VPCMPEQD          Z7, Z0, K1
+	VRANGEPS          $0x02, Z14, Z6, Z0
+	VPANDD            Z13, Z0, Z17
+	VPMAXUD           Z15, Z17, Z17
+	VPADDD            Z12, Z17, Z17
+	VADDPS            Z17, Z0, Z18
+	VSUBPS            Z17, Z18, Z18
+	VPTERNLOGD        $0xf8, Z11, Z6, Z18
+	VMULPS.BCST       (BX), Z18, Z18
+	VMOVUPS           Z18, 64(DI)
+	VPCMPEQD          Z6, Z0, K2
+	VRANGEPS          $0x02, Z14, Z5, Z0
+	VPANDD            Z13, Z0, Z17
+	VPMAXUD           Z15, Z17, Z17
+	VPADDD            Z12, Z17, Z17
+	VADDPS            Z17, Z0, Z18
+	VSUBPS            Z17, Z18, Z18
+	VPTERNLOGD        $0xf8, Z11, Z5, Z18
+	VMULPS.BCST       (BX), Z18, Z18
+	VMOVUPS           Z18, 128(DI)
+	VPCMPEQD          Z5, Z0, K3
+	VRANGEPS          $0x02, Z14, Z4, Z0
+	VPANDD            Z13, Z0, Z17
+	VPMAXUD           Z15, Z17, Z17
+	VPADDD            Z12, Z17, Z17
+	VADDPS            Z17, Z0, Z18
+	VSUBPS            Z17, Z18, Z18
+	VPTERNLOGD        $0xf8, Z11, Z4, Z18
+	VMULPS.BCST       (BX), Z18, Z18
+	VMOVUPS           Z18, 192(DI)
+	VPCMPEQD          Z4, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (SI)
+	VMOVDQU8.Z        Z10, K1, Z0
+	VMOVUPS           Z0, (SI)
 	VMOVAPS           Z1, Z7
 	VMOVAPS           Z2, Z6
 	VMOVAPS           Z3, Z5
@@ -4202,7 +2011,7 @@ groupturn:
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
 	ADDQ              $+256, DI
-	ADDQ              $+8, SI
+	ADDQ              $+64, SI
 	ADDQ              $+256, DX
 	MOVQ              R11, R10
 	SUBQ              R10, R9
@@ -4234,64 +2043,59 @@ grouploop:
 	VMULPS       Z8, Z0, Z4
 	VFMSUB231PS  Z9, Z4, Z0
 	VFNMADD231PS Z8, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
-	VPANDD       Z12, Z1, Z0
-	VPMINUD      Z13, Z0, Z5
-	VPANDD       Z11, Z5, Z6
-	VPMAXUD      Z15, Z6, Z6
-	VPADDD       Z14, Z6, Z6
-	VADDPS       Z6, Z5, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z10, Z1, Z7
-	VMULPS       Z9, Z7, Z7
-	VMOVUPS      Z7, (DI)
-	VPCMPEQD     Z0, Z5, K1
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z5
+	VRANGEPS     $0x02, Z14, Z1, Z0
+	VPANDD       Z13, Z0, Z5
 	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z14, Z5, Z5
-	VADDPS       Z5, Z1, Z6
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z0, Z6
 	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z10, Z2, Z6
+	VPTERNLOGD   $0xf8, Z11, Z1, Z6
 	VMULPS       Z9, Z6, Z6
-	VMOVUPS      Z6, 64(DI)
-	VPCMPEQD     Z0, Z1, K2
-	VPANDD       Z12, Z3, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z5
-	VSUBPS       Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z10, Z3, Z5
+	VMOVUPS      Z6, (DI)
+	VPCMPEQD     Z1, Z0, K1
+	VRANGEPS     $0x02, Z14, Z2, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z5
+	VSUBPS       Z1, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z2, Z5
 	VMULPS       Z9, Z5, Z5
-	VMOVUPS      Z5, 128(DI)
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VMULPS       Z9, Z3, Z3
-	VMOVUPS      Z3, 192(DI)
-	VPCMPEQD     Z0, Z1, K4
+	VMOVUPS      Z5, 64(DI)
+	VPCMPEQD     Z2, Z0, K2
+	VRANGEPS     $0x02, Z14, Z3, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z3, Z2
+	VMULPS       Z9, Z2, Z2
+	VMOVUPS      Z2, 128(DI)
+	VPCMPEQD     Z3, Z0, K3
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z4, Z2
+	VMULPS       Z9, Z2, Z2
+	VMOVUPS      Z2, 192(DI)
+	VPCMPEQD     Z4, Z0, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VMOVDQU8.Z   Z10, K1, Z0
+	VMOVUPS      Z0, (SI)
 
 groupback:
 	ADDQ $+256, DI
-	ADDQ $+8, SI
+	ADDQ $+64, SI
 	ADDQ $+256, DX
 	SUBQ $+64, R10
 	CMPQ R10, $+64
@@ -4347,62 +2151,57 @@ groupmeet3:
 	VMULPS       Z9, Z7, Z16
 	VFMSUB231PS  Z8, Z16, Z7
 	VFNMADD231PS Z9, Z7, Z16
-	VADDPS       Z4, Z2, Z7
-	VADDPS       Z16, Z6, Z17
-	VADDPS       Z17, Z7, Z7
-	VCMPPS       $0x03, Z7, Z7, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z16, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          groupmeetrare
-	VPANDD       Z12, Z2, Z7
-	VPMINUD      Z13, Z7, Z17
-	VPANDD       Z11, Z17, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VPADDD       Z14, Z18, Z18
-	VADDPS       Z18, Z17, Z19
-	VSUBPS       Z18, Z19, Z19
-	VPTERNLOGD   $0xf8, Z10, Z2, Z19
-	VMULPS       Z0, Z19, Z19
-	VMOVUPS      Z19, (DI)
-	VPCMPEQD     Z7, Z17, K1
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z2
-	VPANDD       Z11, Z2, Z7
-	VPMAXUD      Z15, Z7, Z7
-	VPADDD       Z14, Z7, Z7
-	VADDPS       Z7, Z2, Z17
-	VSUBPS       Z7, Z17, Z17
-	VPTERNLOGD   $0xf8, Z10, Z4, Z17
-	VMULPS       Z1, Z17, Z17
-	VMOVUPS      Z17, 64(DI)
-	VPCMPEQD     Z0, Z2, K2
-	VPANDD       Z12, Z6, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
+	VRANGEPS     $0x02, Z14, Z2, Z7
+	VPANDD       Z13, Z7, Z17
+	VPMAXUD      Z15, Z17, Z17
+	VPADDD       Z12, Z17, Z17
+	VADDPS       Z17, Z7, Z18
+	VSUBPS       Z17, Z18, Z18
+	VPTERNLOGD   $0xf8, Z11, Z2, Z18
+	VMULPS       Z0, Z18, Z18
+	VMOVUPS      Z18, (DI)
+	VPCMPEQD     Z2, Z7, K1
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z2
 	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z4
-	VSUBPS       Z2, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z6, Z4
-	VMULPS       Z3, Z4, Z4
-	VMOVUPS      Z4, 128(DI)
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z12, Z16, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z16, Z3
-	VMULPS       Z5, Z3, Z3
-	VMOVUPS      Z3, 192(DI)
-	VPCMPEQD     Z0, Z1, K4
+	VPADDD       Z12, Z2, Z2
+	VADDPS       Z2, Z0, Z7
+	VSUBPS       Z2, Z7, Z7
+	VPTERNLOGD   $0xf8, Z11, Z4, Z7
+	VMULPS       Z1, Z7, Z7
+	VMOVUPS      Z7, 64(DI)
+	VPCMPEQD     Z4, Z0, K2
+	VRANGEPS     $0x02, Z14, Z6, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z6, Z2
+	VMULPS       Z3, Z2, Z2
+	VMOVUPS      Z2, 128(DI)
+	VPCMPEQD     Z6, Z0, K3
+	VRANGEPS     $0x02, Z14, Z16, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z16, Z2
+	VMULPS       Z5, Z2, Z2
+	VMOVUPS      Z2, 192(DI)
+	VPCMPEQD     Z16, Z0, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VMOVDQU8.Z   Z10, K1, Z0
+	VMOVUPS      Z0, (SI)
 	ADDQ         $+256, DI
-	ADDQ         $+8, SI
+	ADDQ         $+64, SI
 	ADDQ         $+256, DX
 	SUBQ         $+64, R9
 	CMPQ         R10, $+1
@@ -4461,66 +2260,2040 @@ grouppiece:
 	VMULPS       Z8, Z0, Z4
 	VFMSUB231PS  Z9, Z4, Z0
 	VFNMADD231PS Z8, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
-	VPANDD       Z12, Z1, Z0
-	VPMINUD      Z13, Z0, Z5
-	VPANDD       Z11, Z5, Z6
-	VPMAXUD      Z15, Z6, Z6
-	VPADDD       Z14, Z6, Z6
-	VADDPS       Z6, Z5, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z10, Z1, Z7
-	VMULPS       Z9, Z7, Z7
+	VRANGEPS     $0x02, Z14, Z1, Z0
+	VPANDD       Z13, Z0, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z0, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z1, Z6
+	VMULPS       Z9, Z6, Z6
 	KMOVQ        K0, K7
-	VMOVUPS      Z7, K7, (DI)
-	VPCMPEQD     Z0, Z5, K1
+	VMOVUPS      Z6, K7, (DI)
+	VPCMPEQD     Z1, Z0, K1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z14, Z5, Z5
-	VADDPS       Z5, Z1, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z10, Z2, Z6
-	VMULPS       Z9, Z6, Z6
+	VRANGEPS     $0x02, Z14, Z2, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z5
+	VSUBPS       Z1, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z2, Z5
+	VMULPS       Z9, Z5, Z5
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z6, K7, 64(DI)
-	VPCMPEQD     Z0, Z1, K2
+	VMOVUPS      Z5, K7, 64(DI)
+	VPCMPEQD     Z2, Z0, K2
 	CMPQ         R9, $+33
 	JLT          grouptailnarrow
-	VPANDD       Z12, Z3, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z5
-	VSUBPS       Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z10, Z3, Z5
-	VMULPS       Z9, Z5, Z5
+	VRANGEPS     $0x02, Z14, Z3, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z3, Z2
+	VMULPS       Z9, Z2, Z2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z5, K7, 128(DI)
-	VPCMPEQD     Z0, Z1, K3
+	VMOVUPS      Z2, K7, 128(DI)
+	VPCMPEQD     Z3, Z0, K3
 	CMPQ         R9, $+49
 	JLT          grouptailnarrow
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VMULPS       Z9, Z3, Z3
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z4, Z2
+	VMULPS       Z9, Z2, Z2
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z3, K7, 192(DI)
-	VPCMPEQD     Z0, Z1, K4
+	VMOVUPS      Z2, K7, 192(DI)
+	VPCMPEQD     Z4, Z0, K4
+
+grouptailnarrow:
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z10, K1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8   Z0, K7, (SI)
+
+grouptailback:
+	LEAQ  (DI)(R9*4), DI
+	LEAQ  (SI)(R9*1), SI
+	LEAQ  (DX)(R9*4), DX
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VBROADCASTSS      (BX), Z7
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFNMADD231PS.BCST (R8), Z0, Z6
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFNMADD231PS.BCST (R8), Z0, Z5
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VBROADCASTSS      4(BX), Z4
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VMOVAPS           Z1, Z2
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+
+short2ahead:
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VBROADCASTSS      8(BX), Z16
+	VFMSUB231PS.BCST  8(BX), Z1, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z17
+	VFMSUB231PS.BCST  8(BX), Z17, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z17
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z18
+	VBROADCASTSS      12(BX), Z19
+	VFMSUB231PS.BCST  12(BX), Z18, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z18
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z20
+	VFMSUB231PS.BCST  12(BX), Z20, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z20
+	VCMPPS            $0x03, Z5, Z6, K1
+	VCMPPS            $0x03, Z2, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2loop
+	VRANGEPS          $0x02, Z14, Z6, Z0
+	VPANDD            Z13, Z0, Z21
+	VPMAXUD           Z15, Z21, Z21
+	VPADDD            Z12, Z21, Z21
+	VADDPS            Z21, Z0, Z22
+	VSUBPS            Z21, Z22, Z22
+	VPTERNLOGD        $0xf8, Z11, Z6, Z22
+	VMULPS            Z7, Z22, Z22
+	VMOVUPS           Z22, (DI)
+	VPCMPEQD          Z6, Z0, K1
+	VRANGEPS          $0x02, Z14, Z5, Z0
+	VPANDD            Z13, Z0, Z21
+	VPMAXUD           Z15, Z21, Z21
+	VPADDD            Z12, Z21, Z21
+	VADDPS            Z21, Z0, Z22
+	VSUBPS            Z21, Z22, Z22
+	VPTERNLOGD        $0xf8, Z11, Z5, Z22
+	VMULPS            Z7, Z22, Z22
+	VMOVUPS           Z22, 64(DI)
+	VPCMPEQD          Z5, Z0, K2
+	VRANGEPS          $0x02, Z14, Z3, Z0
+	VPANDD            Z13, Z0, Z21
+	VPMAXUD           Z15, Z21, Z21
+	VPADDD            Z12, Z21, Z21
+	VADDPS            Z21, Z0, Z22
+	VSUBPS            Z21, Z22, Z22
+	VPTERNLOGD        $0xf8, Z11, Z3, Z22
+	VMULPS            Z4, Z22, Z22
+	VMOVUPS           Z22, 128(DI)
+	VPCMPEQD          Z3, Z0, K3
+	VRANGEPS          $0x02, Z14, Z2, Z0
+	VPANDD            Z13, Z0, Z21
+	VPMAXUD           Z15, Z21, Z21
+	VPADDD            Z12, Z21, Z21
+	VADDPS            Z21, Z0, Z22
+	VSUBPS            Z21, Z22, Z22
+	VPTERNLOGD        $0xf8, Z11, Z2, Z22
+	VMULPS            Z4, Z22, Z22
+	VMOVUPS           Z22, 192(DI)
+	VPCMPEQD          Z2, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z10, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z17, Z5
+	VMOVAPS           Z18, Z3
+	VMOVAPS           Z20, Z2
+	VMOVAPS           Z16, Z7
+	VMOVAPS           Z19, Z4
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+256, DI
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
+
+short2loop:
+	VBROADCASTSS      (BX), Z9
+	VBROADCASTSS      4(BX), Z8
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VRANGEPS          $0x02, Z14, Z1, Z0
+	VPANDD            Z13, Z0, Z5
+	VPMAXUD           Z15, Z5, Z5
+	VPADDD            Z12, Z5, Z5
+	VADDPS            Z5, Z0, Z6
+	VSUBPS            Z5, Z6, Z6
+	VPTERNLOGD        $0xf8, Z11, Z1, Z6
+	VMULPS.BCST       (BX), Z6, Z6
+	VMOVUPS           Z6, (DI)
+	VPCMPEQD          Z1, Z0, K1
+	VRANGEPS          $0x02, Z14, Z2, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z5
+	VSUBPS            Z1, Z5, Z5
+	VPTERNLOGD        $0xf8, Z11, Z2, Z5
+	VMULPS.BCST       (BX), Z5, Z5
+	VMOVUPS           Z5, 64(DI)
+	VPCMPEQD          Z2, Z0, K2
+	VRANGEPS          $0x02, Z14, Z3, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z2
+	VSUBPS            Z1, Z2, Z2
+	VPTERNLOGD        $0xf8, Z11, Z3, Z2
+	VMULPS.BCST       4(BX), Z2, Z2
+	VMOVUPS           Z2, 128(DI)
+	VPCMPEQD          Z3, Z0, K3
+	VRANGEPS          $0x02, Z14, Z4, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z2
+	VSUBPS            Z1, Z2, Z2
+	VPTERNLOGD        $0xf8, Z11, Z4, Z2
+	VMULPS.BCST       4(BX), Z2, Z2
+	VMOVUPS           Z2, 192(DI)
+	VPCMPEQD          Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z10, K1, Z0
+	VMOVUPS           Z0, (SI)
+
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+256, DI
+	ADDQ $+64, SI
+	ADDQ $+256, DX
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R10, R10
+	JNE   groups
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VMOVUPS           (DX), Z18
+	VMULPS.BCST       (R8), Z18, Z19
+	VBROADCASTSS      (BX), Z5
+	VFMSUB231PS.BCST  (BX), Z19, Z18
+	VMOVAPS           Z19, Z4
+	VFNMADD231PS.BCST (R8), Z18, Z4
+	VMOVUPS           64(DX), Z18
+	VMULPS.BCST       4(R8), Z18, Z19
+	VBROADCASTSS      4(BX), Z3
+	VFMSUB231PS.BCST  4(BX), Z19, Z18
+	VMOVAPS           Z19, Z2
+	VFNMADD231PS.BCST 4(R8), Z18, Z2
+	VMOVUPS           128(DX), Z18
+	VMULPS.BCST       8(R8), Z18, Z19
+	VBROADCASTSS      8(BX), Z1
+	VFMSUB231PS.BCST  8(BX), Z19, Z18
+	VMOVAPS           Z19, Z0
+	VFNMADD231PS.BCST 8(R8), Z18, Z0
+	VMOVUPS           192(DX), Z18
+	VMULPS.BCST       12(R8), Z18, Z19
+	VBROADCASTSS      12(BX), Z16
+	VFMSUB231PS.BCST  12(BX), Z19, Z18
+	VMOVAPS           Z19, Z17
+	VFNMADD231PS.BCST 12(R8), Z18, Z17
+
+short4ahead:
+	VMOVUPS           256(DX), Z18
+	VMULPS.BCST       16(R8), Z18, Z19
+	VBROADCASTSS      16(BX), Z20
+	VFMSUB231PS.BCST  16(BX), Z19, Z18
+	VFNMADD231PS.BCST 16(R8), Z18, Z19
+	VMOVUPS           320(DX), Z18
+	VMULPS.BCST       20(R8), Z18, Z21
+	VBROADCASTSS      20(BX), Z22
+	VFMSUB231PS.BCST  20(BX), Z21, Z18
+	VFNMADD231PS.BCST 20(R8), Z18, Z21
+	VMOVUPS           384(DX), Z18
+	VMULPS.BCST       24(R8), Z18, Z23
+	VBROADCASTSS      24(BX), Z24
+	VFMSUB231PS.BCST  24(BX), Z23, Z18
+	VFNMADD231PS.BCST 24(R8), Z18, Z23
+	VMOVUPS           448(DX), Z18
+	VMULPS.BCST       28(R8), Z18, Z25
+	VBROADCASTSS      28(BX), Z26
+	VFMSUB231PS.BCST  28(BX), Z25, Z18
+	VFNMADD231PS.BCST 28(R8), Z18, Z25
+	VCMPPS            $0x03, Z2, Z4, K1
+	VCMPPS            $0x03, Z17, Z0, K2
+	KORTESTQ          K1, K2
+	JNE               short4loop
+	VRANGEPS          $0x02, Z14, Z4, Z18
+	VPANDD            Z13, Z18, Z27
+	VPMAXUD           Z15, Z27, Z27
+	VPADDD            Z12, Z27, Z27
+	VADDPS            Z27, Z18, Z28
+	VSUBPS            Z27, Z28, Z28
+	VPTERNLOGD        $0xf8, Z11, Z4, Z28
+	VMULPS            Z5, Z28, Z28
+	VMOVUPS           Z28, (DI)
+	VPCMPEQD          Z4, Z18, K1
+	VRANGEPS          $0x02, Z14, Z2, Z18
+	VPANDD            Z13, Z18, Z27
+	VPMAXUD           Z15, Z27, Z27
+	VPADDD            Z12, Z27, Z27
+	VADDPS            Z27, Z18, Z28
+	VSUBPS            Z27, Z28, Z28
+	VPTERNLOGD        $0xf8, Z11, Z2, Z28
+	VMULPS            Z3, Z28, Z28
+	VMOVUPS           Z28, 64(DI)
+	VPCMPEQD          Z2, Z18, K2
+	VRANGEPS          $0x02, Z14, Z0, Z18
+	VPANDD            Z13, Z18, Z27
+	VPMAXUD           Z15, Z27, Z27
+	VPADDD            Z12, Z27, Z27
+	VADDPS            Z27, Z18, Z28
+	VSUBPS            Z27, Z28, Z28
+	VPTERNLOGD        $0xf8, Z11, Z0, Z28
+	VMULPS            Z1, Z28, Z28
+	VMOVUPS           Z28, 128(DI)
+	VPCMPEQD          Z0, Z18, K3
+	VRANGEPS          $0x02, Z14, Z17, Z18
+	VPANDD            Z13, Z18, Z27
+	VPMAXUD           Z15, Z27, Z27
+	VPADDD            Z12, Z27, Z27
+	VADDPS            Z27, Z18, Z28
+	VSUBPS            Z27, Z28, Z28
+	VPTERNLOGD        $0xf8, Z11, Z17, Z28
+	VMULPS            Z16, Z28, Z28
+	VMOVUPS           Z28, 192(DI)
+	VPCMPEQD          Z17, Z18, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z10, K1, Z18
+	VMOVUPS           Z18, (SI)
+	VMOVAPS           Z19, Z4
+	VMOVAPS           Z21, Z2
+	VMOVAPS           Z23, Z0
+	VMOVAPS           Z25, Z17
+	VMOVAPS           Z20, Z5
+	VMOVAPS           Z22, Z3
+	VMOVAPS           Z24, Z1
+	VMOVAPS           Z26, Z16
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+256, DI
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
+
+short4loop:
+	VBROADCASTSS      (BX), Z9
+	VBROADCASTSS      4(BX), Z8
+	VBROADCASTSS      8(BX), Z7
+	VBROADCASTSS      12(BX), Z6
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VRANGEPS          $0x02, Z14, Z1, Z0
+	VPANDD            Z13, Z0, Z5
+	VPMAXUD           Z15, Z5, Z5
+	VPADDD            Z12, Z5, Z5
+	VADDPS            Z5, Z0, Z16
+	VSUBPS            Z5, Z16, Z16
+	VPTERNLOGD        $0xf8, Z11, Z1, Z16
+	VMULPS.BCST       (BX), Z16, Z16
+	VMOVUPS           Z16, (DI)
+	VPCMPEQD          Z1, Z0, K1
+	VRANGEPS          $0x02, Z14, Z2, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z5
+	VSUBPS            Z1, Z5, Z5
+	VPTERNLOGD        $0xf8, Z11, Z2, Z5
+	VMULPS.BCST       4(BX), Z5, Z5
+	VMOVUPS           Z5, 64(DI)
+	VPCMPEQD          Z2, Z0, K2
+	VRANGEPS          $0x02, Z14, Z3, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z2
+	VSUBPS            Z1, Z2, Z2
+	VPTERNLOGD        $0xf8, Z11, Z3, Z2
+	VMULPS.BCST       8(BX), Z2, Z2
+	VMOVUPS           Z2, 128(DI)
+	VPCMPEQD          Z3, Z0, K3
+	VRANGEPS          $0x02, Z14, Z4, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z2
+	VSUBPS            Z1, Z2, Z2
+	VPTERNLOGD        $0xf8, Z11, Z4, Z2
+	VMULPS.BCST       12(BX), Z2, Z2
+	VMOVUPS           Z2, 192(DI)
+	VPCMPEQD          Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z10, K1, Z0
+	VMOVUPS           Z0, (SI)
+
+short4back:
+	ADDQ $+16, BX
+	ADDQ $+16, R8
+	ADDQ $+256, DI
+	ADDQ $+64, SI
+	ADDQ $+256, DX
+	SUBQ $+4, R10
+	CMPQ R10, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R10, R10
+	JNE   groups
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R10, R9
+	CMPQ R9, $+64
+	JLT  lanetail
+
+laneloop:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (R8), Z1
+	VMULPS       Z1, Z0, Z2
+	VMOVUPS      (BX), Z3
+	VFMSUB231PS  Z3, Z2, Z0
+	VFNMADD231PS Z1, Z0, Z2
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(R8), Z1
+	VMULPS       Z1, Z0, Z4
+	VMOVUPS      64(BX), Z5
+	VFMSUB231PS  Z5, Z4, Z0
+	VFNMADD231PS Z1, Z0, Z4
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(R8), Z1
+	VMULPS       Z1, Z0, Z6
+	VMOVUPS      128(BX), Z7
+	VFMSUB231PS  Z7, Z6, Z0
+	VFNMADD231PS Z1, Z0, Z6
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(R8), Z1
+	VMULPS       Z1, Z0, Z8
+	VMOVUPS      192(BX), Z9
+	VFMSUB231PS  Z9, Z8, Z0
+	VFNMADD231PS Z1, Z0, Z8
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
+	JNE          lanerare
+	VRANGEPS     $0x02, Z14, Z2, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z16
+	VSUBPS       Z1, Z16, Z16
+	VPTERNLOGD   $0xf8, Z11, Z2, Z16
+	VMULPS       Z3, Z16, Z16
+	VMOVUPS      Z16, (DI)
+	VPCMPEQD     Z2, Z0, K1
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z4, Z2
+	VMULPS       Z5, Z2, Z2
+	VMOVUPS      Z2, 64(DI)
+	VPCMPEQD     Z4, Z0, K2
+	VRANGEPS     $0x02, Z14, Z6, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z6, Z2
+	VMULPS       Z7, Z2, Z2
+	VMOVUPS      Z2, 128(DI)
+	VPCMPEQD     Z6, Z0, K3
+	VRANGEPS     $0x02, Z14, Z8, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z8, Z2
+	VMULPS       Z9, Z2, Z2
+	VMOVUPS      Z2, 192(DI)
+	VPCMPEQD     Z8, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z10, K1, Z0
+	VMOVUPS      Z0, (SI)
+
+laneback:
+	ADDQ $+256, DI
+	ADDQ $+64, SI
+	ADDQ $+256, DX
+	ADDQ $+256, BX
+	ADDQ $+256, R8
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ        R9, R9
+	JEQ          laneend
+	MOVQ         $-1, AX
+	BZHIQ        R9, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (DX), K7, Z0
+	VMOVUPS.Z    (R8), K7, Z1
+	VMULPS       Z1, Z0, Z2
+	VMOVUPS.Z    (BX), K7, Z3
+	VFMSUB231PS  Z3, Z2, Z0
+	VFNMADD231PS Z1, Z0, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
+	VMOVUPS.Z    64(R8), K7, Z1
+	VMULPS       Z1, Z0, Z4
+	VMOVUPS.Z    64(BX), K7, Z5
+	VFMSUB231PS  Z5, Z4, Z0
+	VFNMADD231PS Z1, Z0, Z4
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
+	VMOVUPS.Z    128(R8), K7, Z1
+	VMULPS       Z1, Z0, Z6
+	VMOVUPS.Z    128(BX), K7, Z7
+	VFMSUB231PS  Z7, Z6, Z0
+	VFNMADD231PS Z1, Z0, Z6
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
+	VMOVUPS.Z    192(R8), K7, Z1
+	VMULPS       Z1, Z0, Z8
+	VMOVUPS.Z    192(BX), K7, Z9
+	VFMSUB231PS  Z9, Z8, Z0
+	VFNMADD231PS Z1, Z0, Z8
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
+	JNE          lanetailrare
+	VRANGEPS     $0x02, Z14, Z2, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z16
+	VSUBPS       Z1, Z16, Z16
+	VPTERNLOGD   $0xf8, Z11, Z2, Z16
+	VMULPS       Z3, Z16, Z16
+	KMOVQ        K0, K7
+	VMOVUPS      Z16, K7, (DI)
+	VPCMPEQD     Z2, Z0, K1
+	CMPQ         R9, $+17
+	JLT          lanetailnarrow
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z4, Z2
+	VMULPS       Z5, Z2, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS      Z2, K7, 64(DI)
+	VPCMPEQD     Z4, Z0, K2
+	CMPQ         R9, $+33
+	JLT          lanetailnarrow
+	VRANGEPS     $0x02, Z14, Z6, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z6, Z2
+	VMULPS       Z7, Z2, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS      Z2, K7, 128(DI)
+	VPCMPEQD     Z6, Z0, K3
+	CMPQ         R9, $+49
+	JLT          lanetailnarrow
+	VRANGEPS     $0x02, Z14, Z8, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z8, Z2
+	VMULPS       Z9, Z2, Z2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS      Z2, K7, 192(DI)
+	VPCMPEQD     Z8, Z0, K4
+
+lanetailnarrow:
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z10, K1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8   Z0, K7, (SI)
+
+lanetailback:
+laneend:
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	PREFETCHNTA  128(DX)(CX*1)
+	PREFETCHNTA  192(DX)(CX*1)
+	VMOVUPS      (DX), Z0
+	VMULPS       Z8, Z0, Z1
+	VFMSUB231PS  Z9, Z1, Z0
+	VFNMADD231PS Z8, Z0, Z1
+	VMOVUPS      64(DX), Z0
+	VMULPS       Z8, Z0, Z2
+	VFMSUB231PS  Z9, Z2, Z0
+	VFNMADD231PS Z8, Z0, Z2
+	VMOVUPS      128(DX), Z0
+	VMULPS       Z8, Z0, Z3
+	VFMSUB231PS  Z9, Z3, Z0
+	VFNMADD231PS Z8, Z0, Z3
+	VMOVUPS      192(DX), Z0
+	VMULPS       Z8, Z0, Z4
+	VFMSUB231PS  Z9, Z4, Z0
+	VFNMADD231PS Z8, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VRANGEPS     $0x02, Z14, Z1, Z0
+	VPANDD       Z13, Z0, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z0, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z1, Z6
+	VMULPS       Z9, Z6, Z6
+	VMOVNTPS     Z6, (DI)
+	VPCMPEQD     Z1, Z0, K1
+	VRANGEPS     $0x02, Z14, Z2, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z5
+	VSUBPS       Z1, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z2, Z5
+	VMULPS       Z9, Z5, Z5
+	VMOVNTPS     Z5, 64(DI)
+	VPCMPEQD     Z2, Z0, K2
+	VRANGEPS     $0x02, Z14, Z3, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z3, Z2
+	VMULPS       Z9, Z2, Z2
+	VMOVNTPS     Z2, 128(DI)
+	VPCMPEQD     Z3, Z0, K3
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z4, Z2
+	VMULPS       Z9, Z2, Z2
+	VMOVNTPS     Z2, 192(DI)
+	VPCMPEQD     Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z10, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+256, DI
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
+	JGE          groupstream
+	JMP          groupwhole
+
+grouplast:
+	VCMPPS     $0x03, Z6, Z7, K1
+	VCMPPS     $0x03, Z4, Z5, K2
+	KORTESTQ   K1, K2
+	JNE        grouploop
+	VRANGEPS   $0x02, Z14, Z7, Z0
+	VPANDD     Z13, Z0, Z1
+	VPMAXUD    Z15, Z1, Z1
+	VPADDD     Z12, Z1, Z1
+	VADDPS     Z1, Z0, Z2
+	VSUBPS     Z1, Z2, Z2
+	VPTERNLOGD $0xf8, Z11, Z7, Z2
+	VMULPS     Z9, Z2, Z2
+	VMOVUPS    Z2, (DI)
+	VPCMPEQD   Z7, Z0, K1
+	VRANGEPS   $0x02, Z14, Z6, Z0
+	VPANDD     Z13, Z0, Z1
+	VPMAXUD    Z15, Z1, Z1
+	VPADDD     Z12, Z1, Z1
+	VADDPS     Z1, Z0, Z2
+	VSUBPS     Z1, Z2, Z2
+	VPTERNLOGD $0xf8, Z11, Z6, Z2
+	VMULPS     Z9, Z2, Z2
+	VMOVUPS    Z2, 64(DI)
+	VPCMPEQD   Z6, Z0, K2
+	VRANGEPS   $0x02, Z14, Z5, Z0
+	VPANDD     Z13, Z0, Z1
+	VPMAXUD    Z15, Z1, Z1
+	VPADDD     Z12, Z1, Z1
+	VADDPS     Z1, Z0, Z2
+	VSUBPS     Z1, Z2, Z2
+	VPTERNLOGD $0xf8, Z11, Z5, Z2
+	VMULPS     Z9, Z2, Z2
+	VMOVUPS    Z2, 128(DI)
+	VPCMPEQD   Z5, Z0, K3
+	VRANGEPS   $0x02, Z14, Z4, Z0
+	VPANDD     Z13, Z0, Z1
+	VPMAXUD    Z15, Z1, Z1
+	VPADDD     Z12, Z1, Z1
+	VADDPS     Z1, Z0, Z2
+	VSUBPS     Z1, Z2, Z2
+	VPTERNLOGD $0xf8, Z11, Z4, Z2
+	VMULPS     Z9, Z2, Z2
+	VMOVUPS    Z2, 192(DI)
+	VPCMPEQD   Z4, Z0, K4
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z10, K1, Z0
+	VMOVUPS    Z0, (SI)
+	ADDQ       $+256, DI
+	ADDQ       $+64, SI
+	ADDQ       $+256, DX
+	SUBQ       $+64, R10
+	JMP        groupwhole
+
+grouprare:
+	VMOVUPS      (DX), Z0
+	VDIVPS       Z9, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z9, Z5, Z5
+	VMOVUPS      Z5, (DI)
+	VCMPPS       $0x00, Z2, Z3, K1
+	VMOVUPS      64(DX), Z0
+	VDIVPS       Z9, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z9, Z5, Z5
+	VMOVUPS      Z5, 64(DI)
+	VCMPPS       $0x00, Z2, Z3, K2
+	VMOVUPS      128(DX), Z0
+	VDIVPS       Z9, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z9, Z5, Z5
+	VMOVUPS      Z5, 128(DI)
+	VCMPPS       $0x00, Z2, Z3, K3
+	VMOVUPS      192(DX), Z0
+	VDIVPS       Z9, Z0, Z0
+	VPANDD       Z1, Z0, Z1
+	VMINPS       Z1, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z11, Z0, Z4
+	VMULPS       Z9, Z4, Z4
+	VMOVUPS      Z4, 192(DI)
+	VCMPPS       $0x00, Z1, Z2, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z10, K1, Z0
+	VMOVUPS      Z0, (SI)
+	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
+
+grouptailrare:
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (DX), K7, Z0
+	VDIVPS       Z9, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z9, Z5, Z5
+	VMOVUPS      Z5, K7, (DI)
+	VCMPPS       $0x00, Z2, Z3, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
+	VDIVPS       Z9, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z9, Z5, Z5
+	VMOVUPS      Z5, K7, 64(DI)
+	VCMPPS       $0x00, Z2, Z3, K2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
+	VDIVPS       Z9, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z9, Z5, Z5
+	VMOVUPS      Z5, K7, 128(DI)
+	VCMPPS       $0x00, Z2, Z3, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
+	VDIVPS       Z9, Z0, Z0
+	VPANDD       Z1, Z0, Z1
+	VMINPS       Z1, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z11, Z0, Z4
+	VMULPS       Z9, Z4, Z4
+	VMOVUPS      Z4, K7, 192(DI)
+	VCMPPS       $0x00, Z1, Z2, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z10, K1, Z0
+	KMOVQ        K0, K7
+	VMOVDQU8     Z0, K7, (SI)
+	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ BX, R13
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
+
+short2stream:
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VBROADCASTSS      (BX), Z9
+	VBROADCASTSS      4(BX), Z8
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VRANGEPS          $0x02, Z14, Z1, Z0
+	VPANDD            Z13, Z0, Z5
+	VPMAXUD           Z15, Z5, Z5
+	VPADDD            Z12, Z5, Z5
+	VADDPS            Z5, Z0, Z6
+	VSUBPS            Z5, Z6, Z6
+	VPTERNLOGD        $0xf8, Z11, Z1, Z6
+	VMULPS.BCST       (BX), Z6, Z6
+	VMOVNTPS          Z6, (DI)
+	VPCMPEQD          Z1, Z0, K1
+	VRANGEPS          $0x02, Z14, Z2, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z5
+	VSUBPS            Z1, Z5, Z5
+	VPTERNLOGD        $0xf8, Z11, Z2, Z5
+	VMULPS.BCST       (BX), Z5, Z5
+	VMOVNTPS          Z5, 64(DI)
+	VPCMPEQD          Z2, Z0, K2
+	VRANGEPS          $0x02, Z14, Z3, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z2
+	VSUBPS            Z1, Z2, Z2
+	VPTERNLOGD        $0xf8, Z11, Z3, Z2
+	VMULPS.BCST       4(BX), Z2, Z2
+	VMOVNTPS          Z2, 128(DI)
+	VPCMPEQD          Z3, Z0, K3
+	VRANGEPS          $0x02, Z14, Z4, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z2
+	VSUBPS            Z1, Z2, Z2
+	VPTERNLOGD        $0xf8, Z11, Z4, Z2
+	VMULPS.BCST       4(BX), Z2, Z2
+	VMOVNTPS          Z2, 192(DI)
+	VPCMPEQD          Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z10, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+256, DI
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
+
+short2rare:
+	VMOVUPS      (DX), Z0
+	VDIVPS       Z9, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS.BCST  (BX), Z5, Z5
+	VMOVUPS      Z5, (DI)
+	VCMPPS       $0x00, Z2, Z3, K1
+	VMOVUPS      64(DX), Z0
+	VDIVPS       Z9, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS.BCST  (BX), Z5, Z5
+	VMOVUPS      Z5, 64(DI)
+	VCMPPS       $0x00, Z2, Z3, K2
+	VMOVUPS      128(DX), Z0
+	VDIVPS       Z8, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS.BCST  4(BX), Z5, Z5
+	VMOVUPS      Z5, 128(DI)
+	VCMPPS       $0x00, Z2, Z3, K3
+	VMOVUPS      192(DX), Z0
+	VDIVPS       Z8, Z0, Z0
+	VPANDD       Z1, Z0, Z1
+	VMINPS       Z1, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z11, Z0, Z4
+	VMULPS.BCST  4(BX), Z4, Z4
+	VMOVUPS      Z4, 192(DI)
+	VCMPPS       $0x00, Z1, Z2, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z10, K1, Z0
+	VMOVUPS      Z0, (SI)
+	JMP          short2back
+
+short4stream:
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
+	VBROADCASTSS      (BX), Z9
+	VBROADCASTSS      4(BX), Z8
+	VBROADCASTSS      8(BX), Z7
+	VBROADCASTSS      12(BX), Z6
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VRANGEPS          $0x02, Z14, Z1, Z0
+	VPANDD            Z13, Z0, Z5
+	VPMAXUD           Z15, Z5, Z5
+	VPADDD            Z12, Z5, Z5
+	VADDPS            Z5, Z0, Z16
+	VSUBPS            Z5, Z16, Z16
+	VPTERNLOGD        $0xf8, Z11, Z1, Z16
+	VMULPS.BCST       (BX), Z16, Z16
+	VMOVNTPS          Z16, (DI)
+	VPCMPEQD          Z1, Z0, K1
+	VRANGEPS          $0x02, Z14, Z2, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z5
+	VSUBPS            Z1, Z5, Z5
+	VPTERNLOGD        $0xf8, Z11, Z2, Z5
+	VMULPS.BCST       4(BX), Z5, Z5
+	VMOVNTPS          Z5, 64(DI)
+	VPCMPEQD          Z2, Z0, K2
+	VRANGEPS          $0x02, Z14, Z3, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z2
+	VSUBPS            Z1, Z2, Z2
+	VPTERNLOGD        $0xf8, Z11, Z3, Z2
+	VMULPS.BCST       8(BX), Z2, Z2
+	VMOVNTPS          Z2, 128(DI)
+	VPCMPEQD          Z3, Z0, K3
+	VRANGEPS          $0x02, Z14, Z4, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z2
+	VSUBPS            Z1, Z2, Z2
+	VPTERNLOGD        $0xf8, Z11, Z4, Z2
+	VMULPS.BCST       12(BX), Z2, Z2
+	VMOVNTPS          Z2, 192(DI)
+	VPCMPEQD          Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z10, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+256, DI
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
+	VMOVUPS      (DX), Z0
+	VDIVPS       Z9, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS.BCST  (BX), Z5, Z5
+	VMOVUPS      Z5, (DI)
+	VCMPPS       $0x00, Z2, Z3, K1
+	VMOVUPS      64(DX), Z0
+	VDIVPS       Z8, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS.BCST  4(BX), Z5, Z5
+	VMOVUPS      Z5, 64(DI)
+	VCMPPS       $0x00, Z2, Z3, K2
+	VMOVUPS      128(DX), Z0
+	VDIVPS       Z7, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS.BCST  8(BX), Z5, Z5
+	VMOVUPS      Z5, 128(DI)
+	VCMPPS       $0x00, Z2, Z3, K3
+	VMOVUPS      192(DX), Z0
+	VDIVPS       Z6, Z0, Z0
+	VPANDD       Z1, Z0, Z1
+	VMINPS       Z1, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z11, Z0, Z4
+	VMULPS.BCST  12(BX), Z4, Z4
+	VMOVUPS      Z4, 192(DI)
+	VCMPPS       $0x00, Z1, Z2, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z10, K1, Z0
+	VMOVUPS      Z0, (SI)
+	JMP          short4back
+
+lanerare:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z2
+	VPANDD       Z2, Z0, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z0, Z6
+	VMULPS       Z1, Z6, Z6
+	VMOVUPS      Z6, (DI)
+	VCMPPS       $0x00, Z3, Z4, K1
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z2, Z0, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z0, Z6
+	VMULPS       Z1, Z6, Z6
+	VMOVUPS      Z6, 64(DI)
+	VCMPPS       $0x00, Z3, Z4, K2
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z2, Z0, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z0, Z6
+	VMULPS       Z1, Z6, Z6
+	VMOVUPS      Z6, 128(DI)
+	VCMPPS       $0x00, Z3, Z4, K3
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z2, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z1, Z5, Z5
+	VMOVUPS      Z5, 192(DI)
+	VCMPPS       $0x00, Z2, Z3, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z10, K1, Z0
+	VMOVUPS      Z0, (SI)
+	JMP          laneback
+
+lanetailrare:
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (DX), K7, Z0
+	VMOVUPS.Z    (BX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z2
+	VPANDD       Z2, Z0, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z0, Z6
+	VMULPS       Z1, Z6, Z6
+	VMOVUPS      Z6, K7, (DI)
+	VCMPPS       $0x00, Z3, Z4, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
+	VMOVUPS.Z    64(BX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z2, Z0, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z0, Z6
+	VMULPS       Z1, Z6, Z6
+	VMOVUPS      Z6, K7, 64(DI)
+	VCMPPS       $0x00, Z3, Z4, K2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
+	VMOVUPS.Z    128(BX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z2, Z0, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z0, Z6
+	VMULPS       Z1, Z6, Z6
+	VMOVUPS      Z6, K7, 128(DI)
+	VCMPPS       $0x00, Z3, Z4, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
+	VMOVUPS.Z    192(BX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z2, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z1, Z5, Z5
+	VMOVUPS      Z5, K7, 192(DI)
+	VCMPPS       $0x00, Z2, Z3, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z10, K1, Z0
+	KMOVQ        K0, K7
+	VMOVDQU8     Z0, K7, (SI)
+	JMP          lanetailback
+
+// func FakeQuantizeFpBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2, MMX+
+TEXT ·FakeQuantizeFpBitsAVX512(SB), NOSPLIT, $16-80
+	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
+	// per call: Z15 least, Z0 step, Z14 most, Z13 0x7f800000, Z1 0x400000, Z12 IAdd, Z11 0x80000000
+	// per group: Z10 scale, Z9 recip
+	// vector registers in use at once: 28
+	MOVQ         y+0(FP), DI
+	MOVQ         mask+8(FP), SI
+	MOVQ         x+16(FP), DX
+	MOVQ         scale+24(FP), BX
+	MOVQ         recip+32(FP), R8
+	VBROADCASTSS least+40(FP), Z15
+	VBROADCASTSS most+48(FP), Z14
+	VBROADCASTSS constantsAVX512<>+0(SB), Z13
+	VBROADCASTSS step+44(FP), Z0
+	VBROADCASTSS constantsAVX512<>+4(SB), Z1
+	VPADDD       Z1, Z0, Z12
+	VBROADCASTSS constantsAVX512<>+8(SB), Z11
+	MOVQ         groups+56(FP), R10
+	MOVQ         length+64(FP), R11
+	CMPQ         R11, $+1
+	JEQ          lanes
+	CMPQ         R11, $+32
+	JEQ          short2
+	CMPQ         R11, $+16
+	JEQ          short4
+
+groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (R8), Z9
+	SUBQ         R10, R9
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         R9, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R10
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VMOVUPS      (DX), Z0
+	VMULPS       Z9, Z0, Z1
+	VFMSUB231PS  Z10, Z1, Z0
+	VMOVAPS      Z1, Z8
+	VFNMADD231PS Z9, Z0, Z8
+	VMOVUPS      64(DX), Z0
+	VMULPS       Z9, Z0, Z1
+	VFMSUB231PS  Z10, Z1, Z0
+	VMOVAPS      Z1, Z7
+	VFNMADD231PS Z9, Z0, Z7
+	VMOVUPS      128(DX), Z0
+	VMULPS       Z9, Z0, Z1
+	VFMSUB231PS  Z10, Z1, Z0
+	VMOVAPS      Z1, Z6
+	VFNMADD231PS Z9, Z0, Z6
+	VMOVUPS      192(DX), Z0
+	VMULPS       Z9, Z0, Z1
+	VFMSUB231PS  Z10, Z1, Z0
+	VMOVAPS      Z1, Z5
+	VFNMADD231PS Z9, Z0, Z5
+	CMPQ         R10, $+128
+	JLT          groupends
+
+groupahead:
+	VMOVUPS      256(DX), Z0
+	VMULPS       Z9, Z0, Z1
+	VFMSUB231PS  Z10, Z1, Z0
+	VFNMADD231PS Z9, Z0, Z1
+	VMOVUPS      320(DX), Z0
+	VMULPS       Z9, Z0, Z2
+	VFMSUB231PS  Z10, Z2, Z0
+	VFNMADD231PS Z9, Z0, Z2
+	VMOVUPS      384(DX), Z0
+	VMULPS       Z9, Z0, Z3
+	VFMSUB231PS  Z10, Z3, Z0
+	VFNMADD231PS Z9, Z0, Z3
+	VMOVUPS      448(DX), Z0
+	VMULPS       Z9, Z0, Z4
+	VFMSUB231PS  Z10, Z4, Z0
+	VFNMADD231PS Z9, Z0, Z4
+	VCMPPS       $0x03, Z7, Z8, K1
+	VCMPPS       $0x03, Z5, Z6, K2
+	KORTESTQ     K1, K2
+	JNE          grouploop
+	VRANGEPS     $0x02, Z14, Z8, Z0
+	VPANDD       Z13, Z0, Z16
+	VPMAXUD      Z15, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z0, Z17
+	VSUBPS       Z16, Z17, Z17
+	VPTERNLOGD   $0xf8, Z11, Z8, Z17
+	VMULPS       Z10, Z17, Z17
+	VMOVUPS      Z17, (DI)
+	VPCMPEQD     Z8, Z0, K1
+	VRANGEPS     $0x02, Z14, Z7, Z0
+	VPANDD       Z13, Z0, Z16
+	VPMAXUD      Z15, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z0, Z17
+	VSUBPS       Z16, Z17, Z17
+	VPTERNLOGD   $0xf8, Z11, Z7, Z17
+	VMULPS       Z10, Z17, Z17
+	VMOVUPS      Z17, 64(DI)
+	VPCMPEQD     Z7, Z0, K2
+	VRANGEPS     $0x02, Z14, Z6, Z0
+	VPANDD       Z13, Z0, Z16
+	VPMAXUD      Z15, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z0, Z17
+	VSUBPS       Z16, Z17, Z17
+	VPTERNLOGD   $0xf8, Z11, Z6, Z17
+	VMULPS       Z10, Z17, Z17
+	VMOVUPS      Z17, 128(DI)
+	VPCMPEQD     Z6, Z0, K3
+	VRANGEPS     $0x02, Z14, Z5, Z0
+	VPANDD       Z13, Z0, Z16
+	VPMAXUD      Z15, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z0, Z17
+	VSUBPS       Z16, Z17, Z17
+	VPTERNLOGD   $0xf8, Z11, Z5, Z17
+	VMULPS       Z10, Z17, Z17
+	VMOVUPS      Z17, 192(DI)
+	VPCMPEQD     Z5, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	VMOVAPS      Z1, Z8
+	VMOVAPS      Z2, Z7
+	VMOVAPS      Z3, Z6
+	VMOVAPS      Z4, Z5
+	ADDQ         $+256, DI
+	ADDQ         $+8, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R10, $+64
+	JNE   grouplast
+	TESTQ R9, R9
+	JEQ   grouplast
+
+groupturn:
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
+	VCMPPS            $0x03, Z7, Z8, K1
+	VCMPPS            $0x03, Z5, Z6, K2
+	KORTESTQ          K1, K2
+	JNE               groupturned
+	VRANGEPS          $0x02, Z14, Z8, Z0
+	VPANDD            Z13, Z0, Z16
+	VPMAXUD           Z15, Z16, Z16
+	VPADDD            Z12, Z16, Z16
+	VADDPS            Z16, Z0, Z17
+	VSUBPS            Z16, Z17, Z17
+	VPTERNLOGD        $0xf8, Z11, Z8, Z17
+	VMULPS.BCST       (BX), Z17, Z17
+	VMOVUPS           Z17, (DI)
+	VPCMPEQD          Z8, Z0, K1
+	VRANGEPS          $0x02, Z14, Z7, Z0
+	VPANDD            Z13, Z0, Z16
+	VPMAXUD           Z15, Z16, Z16
+	VPADDD            Z12, Z16, Z16
+	VADDPS            Z16, Z0, Z17
+	VSUBPS            Z16, Z17, Z17
+	VPTERNLOGD        $0xf8, Z11, Z7, Z17
+	VMULPS.BCST       (BX), Z17, Z17
+	VMOVUPS           Z17, 64(DI)
+	VPCMPEQD          Z7, Z0, K2
+	VRANGEPS          $0x02, Z14, Z6, Z0
+	VPANDD            Z13, Z0, Z16
+	VPMAXUD           Z15, Z16, Z16
+	VPADDD            Z12, Z16, Z16
+	VADDPS            Z16, Z0, Z17
+	VSUBPS            Z16, Z17, Z17
+	VPTERNLOGD        $0xf8, Z11, Z6, Z17
+	VMULPS.BCST       (BX), Z17, Z17
+	VMOVUPS           Z17, 128(DI)
+	VPCMPEQD          Z6, Z0, K3
+	VRANGEPS          $0x02, Z14, Z5, Z0
+	VPANDD            Z13, Z0, Z16
+	VPMAXUD           Z15, Z16, Z16
+	VPADDD            Z12, Z16, Z16
+	VADDPS            Z16, Z0, Z17
+	VSUBPS            Z16, Z17, Z17
+	VPTERNLOGD        $0xf8, Z11, Z5, Z17
+	VMULPS.BCST       (BX), Z17, Z17
+	VMOVUPS           Z17, 192(DI)
+	VPCMPEQD          Z5, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z8
+	VMOVAPS           Z2, Z7
+	VMOVAPS           Z3, Z6
+	VMOVAPS           Z4, Z5
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+256, DI
+	ADDQ              $+8, SI
+	ADDQ              $+256, DX
+	MOVQ              R11, R10
+	SUBQ              R10, R9
+	CMPQ              R10, $+64
+	JNE               groupturned
+	TESTQ             R9, R9
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (R8), Z9
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+grouploop:
+	VMOVUPS      (DX), Z0
+	VMULPS       Z9, Z0, Z1
+	VFMSUB231PS  Z10, Z1, Z0
+	VFNMADD231PS Z9, Z0, Z1
+	VMOVUPS      64(DX), Z0
+	VMULPS       Z9, Z0, Z2
+	VFMSUB231PS  Z10, Z2, Z0
+	VFNMADD231PS Z9, Z0, Z2
+	VMOVUPS      128(DX), Z0
+	VMULPS       Z9, Z0, Z3
+	VFMSUB231PS  Z10, Z3, Z0
+	VFNMADD231PS Z9, Z0, Z3
+	VMOVUPS      192(DX), Z0
+	VMULPS       Z9, Z0, Z4
+	VFMSUB231PS  Z10, Z4, Z0
+	VFNMADD231PS Z9, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VRANGEPS     $0x02, Z14, Z1, Z0
+	VPANDD       Z13, Z0, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z0, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z1, Z6
+	VMULPS       Z10, Z6, Z6
+	VMOVUPS      Z6, (DI)
+	VPCMPEQD     Z1, Z0, K1
+	VRANGEPS     $0x02, Z14, Z2, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z5
+	VSUBPS       Z1, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z2, Z5
+	VMULPS       Z10, Z5, Z5
+	VMOVUPS      Z5, 64(DI)
+	VPCMPEQD     Z2, Z0, K2
+	VRANGEPS     $0x02, Z14, Z3, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z3, Z2
+	VMULPS       Z10, Z2, Z2
+	VMOVUPS      Z2, 128(DI)
+	VPCMPEQD     Z3, Z0, K3
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z4, Z2
+	VMULPS       Z10, Z2, Z2
+	VMOVUPS      Z2, 192(DI)
+	VPCMPEQD     Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+
+groupback:
+	ADDQ $+256, DI
+	ADDQ $+8, SI
+	ADDQ $+256, DX
+	SUBQ $+64, R10
+	CMPQ R10, $+64
+	JGE  grouploop
+
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (BX), Z9
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ BX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z9, Z0
+	VMOVUPS      (DX), Z1
+	VMULPS       Z10, Z1, Z2
+	VFMSUB231PS  Z9, Z2, Z1
+	VFNMADD231PS Z10, Z1, Z2
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z9, Z1
+	VMOVUPS      64(DX), Z3
+	VMULPS       Z10, Z3, Z4
+	VFMSUB231PS  Z9, Z4, Z3
+	VFNMADD231PS Z10, Z3, Z4
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z9, Z3
+	VMOVUPS      128(DX), Z5
+	VMULPS       Z10, Z5, Z6
+	VFMSUB231PS  Z9, Z6, Z5
+	VFNMADD231PS Z10, Z5, Z6
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z9, Z5
+	VMOVUPS      192(DX), Z7
+	VMULPS       Z10, Z7, Z8
+	VFMSUB231PS  Z9, Z8, Z7
+	VFNMADD231PS Z10, Z7, Z8
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
+	JNE          groupmeetrare
+	VRANGEPS     $0x02, Z14, Z2, Z7
+	VPANDD       Z13, Z7, Z16
+	VPMAXUD      Z15, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z7, Z17
+	VSUBPS       Z16, Z17, Z17
+	VPTERNLOGD   $0xf8, Z11, Z2, Z17
+	VMULPS       Z0, Z17, Z17
+	VMOVUPS      Z17, (DI)
+	VPCMPEQD     Z2, Z7, K1
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z2
+	VPMAXUD      Z15, Z2, Z2
+	VPADDD       Z12, Z2, Z2
+	VADDPS       Z2, Z0, Z7
+	VSUBPS       Z2, Z7, Z7
+	VPTERNLOGD   $0xf8, Z11, Z4, Z7
+	VMULPS       Z1, Z7, Z7
+	VMOVUPS      Z7, 64(DI)
+	VPCMPEQD     Z4, Z0, K2
+	VRANGEPS     $0x02, Z14, Z6, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z6, Z2
+	VMULPS       Z3, Z2, Z2
+	VMOVUPS      Z2, 128(DI)
+	VPCMPEQD     Z6, Z0, K3
+	VRANGEPS     $0x02, Z14, Z8, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z8, Z2
+	VMULPS       Z5, Z2, Z2
+	VMOVUPS      Z2, 192(DI)
+	VPCMPEQD     Z8, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+256, DI
+	ADDQ         $+8, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (R8), Z9
+	MOVQ         $-1, AX
+	BZHIQ        R9, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (DX), K7, Z0
+	VMULPS       Z9, Z0, Z1
+	VFMSUB231PS  Z10, Z1, Z0
+	VFNMADD231PS Z9, Z0, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
+	VMULPS       Z9, Z0, Z2
+	VFMSUB231PS  Z10, Z2, Z0
+	VFNMADD231PS Z9, Z0, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
+	VMULPS       Z9, Z0, Z3
+	VFMSUB231PS  Z10, Z3, Z0
+	VFNMADD231PS Z9, Z0, Z3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
+	VMULPS       Z9, Z0, Z4
+	VFMSUB231PS  Z10, Z4, Z0
+	VFNMADD231PS Z9, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouptailrare
+	VRANGEPS     $0x02, Z14, Z1, Z0
+	VPANDD       Z13, Z0, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z0, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z1, Z6
+	VMULPS       Z10, Z6, Z6
+	KMOVQ        K0, K7
+	VMOVUPS      Z6, K7, (DI)
+	VPCMPEQD     Z1, Z0, K1
+	CMPQ         R9, $+17
+	JLT          grouptailnarrow
+	VRANGEPS     $0x02, Z14, Z2, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z5
+	VSUBPS       Z1, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z2, Z5
+	VMULPS       Z10, Z5, Z5
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS      Z5, K7, 64(DI)
+	VPCMPEQD     Z2, Z0, K2
+	CMPQ         R9, $+33
+	JLT          grouptailnarrow
+	VRANGEPS     $0x02, Z14, Z3, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z3, Z2
+	VMULPS       Z10, Z2, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS      Z2, K7, 128(DI)
+	VPCMPEQD     Z3, Z0, K3
+	CMPQ         R9, $+49
+	JLT          grouptailnarrow
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z4, Z2
+	VMULPS       Z10, Z2, Z2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS      Z2, K7, 192(DI)
+	VPCMPEQD     Z4, Z0, K4
 
 grouptailnarrow:
 	KUNPCKWD K1, K2, K1
@@ -4601,106 +4374,100 @@ short2:
 	JLT               short2loop
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
-	VBROADCASTSS      (BX), Z7
+	VBROADCASTSS      (BX), Z8
 	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VMOVAPS           Z1, Z6
-	VFNMADD231PS.BCST (R8), Z0, Z6
+	VMOVAPS           Z1, Z7
+	VFNMADD231PS.BCST (R8), Z0, Z7
 	VMOVUPS           64(DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFNMADD231PS.BCST (R8), Z0, Z5
+	VMOVAPS           Z1, Z6
+	VFNMADD231PS.BCST (R8), Z0, Z6
 	VMOVUPS           128(DX), Z0
 	VMULPS.BCST       4(R8), Z0, Z1
-	VBROADCASTSS      4(BX), Z4
+	VBROADCASTSS      4(BX), Z5
 	VFMSUB231PS.BCST  4(BX), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VMOVAPS           Z1, Z4
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
 	VMOVUPS           192(DX), Z0
 	VMULPS.BCST       4(R8), Z0, Z1
 	VFMSUB231PS.BCST  4(BX), Z1, Z0
-	VMOVAPS           Z1, Z2
-	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VMOVAPS           Z1, Z3
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
 
 short2ahead:
 	VMOVUPS           256(DX), Z0
 	VMULPS.BCST       8(R8), Z0, Z1
-	VBROADCASTSS      8(BX), Z16
+	VBROADCASTSS      8(BX), Z2
 	VFMSUB231PS.BCST  8(BX), Z1, Z0
 	VFNMADD231PS.BCST 8(R8), Z0, Z1
 	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z17
-	VFMSUB231PS.BCST  8(BX), Z17, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z17
+	VMULPS.BCST       8(R8), Z0, Z16
+	VFMSUB231PS.BCST  8(BX), Z16, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z16
 	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z18
-	VBROADCASTSS      12(BX), Z19
-	VFMSUB231PS.BCST  12(BX), Z18, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z18
+	VMULPS.BCST       12(R8), Z0, Z17
+	VBROADCASTSS      12(BX), Z18
+	VFMSUB231PS.BCST  12(BX), Z17, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z17
 	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z20
-	VFMSUB231PS.BCST  12(BX), Z20, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z20
-	VADDPS            Z5, Z6, Z0
-	VADDPS            Z2, Z3, Z21
-	VADDPS            Z21, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VMULPS.BCST       12(R8), Z0, Z19
+	VFMSUB231PS.BCST  12(BX), Z19, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z19
+	VCMPPS            $0x03, Z6, Z7, K1
+	VCMPPS            $0x03, Z3, Z4, K2
+	KORTESTQ          K1, K2
 	JNE               short2loop
-	VPANDD            Z12, Z6, Z0
-	VPMINUD           Z13, Z0, Z21
-	VPANDD            Z11, Z21, Z22
-	VPMAXUD           Z15, Z22, Z22
-	VPADDD            Z14, Z22, Z22
-	VADDPS            Z22, Z21, Z23
-	VSUBPS            Z22, Z23, Z23
-	VPTERNLOGD        $0xf8, Z10, Z6, Z23
-	VMULPS            Z7, Z23, Z23
-	VMOVUPS           Z23, (DI)
-	VPCMPEQD          Z0, Z21, K1
-	VPANDD            Z12, Z5, Z0
-	VPMINUD           Z13, Z0, Z21
-	VPANDD            Z11, Z21, Z22
-	VPMAXUD           Z15, Z22, Z22
-	VPADDD            Z14, Z22, Z22
-	VADDPS            Z22, Z21, Z23
-	VSUBPS            Z22, Z23, Z23
-	VPTERNLOGD        $0xf8, Z10, Z5, Z23
-	VMULPS            Z7, Z23, Z23
-	VMOVUPS           Z23, 64(DI)
-	VPCMPEQD          Z0, Z21, K2
-	VPANDD            Z12, Z3, Z0
-	VPMINUD           Z13, Z0, Z21
-	VPANDD            Z11, Z21, Z22
-	VPMAXUD           Z15, Z22, Z22
-	VPADDD            Z14, Z22, Z22
-	VADDPS            Z22, Z21, Z23
-	VSUBPS            Z22, Z23, Z23
-	VPTERNLOGD        $0xf8, Z10, Z3, Z23
-	VMULPS            Z4, Z23, Z23
-	VMOVUPS           Z23, 128(DI)
-	VPCMPEQD          Z0, Z21, K3
-	VPANDD            Z12, Z2, Z0
-	VPMINUD           Z13, Z0, Z21
-	VPANDD            Z11, Z21, Z22
-	VPMAXUD           Z15, Z22, Z22
-	VPADDD            Z14, Z22, Z22
-	VADDPS            Z22, Z21, Z23
-	VSUBPS            Z22, Z23, Z23
-	VPTERNLOGD        $0xf8, Z10, Z2, Z23
-	VMULPS            Z4, Z23, Z23
-	VMOVUPS           Z23, 192(DI)
-	VPCMPEQD          Z0, Z21, K4
+	VRANGEPS          $0x02, Z14, Z7, Z0
+	VPANDD            Z13, Z0, Z20
+	VPMAXUD           Z15, Z20, Z20
+	VPADDD            Z12, Z20, Z20
+	VADDPS            Z20, Z0, Z21
+	VSUBPS            Z20, Z21, Z21
+	VPTERNLOGD        $0xf8, Z11, Z7, Z21
+	VMULPS            Z8, Z21, Z21
+	VMOVUPS           Z21, (DI)
+	VPCMPEQD          Z7, Z0, K1
+	VRANGEPS          $0x02, Z14, Z6, Z0
+	VPANDD            Z13, Z0, Z20
+	VPMAXUD           Z15, Z20, Z20
+	VPADDD            Z12, Z20, Z20
+	VADDPS            Z20, Z0, Z21
+	VSUBPS            Z20, Z21, Z21
+	VPTERNLOGD        $0xf8, Z11, Z6, Z21
+	VMULPS            Z8, Z21, Z21
+	VMOVUPS           Z21, 64(DI)
+	VPCMPEQD          Z6, Z0, K2
+	VRANGEPS          $0x02, Z14, Z4, Z0
+	VPANDD            Z13, Z0, Z20
+	VPMAXUD           Z15, Z20, Z20
+	VPADDD            Z12, Z20, Z20
+	VADDPS            Z20, Z0, Z21
+	VSUBPS            Z20, Z21, Z21
+	VPTERNLOGD        $0xf8, Z11, Z4, Z21
+	VMULPS            Z5, Z21, Z21
+	VMOVUPS           Z21, 128(DI)
+	VPCMPEQD          Z4, Z0, K3
+	VRANGEPS          $0x02, Z14, Z3, Z0
+	VPANDD            Z13, Z0, Z20
+	VPMAXUD           Z15, Z20, Z20
+	VPADDD            Z12, Z20, Z20
+	VADDPS            Z20, Z0, Z21
+	VSUBPS            Z20, Z21, Z21
+	VPTERNLOGD        $0xf8, Z11, Z3, Z21
+	VMULPS            Z5, Z21, Z21
+	VMOVUPS           Z21, 192(DI)
+	VPCMPEQD          Z3, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
 	KMOVQ             K1, (SI)
-	VMOVAPS           Z1, Z6
-	VMOVAPS           Z17, Z5
-	VMOVAPS           Z18, Z3
-	VMOVAPS           Z20, Z2
-	VMOVAPS           Z16, Z7
-	VMOVAPS           Z19, Z4
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z16, Z6
+	VMOVAPS           Z17, Z4
+	VMOVAPS           Z19, Z3
+	VMOVAPS           Z2, Z8
+	VMOVAPS           Z18, Z5
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
 	ADDQ              $+256, DI
@@ -4711,8 +4478,8 @@ short2ahead:
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (BX), Z9
-	VBROADCASTSS      4(BX), Z8
+	VBROADCASTSS      (BX), Z10
+	VBROADCASTSS      4(BX), Z9
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -4729,56 +4496,50 @@ short2loop:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFMSUB231PS.BCST  4(BX), Z4, Z0
 	VFNMADD231PS.BCST 4(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
-	VPANDD            Z12, Z1, Z0
-	VPMINUD           Z13, Z0, Z5
-	VPANDD            Z11, Z5, Z6
-	VPMAXUD           Z15, Z6, Z6
-	VPADDD            Z14, Z6, Z6
-	VADDPS            Z6, Z5, Z7
-	VSUBPS            Z6, Z7, Z7
-	VPTERNLOGD        $0xf8, Z10, Z1, Z7
-	VMULPS.BCST       (BX), Z7, Z7
-	VMOVUPS           Z7, (DI)
-	VPCMPEQD          Z0, Z5, K1
-	VPANDD            Z12, Z2, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z5
+	VRANGEPS          $0x02, Z14, Z1, Z0
+	VPANDD            Z13, Z0, Z5
 	VPMAXUD           Z15, Z5, Z5
-	VPADDD            Z14, Z5, Z5
-	VADDPS            Z5, Z1, Z6
+	VPADDD            Z12, Z5, Z5
+	VADDPS            Z5, Z0, Z6
 	VSUBPS            Z5, Z6, Z6
-	VPTERNLOGD        $0xf8, Z10, Z2, Z6
+	VPTERNLOGD        $0xf8, Z11, Z1, Z6
 	VMULPS.BCST       (BX), Z6, Z6
-	VMOVUPS           Z6, 64(DI)
-	VPCMPEQD          Z0, Z1, K2
-	VPANDD            Z12, Z3, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z15, Z2, Z2
-	VPADDD            Z14, Z2, Z2
-	VADDPS            Z2, Z1, Z5
-	VSUBPS            Z2, Z5, Z5
-	VPTERNLOGD        $0xf8, Z10, Z3, Z5
-	VMULPS.BCST       4(BX), Z5, Z5
-	VMOVUPS           Z5, 128(DI)
-	VPCMPEQD          Z0, Z1, K3
-	VPANDD            Z12, Z4, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z15, Z2, Z2
-	VPADDD            Z14, Z2, Z2
-	VADDPS            Z2, Z1, Z3
-	VSUBPS            Z2, Z3, Z3
-	VPTERNLOGD        $0xf8, Z10, Z4, Z3
-	VMULPS.BCST       4(BX), Z3, Z3
-	VMOVUPS           Z3, 192(DI)
-	VPCMPEQD          Z0, Z1, K4
+	VMOVUPS           Z6, (DI)
+	VPCMPEQD          Z1, Z0, K1
+	VRANGEPS          $0x02, Z14, Z2, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z5
+	VSUBPS            Z1, Z5, Z5
+	VPTERNLOGD        $0xf8, Z11, Z2, Z5
+	VMULPS.BCST       (BX), Z5, Z5
+	VMOVUPS           Z5, 64(DI)
+	VPCMPEQD          Z2, Z0, K2
+	VRANGEPS          $0x02, Z14, Z3, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z2
+	VSUBPS            Z1, Z2, Z2
+	VPTERNLOGD        $0xf8, Z11, Z3, Z2
+	VMULPS.BCST       4(BX), Z2, Z2
+	VMOVUPS           Z2, 128(DI)
+	VPCMPEQD          Z3, Z0, K3
+	VRANGEPS          $0x02, Z14, Z4, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z2
+	VSUBPS            Z1, Z2, Z2
+	VPTERNLOGD        $0xf8, Z11, Z4, Z2
+	VMULPS.BCST       4(BX), Z2, Z2
+	VMOVUPS           Z2, 192(DI)
+	VPCMPEQD          Z4, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
@@ -4811,114 +4572,108 @@ short4:
 	JGT               short4stream
 	CMPQ              R10, $+16
 	JLT               short4loop
-	VMOVUPS           (DX), Z18
-	VMULPS.BCST       (R8), Z18, Z19
-	VBROADCASTSS      (BX), Z5
-	VFMSUB231PS.BCST  (BX), Z19, Z18
-	VMOVAPS           Z19, Z4
-	VFNMADD231PS.BCST (R8), Z18, Z4
-	VMOVUPS           64(DX), Z18
-	VMULPS.BCST       4(R8), Z18, Z19
-	VBROADCASTSS      4(BX), Z3
-	VFMSUB231PS.BCST  4(BX), Z19, Z18
-	VMOVAPS           Z19, Z2
-	VFNMADD231PS.BCST 4(R8), Z18, Z2
-	VMOVUPS           128(DX), Z18
-	VMULPS.BCST       8(R8), Z18, Z19
-	VBROADCASTSS      8(BX), Z1
-	VFMSUB231PS.BCST  8(BX), Z19, Z18
-	VMOVAPS           Z19, Z0
-	VFNMADD231PS.BCST 8(R8), Z18, Z0
-	VMOVUPS           192(DX), Z18
-	VMULPS.BCST       12(R8), Z18, Z19
-	VBROADCASTSS      12(BX), Z16
-	VFMSUB231PS.BCST  12(BX), Z19, Z18
-	VMOVAPS           Z19, Z17
-	VFNMADD231PS.BCST 12(R8), Z18, Z17
+	VMOVUPS           (DX), Z17
+	VMULPS.BCST       (R8), Z17, Z18
+	VBROADCASTSS      (BX), Z6
+	VFMSUB231PS.BCST  (BX), Z18, Z17
+	VMOVAPS           Z18, Z5
+	VFNMADD231PS.BCST (R8), Z17, Z5
+	VMOVUPS           64(DX), Z17
+	VMULPS.BCST       4(R8), Z17, Z18
+	VBROADCASTSS      4(BX), Z4
+	VFMSUB231PS.BCST  4(BX), Z18, Z17
+	VMOVAPS           Z18, Z3
+	VFNMADD231PS.BCST 4(R8), Z17, Z3
+	VMOVUPS           128(DX), Z17
+	VMULPS.BCST       8(R8), Z17, Z18
+	VBROADCASTSS      8(BX), Z2
+	VFMSUB231PS.BCST  8(BX), Z18, Z17
+	VMOVAPS           Z18, Z1
+	VFNMADD231PS.BCST 8(R8), Z17, Z1
+	VMOVUPS           192(DX), Z17
+	VMULPS.BCST       12(R8), Z17, Z18
+	VBROADCASTSS      12(BX), Z0
+	VFMSUB231PS.BCST  12(BX), Z18, Z17
+	VMOVAPS           Z18, Z16
+	VFNMADD231PS.BCST 12(R8), Z17, Z16
 
 short4ahead:
-	VMOVUPS           256(DX), Z18
-	VMULPS.BCST       16(R8), Z18, Z19
-	VBROADCASTSS      16(BX), Z20
-	VFMSUB231PS.BCST  16(BX), Z19, Z18
-	VFNMADD231PS.BCST 16(R8), Z18, Z19
-	VMOVUPS           320(DX), Z18
-	VMULPS.BCST       20(R8), Z18, Z21
-	VBROADCASTSS      20(BX), Z22
-	VFMSUB231PS.BCST  20(BX), Z21, Z18
-	VFNMADD231PS.BCST 20(R8), Z18, Z21
-	VMOVUPS           384(DX), Z18
-	VMULPS.BCST       24(R8), Z18, Z23
-	VBROADCASTSS      24(BX), Z24
-	VFMSUB231PS.BCST  24(BX), Z23, Z18
-	VFNMADD231PS.BCST 24(R8), Z18, Z23
-	VMOVUPS           448(DX), Z18
-	VMULPS.BCST       28(R8), Z18, Z25
-	VBROADCASTSS      28(BX), Z26
-	VFMSUB231PS.BCST  28(BX), Z25, Z18
-	VFNMADD231PS.BCST 28(R8), Z18, Z25
-	VADDPS            Z2, Z4, Z18
-	VADDPS            Z17, Z0, Z27
-	VADDPS            Z27, Z18, Z18
-	VCMPPS            $0x03, Z18, Z18, K1
-	KORTESTQ          K1, K1
+	VMOVUPS           256(DX), Z17
+	VMULPS.BCST       16(R8), Z17, Z18
+	VBROADCASTSS      16(BX), Z19
+	VFMSUB231PS.BCST  16(BX), Z18, Z17
+	VFNMADD231PS.BCST 16(R8), Z17, Z18
+	VMOVUPS           320(DX), Z17
+	VMULPS.BCST       20(R8), Z17, Z20
+	VBROADCASTSS      20(BX), Z21
+	VFMSUB231PS.BCST  20(BX), Z20, Z17
+	VFNMADD231PS.BCST 20(R8), Z17, Z20
+	VMOVUPS           384(DX), Z17
+	VMULPS.BCST       24(R8), Z17, Z22
+	VBROADCASTSS      24(BX), Z23
+	VFMSUB231PS.BCST  24(BX), Z22, Z17
+	VFNMADD231PS.BCST 24(R8), Z17, Z22
+	VMOVUPS           448(DX), Z17
+	VMULPS.BCST       28(R8), Z17, Z24
+	VBROADCASTSS      28(BX), Z25
+	VFMSUB231PS.BCST  28(BX), Z24, Z17
+	VFNMADD231PS.BCST 28(R8), Z17, Z24
+	VCMPPS            $0x03, Z3, Z5, K1
+	VCMPPS            $0x03, Z16, Z1, K2
+	KORTESTQ          K1, K2
 	JNE               short4loop
-	VPANDD            Z12, Z4, Z18
-	VPMINUD           Z13, Z18, Z27
-	VPANDD            Z11, Z27, Z28
-	VPMAXUD           Z15, Z28, Z28
-	VPADDD            Z14, Z28, Z28
-	VADDPS            Z28, Z27, Z29
-	VSUBPS            Z28, Z29, Z29
-	VPTERNLOGD        $0xf8, Z10, Z4, Z29
-	VMULPS            Z5, Z29, Z29
-	VMOVUPS           Z29, (DI)
-	VPCMPEQD          Z18, Z27, K1
-	VPANDD            Z12, Z2, Z18
-	VPMINUD           Z13, Z18, Z27
-	VPANDD            Z11, Z27, Z28
-	VPMAXUD           Z15, Z28, Z28
-	VPADDD            Z14, Z28, Z28
-	VADDPS            Z28, Z27, Z29
-	VSUBPS            Z28, Z29, Z29
-	VPTERNLOGD        $0xf8, Z10, Z2, Z29
-	VMULPS            Z3, Z29, Z29
-	VMOVUPS           Z29, 64(DI)
-	VPCMPEQD          Z18, Z27, K2
-	VPANDD            Z12, Z0, Z18
-	VPMINUD           Z13, Z18, Z27
-	VPANDD            Z11, Z27, Z28
-	VPMAXUD           Z15, Z28, Z28
-	VPADDD            Z14, Z28, Z28
-	VADDPS            Z28, Z27, Z29
-	VSUBPS            Z28, Z29, Z29
-	VPTERNLOGD        $0xf8, Z10, Z0, Z29
-	VMULPS            Z1, Z29, Z29
-	VMOVUPS           Z29, 128(DI)
-	VPCMPEQD          Z18, Z27, K3
-	VPANDD            Z12, Z17, Z18
-	VPMINUD           Z13, Z18, Z27
-	VPANDD            Z11, Z27, Z28
-	VPMAXUD           Z15, Z28, Z28
-	VPADDD            Z14, Z28, Z28
-	VADDPS            Z28, Z27, Z29
-	VSUBPS            Z28, Z29, Z29
-	VPTERNLOGD        $0xf8, Z10, Z17, Z29
-	VMULPS            Z16, Z29, Z29
-	VMOVUPS           Z29, 192(DI)
-	VPCMPEQD          Z18, Z27, K4
+	VRANGEPS          $0x02, Z14, Z5, Z17
+	VPANDD            Z13, Z17, Z26
+	VPMAXUD           Z15, Z26, Z26
+	VPADDD            Z12, Z26, Z26
+	VADDPS            Z26, Z17, Z27
+	VSUBPS            Z26, Z27, Z27
+	VPTERNLOGD        $0xf8, Z11, Z5, Z27
+	VMULPS            Z6, Z27, Z27
+	VMOVUPS           Z27, (DI)
+	VPCMPEQD          Z5, Z17, K1
+	VRANGEPS          $0x02, Z14, Z3, Z17
+	VPANDD            Z13, Z17, Z26
+	VPMAXUD           Z15, Z26, Z26
+	VPADDD            Z12, Z26, Z26
+	VADDPS            Z26, Z17, Z27
+	VSUBPS            Z26, Z27, Z27
+	VPTERNLOGD        $0xf8, Z11, Z3, Z27
+	VMULPS            Z4, Z27, Z27
+	VMOVUPS           Z27, 64(DI)
+	VPCMPEQD          Z3, Z17, K2
+	VRANGEPS          $0x02, Z14, Z1, Z17
+	VPANDD            Z13, Z17, Z26
+	VPMAXUD           Z15, Z26, Z26
+	VPADDD            Z12, Z26, Z26
+	VADDPS            Z26, Z17, Z27
+	VSUBPS            Z26, Z27, Z27
+	VPTERNLOGD        $0xf8, Z11, Z1, Z27
+	VMULPS            Z2, Z27, Z27
+	VMOVUPS           Z27, 128(DI)
+	VPCMPEQD          Z1, Z17, K3
+	VRANGEPS          $0x02, Z14, Z16, Z17
+	VPANDD            Z13, Z17, Z26
+	VPMAXUD           Z15, Z26, Z26
+	VPADDD            Z12, Z26, Z26
+	VADDPS            Z26, Z17, Z27
+	VSUBPS            Z26, Z27, Z27
+	VPTERNLOGD        $0xf8, Z11, Z16, Z27
+	VMULPS            Z0, Z27, Z27
+	VMOVUPS           Z27, 192(DI)
+	VPCMPEQD          Z16, Z17, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
 	KMOVQ             K1, (SI)
-	VMOVAPS           Z19, Z4
-	VMOVAPS           Z21, Z2
-	VMOVAPS           Z23, Z0
-	VMOVAPS           Z25, Z17
-	VMOVAPS           Z20, Z5
-	VMOVAPS           Z22, Z3
-	VMOVAPS           Z24, Z1
-	VMOVAPS           Z26, Z16
+	VMOVAPS           Z18, Z5
+	VMOVAPS           Z20, Z3
+	VMOVAPS           Z22, Z1
+	VMOVAPS           Z24, Z16
+	VMOVAPS           Z19, Z6
+	VMOVAPS           Z21, Z4
+	VMOVAPS           Z23, Z2
+	VMOVAPS           Z25, Z0
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
 	ADDQ              $+256, DI
@@ -4929,10 +4684,10 @@ short4ahead:
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (BX), Z9
-	VBROADCASTSS      4(BX), Z8
-	VBROADCASTSS      8(BX), Z7
-	VBROADCASTSS      12(BX), Z6
+	VBROADCASTSS      (BX), Z10
+	VBROADCASTSS      4(BX), Z9
+	VBROADCASTSS      8(BX), Z8
+	VBROADCASTSS      12(BX), Z7
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -4949,56 +4704,50 @@ short4loop:
 	VMULPS.BCST       12(R8), Z0, Z4
 	VFMSUB231PS.BCST  12(BX), Z4, Z0
 	VFNMADD231PS.BCST 12(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
-	VPANDD            Z12, Z1, Z0
-	VPMINUD           Z13, Z0, Z5
-	VPANDD            Z11, Z5, Z16
-	VPMAXUD           Z15, Z16, Z16
-	VPADDD            Z14, Z16, Z16
-	VADDPS            Z16, Z5, Z17
-	VSUBPS            Z16, Z17, Z17
-	VPTERNLOGD        $0xf8, Z10, Z1, Z17
-	VMULPS.BCST       (BX), Z17, Z17
-	VMOVUPS           Z17, (DI)
-	VPCMPEQD          Z0, Z5, K1
-	VPANDD            Z12, Z2, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z5
+	VRANGEPS          $0x02, Z14, Z1, Z0
+	VPANDD            Z13, Z0, Z5
 	VPMAXUD           Z15, Z5, Z5
-	VPADDD            Z14, Z5, Z5
-	VADDPS            Z5, Z1, Z16
-	VSUBPS            Z5, Z16, Z16
-	VPTERNLOGD        $0xf8, Z10, Z2, Z16
-	VMULPS.BCST       4(BX), Z16, Z16
-	VMOVUPS           Z16, 64(DI)
-	VPCMPEQD          Z0, Z1, K2
-	VPANDD            Z12, Z3, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z15, Z2, Z2
-	VPADDD            Z14, Z2, Z2
-	VADDPS            Z2, Z1, Z5
-	VSUBPS            Z2, Z5, Z5
-	VPTERNLOGD        $0xf8, Z10, Z3, Z5
-	VMULPS.BCST       8(BX), Z5, Z5
-	VMOVUPS           Z5, 128(DI)
-	VPCMPEQD          Z0, Z1, K3
-	VPANDD            Z12, Z4, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z15, Z2, Z2
-	VPADDD            Z14, Z2, Z2
-	VADDPS            Z2, Z1, Z3
-	VSUBPS            Z2, Z3, Z3
-	VPTERNLOGD        $0xf8, Z10, Z4, Z3
-	VMULPS.BCST       12(BX), Z3, Z3
-	VMOVUPS           Z3, 192(DI)
-	VPCMPEQD          Z0, Z1, K4
+	VPADDD            Z12, Z5, Z5
+	VADDPS            Z5, Z0, Z6
+	VSUBPS            Z5, Z6, Z6
+	VPTERNLOGD        $0xf8, Z11, Z1, Z6
+	VMULPS.BCST       (BX), Z6, Z6
+	VMOVUPS           Z6, (DI)
+	VPCMPEQD          Z1, Z0, K1
+	VRANGEPS          $0x02, Z14, Z2, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z5
+	VSUBPS            Z1, Z5, Z5
+	VPTERNLOGD        $0xf8, Z11, Z2, Z5
+	VMULPS.BCST       4(BX), Z5, Z5
+	VMOVUPS           Z5, 64(DI)
+	VPCMPEQD          Z2, Z0, K2
+	VRANGEPS          $0x02, Z14, Z3, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z2
+	VSUBPS            Z1, Z2, Z2
+	VPTERNLOGD        $0xf8, Z11, Z3, Z2
+	VMULPS.BCST       8(BX), Z2, Z2
+	VMOVUPS           Z2, 128(DI)
+	VPCMPEQD          Z3, Z0, K3
+	VRANGEPS          $0x02, Z14, Z4, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z2
+	VSUBPS            Z1, Z2, Z2
+	VPTERNLOGD        $0xf8, Z11, Z4, Z2
+	VMULPS.BCST       12(BX), Z2, Z2
+	VMOVUPS           Z2, 192(DI)
+	VPCMPEQD          Z4, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
@@ -5053,56 +4802,50 @@ laneloop:
 	VMOVUPS      192(BX), Z9
 	VFMSUB231PS  Z9, Z8, Z0
 	VFNMADD231PS Z1, Z0, Z8
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z8, Z6, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          lanerare
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z14, Z16, Z16
-	VADDPS       Z16, Z1, Z17
-	VSUBPS       Z16, Z17, Z17
-	VPTERNLOGD   $0xf8, Z10, Z2, Z17
-	VMULPS       Z3, Z17, Z17
-	VMOVUPS      Z17, (DI)
-	VPCMPEQD     Z0, Z1, K1
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VMULPS       Z5, Z3, Z3
-	VMOVUPS      Z3, 64(DI)
-	VPCMPEQD     Z0, Z1, K2
-	VPANDD       Z12, Z6, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z6, Z3
-	VMULPS       Z7, Z3, Z3
-	VMOVUPS      Z3, 128(DI)
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z12, Z8, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z8, Z3
-	VMULPS       Z9, Z3, Z3
-	VMOVUPS      Z3, 192(DI)
-	VPCMPEQD     Z0, Z1, K4
+	VRANGEPS     $0x02, Z14, Z2, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z10
+	VSUBPS       Z1, Z10, Z10
+	VPTERNLOGD   $0xf8, Z11, Z2, Z10
+	VMULPS       Z3, Z10, Z10
+	VMOVUPS      Z10, (DI)
+	VPCMPEQD     Z2, Z0, K1
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z4, Z2
+	VMULPS       Z5, Z2, Z2
+	VMOVUPS      Z2, 64(DI)
+	VPCMPEQD     Z4, Z0, K2
+	VRANGEPS     $0x02, Z14, Z6, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z6, Z2
+	VMULPS       Z7, Z2, Z2
+	VMOVUPS      Z2, 128(DI)
+	VPCMPEQD     Z6, Z0, K3
+	VRANGEPS     $0x02, Z14, Z8, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z8, Z2
+	VMULPS       Z9, Z2, Z2
+	VMOVUPS      Z2, 192(DI)
+	VPCMPEQD     Z8, Z0, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -5152,66 +4895,60 @@ lanetail:
 	VMOVUPS.Z    192(BX), K7, Z9
 	VFMSUB231PS  Z9, Z8, Z0
 	VFNMADD231PS Z1, Z0, Z8
-	VADDPS       Z4, Z2, Z0
-	VADDPS       Z8, Z6, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z4, Z2, K1
+	VCMPPS       $0x03, Z8, Z6, K2
+	KORTESTQ     K1, K2
 	JNE          lanetailrare
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z14, Z16, Z16
-	VADDPS       Z16, Z1, Z17
-	VSUBPS       Z16, Z17, Z17
-	VPTERNLOGD   $0xf8, Z10, Z2, Z17
-	VMULPS       Z3, Z17, Z17
+	VRANGEPS     $0x02, Z14, Z2, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z10
+	VSUBPS       Z1, Z10, Z10
+	VPTERNLOGD   $0xf8, Z11, Z2, Z10
+	VMULPS       Z3, Z10, Z10
 	KMOVQ        K0, K7
-	VMOVUPS      Z17, K7, (DI)
-	VPCMPEQD     Z0, Z1, K1
+	VMOVUPS      Z10, K7, (DI)
+	VPCMPEQD     Z2, Z0, K1
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VMULPS       Z5, Z3, Z3
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z4, Z2
+	VMULPS       Z5, Z2, Z2
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z3, K7, 64(DI)
-	VPCMPEQD     Z0, Z1, K2
+	VMOVUPS      Z2, K7, 64(DI)
+	VPCMPEQD     Z4, Z0, K2
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
-	VPANDD       Z12, Z6, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z6, Z3
-	VMULPS       Z7, Z3, Z3
+	VRANGEPS     $0x02, Z14, Z6, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z6, Z2
+	VMULPS       Z7, Z2, Z2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z3, K7, 128(DI)
-	VPCMPEQD     Z0, Z1, K3
+	VMOVUPS      Z2, K7, 128(DI)
+	VPCMPEQD     Z6, Z0, K3
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
-	VPANDD       Z12, Z8, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z8, Z3
-	VMULPS       Z9, Z3, Z3
+	VRANGEPS     $0x02, Z14, Z8, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z8, Z2
+	VMULPS       Z9, Z2, Z2
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z3, K7, 192(DI)
-	VPCMPEQD     Z0, Z1, K4
+	VMOVUPS      Z2, K7, 192(DI)
+	VPCMPEQD     Z8, Z0, K4
 
 lanetailnarrow:
 	KUNPCKWD K1, K2, K1
@@ -5271,71 +5008,65 @@ groupstream:
 	PREFETCHNTA  128(DX)(CX*1)
 	PREFETCHNTA  192(DX)(CX*1)
 	VMOVUPS      (DX), Z0
-	VMULPS       Z8, Z0, Z1
-	VFMSUB231PS  Z9, Z1, Z0
-	VFNMADD231PS Z8, Z0, Z1
+	VMULPS       Z9, Z0, Z1
+	VFMSUB231PS  Z10, Z1, Z0
+	VFNMADD231PS Z9, Z0, Z1
 	VMOVUPS      64(DX), Z0
-	VMULPS       Z8, Z0, Z2
-	VFMSUB231PS  Z9, Z2, Z0
-	VFNMADD231PS Z8, Z0, Z2
+	VMULPS       Z9, Z0, Z2
+	VFMSUB231PS  Z10, Z2, Z0
+	VFNMADD231PS Z9, Z0, Z2
 	VMOVUPS      128(DX), Z0
-	VMULPS       Z8, Z0, Z3
-	VFMSUB231PS  Z9, Z3, Z0
-	VFNMADD231PS Z8, Z0, Z3
+	VMULPS       Z9, Z0, Z3
+	VFMSUB231PS  Z10, Z3, Z0
+	VFNMADD231PS Z9, Z0, Z3
 	VMOVUPS      192(DX), Z0
-	VMULPS       Z8, Z0, Z4
-	VFMSUB231PS  Z9, Z4, Z0
-	VFNMADD231PS Z8, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VMULPS       Z9, Z0, Z4
+	VFMSUB231PS  Z10, Z4, Z0
+	VFNMADD231PS Z9, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
-	VPANDD       Z12, Z1, Z0
-	VPMINUD      Z13, Z0, Z5
-	VPANDD       Z11, Z5, Z6
-	VPMAXUD      Z15, Z6, Z6
-	VPADDD       Z14, Z6, Z6
-	VADDPS       Z6, Z5, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z10, Z1, Z7
-	VMULPS       Z9, Z7, Z7
-	VMOVNTPS     Z7, (DI)
-	VPCMPEQD     Z0, Z5, K1
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z5
+	VRANGEPS     $0x02, Z14, Z1, Z0
+	VPANDD       Z13, Z0, Z5
 	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z14, Z5, Z5
-	VADDPS       Z5, Z1, Z6
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z0, Z6
 	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z10, Z2, Z6
-	VMULPS       Z9, Z6, Z6
-	VMOVNTPS     Z6, 64(DI)
-	VPCMPEQD     Z0, Z1, K2
-	VPANDD       Z12, Z3, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z5
-	VSUBPS       Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z10, Z3, Z5
-	VMULPS       Z9, Z5, Z5
-	VMOVNTPS     Z5, 128(DI)
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VMULPS       Z9, Z3, Z3
-	VMOVNTPS     Z3, 192(DI)
-	VPCMPEQD     Z0, Z1, K4
+	VPTERNLOGD   $0xf8, Z11, Z1, Z6
+	VMULPS       Z10, Z6, Z6
+	VMOVNTPS     Z6, (DI)
+	VPCMPEQD     Z1, Z0, K1
+	VRANGEPS     $0x02, Z14, Z2, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z5
+	VSUBPS       Z1, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z2, Z5
+	VMULPS       Z10, Z5, Z5
+	VMOVNTPS     Z5, 64(DI)
+	VPCMPEQD     Z2, Z0, K2
+	VRANGEPS     $0x02, Z14, Z3, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z3, Z2
+	VMULPS       Z10, Z2, Z2
+	VMOVNTPS     Z2, 128(DI)
+	VPCMPEQD     Z3, Z0, K3
+	VRANGEPS     $0x02, Z14, Z4, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z12, Z1, Z1
+	VADDPS       Z1, Z0, Z2
+	VSUBPS       Z1, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z4, Z2
+	VMULPS       Z10, Z2, Z2
+	VMOVNTPS     Z2, 192(DI)
+	VPCMPEQD     Z4, Z0, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -5349,56 +5080,50 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VADDPS     Z6, Z7, Z0
-	VADDPS     Z4, Z5, Z1
-	VADDPS     Z1, Z0, Z0
-	VCMPPS     $0x03, Z0, Z0, K1
-	KORTESTQ   K1, K1
+	VCMPPS     $0x03, Z7, Z8, K1
+	VCMPPS     $0x03, Z5, Z6, K2
+	KORTESTQ   K1, K2
 	JNE        grouploop
-	VPANDD     Z12, Z7, Z0
-	VPMINUD    Z13, Z0, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z15, Z2, Z2
-	VPADDD     Z14, Z2, Z2
-	VADDPS     Z2, Z1, Z3
-	VSUBPS     Z2, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z7, Z3
-	VMULPS     Z9, Z3, Z3
-	VMOVUPS    Z3, (DI)
-	VPCMPEQD   Z0, Z1, K1
-	VPANDD     Z12, Z6, Z0
-	VPMINUD    Z13, Z0, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z15, Z2, Z2
-	VPADDD     Z14, Z2, Z2
-	VADDPS     Z2, Z1, Z3
-	VSUBPS     Z2, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z6, Z3
-	VMULPS     Z9, Z3, Z3
-	VMOVUPS    Z3, 64(DI)
-	VPCMPEQD   Z0, Z1, K2
-	VPANDD     Z12, Z5, Z0
-	VPMINUD    Z13, Z0, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z15, Z2, Z2
-	VPADDD     Z14, Z2, Z2
-	VADDPS     Z2, Z1, Z3
-	VSUBPS     Z2, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z5, Z3
-	VMULPS     Z9, Z3, Z3
-	VMOVUPS    Z3, 128(DI)
-	VPCMPEQD   Z0, Z1, K3
-	VPANDD     Z12, Z4, Z0
-	VPMINUD    Z13, Z0, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z15, Z2, Z2
-	VPADDD     Z14, Z2, Z2
-	VADDPS     Z2, Z1, Z3
-	VSUBPS     Z2, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z4, Z3
-	VMULPS     Z9, Z3, Z3
-	VMOVUPS    Z3, 192(DI)
-	VPCMPEQD   Z0, Z1, K4
+	VRANGEPS   $0x02, Z14, Z8, Z0
+	VPANDD     Z13, Z0, Z1
+	VPMAXUD    Z15, Z1, Z1
+	VPADDD     Z12, Z1, Z1
+	VADDPS     Z1, Z0, Z2
+	VSUBPS     Z1, Z2, Z2
+	VPTERNLOGD $0xf8, Z11, Z8, Z2
+	VMULPS     Z10, Z2, Z2
+	VMOVUPS    Z2, (DI)
+	VPCMPEQD   Z8, Z0, K1
+	VRANGEPS   $0x02, Z14, Z7, Z0
+	VPANDD     Z13, Z0, Z1
+	VPMAXUD    Z15, Z1, Z1
+	VPADDD     Z12, Z1, Z1
+	VADDPS     Z1, Z0, Z2
+	VSUBPS     Z1, Z2, Z2
+	VPTERNLOGD $0xf8, Z11, Z7, Z2
+	VMULPS     Z10, Z2, Z2
+	VMOVUPS    Z2, 64(DI)
+	VPCMPEQD   Z7, Z0, K2
+	VRANGEPS   $0x02, Z14, Z6, Z0
+	VPANDD     Z13, Z0, Z1
+	VPMAXUD    Z15, Z1, Z1
+	VPADDD     Z12, Z1, Z1
+	VADDPS     Z1, Z0, Z2
+	VSUBPS     Z1, Z2, Z2
+	VPTERNLOGD $0xf8, Z11, Z6, Z2
+	VMULPS     Z10, Z2, Z2
+	VMOVUPS    Z2, 128(DI)
+	VPCMPEQD   Z6, Z0, K3
+	VRANGEPS   $0x02, Z14, Z5, Z0
+	VPANDD     Z13, Z0, Z1
+	VPMAXUD    Z15, Z1, Z1
+	VPADDD     Z12, Z1, Z1
+	VADDPS     Z1, Z0, Z2
+	VSUBPS     Z1, Z2, Z2
+	VPTERNLOGD $0xf8, Z11, Z5, Z2
+	VMULPS     Z10, Z2, Z2
+	VMOVUPS    Z2, 192(DI)
+	VPCMPEQD   Z5, Z0, K4
 	KUNPCKWD   K1, K2, K1
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
@@ -5410,63 +5135,64 @@ grouplast:
 	JMP        groupwhole
 
 grouprare:
-	VMOVUPS    (DX), Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z9, Z4, Z4
-	VMOVUPS    Z4, (DI)
-	VCMPPS     $0x00, Z1, Z2, K1
-	VMOVUPS    64(DX), Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z9, Z4, Z4
-	VMOVUPS    Z4, 64(DI)
-	VCMPPS     $0x00, Z1, Z2, K2
-	VMOVUPS    128(DX), Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z9, Z4, Z4
-	VMOVUPS    Z4, 128(DI)
-	VCMPPS     $0x00, Z1, Z2, K3
-	VMOVUPS    192(DX), Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z9, Z4, Z4
-	VMOVUPS    Z4, 192(DI)
-	VCMPPS     $0x00, Z1, Z2, K4
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	KMOVQ      K1, (SI)
-	JMP        groupback
+	VMOVUPS      (DX), Z0
+	VDIVPS       Z10, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z10, Z5, Z5
+	VMOVUPS      Z5, (DI)
+	VCMPPS       $0x00, Z2, Z3, K1
+	VMOVUPS      64(DX), Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z10, Z5, Z5
+	VMOVUPS      Z5, 64(DI)
+	VCMPPS       $0x00, Z2, Z3, K2
+	VMOVUPS      128(DX), Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z10, Z5, Z5
+	VMOVUPS      Z5, 128(DI)
+	VCMPPS       $0x00, Z2, Z3, K3
+	VMOVUPS      192(DX), Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z1
+	VMINPS       Z1, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z11, Z0, Z4
+	VMULPS       Z10, Z4, Z4
+	VMOVUPS      Z4, 192(DI)
+	VCMPPS       $0x00, Z1, Z2, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	JMP          groupback
 
 groupmeet0cross:
 groupmeet0mix:
@@ -5474,8 +5200,8 @@ groupmeet0mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -5494,8 +5220,8 @@ groupmeet1next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (BX), Z9
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -5504,8 +5230,8 @@ groupmeet1mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -5524,8 +5250,8 @@ groupmeet2next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (BX), Z9
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -5534,8 +5260,8 @@ groupmeet2mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -5554,8 +5280,8 @@ groupmeet3next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (BX), Z9
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -5564,8 +5290,8 @@ groupmeet3mix:
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -5575,75 +5301,68 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	KMOVQ      K0, K7
-	VMOVUPS.Z  (DX), K7, Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z9, Z4, Z4
-	VMOVUPS    Z4, K7, (DI)
-	VCMPPS     $0x00, Z1, Z2, K1
-	CMPQ       R9, $+17
-	JLT        grouptailrarenarrow
-	KSHIFTRQ   $0x10, K0, K7
-	VMOVUPS.Z  64(DX), K7, Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z9, Z4, Z4
-	VMOVUPS    Z4, K7, 64(DI)
-	VCMPPS     $0x00, Z1, Z2, K2
-	CMPQ       R9, $+33
-	JLT        grouptailrarenarrow
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVUPS.Z  128(DX), K7, Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z9, Z4, Z4
-	VMOVUPS    Z4, K7, 128(DI)
-	VCMPPS     $0x00, Z1, Z2, K3
-	CMPQ       R9, $+49
-	JLT        grouptailrarenarrow
-	KSHIFTRQ   $0x30, K0, K7
-	VMOVUPS.Z  192(DX), K7, Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z9, Z4, Z4
-	VMOVUPS    Z4, K7, 192(DI)
-	VCMPPS     $0x00, Z1, Z2, K4
-
-grouptailrarenarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, (SP)
-	JMP      grouptailback
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (DX), K7, Z0
+	VDIVPS       Z10, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z10, Z5, Z5
+	VMOVUPS      Z5, K7, (DI)
+	VCMPPS       $0x00, Z2, Z3, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z10, Z5, Z5
+	VMOVUPS      Z5, K7, 64(DI)
+	VCMPPS       $0x00, Z2, Z3, K2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z10, Z5, Z5
+	VMOVUPS      Z5, K7, 128(DI)
+	VCMPPS       $0x00, Z2, Z3, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z1
+	VMINPS       Z1, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z11, Z0, Z4
+	VMULPS       Z10, Z4, Z4
+	VMOVUPS      Z4, K7, 192(DI)
+	VCMPPS       $0x00, Z1, Z2, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -5660,8 +5379,8 @@ short2stream:
 	PREFETCHNTA       64(DX)(CX*1)
 	PREFETCHNTA       128(DX)(CX*1)
 	PREFETCHNTA       192(DX)(CX*1)
-	VBROADCASTSS      (BX), Z9
-	VBROADCASTSS      4(BX), Z8
+	VBROADCASTSS      (BX), Z10
+	VBROADCASTSS      4(BX), Z9
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -5678,56 +5397,50 @@ short2stream:
 	VMULPS.BCST       4(R8), Z0, Z4
 	VFMSUB231PS.BCST  4(BX), Z4, Z0
 	VFNMADD231PS.BCST 4(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
-	VPANDD            Z12, Z1, Z0
-	VPMINUD           Z13, Z0, Z5
-	VPANDD            Z11, Z5, Z6
-	VPMAXUD           Z15, Z6, Z6
-	VPADDD            Z14, Z6, Z6
-	VADDPS            Z6, Z5, Z7
-	VSUBPS            Z6, Z7, Z7
-	VPTERNLOGD        $0xf8, Z10, Z1, Z7
-	VMULPS.BCST       (BX), Z7, Z7
-	VMOVNTPS          Z7, (DI)
-	VPCMPEQD          Z0, Z5, K1
-	VPANDD            Z12, Z2, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z5
+	VRANGEPS          $0x02, Z14, Z1, Z0
+	VPANDD            Z13, Z0, Z5
 	VPMAXUD           Z15, Z5, Z5
-	VPADDD            Z14, Z5, Z5
-	VADDPS            Z5, Z1, Z6
+	VPADDD            Z12, Z5, Z5
+	VADDPS            Z5, Z0, Z6
 	VSUBPS            Z5, Z6, Z6
-	VPTERNLOGD        $0xf8, Z10, Z2, Z6
+	VPTERNLOGD        $0xf8, Z11, Z1, Z6
 	VMULPS.BCST       (BX), Z6, Z6
-	VMOVNTPS          Z6, 64(DI)
-	VPCMPEQD          Z0, Z1, K2
-	VPANDD            Z12, Z3, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z15, Z2, Z2
-	VPADDD            Z14, Z2, Z2
-	VADDPS            Z2, Z1, Z5
-	VSUBPS            Z2, Z5, Z5
-	VPTERNLOGD        $0xf8, Z10, Z3, Z5
-	VMULPS.BCST       4(BX), Z5, Z5
-	VMOVNTPS          Z5, 128(DI)
-	VPCMPEQD          Z0, Z1, K3
-	VPANDD            Z12, Z4, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z15, Z2, Z2
-	VPADDD            Z14, Z2, Z2
-	VADDPS            Z2, Z1, Z3
-	VSUBPS            Z2, Z3, Z3
-	VPTERNLOGD        $0xf8, Z10, Z4, Z3
-	VMULPS.BCST       4(BX), Z3, Z3
-	VMOVNTPS          Z3, 192(DI)
-	VPCMPEQD          Z0, Z1, K4
+	VMOVNTPS          Z6, (DI)
+	VPCMPEQD          Z1, Z0, K1
+	VRANGEPS          $0x02, Z14, Z2, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z5
+	VSUBPS            Z1, Z5, Z5
+	VPTERNLOGD        $0xf8, Z11, Z2, Z5
+	VMULPS.BCST       (BX), Z5, Z5
+	VMOVNTPS          Z5, 64(DI)
+	VPCMPEQD          Z2, Z0, K2
+	VRANGEPS          $0x02, Z14, Z3, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z2
+	VSUBPS            Z1, Z2, Z2
+	VPTERNLOGD        $0xf8, Z11, Z3, Z2
+	VMULPS.BCST       4(BX), Z2, Z2
+	VMOVNTPS          Z2, 128(DI)
+	VPCMPEQD          Z3, Z0, K3
+	VRANGEPS          $0x02, Z14, Z4, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z2
+	VSUBPS            Z1, Z2, Z2
+	VPTERNLOGD        $0xf8, Z11, Z4, Z2
+	VMULPS.BCST       4(BX), Z2, Z2
+	VMOVNTPS          Z2, 192(DI)
+	VPCMPEQD          Z4, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
@@ -5743,73 +5456,74 @@ short2stream:
 	JMP               short2end
 
 short2rare:
-	VMOVUPS     (DX), Z0
-	VDIVPS      Z9, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS.BCST (BX), Z4, Z4
-	VMOVUPS     Z4, (DI)
-	VCMPPS      $0x00, Z1, Z2, K1
-	VMOVUPS     64(DX), Z0
-	VDIVPS      Z9, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS.BCST (BX), Z4, Z4
-	VMOVUPS     Z4, 64(DI)
-	VCMPPS      $0x00, Z1, Z2, K2
-	VMOVUPS     128(DX), Z0
-	VDIVPS      Z8, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS.BCST 4(BX), Z4, Z4
-	VMOVUPS     Z4, 128(DI)
-	VCMPPS      $0x00, Z1, Z2, K3
-	VMOVUPS     192(DX), Z0
-	VDIVPS      Z8, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS.BCST 4(BX), Z4, Z4
-	VMOVUPS     Z4, 192(DI)
-	VCMPPS      $0x00, Z1, Z2, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SI)
-	JMP         short2back
+	VMOVUPS      (DX), Z0
+	VDIVPS       Z10, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS.BCST  (BX), Z5, Z5
+	VMOVUPS      Z5, (DI)
+	VCMPPS       $0x00, Z2, Z3, K1
+	VMOVUPS      64(DX), Z0
+	VDIVPS       Z10, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS.BCST  (BX), Z5, Z5
+	VMOVUPS      Z5, 64(DI)
+	VCMPPS       $0x00, Z2, Z3, K2
+	VMOVUPS      128(DX), Z0
+	VDIVPS       Z9, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS.BCST  4(BX), Z5, Z5
+	VMOVUPS      Z5, 128(DI)
+	VCMPPS       $0x00, Z2, Z3, K3
+	VMOVUPS      192(DX), Z0
+	VDIVPS       Z9, Z0, Z0
+	VPANDD       Z1, Z0, Z1
+	VMINPS       Z1, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z11, Z0, Z4
+	VMULPS.BCST  4(BX), Z4, Z4
+	VMOVUPS      Z4, 192(DI)
+	VCMPPS       $0x00, Z1, Z2, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	JMP          short2back
 
 short4stream:
 	PREFETCHNTA       (DX)(CX*1)
 	PREFETCHNTA       64(DX)(CX*1)
 	PREFETCHNTA       128(DX)(CX*1)
 	PREFETCHNTA       192(DX)(CX*1)
-	VBROADCASTSS      (BX), Z9
-	VBROADCASTSS      4(BX), Z8
-	VBROADCASTSS      8(BX), Z7
-	VBROADCASTSS      12(BX), Z6
+	VBROADCASTSS      (BX), Z10
+	VBROADCASTSS      4(BX), Z9
+	VBROADCASTSS      8(BX), Z8
+	VBROADCASTSS      12(BX), Z7
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -5826,56 +5540,50 @@ short4stream:
 	VMULPS.BCST       12(R8), Z0, Z4
 	VFMSUB231PS.BCST  12(BX), Z4, Z0
 	VFNMADD231PS.BCST 12(R8), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
-	VPANDD            Z12, Z1, Z0
-	VPMINUD           Z13, Z0, Z5
-	VPANDD            Z11, Z5, Z16
-	VPMAXUD           Z15, Z16, Z16
-	VPADDD            Z14, Z16, Z16
-	VADDPS            Z16, Z5, Z17
-	VSUBPS            Z16, Z17, Z17
-	VPTERNLOGD        $0xf8, Z10, Z1, Z17
-	VMULPS.BCST       (BX), Z17, Z17
-	VMOVNTPS          Z17, (DI)
-	VPCMPEQD          Z0, Z5, K1
-	VPANDD            Z12, Z2, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z5
+	VRANGEPS          $0x02, Z14, Z1, Z0
+	VPANDD            Z13, Z0, Z5
 	VPMAXUD           Z15, Z5, Z5
-	VPADDD            Z14, Z5, Z5
-	VADDPS            Z5, Z1, Z16
-	VSUBPS            Z5, Z16, Z16
-	VPTERNLOGD        $0xf8, Z10, Z2, Z16
-	VMULPS.BCST       4(BX), Z16, Z16
-	VMOVNTPS          Z16, 64(DI)
-	VPCMPEQD          Z0, Z1, K2
-	VPANDD            Z12, Z3, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z15, Z2, Z2
-	VPADDD            Z14, Z2, Z2
-	VADDPS            Z2, Z1, Z5
-	VSUBPS            Z2, Z5, Z5
-	VPTERNLOGD        $0xf8, Z10, Z3, Z5
-	VMULPS.BCST       8(BX), Z5, Z5
-	VMOVNTPS          Z5, 128(DI)
-	VPCMPEQD          Z0, Z1, K3
-	VPANDD            Z12, Z4, Z0
-	VPMINUD           Z13, Z0, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z15, Z2, Z2
-	VPADDD            Z14, Z2, Z2
-	VADDPS            Z2, Z1, Z3
-	VSUBPS            Z2, Z3, Z3
-	VPTERNLOGD        $0xf8, Z10, Z4, Z3
-	VMULPS.BCST       12(BX), Z3, Z3
-	VMOVNTPS          Z3, 192(DI)
-	VPCMPEQD          Z0, Z1, K4
+	VPADDD            Z12, Z5, Z5
+	VADDPS            Z5, Z0, Z6
+	VSUBPS            Z5, Z6, Z6
+	VPTERNLOGD        $0xf8, Z11, Z1, Z6
+	VMULPS.BCST       (BX), Z6, Z6
+	VMOVNTPS          Z6, (DI)
+	VPCMPEQD          Z1, Z0, K1
+	VRANGEPS          $0x02, Z14, Z2, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z5
+	VSUBPS            Z1, Z5, Z5
+	VPTERNLOGD        $0xf8, Z11, Z2, Z5
+	VMULPS.BCST       4(BX), Z5, Z5
+	VMOVNTPS          Z5, 64(DI)
+	VPCMPEQD          Z2, Z0, K2
+	VRANGEPS          $0x02, Z14, Z3, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z2
+	VSUBPS            Z1, Z2, Z2
+	VPTERNLOGD        $0xf8, Z11, Z3, Z2
+	VMULPS.BCST       8(BX), Z2, Z2
+	VMOVNTPS          Z2, 128(DI)
+	VPCMPEQD          Z3, Z0, K3
+	VRANGEPS          $0x02, Z14, Z4, Z0
+	VPANDD            Z13, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z12, Z1, Z1
+	VADDPS            Z1, Z0, Z2
+	VSUBPS            Z1, Z2, Z2
+	VPTERNLOGD        $0xf8, Z11, Z4, Z2
+	VMULPS.BCST       12(BX), Z2, Z2
+	VMOVNTPS          Z2, 192(DI)
+	VPCMPEQD          Z4, Z0, K4
 	KUNPCKWD          K1, K2, K1
 	KUNPCKWD          K3, K4, K3
 	KUNPCKDQ          K1, K3, K1
@@ -5891,204 +5599,200 @@ short4stream:
 	JMP               short4end
 
 short4rare:
-	VMOVUPS     (DX), Z0
-	VDIVPS      Z9, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS.BCST (BX), Z4, Z4
-	VMOVUPS     Z4, (DI)
-	VCMPPS      $0x00, Z1, Z2, K1
-	VMOVUPS     64(DX), Z0
-	VDIVPS      Z8, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS.BCST 4(BX), Z4, Z4
-	VMOVUPS     Z4, 64(DI)
-	VCMPPS      $0x00, Z1, Z2, K2
-	VMOVUPS     128(DX), Z0
-	VDIVPS      Z7, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS.BCST 8(BX), Z4, Z4
-	VMOVUPS     Z4, 128(DI)
-	VCMPPS      $0x00, Z1, Z2, K3
-	VMOVUPS     192(DX), Z0
-	VDIVPS      Z6, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VMINPS      Z1, Z13, Z2
-	VPANDD      Z11, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPADDD      Z14, Z3, Z3
-	VADDPS      Z3, Z2, Z4
-	VSUBPS      Z3, Z4, Z4
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VMULPS.BCST 12(BX), Z4, Z4
-	VMOVUPS     Z4, 192(DI)
-	VCMPPS      $0x00, Z1, Z2, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SI)
-	JMP         short4back
+	VMOVUPS      (DX), Z0
+	VDIVPS       Z10, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS.BCST  (BX), Z5, Z5
+	VMOVUPS      Z5, (DI)
+	VCMPPS       $0x00, Z2, Z3, K1
+	VMOVUPS      64(DX), Z0
+	VDIVPS       Z9, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS.BCST  4(BX), Z5, Z5
+	VMOVUPS      Z5, 64(DI)
+	VCMPPS       $0x00, Z2, Z3, K2
+	VMOVUPS      128(DX), Z0
+	VDIVPS       Z8, Z0, Z0
+	VPANDD       Z1, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS.BCST  8(BX), Z5, Z5
+	VMOVUPS      Z5, 128(DI)
+	VCMPPS       $0x00, Z2, Z3, K3
+	VMOVUPS      192(DX), Z0
+	VDIVPS       Z7, Z0, Z0
+	VPANDD       Z1, Z0, Z1
+	VMINPS       Z1, Z14, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z4, Z4
+	VPTERNLOGD   $0xf8, Z11, Z0, Z4
+	VMULPS.BCST  12(BX), Z4, Z4
+	VMOVUPS      Z4, 192(DI)
+	VCMPPS       $0x00, Z1, Z2, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	JMP          short4back
 
 lanerare:
-	VMOVUPS    (DX), Z0
-	VMOVUPS    (BX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VPANDD     Z12, Z0, Z2
-	VMINPS     Z2, Z13, Z3
-	VPANDD     Z11, Z3, Z4
-	VPMAXUD    Z15, Z4, Z4
-	VPADDD     Z14, Z4, Z4
-	VADDPS     Z4, Z3, Z5
-	VSUBPS     Z4, Z5, Z5
-	VPTERNLOGD $0xf8, Z10, Z0, Z5
-	VMULPS     Z1, Z5, Z5
-	VMOVUPS    Z5, (DI)
-	VCMPPS     $0x00, Z2, Z3, K1
-	VMOVUPS    64(DX), Z0
-	VMOVUPS    64(BX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VPANDD     Z12, Z0, Z2
-	VMINPS     Z2, Z13, Z3
-	VPANDD     Z11, Z3, Z4
-	VPMAXUD    Z15, Z4, Z4
-	VPADDD     Z14, Z4, Z4
-	VADDPS     Z4, Z3, Z5
-	VSUBPS     Z4, Z5, Z5
-	VPTERNLOGD $0xf8, Z10, Z0, Z5
-	VMULPS     Z1, Z5, Z5
-	VMOVUPS    Z5, 64(DI)
-	VCMPPS     $0x00, Z2, Z3, K2
-	VMOVUPS    128(DX), Z0
-	VMOVUPS    128(BX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VPANDD     Z12, Z0, Z2
-	VMINPS     Z2, Z13, Z3
-	VPANDD     Z11, Z3, Z4
-	VPMAXUD    Z15, Z4, Z4
-	VPADDD     Z14, Z4, Z4
-	VADDPS     Z4, Z3, Z5
-	VSUBPS     Z4, Z5, Z5
-	VPTERNLOGD $0xf8, Z10, Z0, Z5
-	VMULPS     Z1, Z5, Z5
-	VMOVUPS    Z5, 128(DI)
-	VCMPPS     $0x00, Z2, Z3, K3
-	VMOVUPS    192(DX), Z0
-	VMOVUPS    192(BX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VPANDD     Z12, Z0, Z2
-	VMINPS     Z2, Z13, Z3
-	VPANDD     Z11, Z3, Z4
-	VPMAXUD    Z15, Z4, Z4
-	VPADDD     Z14, Z4, Z4
-	VADDPS     Z4, Z3, Z5
-	VSUBPS     Z4, Z5, Z5
-	VPTERNLOGD $0xf8, Z10, Z0, Z5
-	VMULPS     Z1, Z5, Z5
-	VMOVUPS    Z5, 192(DI)
-	VCMPPS     $0x00, Z2, Z3, K4
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	KMOVQ      K1, (SI)
-	JMP        laneback
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z2
+	VPANDD       Z2, Z0, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z0, Z6
+	VMULPS       Z1, Z6, Z6
+	VMOVUPS      Z6, (DI)
+	VCMPPS       $0x00, Z3, Z4, K1
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z2, Z0, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z0, Z6
+	VMULPS       Z1, Z6, Z6
+	VMOVUPS      Z6, 64(DI)
+	VCMPPS       $0x00, Z3, Z4, K2
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z2, Z0, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z0, Z6
+	VMULPS       Z1, Z6, Z6
+	VMOVUPS      Z6, 128(DI)
+	VCMPPS       $0x00, Z3, Z4, K3
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z2, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z1, Z5, Z5
+	VMOVUPS      Z5, 192(DI)
+	VCMPPS       $0x00, Z2, Z3, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	JMP          laneback
 
 lanetailrare:
-	KMOVQ      K0, K7
-	VMOVUPS.Z  (DX), K7, Z0
-	VMOVUPS.Z  (BX), K7, Z1
-	VDIVPS     Z1, Z0, Z0
-	VPANDD     Z12, Z0, Z2
-	VMINPS     Z2, Z13, Z3
-	VPANDD     Z11, Z3, Z4
-	VPMAXUD    Z15, Z4, Z4
-	VPADDD     Z14, Z4, Z4
-	VADDPS     Z4, Z3, Z5
-	VSUBPS     Z4, Z5, Z5
-	VPTERNLOGD $0xf8, Z10, Z0, Z5
-	VMULPS     Z1, Z5, Z5
-	VMOVUPS    Z5, K7, (DI)
-	VCMPPS     $0x00, Z2, Z3, K1
-	CMPQ       R9, $+17
-	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x10, K0, K7
-	VMOVUPS.Z  64(DX), K7, Z0
-	VMOVUPS.Z  64(BX), K7, Z1
-	VDIVPS     Z1, Z0, Z0
-	VPANDD     Z12, Z0, Z2
-	VMINPS     Z2, Z13, Z3
-	VPANDD     Z11, Z3, Z4
-	VPMAXUD    Z15, Z4, Z4
-	VPADDD     Z14, Z4, Z4
-	VADDPS     Z4, Z3, Z5
-	VSUBPS     Z4, Z5, Z5
-	VPTERNLOGD $0xf8, Z10, Z0, Z5
-	VMULPS     Z1, Z5, Z5
-	VMOVUPS    Z5, K7, 64(DI)
-	VCMPPS     $0x00, Z2, Z3, K2
-	CMPQ       R9, $+33
-	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVUPS.Z  128(DX), K7, Z0
-	VMOVUPS.Z  128(BX), K7, Z1
-	VDIVPS     Z1, Z0, Z0
-	VPANDD     Z12, Z0, Z2
-	VMINPS     Z2, Z13, Z3
-	VPANDD     Z11, Z3, Z4
-	VPMAXUD    Z15, Z4, Z4
-	VPADDD     Z14, Z4, Z4
-	VADDPS     Z4, Z3, Z5
-	VSUBPS     Z4, Z5, Z5
-	VPTERNLOGD $0xf8, Z10, Z0, Z5
-	VMULPS     Z1, Z5, Z5
-	VMOVUPS    Z5, K7, 128(DI)
-	VCMPPS     $0x00, Z2, Z3, K3
-	CMPQ       R9, $+49
-	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x30, K0, K7
-	VMOVUPS.Z  192(DX), K7, Z0
-	VMOVUPS.Z  192(BX), K7, Z1
-	VDIVPS     Z1, Z0, Z0
-	VPANDD     Z12, Z0, Z2
-	VMINPS     Z2, Z13, Z3
-	VPANDD     Z11, Z3, Z4
-	VPMAXUD    Z15, Z4, Z4
-	VPADDD     Z14, Z4, Z4
-	VADDPS     Z4, Z3, Z5
-	VSUBPS     Z4, Z5, Z5
-	VPTERNLOGD $0xf8, Z10, Z0, Z5
-	VMULPS     Z1, Z5, Z5
-	VMOVUPS    Z5, K7, 192(DI)
-	VCMPPS     $0x00, Z2, Z3, K4
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (DX), K7, Z0
+	VMOVUPS.Z    (BX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z2
+	VPANDD       Z2, Z0, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z0, Z6
+	VMULPS       Z1, Z6, Z6
+	VMOVUPS      Z6, K7, (DI)
+	VCMPPS       $0x00, Z3, Z4, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
+	VMOVUPS.Z    64(BX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z2, Z0, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z0, Z6
+	VMULPS       Z1, Z6, Z6
+	VMOVUPS      Z6, K7, 64(DI)
+	VCMPPS       $0x00, Z3, Z4, K2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
+	VMOVUPS.Z    128(BX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z2, Z0, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z0, Z6
+	VMULPS       Z1, Z6, Z6
+	VMOVUPS      Z6, K7, 128(DI)
+	VCMPPS       $0x00, Z3, Z4, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
+	VMOVUPS.Z    192(BX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VPANDD       Z2, Z0, Z2
+	VMINPS       Z2, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VMULPS       Z1, Z5, Z5
+	VMOVUPS      Z5, K7, 192(DI)
+	VCMPPS       $0x00, Z2, Z3, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SP)
+	JMP          lanetailback
 
-lanetailrarenarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, (SP)
-	JMP      lanetailback
-
-DATA constantsAVX512<>+0(SB)/4, $0x7fffffff
-DATA constantsAVX512<>+4(SB)/4, $0x7f800000
+DATA constantsAVX512<>+0(SB)/4, $0x7f800000
+DATA constantsAVX512<>+4(SB)/4, $0x00400000
 DATA constantsAVX512<>+8(SB)/4, $0x80000000
-DATA constantsAVX512<>+12(SB)/4, $0x01010101
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $16
+DATA constantsAVX512<>+12(SB)/4, $0x7fffffff
+DATA constantsAVX512<>+16(SB)/4, $0x01010101
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $20

@@ -8,7 +8,7 @@
 // Requires: AVX, AVX2, MMX+
 TEXT ·PackPacked4AVX2(SB), NOSPLIT, $48-32
 	// pointers: DI y, SI x, DX elements left
-	// per call: Y15 0xf0f0f0f, Y14 0x10011001
+	// per call: Y15 0x10011001, Y14 0xf0f0f0f
 	// vector registers in use at once: 4
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -23,8 +23,8 @@ TEXT ·PackPacked4AVX2(SB), NOSPLIT, $48-32
 
 laneloop:
 	VMOVUPS    (SI), Y0
-	VPAND      Y15, Y0, Y1
-	VPMADDUBSW Y14, Y1, Y1
+	VPAND      Y14, Y0, Y1
+	VPMADDUBSW Y15, Y1, Y1
 	VPACKUSWB  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VMOVUPS    X1, (DI)
@@ -93,8 +93,8 @@ piece5:
 
 lanetailnarrow:
 	VMOVUPS    16(SP), Y0
-	VPAND      Y15, Y0, Y1
-	VPMADDUBSW Y14, Y1, Y1
+	VPAND      Y14, Y0, Y1
+	VPMADDUBSW Y15, Y1, Y1
 	VPACKUSWB  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
 	VMOVUPS    X1, (SP)
@@ -164,8 +164,8 @@ fence:
 lanestream:
 	PREFETCHNTA (SI)(CX*1)
 	VMOVUPS     (SI), Y0
-	VPAND       Y15, Y0, Y1
-	VPMADDUBSW  Y14, Y1, Y1
+	VPAND       Y14, Y0, Y1
+	VPMADDUBSW  Y15, Y1, Y1
 	VPACKUSWB   Y1, Y1, Y1
 	VPERMQ      $0x08, Y1, Y1
 	VMOVNTPS    X1, (DI)
@@ -189,7 +189,7 @@ TEXT ·UnpackPacked4AVX2(SB), NOSPLIT, $48-40
 	VMOVUPS      constantsAVX2<>+8(SB), Y1
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y1, Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS constantsAVX2<>+4(SB), Y14
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
@@ -351,7 +351,7 @@ lanestream:
 // Requires: AVX, AVX2, BMI2, MMX+
 TEXT ·PackPacked2AVX2(SB), NOSPLIT, $48-32
 	// pointers: DI y, SI x, DX elements left
-	// per call: Y15 0x3030303, Y14 0x4010401, Y13 0x100001
+	// per call: Y15 0x4010401, Y14 0x3030303, Y13 0x100001
 	// vector registers in use at once: 5
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -367,8 +367,8 @@ TEXT ·PackPacked2AVX2(SB), NOSPLIT, $48-32
 
 laneloop:
 	VMOVUPS    (SI), Y0
-	VPAND      Y15, Y0, Y1
-	VPMADDUBSW Y14, Y1, Y1
+	VPAND      Y14, Y0, Y1
+	VPMADDUBSW Y15, Y1, Y1
 	VPMADDWD   Y13, Y1, Y1
 	VPACKUSDW  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
@@ -439,8 +439,8 @@ piece5:
 
 lanetailnarrow:
 	VMOVUPS    16(SP), Y0
-	VPAND      Y15, Y0, Y1
-	VPMADDUBSW Y14, Y1, Y1
+	VPAND      Y14, Y0, Y1
+	VPMADDUBSW Y15, Y1, Y1
 	VPMADDWD   Y13, Y1, Y1
 	VPACKUSDW  Y1, Y1, Y1
 	VPERMQ     $0x08, Y1, Y1
@@ -510,8 +510,8 @@ fence:
 lanestream:
 	PREFETCHNTA (SI)(CX*1)
 	VMOVUPS     (SI), Y0
-	VPAND       Y15, Y0, Y1
-	VPMADDUBSW  Y14, Y1, Y1
+	VPAND       Y14, Y0, Y1
+	VPMADDUBSW  Y15, Y1, Y1
 	VPMADDWD    Y13, Y1, Y1
 	VPACKUSDW   Y1, Y1, Y1
 	VPERMQ      $0x08, Y1, Y1
@@ -537,7 +537,7 @@ TEXT ·UnpackPacked2AVX2(SB), NOSPLIT, $48-40
 	VMOVUPS      constantsAVX2<>+8(SB), Y1
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y1, Y15
-	VBROADCASTSS constantsAVX2<>+40(SB), Y14
+	VBROADCASTSS constantsAVX2<>+44(SB), Y14
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
@@ -700,8 +700,8 @@ lanestream:
 	JGE         lanestream
 	JMP         lanetail
 
-DATA constantsAVX2<>+0(SB)/4, $0x0f0f0f0f
-DATA constantsAVX2<>+4(SB)/4, $0x10011001
+DATA constantsAVX2<>+0(SB)/4, $0x10011001
+DATA constantsAVX2<>+4(SB)/4, $0x0f0f0f0f
 DATA constantsAVX2<>+8(SB)/4, $0x00000000
 DATA constantsAVX2<>+12(SB)/4, $0x00000004
 DATA constantsAVX2<>+16(SB)/4, $0x00000001
@@ -710,7 +710,7 @@ DATA constantsAVX2<>+24(SB)/4, $0x00000002
 DATA constantsAVX2<>+28(SB)/4, $0x00000006
 DATA constantsAVX2<>+32(SB)/4, $0x00000003
 DATA constantsAVX2<>+36(SB)/4, $0x00000007
-DATA constantsAVX2<>+40(SB)/4, $0x03030303
-DATA constantsAVX2<>+44(SB)/4, $0x04010401
+DATA constantsAVX2<>+40(SB)/4, $0x04010401
+DATA constantsAVX2<>+44(SB)/4, $0x03030303
 DATA constantsAVX2<>+48(SB)/4, $0x00100001
 GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $52

@@ -8,7 +8,7 @@
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·PackPacked4AVX512(SB), NOSPLIT, $0-32
 	// pointers: DI y, SI x, DX elements left
-	// per call: Z15 0xf0f0f0f, Z14 0x10011001
+	// per call: Z15 0x10011001, Z14 0xf0f0f0f
 	// vector registers in use at once: 4
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -23,8 +23,8 @@ TEXT ·PackPacked4AVX512(SB), NOSPLIT, $0-32
 
 laneloop:
 	VMOVUPS    (SI), Z0
-	VPANDD     Z15, Z0, Z1
-	VPMADDUBSW Z14, Z1, Z1
+	VPANDD     Z14, Z0, Z1
+	VPMADDUBSW Z15, Z1, Z1
 	VPMOVWB    Z1, Y1
 	VMOVUPS    Y1, (DI)
 	ADDQ       $+32, DI
@@ -49,9 +49,9 @@ lanetail:
 lanetailnarrow:
 	KMOVQ      K0, K7
 	VMOVDQU8.Z (SI), K7, Z0
-	VPANDD     Z15, Z0, Z1
+	VPANDD     Z14, Z0, Z1
 	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z14, Z1, Z1
+	VPMADDUBSW Z15, Z1, Z1
 	VPMOVWB    Z1, Y1
 	LEAQ       1(DX), CX
 	SHRQ       $0x01, CX
@@ -75,8 +75,8 @@ fence:
 lanestream:
 	PREFETCHNTA (SI)(CX*1)
 	VMOVUPS     (SI), Z0
-	VPANDD      Z15, Z0, Z1
-	VPMADDUBSW  Z14, Z1, Z1
+	VPANDD      Z14, Z0, Z1
+	VPMADDUBSW  Z15, Z1, Z1
 	VPMOVWB     Z1, Y1
 	VMOVNTPS    Y1, (DI)
 	ADDQ        $+32, DI
@@ -99,7 +99,7 @@ TEXT ·UnpackPacked4AVX512(SB), NOSPLIT, $0-40
 	VMOVUPS      constantsAVX512<>+8(SB), Z1
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z1, Z15
-	VBROADCASTSS constantsAVX512<>+0(SB), Z14
+	VBROADCASTSS constantsAVX512<>+4(SB), Z14
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -178,7 +178,7 @@ lanestream:
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·PackPacked2AVX512(SB), NOSPLIT, $0-32
 	// pointers: DI y, SI x, DX elements left
-	// per call: Z15 0x3030303, Z14 0x4010401, Z13 0x100001
+	// per call: Z15 0x4010401, Z14 0x3030303, Z13 0x100001
 	// vector registers in use at once: 5
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -194,8 +194,8 @@ TEXT ·PackPacked2AVX512(SB), NOSPLIT, $0-32
 
 laneloop:
 	VMOVUPS    (SI), Z0
-	VPANDD     Z15, Z0, Z1
-	VPMADDUBSW Z14, Z1, Z1
+	VPANDD     Z14, Z0, Z1
+	VPMADDUBSW Z15, Z1, Z1
 	VPMADDWD   Z13, Z1, Z1
 	VPMOVDB    Z1, X1
 	VMOVUPS    X1, (DI)
@@ -221,9 +221,9 @@ lanetail:
 lanetailnarrow:
 	KMOVQ      K0, K7
 	VMOVDQU8.Z (SI), K7, Z0
-	VPANDD     Z15, Z0, Z1
+	VPANDD     Z14, Z0, Z1
 	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z14, Z1, Z1
+	VPMADDUBSW Z15, Z1, Z1
 	VPMADDWD   Z13, Z1, Z1
 	VPMOVDB    Z1, X1
 	LEAQ       3(DX), CX
@@ -248,8 +248,8 @@ fence:
 lanestream:
 	PREFETCHNTA (SI)(CX*1)
 	VMOVUPS     (SI), Z0
-	VPANDD      Z15, Z0, Z1
-	VPMADDUBSW  Z14, Z1, Z1
+	VPANDD      Z14, Z0, Z1
+	VPMADDUBSW  Z15, Z1, Z1
 	VPMADDWD    Z13, Z1, Z1
 	VPMOVDB     Z1, X1
 	VMOVNTPS    X1, (DI)
@@ -273,7 +273,7 @@ TEXT ·UnpackPacked2AVX512(SB), NOSPLIT, $0-40
 	VMOVUPS      constantsAVX512<>+8(SB), Z1
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z1, Z15
-	VBROADCASTSS constantsAVX512<>+72(SB), Z14
+	VBROADCASTSS constantsAVX512<>+76(SB), Z14
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -354,8 +354,8 @@ lanestream:
 	JGE         lanestream
 	JMP         lanetail
 
-DATA constantsAVX512<>+0(SB)/4, $0x0f0f0f0f
-DATA constantsAVX512<>+4(SB)/4, $0x10011001
+DATA constantsAVX512<>+0(SB)/4, $0x10011001
+DATA constantsAVX512<>+4(SB)/4, $0x0f0f0f0f
 DATA constantsAVX512<>+8(SB)/4, $0x00000000
 DATA constantsAVX512<>+12(SB)/4, $0x00000004
 DATA constantsAVX512<>+16(SB)/4, $0x00000008
@@ -372,7 +372,7 @@ DATA constantsAVX512<>+56(SB)/4, $0x00000003
 DATA constantsAVX512<>+60(SB)/4, $0x00000007
 DATA constantsAVX512<>+64(SB)/4, $0x0000000b
 DATA constantsAVX512<>+68(SB)/4, $0x0000000f
-DATA constantsAVX512<>+72(SB)/4, $0x03030303
-DATA constantsAVX512<>+76(SB)/4, $0x04010401
+DATA constantsAVX512<>+72(SB)/4, $0x04010401
+DATA constantsAVX512<>+76(SB)/4, $0x03030303
 DATA constantsAVX512<>+80(SB)/4, $0x00100001
 GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $84

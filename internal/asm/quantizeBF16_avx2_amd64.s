@@ -1281,8 +1281,6 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R8, $+9
-	JLT          grouptailrarenarrow
 	VPMOVZXWD    48(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y13, Y1, Y1
@@ -1293,9 +1291,18 @@ grouptailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R8, $+17
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    64(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    64(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPMOVZXWD    80(SP), Y5
 	VPSLLD       $0x10, Y5, Y5
 	VDIVPS       Y13, Y5, Y5
 	VROUNDPS     $0x08, Y5, Y6
@@ -1305,26 +1312,11 @@ grouptailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R8, $+25
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    80(SP), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VDIVPS       Y13, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y2, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-grouptailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VPACKSSWB Y5, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       grouptailback
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VMOVUPS      Y0, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -1450,8 +1442,6 @@ longtailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R8, $+9
-	JLT          longtailrarenarrow
 	VPMOVZXWD    48(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y12, Y1, Y1
@@ -1462,9 +1452,18 @@ longtailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R8, $+17
-	JLT          longtailrarenarrow
-	VPMOVZXWD    64(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    64(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPMOVZXWD    80(SP), Y5
 	VPSLLD       $0x10, Y5, Y5
 	VDIVPS       Y12, Y5, Y5
 	VROUNDPS     $0x08, Y5, Y6
@@ -1474,26 +1473,11 @@ longtailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R8, $+25
-	JLT          longtailrarenarrow
-	VPMOVZXWD    80(SP), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VDIVPS       Y12, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y2, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-longtailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VPACKSSWB Y5, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       longtailback
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VMOVUPS      Y0, (SP)
+	JMP          longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
@@ -1680,8 +1664,6 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R8, $+9
-	JLT          lanetailrarenarrow
 	VPMOVZXWD    48(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VMOVUPS      128(SP), Y5
@@ -1693,11 +1675,21 @@ lanetailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R8, $+17
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    64(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    64(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      160(SP), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPMOVZXWD    80(SP), Y5
 	VPSLLD       $0x10, Y5, Y5
-	VMOVUPS      160(SP), Y6
+	VMOVUPS      192(SP), Y6
 	VDIVPS       Y6, Y5, Y5
 	VROUNDPS     $0x08, Y5, Y6
 	VMAXPS       Y6, Y2, Y6
@@ -1706,27 +1698,11 @@ lanetailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R8, $+25
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    80(SP), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VMOVUPS      192(SP), Y7
-	VDIVPS       Y7, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y2, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-lanetailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VPACKSSWB Y5, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       lanetailback
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VMOVUPS      Y0, (SP)
+	JMP          lanetailback
 
 // func QuantizeInt8BF16AVX2(q *int8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
@@ -3035,8 +3011,6 @@ grouptailrare:
 	VCMPPS    $0x07, Y0, Y0, Y0
 	VCVTPS2DQ Y1, Y1
 	VANDPS    Y1, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       grouptailrarenarrow
 	VPMOVZXWD 48(SP), Y1
 	VPSLLD    $0x10, Y1, Y1
 	VDIVPS    Y10, Y1, Y1
@@ -3047,9 +3021,18 @@ grouptailrare:
 	VCMPPS    $0x07, Y1, Y1, Y1
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 64(SP), Y5
+	VPACKSSDW Y1, Y0, Y0
+	VPMOVZXWD 64(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VDIVPS    Y10, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VPMOVZXWD 80(SP), Y5
 	VPSLLD    $0x10, Y5, Y5
 	VDIVPS    Y10, Y5, Y5
 	VROUNDPS  $0x08, Y5, Y6
@@ -3059,23 +3042,8 @@ grouptailrare:
 	VCMPPS    $0x07, Y5, Y5, Y5
 	VCVTPS2DQ Y6, Y6
 	VANDPS    Y6, Y5, Y5
-	CMPQ      R8, $+25
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 80(SP), Y6
-	VPSLLD    $0x10, Y6, Y6
-	VDIVPS    Y10, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y2, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y3, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-grouptailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VPACKSSWB Y5, Y0, Y0
+	VPACKSSDW Y5, Y1, Y1
+	VPACKSSWB Y1, Y0, Y0
 	VPERMD    Y0, Y14, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
@@ -3203,8 +3171,6 @@ longtailrare:
 	VCMPPS    $0x07, Y0, Y0, Y0
 	VCVTPS2DQ Y1, Y1
 	VANDPS    Y1, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       longtailrarenarrow
 	VPMOVZXWD 48(SP), Y1
 	VPSLLD    $0x10, Y1, Y1
 	VDIVPS    Y9, Y1, Y1
@@ -3215,9 +3181,18 @@ longtailrare:
 	VCMPPS    $0x07, Y1, Y1, Y1
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       longtailrarenarrow
-	VPMOVZXWD 64(SP), Y5
+	VPACKSSDW Y1, Y0, Y0
+	VPMOVZXWD 64(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VDIVPS    Y9, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VPMOVZXWD 80(SP), Y5
 	VPSLLD    $0x10, Y5, Y5
 	VDIVPS    Y9, Y5, Y5
 	VROUNDPS  $0x08, Y5, Y6
@@ -3227,23 +3202,8 @@ longtailrare:
 	VCMPPS    $0x07, Y5, Y5, Y5
 	VCVTPS2DQ Y6, Y6
 	VANDPS    Y6, Y5, Y5
-	CMPQ      R8, $+25
-	JLT       longtailrarenarrow
-	VPMOVZXWD 80(SP), Y6
-	VPSLLD    $0x10, Y6, Y6
-	VDIVPS    Y9, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y2, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y3, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-longtailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VPACKSSWB Y5, Y0, Y0
+	VPACKSSDW Y5, Y1, Y1
+	VPACKSSWB Y1, Y0, Y0
 	VPERMD    Y0, Y14, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       longtailback
@@ -3430,8 +3390,6 @@ lanetailrare:
 	VCMPPS    $0x07, Y0, Y0, Y0
 	VCVTPS2DQ Y1, Y1
 	VANDPS    Y1, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       lanetailrarenarrow
 	VPMOVZXWD 48(SP), Y1
 	VPSLLD    $0x10, Y1, Y1
 	VMOVUPS   128(SP), Y5
@@ -3443,11 +3401,21 @@ lanetailrare:
 	VCMPPS    $0x07, Y1, Y1, Y1
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 64(SP), Y5
+	VPACKSSDW Y1, Y0, Y0
+	VPMOVZXWD 64(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMOVUPS   160(SP), Y5
+	VDIVPS    Y5, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VPMOVZXWD 80(SP), Y5
 	VPSLLD    $0x10, Y5, Y5
-	VMOVUPS   160(SP), Y6
+	VMOVUPS   192(SP), Y6
 	VDIVPS    Y6, Y5, Y5
 	VROUNDPS  $0x08, Y5, Y6
 	VMAXPS    Y6, Y2, Y6
@@ -3456,24 +3424,8 @@ lanetailrare:
 	VCMPPS    $0x07, Y5, Y5, Y5
 	VCVTPS2DQ Y6, Y6
 	VANDPS    Y6, Y5, Y5
-	CMPQ      R8, $+25
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 80(SP), Y6
-	VPSLLD    $0x10, Y6, Y6
-	VMOVUPS   192(SP), Y7
-	VDIVPS    Y7, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y2, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y3, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-lanetailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VPACKSSWB Y5, Y0, Y0
+	VPACKSSDW Y5, Y1, Y1
+	VPACKSSWB Y1, Y0, Y0
 	VPERMD    Y0, Y14, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       lanetailback
@@ -4960,8 +4912,6 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          grouptailrarenarrow
 	VPMOVZXWD    48(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y13, Y1, Y1
@@ -4972,9 +4922,18 @@ grouptailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    64(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    64(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPMOVZXWD    80(SP), Y5
 	VPSLLD       $0x10, Y5, Y5
 	VDIVPS       Y13, Y5, Y5
 	VROUNDPS     $0x08, Y5, Y6
@@ -4984,27 +4943,12 @@ grouptailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    80(SP), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VDIVPS       Y13, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y2, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-grouptailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VMOVUPS   constantsAVX2<>+4(SB), Y1
-	VPACKSSWB Y5, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       grouptailback
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -5138,8 +5082,6 @@ longtailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          longtailrarenarrow
 	VPMOVZXWD    48(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y12, Y1, Y1
@@ -5150,9 +5092,18 @@ longtailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          longtailrarenarrow
-	VPMOVZXWD    64(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    64(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPMOVZXWD    80(SP), Y5
 	VPSLLD       $0x10, Y5, Y5
 	VDIVPS       Y12, Y5, Y5
 	VROUNDPS     $0x08, Y5, Y6
@@ -5162,27 +5113,12 @@ longtailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          longtailrarenarrow
-	VPMOVZXWD    80(SP), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VDIVPS       Y12, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y2, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-longtailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VMOVUPS   constantsAVX2<>+4(SB), Y1
-	VPACKSSWB Y5, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       longtailback
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (SP)
+	JMP          longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
@@ -5400,8 +5336,6 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          lanetailrarenarrow
 	VPMOVZXWD    48(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VMOVUPS      128(SP), Y2
@@ -5417,49 +5351,43 @@ lanetailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y2, Y2
 	VANDPS       Y2, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    64(SP), Y2
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    64(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      160(SP), Y2
+	VMOVUPS      416(SP), Y5
+	VDIVPS       Y2, Y1, Y1
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y1, Y2
+	VSUBPS       Y5, Y3, Y6
+	VMAXPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y4, Y6
+	VMINPS       Y2, Y6, Y2
+	VADDPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
+	VPMOVZXWD    80(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      160(SP), Y5
-	VMOVUPS      416(SP), Y6
+	VMOVUPS      192(SP), Y5
+	VMOVUPS      448(SP), Y6
 	VDIVPS       Y5, Y2, Y2
 	VCVTDQ2PS    Y6, Y6
 	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y7
-	VMAXPS       Y5, Y7, Y5
-	VSUBPS       Y6, Y4, Y7
-	VMINPS       Y5, Y7, Y5
+	VSUBPS       Y6, Y3, Y3
+	VMAXPS       Y5, Y3, Y5
+	VSUBPS       Y6, Y4, Y4
+	VMINPS       Y5, Y4, Y5
 	VADDPS       Y6, Y5, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    80(SP), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VMOVUPS      192(SP), Y6
-	VMOVUPS      448(SP), Y7
-	VDIVPS       Y6, Y5, Y5
-	VCVTDQ2PS    Y7, Y7
-	VROUNDPS     $0x08, Y5, Y6
-	VSUBPS       Y7, Y3, Y3
-	VMAXPS       Y6, Y3, Y6
-	VSUBPS       Y7, Y4, Y4
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-
-lanetailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y5, Y2, Y2
-	VMOVUPS   constantsAVX2<>+4(SB), Y1
-	VPACKSSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       lanetailback
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (SP)
+	JMP          lanetailback
 
 // func QuantizeMinvalInt8BF16AVX2(q *int8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
@@ -6727,8 +6655,6 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          grouptailrarenarrow
 	VPMOVZXWD    48(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VBROADCASTSS (R8), Y5
@@ -6741,9 +6667,20 @@ grouptailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    64(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    64(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VBROADCASTSS (R8), Y5
+	VSUBPS       Y5, Y1, Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPMOVZXWD    80(SP), Y5
 	VPSLLD       $0x10, Y5, Y5
 	VBROADCASTSS (R8), Y6
 	VSUBPS       Y6, Y5, Y5
@@ -6755,29 +6692,12 @@ grouptailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    80(SP), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VBROADCASTSS (R8), Y7
-	VSUBPS       Y7, Y6, Y6
-	VDIVPS       Y10, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y3, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y2, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-grouptailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VMOVUPS   constantsAVX2<>+4(SB), Y1
-	VPACKSSWB Y5, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       grouptailback
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -6998,8 +6918,6 @@ lanetailrare:
 	VCMPPS    $0x07, Y0, Y0, Y0
 	VCVTPS2DQ Y1, Y1
 	VANDPS    Y1, Y0, Y0
-	CMPQ      R9, $+9
-	JLT       lanetailrarenarrow
 	VPMOVZXWD 48(SP), Y1
 	VPSLLD    $0x10, Y1, Y1
 	VMOVUPS   128(SP), Y5
@@ -7013,12 +6931,24 @@ lanetailrare:
 	VCMPPS    $0x07, Y1, Y1, Y1
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
-	CMPQ      R9, $+17
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 64(SP), Y5
+	VPACKSSDW Y1, Y0, Y0
+	VPMOVZXWD 64(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMOVUPS   160(SP), Y5
+	VMOVUPS   416(SP), Y6
+	VSUBPS    Y6, Y1, Y1
+	VDIVPS    Y5, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y3, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y2, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VPMOVZXWD 80(SP), Y5
 	VPSLLD    $0x10, Y5, Y5
-	VMOVUPS   160(SP), Y6
-	VMOVUPS   416(SP), Y7
+	VMOVUPS   192(SP), Y6
+	VMOVUPS   448(SP), Y7
 	VSUBPS    Y7, Y5, Y5
 	VDIVPS    Y6, Y5, Y5
 	VROUNDPS  $0x08, Y5, Y6
@@ -7028,28 +6958,10 @@ lanetailrare:
 	VCMPPS    $0x07, Y5, Y5, Y5
 	VCVTPS2DQ Y6, Y6
 	VANDPS    Y6, Y5, Y5
-	CMPQ      R9, $+25
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 80(SP), Y6
-	VPSLLD    $0x10, Y6, Y6
-	VMOVUPS   192(SP), Y7
-	VMOVUPS   448(SP), Y8
-	VSUBPS    Y8, Y6, Y6
-	VDIVPS    Y7, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y3, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y2, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-lanetailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VMOVUPS   constantsAVX2<>+4(SB), Y1
-	VPACKSSWB Y5, Y0, Y0
-	VPERMD    Y0, Y1, Y0
+	VPACKSSDW Y5, Y1, Y1
+	VMOVUPS   constantsAVX2<>+4(SB), Y2
+	VPACKSSWB Y1, Y0, Y0
+	VPERMD    Y0, Y2, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       lanetailback
 
@@ -8360,8 +8272,6 @@ grouptailrare:
 	VCMPPS    $0x07, Y0, Y0, Y0
 	VCVTPS2DQ Y1, Y1
 	VANDPS    Y1, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       grouptailrarenarrow
 	VPMOVZXWD 48(SP), Y1
 	VPSLLD    $0x10, Y1, Y1
 	VDIVPS    Y10, Y1, Y1
@@ -8372,9 +8282,18 @@ grouptailrare:
 	VCMPPS    $0x07, Y1, Y1, Y1
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 64(SP), Y5
+	VPACKSSDW Y1, Y0, Y0
+	VPMOVZXWD 64(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VDIVPS    Y10, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VPMOVZXWD 80(SP), Y5
 	VPSLLD    $0x10, Y5, Y5
 	VDIVPS    Y10, Y5, Y5
 	VROUNDPS  $0x08, Y5, Y6
@@ -8384,23 +8303,8 @@ grouptailrare:
 	VCMPPS    $0x07, Y5, Y5, Y5
 	VCVTPS2DQ Y6, Y6
 	VANDPS    Y6, Y5, Y5
-	CMPQ      R8, $+25
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 80(SP), Y6
-	VPSLLD    $0x10, Y6, Y6
-	VDIVPS    Y10, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y2, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y3, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-grouptailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VPACKUSWB Y5, Y0, Y0
+	VPACKSSDW Y5, Y1, Y1
+	VPACKUSWB Y1, Y0, Y0
 	VPERMD    Y0, Y14, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
@@ -8528,8 +8432,6 @@ longtailrare:
 	VCMPPS    $0x07, Y0, Y0, Y0
 	VCVTPS2DQ Y1, Y1
 	VANDPS    Y1, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       longtailrarenarrow
 	VPMOVZXWD 48(SP), Y1
 	VPSLLD    $0x10, Y1, Y1
 	VDIVPS    Y9, Y1, Y1
@@ -8540,9 +8442,18 @@ longtailrare:
 	VCMPPS    $0x07, Y1, Y1, Y1
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       longtailrarenarrow
-	VPMOVZXWD 64(SP), Y5
+	VPACKSSDW Y1, Y0, Y0
+	VPMOVZXWD 64(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VDIVPS    Y9, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VPMOVZXWD 80(SP), Y5
 	VPSLLD    $0x10, Y5, Y5
 	VDIVPS    Y9, Y5, Y5
 	VROUNDPS  $0x08, Y5, Y6
@@ -8552,23 +8463,8 @@ longtailrare:
 	VCMPPS    $0x07, Y5, Y5, Y5
 	VCVTPS2DQ Y6, Y6
 	VANDPS    Y6, Y5, Y5
-	CMPQ      R8, $+25
-	JLT       longtailrarenarrow
-	VPMOVZXWD 80(SP), Y6
-	VPSLLD    $0x10, Y6, Y6
-	VDIVPS    Y9, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y2, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y3, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-longtailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VPACKUSWB Y5, Y0, Y0
+	VPACKSSDW Y5, Y1, Y1
+	VPACKUSWB Y1, Y0, Y0
 	VPERMD    Y0, Y14, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       longtailback
@@ -8755,8 +8651,6 @@ lanetailrare:
 	VCMPPS    $0x07, Y0, Y0, Y0
 	VCVTPS2DQ Y1, Y1
 	VANDPS    Y1, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       lanetailrarenarrow
 	VPMOVZXWD 48(SP), Y1
 	VPSLLD    $0x10, Y1, Y1
 	VMOVUPS   128(SP), Y5
@@ -8768,11 +8662,21 @@ lanetailrare:
 	VCMPPS    $0x07, Y1, Y1, Y1
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 64(SP), Y5
+	VPACKSSDW Y1, Y0, Y0
+	VPMOVZXWD 64(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMOVUPS   160(SP), Y5
+	VDIVPS    Y5, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VPMOVZXWD 80(SP), Y5
 	VPSLLD    $0x10, Y5, Y5
-	VMOVUPS   160(SP), Y6
+	VMOVUPS   192(SP), Y6
 	VDIVPS    Y6, Y5, Y5
 	VROUNDPS  $0x08, Y5, Y6
 	VMAXPS    Y6, Y2, Y6
@@ -8781,24 +8685,8 @@ lanetailrare:
 	VCMPPS    $0x07, Y5, Y5, Y5
 	VCVTPS2DQ Y6, Y6
 	VANDPS    Y6, Y5, Y5
-	CMPQ      R8, $+25
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 80(SP), Y6
-	VPSLLD    $0x10, Y6, Y6
-	VMOVUPS   192(SP), Y7
-	VDIVPS    Y7, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y2, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y3, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-lanetailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VPACKUSWB Y5, Y0, Y0
+	VPACKSSDW Y5, Y1, Y1
+	VPACKUSWB Y1, Y0, Y0
 	VPERMD    Y0, Y14, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       lanetailback
@@ -10285,8 +10173,6 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          grouptailrarenarrow
 	VPMOVZXWD    48(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y13, Y1, Y1
@@ -10297,9 +10183,18 @@ grouptailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    64(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    64(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPMOVZXWD    80(SP), Y5
 	VPSLLD       $0x10, Y5, Y5
 	VDIVPS       Y13, Y5, Y5
 	VROUNDPS     $0x08, Y5, Y6
@@ -10309,27 +10204,12 @@ grouptailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    80(SP), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VDIVPS       Y13, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y2, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-grouptailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VMOVUPS   constantsAVX2<>+4(SB), Y1
-	VPACKUSWB Y5, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       grouptailback
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -10463,8 +10343,6 @@ longtailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          longtailrarenarrow
 	VPMOVZXWD    48(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y12, Y1, Y1
@@ -10475,9 +10353,18 @@ longtailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          longtailrarenarrow
-	VPMOVZXWD    64(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    64(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPMOVZXWD    80(SP), Y5
 	VPSLLD       $0x10, Y5, Y5
 	VDIVPS       Y12, Y5, Y5
 	VROUNDPS     $0x08, Y5, Y6
@@ -10487,27 +10374,12 @@ longtailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          longtailrarenarrow
-	VPMOVZXWD    80(SP), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VDIVPS       Y12, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y2, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-longtailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VMOVUPS   constantsAVX2<>+4(SB), Y1
-	VPACKUSWB Y5, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       longtailback
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (SP)
+	JMP          longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
@@ -10725,8 +10597,6 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          lanetailrarenarrow
 	VPMOVZXWD    48(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VMOVUPS      128(SP), Y2
@@ -10742,49 +10612,43 @@ lanetailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y2, Y2
 	VANDPS       Y2, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    64(SP), Y2
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    64(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      160(SP), Y2
+	VMOVUPS      416(SP), Y5
+	VDIVPS       Y2, Y1, Y1
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y1, Y2
+	VSUBPS       Y5, Y3, Y6
+	VMAXPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y4, Y6
+	VMINPS       Y2, Y6, Y2
+	VADDPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
+	VPMOVZXWD    80(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      160(SP), Y5
-	VMOVUPS      416(SP), Y6
+	VMOVUPS      192(SP), Y5
+	VMOVUPS      448(SP), Y6
 	VDIVPS       Y5, Y2, Y2
 	VCVTDQ2PS    Y6, Y6
 	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y7
-	VMAXPS       Y5, Y7, Y5
-	VSUBPS       Y6, Y4, Y7
-	VMINPS       Y5, Y7, Y5
+	VSUBPS       Y6, Y3, Y3
+	VMAXPS       Y5, Y3, Y5
+	VSUBPS       Y6, Y4, Y4
+	VMINPS       Y5, Y4, Y5
 	VADDPS       Y6, Y5, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    80(SP), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VMOVUPS      192(SP), Y6
-	VMOVUPS      448(SP), Y7
-	VDIVPS       Y6, Y5, Y5
-	VCVTDQ2PS    Y7, Y7
-	VROUNDPS     $0x08, Y5, Y6
-	VSUBPS       Y7, Y3, Y3
-	VMAXPS       Y6, Y3, Y6
-	VSUBPS       Y7, Y4, Y4
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-
-lanetailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y5, Y2, Y2
-	VMOVUPS   constantsAVX2<>+4(SB), Y1
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       lanetailback
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (SP)
+	JMP          lanetailback
 
 // func QuantizeMinvalUint8BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
@@ -12052,8 +11916,6 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          grouptailrarenarrow
 	VPMOVZXWD    48(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VBROADCASTSS (R8), Y5
@@ -12066,9 +11928,20 @@ grouptailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    64(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    64(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VBROADCASTSS (R8), Y5
+	VSUBPS       Y5, Y1, Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPMOVZXWD    80(SP), Y5
 	VPSLLD       $0x10, Y5, Y5
 	VBROADCASTSS (R8), Y6
 	VSUBPS       Y6, Y5, Y5
@@ -12080,29 +11953,12 @@ grouptailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    80(SP), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VBROADCASTSS (R8), Y7
-	VSUBPS       Y7, Y6, Y6
-	VDIVPS       Y10, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y3, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y2, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-grouptailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VMOVUPS   constantsAVX2<>+4(SB), Y1
-	VPACKUSWB Y5, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       grouptailback
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -12323,8 +12179,6 @@ lanetailrare:
 	VCMPPS    $0x07, Y0, Y0, Y0
 	VCVTPS2DQ Y1, Y1
 	VANDPS    Y1, Y0, Y0
-	CMPQ      R9, $+9
-	JLT       lanetailrarenarrow
 	VPMOVZXWD 48(SP), Y1
 	VPSLLD    $0x10, Y1, Y1
 	VMOVUPS   128(SP), Y5
@@ -12338,12 +12192,24 @@ lanetailrare:
 	VCMPPS    $0x07, Y1, Y1, Y1
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
-	CMPQ      R9, $+17
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 64(SP), Y5
+	VPACKSSDW Y1, Y0, Y0
+	VPMOVZXWD 64(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMOVUPS   160(SP), Y5
+	VMOVUPS   416(SP), Y6
+	VSUBPS    Y6, Y1, Y1
+	VDIVPS    Y5, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y3, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y2, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VPMOVZXWD 80(SP), Y5
 	VPSLLD    $0x10, Y5, Y5
-	VMOVUPS   160(SP), Y6
-	VMOVUPS   416(SP), Y7
+	VMOVUPS   192(SP), Y6
+	VMOVUPS   448(SP), Y7
 	VSUBPS    Y7, Y5, Y5
 	VDIVPS    Y6, Y5, Y5
 	VROUNDPS  $0x08, Y5, Y6
@@ -12353,28 +12219,10 @@ lanetailrare:
 	VCMPPS    $0x07, Y5, Y5, Y5
 	VCVTPS2DQ Y6, Y6
 	VANDPS    Y6, Y5, Y5
-	CMPQ      R9, $+25
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 80(SP), Y6
-	VPSLLD    $0x10, Y6, Y6
-	VMOVUPS   192(SP), Y7
-	VMOVUPS   448(SP), Y8
-	VSUBPS    Y8, Y6, Y6
-	VDIVPS    Y7, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y3, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y2, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-lanetailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VMOVUPS   constantsAVX2<>+4(SB), Y1
-	VPACKUSWB Y5, Y0, Y0
-	VPERMD    Y0, Y1, Y0
+	VPACKSSDW Y5, Y1, Y1
+	VMOVUPS   constantsAVX2<>+4(SB), Y2
+	VPACKUSWB Y1, Y0, Y0
+	VPERMD    Y0, Y2, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       lanetailback
 
@@ -12384,7 +12232,7 @@ TEXT ·QuantizePacked4BF16AVX2(SB), $336-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
 	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000, 0xf0f0f0f, 0x10011001
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000, 0x10011001, 0xf0f0f0f
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -12468,8 +12316,8 @@ grouploop:
 	VPMINSB      Y11, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y1, Y3
+	VPMADDUBSW   Y0, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -12549,8 +12397,8 @@ groupmeet3:
 	VPMINSB      Y11, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y1, Y3
+	VPMADDUBSW   Y0, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -12698,8 +12546,8 @@ grouptailnarrow:
 	VPMINSB      Y11, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y1, Y3
+	VPMADDUBSW   Y0, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -12836,8 +12684,8 @@ longloop:
 	VPMINSB      Y11, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y1, Y3
+	VPMADDUBSW   Y0, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -12956,8 +12804,8 @@ longtailnarrow:
 	VPMINSB      Y11, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y1, Y3
+	VPMADDUBSW   Y0, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -13081,8 +12929,8 @@ short2loop:
 	VPMINSB      Y11, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y1, Y3
+	VPMADDUBSW   Y0, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -13157,8 +13005,8 @@ laneloop:
 	VPMINSB      Y11, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPAND        Y0, Y3, Y2
-	VPMADDUBSW   Y1, Y2, Y2
+	VPAND        Y1, Y3, Y2
+	VPMADDUBSW   Y0, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
 	VMOVUPS      X2, (DI)
@@ -13459,8 +13307,8 @@ lanetailnarrow:
 	VPMINSB      Y11, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPAND        Y0, Y3, Y2
-	VPMADDUBSW   Y1, Y2, Y2
+	VPAND        Y1, Y3, Y2
+	VPMADDUBSW   Y0, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
 	VMOVUPS      X2, (SP)
@@ -13569,8 +13417,8 @@ groupstream:
 	VPMINSB      Y11, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y1, Y3
+	VPMADDUBSW   Y0, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVNTPS     X3, (DI)
@@ -13634,8 +13482,8 @@ grouprare:
 	VPERMD       Y0, Y14, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -13760,68 +13608,60 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	VPMOVZXWD 16(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y10, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 32(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y10, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 48(SP), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VDIVPS    Y10, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	CMPQ      R8, $+25
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 64(SP), Y6
-	VPSLLD    $0x10, Y6, Y6
-	VDIVPS    Y10, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y2, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y3, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-grouptailrarenarrow:
+	VPMOVZXWD    16(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VPMOVZXWD    32(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y0, Y0
+	VPMOVZXWD    48(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPMOVZXWD    64(SP), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VDIVPS       Y10, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -13873,8 +13713,8 @@ longstream:
 	VPMINSB      Y11, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y1, Y3
+	VPMADDUBSW   Y0, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVNTPS     X3, (DI)
@@ -13938,76 +13778,68 @@ longrare:
 	VPERMD       Y0, Y14, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
 	JMP          longback
 
 longtailrare:
-	VPMOVZXWD 16(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y9, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       longtailrarenarrow
-	VPMOVZXWD 32(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y9, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       longtailrarenarrow
-	VPMOVZXWD 48(SP), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VDIVPS    Y9, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	CMPQ      R8, $+25
-	JLT       longtailrarenarrow
-	VPMOVZXWD 64(SP), Y6
-	VPSLLD    $0x10, Y6, Y6
-	VDIVPS    Y9, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y2, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y3, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-longtailrarenarrow:
+	VPMOVZXWD    16(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VPMOVZXWD    32(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y9, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y0, Y0
+	VPMOVZXWD    48(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y9, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPMOVZXWD    64(SP), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VDIVPS       Y9, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -14057,8 +13889,8 @@ short2stream:
 	VPMINSB      Y11, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y1, Y3
+	VPMADDUBSW   Y0, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVNTPS     X3, (DI)
@@ -14124,8 +13956,8 @@ short2rare:
 	VPERMD       Y0, Y14, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -14188,80 +14020,72 @@ lanerare:
 	VPERMD       Y0, Y14, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
 	JMP          laneback
 
 lanetailrare:
-	VPMOVZXWD 16(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   80(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 32(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   112(SP), Y5
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 48(SP), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VMOVUPS   144(SP), Y6
-	VDIVPS    Y6, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	CMPQ      R8, $+25
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 64(SP), Y6
-	VPSLLD    $0x10, Y6, Y6
-	VMOVUPS   176(SP), Y7
-	VDIVPS    Y7, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y2, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y3, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-lanetailrarenarrow:
+	VPMOVZXWD    16(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      80(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VPMOVZXWD    32(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      112(SP), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y0, Y0
+	VPMOVZXWD    48(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      144(SP), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPMOVZXWD    64(SP), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMOVUPS      176(SP), Y6
+	VDIVPS       Y6, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -14273,7 +14097,7 @@ TEXT ·QuantizeZeroPointPacked4BF16AVX2(SB), $464-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Y0 Narrow16, Y15 NarrowS8, Y0 Narrow16, Y14 NarrowS8
 	// per group: Y13 scale, Y12 recip, Y11 Narrow16
-	// loaded at each use: least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x80008000, table, 0xf0f0f0f, 0x10011001
+	// loaded at each use: least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x80008000, table, 0x10011001, 0xf0f0f0f
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -14365,8 +14189,8 @@ grouploop:
 	VPMINSB      Y14, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -14456,8 +14280,8 @@ groupmeet3:
 	VPMINSB      Y14, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -14612,8 +14436,8 @@ grouptailnarrow:
 	VPMINSB      Y14, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -14757,8 +14581,8 @@ longloop:
 	VPMINSB      Y14, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -14880,8 +14704,8 @@ longtailnarrow:
 	VPMINSB      Y14, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -15015,8 +14839,8 @@ short2loop:
 	VPMINSB      Y14, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -15101,8 +14925,8 @@ laneloop:
 	VPMINSB      Y14, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPAND        Y0, Y3, Y2
-	VPMADDUBSW   Y1, Y2, Y2
+	VPAND        Y1, Y3, Y2
+	VPMADDUBSW   Y0, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
 	VMOVUPS      X2, (DI)
@@ -15497,8 +15321,8 @@ lanetailnarrow:
 	VPMINSB      Y14, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPAND        Y0, Y3, Y2
-	VPMADDUBSW   Y1, Y2, Y2
+	VPAND        Y1, Y3, Y2
+	VPMADDUBSW   Y0, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
 	VMOVUPS      X2, (SP)
@@ -15610,8 +15434,8 @@ groupstream:
 	VPMINSB      Y14, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVNTPS     X3, (DI)
@@ -15678,8 +15502,8 @@ grouprare:
 	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -15840,8 +15664,6 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          grouptailrarenarrow
 	VPMOVZXWD    32(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y13, Y1, Y1
@@ -15852,9 +15674,18 @@ grouptailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    48(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    48(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPMOVZXWD    64(SP), Y5
 	VPSLLD       $0x10, Y5, Y5
 	VDIVPS       Y13, Y5, Y5
 	VROUNDPS     $0x08, Y5, Y6
@@ -15864,29 +15695,14 @@ grouptailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    64(SP), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VDIVPS       Y13, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y2, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-grouptailrarenarrow:
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y5, Y0, Y0
-	VPERMD       Y0, Y1, Y0
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -15942,8 +15758,8 @@ longstream:
 	VPMINSB      Y14, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVNTPS     X3, (DI)
@@ -16010,8 +15826,8 @@ longrare:
 	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -16036,8 +15852,6 @@ longtailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          longtailrarenarrow
 	VPMOVZXWD    32(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y12, Y1, Y1
@@ -16048,9 +15862,18 @@ longtailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          longtailrarenarrow
-	VPMOVZXWD    48(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    48(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPMOVZXWD    64(SP), Y5
 	VPSLLD       $0x10, Y5, Y5
 	VDIVPS       Y12, Y5, Y5
 	VROUNDPS     $0x08, Y5, Y6
@@ -16060,29 +15883,14 @@ longtailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          longtailrarenarrow
-	VPMOVZXWD    64(SP), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VDIVPS       Y12, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y2, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-longtailrarenarrow:
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y5, Y0, Y0
-	VPERMD       Y0, Y1, Y0
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -16141,8 +15949,8 @@ short2stream:
 	VPMINSB      Y14, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVNTPS     X3, (DI)
@@ -16216,8 +16024,8 @@ short2rare:
 	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -16295,8 +16103,8 @@ lanerare:
 	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -16322,8 +16130,6 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          lanetailrarenarrow
 	VPMOVZXWD    32(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VMOVUPS      112(SP), Y2
@@ -16339,51 +16145,45 @@ lanetailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y2, Y2
 	VANDPS       Y2, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    48(SP), Y2
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    48(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      144(SP), Y2
+	VMOVUPS      400(SP), Y5
+	VDIVPS       Y2, Y1, Y1
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y1, Y2
+	VSUBPS       Y5, Y3, Y6
+	VMAXPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y4, Y6
+	VMINPS       Y2, Y6, Y2
+	VADDPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
+	VPMOVZXWD    64(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      144(SP), Y5
-	VMOVUPS      400(SP), Y6
+	VMOVUPS      176(SP), Y5
+	VMOVUPS      432(SP), Y6
 	VDIVPS       Y5, Y2, Y2
 	VCVTDQ2PS    Y6, Y6
 	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y7
-	VMAXPS       Y5, Y7, Y5
-	VSUBPS       Y6, Y4, Y7
-	VMINPS       Y5, Y7, Y5
+	VSUBPS       Y6, Y3, Y3
+	VMAXPS       Y5, Y3, Y5
+	VSUBPS       Y6, Y4, Y4
+	VMINPS       Y5, Y4, Y5
 	VADDPS       Y6, Y5, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    64(SP), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VMOVUPS      176(SP), Y6
-	VMOVUPS      432(SP), Y7
-	VDIVPS       Y6, Y5, Y5
-	VCVTDQ2PS    Y7, Y7
-	VROUNDPS     $0x08, Y5, Y6
-	VSUBPS       Y7, Y3, Y3
-	VMAXPS       Y6, Y3, Y6
-	VSUBPS       Y7, Y4, Y4
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-
-lanetailrarenarrow:
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y5, Y2, Y2
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -16395,7 +16195,7 @@ TEXT ·QuantizeMinvalPacked4BF16AVX2(SB), $464-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 least, Y12 most, Y14 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8
 	// per group: Y10 scale, Y9 recip
-	// loaded at each use: minval, 0x80008000, table, 0xf0f0f0f, 0x10011001
+	// loaded at each use: minval, 0x80008000, table, 0x10011001, 0xf0f0f0f
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -16486,8 +16286,8 @@ grouploop:
 	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -16575,8 +16375,8 @@ groupmeet3:
 	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -16736,8 +16536,8 @@ grouptailnarrow:
 	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -16884,8 +16684,8 @@ short2loop:
 	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -16972,8 +16772,8 @@ laneloop:
 	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -17370,8 +17170,8 @@ lanetailnarrow:
 	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -17491,8 +17291,8 @@ groupstream:
 	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVNTPS     X3, (DI)
@@ -17563,8 +17363,8 @@ grouprare:
 	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -17723,8 +17523,6 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          grouptailrarenarrow
 	VPMOVZXWD    32(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VBROADCASTSS (R8), Y5
@@ -17737,9 +17535,20 @@ grouptailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    48(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    48(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VBROADCASTSS (R8), Y5
+	VSUBPS       Y5, Y1, Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPMOVZXWD    64(SP), Y5
 	VPSLLD       $0x10, Y5, Y5
 	VBROADCASTSS (R8), Y6
 	VSUBPS       Y6, Y5, Y5
@@ -17751,31 +17560,14 @@ grouptailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    64(SP), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VBROADCASTSS (R8), Y7
-	VSUBPS       Y7, Y6, Y6
-	VDIVPS       Y10, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y3, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y2, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-grouptailrarenarrow:
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y5, Y0, Y0
-	VPERMD       Y0, Y1, Y0
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -17847,8 +17639,8 @@ short2stream:
 	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVNTPS     X3, (DI)
@@ -17922,8 +17714,8 @@ short2rare:
 	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -17993,87 +17785,79 @@ lanerare:
 	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
 	JMP          laneback
 
 lanetailrare:
-	VPMOVZXWD 16(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   80(SP), Y1
-	VMOVUPS   336(SP), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VSUBPS    Y2, Y2, Y3
-	VMAXPS    Y1, Y3, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y2, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y2, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	CMPQ      R9, $+9
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 32(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   112(SP), Y5
-	VMOVUPS   368(SP), Y6
-	VSUBPS    Y6, Y1, Y1
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y3, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y2, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	CMPQ      R9, $+17
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 48(SP), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VMOVUPS   144(SP), Y6
-	VMOVUPS   400(SP), Y7
-	VSUBPS    Y7, Y5, Y5
-	VDIVPS    Y6, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y3, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y2, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	CMPQ      R9, $+25
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 64(SP), Y6
-	VPSLLD    $0x10, Y6, Y6
-	VMOVUPS   176(SP), Y7
-	VMOVUPS   432(SP), Y8
-	VSUBPS    Y8, Y6, Y6
-	VDIVPS    Y7, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y3, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y2, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-lanetailrarenarrow:
+	VPMOVZXWD    16(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      80(SP), Y1
+	VMOVUPS      336(SP), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VSUBPS       Y2, Y2, Y3
+	VMAXPS       Y1, Y3, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y2, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VPMOVZXWD    32(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      112(SP), Y5
+	VMOVUPS      368(SP), Y6
+	VSUBPS       Y6, Y1, Y1
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y5, Y0, Y0
-	VPERMD       Y0, Y1, Y0
+	VPMOVZXWD    48(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      144(SP), Y5
+	VMOVUPS      400(SP), Y6
+	VSUBPS       Y6, Y1, Y1
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPMOVZXWD    64(SP), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMOVUPS      176(SP), Y6
+	VMOVUPS      432(SP), Y7
+	VSUBPS       Y7, Y5, Y5
+	VDIVPS       Y6, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y3, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -18085,7 +17869,7 @@ TEXT ·QuantizePacked2BF16AVX2(SB), $336-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
 	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000, 0x3030303, 0x4010401, 0x100001
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000, 0x4010401, 0x3030303, 0x100001
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -18170,8 +17954,8 @@ grouploop:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y0, Y1, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y1, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -18254,8 +18038,8 @@ groupmeet3:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y0, Y1, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y1, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -18406,8 +18190,8 @@ grouptailnarrow:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y0, Y1, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y1, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -18545,8 +18329,8 @@ longloop:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y0, Y1, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y1, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -18668,8 +18452,8 @@ longtailnarrow:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y0, Y1, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y1, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -18794,8 +18578,8 @@ short2loop:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y0, Y1, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y1, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -18873,8 +18657,8 @@ laneloop:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VBROADCASTSS constantsAVX2<>+104(SB), Y2
-	VPAND        Y0, Y3, Y4
-	VPMADDUBSW   Y1, Y4, Y4
+	VPAND        Y1, Y3, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -19178,8 +18962,8 @@ lanetailnarrow:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VBROADCASTSS constantsAVX2<>+104(SB), Y2
-	VPAND        Y0, Y3, Y4
-	VPMADDUBSW   Y1, Y4, Y4
+	VPAND        Y1, Y3, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -19289,8 +19073,8 @@ groupstream:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y0, Y1, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y1, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -19357,8 +19141,8 @@ grouprare:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -19485,69 +19269,61 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	VPMOVZXWD 16(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y10, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 32(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y10, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 48(SP), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VDIVPS    Y10, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	CMPQ      R8, $+25
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 64(SP), Y6
-	VPSLLD    $0x10, Y6, Y6
-	VDIVPS    Y10, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y2, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y3, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-grouptailrarenarrow:
+	VPMOVZXWD    16(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VPMOVZXWD    32(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y0, Y0
+	VPMOVZXWD    48(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPMOVZXWD    64(SP), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VDIVPS       Y10, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -19602,8 +19378,8 @@ longstream:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y0, Y1, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y1, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -19670,8 +19446,8 @@ longrare:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -19680,69 +19456,61 @@ longrare:
 	JMP          longback
 
 longtailrare:
-	VPMOVZXWD 16(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y9, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       longtailrarenarrow
-	VPMOVZXWD 32(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VDIVPS    Y9, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       longtailrarenarrow
-	VPMOVZXWD 48(SP), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VDIVPS    Y9, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	CMPQ      R8, $+25
-	JLT       longtailrarenarrow
-	VPMOVZXWD 64(SP), Y6
-	VPSLLD    $0x10, Y6, Y6
-	VDIVPS    Y9, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y2, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y3, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-longtailrarenarrow:
+	VPMOVZXWD    16(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VPMOVZXWD    32(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y9, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y0, Y0
+	VPMOVZXWD    48(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y9, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPMOVZXWD    64(SP), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VDIVPS       Y9, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -19795,8 +19563,8 @@ short2stream:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y0, Y1, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y1, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -19865,8 +19633,8 @@ short2rare:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -19932,8 +19700,8 @@ lanerare:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -19942,73 +19710,65 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
-	VPMOVZXWD 16(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   80(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 32(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   112(SP), Y5
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 48(SP), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VMOVUPS   144(SP), Y6
-	VDIVPS    Y6, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	CMPQ      R8, $+25
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 64(SP), Y6
-	VPSLLD    $0x10, Y6, Y6
-	VMOVUPS   176(SP), Y7
-	VDIVPS    Y7, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y2, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y3, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-lanetailrarenarrow:
+	VPMOVZXWD    16(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      80(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VPMOVZXWD    32(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      112(SP), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y0, Y0
+	VPMOVZXWD    48(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      144(SP), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPMOVZXWD    64(SP), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMOVUPS      176(SP), Y6
+	VDIVPS       Y6, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -20022,7 +19782,7 @@ TEXT ·QuantizeZeroPointPacked2BF16AVX2(SB), $464-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Y0 Narrow16, Y15 NarrowS8, Y0 Narrow16, Y14 NarrowS8
 	// per group: Y13 scale, Y12 recip, Y11 Narrow16
-	// loaded at each use: least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x80008000, table, 0x3030303, 0x4010401, 0x100001
+	// loaded at each use: least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x80008000, table, 0x4010401, 0x3030303, 0x100001
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -20115,8 +19875,8 @@ grouploop:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -20209,8 +19969,8 @@ groupmeet3:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -20368,8 +20128,8 @@ grouptailnarrow:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -20514,8 +20274,8 @@ longloop:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -20640,8 +20400,8 @@ longtailnarrow:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -20776,8 +20536,8 @@ short2loop:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -20865,8 +20625,8 @@ laneloop:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VBROADCASTSS constantsAVX2<>+104(SB), Y2
-	VPAND        Y0, Y3, Y4
-	VPMADDUBSW   Y1, Y4, Y4
+	VPAND        Y1, Y3, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -21264,8 +21024,8 @@ lanetailnarrow:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VBROADCASTSS constantsAVX2<>+104(SB), Y2
-	VPAND        Y0, Y3, Y4
-	VPMADDUBSW   Y1, Y4, Y4
+	VPAND        Y1, Y3, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -21378,8 +21138,8 @@ groupstream:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -21449,8 +21209,8 @@ grouprare:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -21613,8 +21373,6 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          grouptailrarenarrow
 	VPMOVZXWD    32(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y13, Y1, Y1
@@ -21625,9 +21383,18 @@ grouptailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    48(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    48(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPMOVZXWD    64(SP), Y5
 	VPSLLD       $0x10, Y5, Y5
 	VDIVPS       Y13, Y5, Y5
 	VROUNDPS     $0x08, Y5, Y6
@@ -21637,30 +21404,15 @@ grouptailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    64(SP), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VDIVPS       Y13, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y2, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-grouptailrarenarrow:
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y5, Y0, Y0
-	VPERMD       Y0, Y1, Y0
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -21719,8 +21471,8 @@ longstream:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -21790,8 +21542,8 @@ longrare:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -21818,8 +21570,6 @@ longtailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          longtailrarenarrow
 	VPMOVZXWD    32(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VDIVPS       Y12, Y1, Y1
@@ -21830,9 +21580,18 @@ longtailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          longtailrarenarrow
-	VPMOVZXWD    48(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    48(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPMOVZXWD    64(SP), Y5
 	VPSLLD       $0x10, Y5, Y5
 	VDIVPS       Y12, Y5, Y5
 	VROUNDPS     $0x08, Y5, Y6
@@ -21842,30 +21601,15 @@ longtailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          longtailrarenarrow
-	VPMOVZXWD    64(SP), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VDIVPS       Y12, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y2, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-longtailrarenarrow:
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y5, Y0, Y0
-	VPERMD       Y0, Y1, Y0
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -21927,8 +21671,8 @@ short2stream:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -22005,8 +21749,8 @@ short2rare:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -22087,8 +21831,8 @@ lanerare:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -22116,8 +21860,6 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          lanetailrarenarrow
 	VPMOVZXWD    32(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VMOVUPS      112(SP), Y2
@@ -22133,52 +21875,46 @@ lanetailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y2, Y2
 	VANDPS       Y2, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    48(SP), Y2
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    48(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      144(SP), Y2
+	VMOVUPS      400(SP), Y5
+	VDIVPS       Y2, Y1, Y1
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y1, Y2
+	VSUBPS       Y5, Y3, Y6
+	VMAXPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y4, Y6
+	VMINPS       Y2, Y6, Y2
+	VADDPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
+	VPMOVZXWD    64(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      144(SP), Y5
-	VMOVUPS      400(SP), Y6
+	VMOVUPS      176(SP), Y5
+	VMOVUPS      432(SP), Y6
 	VDIVPS       Y5, Y2, Y2
 	VCVTDQ2PS    Y6, Y6
 	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y7
-	VMAXPS       Y5, Y7, Y5
-	VSUBPS       Y6, Y4, Y7
-	VMINPS       Y5, Y7, Y5
+	VSUBPS       Y6, Y3, Y3
+	VMAXPS       Y5, Y3, Y5
+	VSUBPS       Y6, Y4, Y4
+	VMINPS       Y5, Y4, Y5
 	VADDPS       Y6, Y5, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    64(SP), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VMOVUPS      176(SP), Y6
-	VMOVUPS      432(SP), Y7
-	VDIVPS       Y6, Y5, Y5
-	VCVTDQ2PS    Y7, Y7
-	VROUNDPS     $0x08, Y5, Y6
-	VSUBPS       Y7, Y3, Y3
-	VMAXPS       Y6, Y3, Y6
-	VSUBPS       Y7, Y4, Y4
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-
-lanetailrarenarrow:
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y5, Y2, Y2
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -22192,7 +21928,7 @@ TEXT ·QuantizeMinvalPacked2BF16AVX2(SB), $464-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 least, Y12 most, Y14 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8
 	// per group: Y10 scale, Y9 recip
-	// loaded at each use: minval, 0x80008000, table, 0x3030303, 0x4010401, 0x100001
+	// loaded at each use: minval, 0x80008000, table, 0x4010401, 0x3030303, 0x100001
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -22284,8 +22020,8 @@ grouploop:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -22376,8 +22112,8 @@ groupmeet3:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -22540,8 +22276,8 @@ grouptailnarrow:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -22689,8 +22425,8 @@ short2loop:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -22780,8 +22516,8 @@ laneloop:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -23181,8 +22917,8 @@ lanetailnarrow:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -23303,8 +23039,8 @@ groupstream:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -23378,8 +23114,8 @@ grouprare:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -23540,8 +23276,6 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          grouptailrarenarrow
 	VPMOVZXWD    32(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VBROADCASTSS (R8), Y5
@@ -23554,9 +23288,20 @@ grouptailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    48(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    48(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VBROADCASTSS (R8), Y5
+	VSUBPS       Y5, Y1, Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPMOVZXWD    64(SP), Y5
 	VPSLLD       $0x10, Y5, Y5
 	VBROADCASTSS (R8), Y6
 	VSUBPS       Y6, Y5, Y5
@@ -23568,32 +23313,15 @@ grouptailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    64(SP), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VBROADCASTSS (R8), Y7
-	VSUBPS       Y7, Y6, Y6
-	VDIVPS       Y10, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y3, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y2, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-grouptailrarenarrow:
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y5, Y0, Y0
-	VPERMD       Y0, Y1, Y0
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -23668,8 +23396,8 @@ short2stream:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -23746,8 +23474,8 @@ short2rare:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -23820,8 +23548,8 @@ lanerare:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -23830,80 +23558,72 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
-	VPMOVZXWD 16(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   80(SP), Y1
-	VMOVUPS   336(SP), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VSUBPS    Y2, Y2, Y3
-	VMAXPS    Y1, Y3, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y2, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y2, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	CMPQ      R9, $+9
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 32(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   112(SP), Y5
-	VMOVUPS   368(SP), Y6
-	VSUBPS    Y6, Y1, Y1
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y3, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y2, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	CMPQ      R9, $+17
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 48(SP), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VMOVUPS   144(SP), Y6
-	VMOVUPS   400(SP), Y7
-	VSUBPS    Y7, Y5, Y5
-	VDIVPS    Y6, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y3, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y2, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	CMPQ      R9, $+25
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 64(SP), Y6
-	VPSLLD    $0x10, Y6, Y6
-	VMOVUPS   176(SP), Y7
-	VMOVUPS   432(SP), Y8
-	VSUBPS    Y8, Y6, Y6
-	VDIVPS    Y7, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y3, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y2, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-lanetailrarenarrow:
+	VPMOVZXWD    16(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      80(SP), Y1
+	VMOVUPS      336(SP), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VSUBPS       Y2, Y2, Y3
+	VMAXPS       Y1, Y3, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y2, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VPMOVZXWD    32(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      112(SP), Y5
+	VMOVUPS      368(SP), Y6
+	VSUBPS       Y6, Y1, Y1
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y5, Y0, Y0
-	VPERMD       Y0, Y1, Y0
+	VPMOVZXWD    48(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      144(SP), Y5
+	VMOVUPS      400(SP), Y6
+	VSUBPS       Y6, Y1, Y1
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPMOVZXWD    64(SP), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMOVUPS      176(SP), Y6
+	VMOVUPS      432(SP), Y7
+	VSUBPS       Y7, Y5, Y5
+	VDIVPS       Y6, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y3, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -23933,9 +23653,9 @@ DATA constantsAVX2<>+72(SB)/4, $0x00000004
 DATA constantsAVX2<>+76(SB)/4, $0x00000005
 DATA constantsAVX2<>+80(SB)/4, $0x00000006
 DATA constantsAVX2<>+84(SB)/4, $0x00000007
-DATA constantsAVX2<>+88(SB)/4, $0x0f0f0f0f
-DATA constantsAVX2<>+92(SB)/4, $0x10011001
-DATA constantsAVX2<>+96(SB)/4, $0x03030303
-DATA constantsAVX2<>+100(SB)/4, $0x04010401
+DATA constantsAVX2<>+88(SB)/4, $0x10011001
+DATA constantsAVX2<>+92(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+96(SB)/4, $0x04010401
+DATA constantsAVX2<>+100(SB)/4, $0x03030303
 DATA constantsAVX2<>+104(SB)/4, $0x00100001
 GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $108

@@ -1176,8 +1176,6 @@ grouptailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z1, Z1
 	VMOVAPS.Z    Z1, K1, Z1
-	CMPQ         R8, $+17
-	JLT          grouptailrarenarrow
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVDQU16.Z  32(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
@@ -1190,10 +1188,21 @@ grouptailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z5, Z5
 	VMOVAPS.Z    Z5, K1, Z5
-	CMPQ         R8, $+33
-	JLT          grouptailrarenarrow
+	VPACKSSDW    Z5, Z1, Z1
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z11, Z0, Z0
@@ -1204,29 +1213,12 @@ grouptailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z6, Z6
 	VMOVAPS.Z    Z6, K1, Z6
-	CMPQ         R8, $+49
-	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z11, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z7
-	VMAXPS       Z7, Z2, Z7
-	VMINPS       Z7, Z4, Z7
-	VADDPS       Z3, Z7, Z7
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z7, Z7
-	VMOVAPS.Z    Z7, K1, Z7
-
-grouptailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z7, Z6, Z6
-	VPACKSSWB Z6, Z1, Z1
-	VPERMD    Z1, Z12, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
+	VPACKSSDW    Z6, Z5, Z5
+	VPACKSSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z12, Z1
+	KMOVQ        K0, K7
+	VMOVDQU8     Z1, K7, (DI)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -1346,8 +1338,6 @@ longtailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z1, Z1
 	VMOVAPS.Z    Z1, K1, Z1
-	CMPQ         R8, $+17
-	JLT          longtailrarenarrow
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVDQU16.Z  32(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
@@ -1360,10 +1350,21 @@ longtailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z5, Z5
 	VMOVAPS.Z    Z5, K1, Z5
-	CMPQ         R8, $+33
-	JLT          longtailrarenarrow
+	VPACKSSDW    Z5, Z1, Z1
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z10, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z10, Z0, Z0
@@ -1374,29 +1375,12 @@ longtailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z6, Z6
 	VMOVAPS.Z    Z6, K1, Z6
-	CMPQ         R8, $+49
-	JLT          longtailrarenarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z10, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z7
-	VMAXPS       Z7, Z2, Z7
-	VMINPS       Z7, Z4, Z7
-	VADDPS       Z3, Z7, Z7
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z7, Z7
-	VMOVAPS.Z    Z7, K1, Z7
-
-longtailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z7, Z6, Z6
-	VPACKSSWB Z6, Z1, Z1
-	VPERMD    Z1, Z12, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       longtailback
+	VPACKSSDW    Z6, Z5, Z5
+	VPACKSSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z12, Z1
+	KMOVQ        K0, K7
+	VMOVDQU8     Z1, K7, (DI)
+	JMP          longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -1668,8 +1652,6 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z1, Z1
 	VMOVAPS.Z    Z1, K1, Z1
-	CMPQ         R8, $+17
-	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVDQU16.Z  32(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
@@ -1683,13 +1665,25 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z5, Z5
 	VMOVAPS.Z    Z5, K1, Z5
-	CMPQ         R8, $+33
-	JLT          lanetailrarenarrow
+	VPACKSSDW    Z5, Z1, Z1
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16.Z  64(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K7, Z6
+	VMOVUPS.Z    128(DX), K7, Z5
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    192(DX), K7, Z6
 	VDIVPS       Z6, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z6
 	VMAXPS       Z6, Z2, Z6
@@ -1698,30 +1692,12 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z6, Z6
 	VMOVAPS.Z    Z6, K1, Z6
-	CMPQ         R8, $+49
-	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K7, Z7
-	VDIVPS       Z7, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z7
-	VMAXPS       Z7, Z2, Z7
-	VMINPS       Z7, Z4, Z7
-	VADDPS       Z3, Z7, Z7
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z7, Z7
-	VMOVAPS.Z    Z7, K1, Z7
-
-lanetailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z7, Z6, Z6
-	VPACKSSWB Z6, Z1, Z1
-	VPERMD    Z1, Z12, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
+	VPACKSSDW    Z6, Z5, Z5
+	VPACKSSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z12, Z1
+	KMOVQ        K0, K7
+	VMOVDQU8     Z1, K7, (DI)
+	JMP          lanetailback
 
 // func QuantizeInt8BF16AVX512(q *int8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -2931,8 +2907,6 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R8, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
@@ -2945,10 +2919,21 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R8, $+33
-	JLT         grouptailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z7, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z7, Z0, Z0
@@ -2959,29 +2944,12 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z16, Z16
 	VMOVAPS.Z   Z16, K1, Z16
-	CMPQ        R8, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-
-grouptailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z17, Z16, Z16
-	VPACKSSWB Z16, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
+	VPACKSSDW   Z16, Z5, Z5
+	VPACKSSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -3099,8 +3067,6 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R8, $+17
-	JLT         longtailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
@@ -3113,10 +3079,21 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z16, Z16
 	VMOVAPS.Z   Z16, K1, Z16
-	CMPQ        R8, $+33
-	JLT         longtailrarenarrow
+	VPACKSSDW   Z16, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z2, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z3, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z6, Z0, Z0
@@ -3127,29 +3104,12 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z17, Z17
 	VMOVAPS.Z   Z17, K1, Z17
-	CMPQ        R8, $+49
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z4, Z18
-	VADDPS      Z3, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-
-longtailrarenarrow:
-	VPACKSSDW Z16, Z1, Z1
-	VPACKSSDW Z18, Z17, Z17
-	VPACKSSWB Z17, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       longtailback
+	VPACKSSDW   Z17, Z16, Z16
+	VPACKSSWB   Z16, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -3417,8 +3377,6 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R8, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
@@ -3432,13 +3390,25 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R8, $+33
-	JLT         lanetailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z6
+	VMOVUPS.Z   128(DX), K7, Z5
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   192(DX), K7, Z6
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
 	VMAXPS      Z6, Z2, Z6
@@ -3447,30 +3417,12 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z6, Z6
 	VMOVAPS.Z   Z6, K1, Z6
-	CMPQ        R8, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z7
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z7
-	VMAXPS      Z7, Z2, Z7
-	VMINPS      Z7, Z4, Z7
-	VADDPS      Z3, Z7, Z7
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z7, Z7
-	VMOVAPS.Z   Z7, K1, Z7
-
-lanetailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z7, Z6, Z6
-	VPACKSSWB Z6, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKSSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         lanetailback
 
 // func QuantizeZeroPointInt8BF16AVX512(q *int8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -4783,8 +4735,6 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
@@ -4797,10 +4747,21 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z17, Z17
 	VMOVAPS.Z   Z17, K1, Z17
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
+	VPACKSSDW   Z17, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z7, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z2, Z17
+	VMINPS      Z17, Z16, Z17
+	VADDPS      Z3, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z7, Z0, Z0
@@ -4811,29 +4772,12 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z18, Z18
 	VMOVAPS.Z   Z18, K1, Z18
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z2, Z19
-	VMINPS      Z19, Z16, Z19
-	VADDPS      Z3, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-
-grouptailrarenarrow:
-	VPACKSSDW Z17, Z1, Z1
-	VPACKSSDW Z19, Z18, Z18
-	VPACKSSWB Z18, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
+	VPACKSSDW   Z18, Z17, Z17
+	VPACKSSWB   Z17, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -4952,8 +4896,6 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         longtailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
@@ -4966,10 +4908,21 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z18, Z18
 	VMOVAPS.Z   Z18, K1, Z18
-	CMPQ        R9, $+33
-	JLT         longtailrarenarrow
+	VPACKSSDW   Z18, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z17, Z18
+	VADDPS      Z16, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z6, Z0, Z0
@@ -4980,29 +4933,12 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z19, Z19
 	VMOVAPS.Z   Z19, K1, Z19
-	CMPQ        R9, $+49
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z2, Z20
-	VMINPS      Z20, Z17, Z20
-	VADDPS      Z16, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-
-longtailrarenarrow:
-	VPACKSSDW Z18, Z1, Z1
-	VPACKSSDW Z20, Z19, Z19
-	VPACKSSWB Z19, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       longtailback
+	VPACKSSDW   Z19, Z18, Z18
+	VPACKSSWB   Z18, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -5308,8 +5244,6 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
@@ -5327,53 +5261,47 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
+	VPACKSSDW   Z2, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z5
-	VMOVUPS.Z   128(R8), K7, Z6
-	VDIVPS      Z5, Z0, Z0
-	VCVTDQ2PS   Z6, Z6
-	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z6, Z3, Z7
-	VMAXPS      Z5, Z7, Z5
-	VSUBPS      Z6, Z4, Z7
-	VMINPS      Z5, Z7, Z5
-	VADDPS      Z6, Z5, Z5
+	VMOVUPS.Z   128(DX), K7, Z2
+	VMOVUPS.Z   128(R8), K7, Z5
+	VDIVPS      Z2, Z0, Z0
+	VCVTDQ2PS   Z5, Z5
+	VRNDSCALEPS $0x08, Z0, Z2
+	VSUBPS      Z5, Z3, Z6
+	VMAXPS      Z2, Z6, Z2
+	VSUBPS      Z5, Z4, Z6
+	VMINPS      Z2, Z6, Z2
+	VADDPS      Z5, Z2, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
+	VCVTPS2DQ   Z2, Z2
+	VMOVAPS.Z   Z2, K1, Z2
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z6
-	VMOVUPS.Z   192(R8), K7, Z7
-	VDIVPS      Z6, Z0, Z0
-	VCVTDQ2PS   Z7, Z7
-	VRNDSCALEPS $0x08, Z0, Z6
-	VSUBPS      Z7, Z3, Z3
-	VMAXPS      Z6, Z3, Z6
-	VSUBPS      Z7, Z4, Z4
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z7, Z6, Z6
+	VMOVUPS.Z   192(DX), K7, Z5
+	VMOVUPS.Z   192(R8), K7, Z6
+	VDIVPS      Z5, Z0, Z0
+	VCVTDQ2PS   Z6, Z6
+	VRNDSCALEPS $0x08, Z0, Z5
+	VSUBPS      Z6, Z3, Z3
+	VMAXPS      Z5, Z3, Z5
+	VSUBPS      Z6, Z4, Z4
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z6, Z5, Z5
 	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-
-lanetailrarenarrow:
-	VPACKSSDW Z2, Z1, Z1
-	VPACKSSDW Z6, Z5, Z5
-	VPACKSSWB Z5, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPACKSSDW   Z5, Z2, Z2
+	VPACKSSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         lanetailback
 
 // func QuantizeMinvalInt8BF16AVX512(q *int8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -6518,8 +6446,6 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
@@ -6533,10 +6459,22 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z17, Z17
 	VMOVAPS.Z   Z17, K1, Z17
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
+	VPACKSSDW   Z17, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z4, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z3, Z17
+	VMINPS      Z17, Z16, Z17
+	VADDPS      Z2, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VSUBPS      Z4, Z0, Z0
@@ -6548,30 +6486,12 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z18, Z18
 	VMOVAPS.Z   Z18, K1, Z18
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z3, Z19
-	VMINPS      Z19, Z16, Z19
-	VADDPS      Z2, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-
-grouptailrarenarrow:
-	VPACKSSDW Z17, Z1, Z1
-	VPACKSSDW Z19, Z18, Z18
-	VPACKSSWB Z18, Z1, Z1
-	VPERMD    Z1, Z13, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
+	VPACKSSDW   Z18, Z17, Z17
+	VPACKSSWB   Z17, Z1, Z1
+	VPERMD      Z1, Z13, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -6874,8 +6794,6 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
@@ -6891,14 +6809,28 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z6
-	VMOVUPS.Z   128(R8), K7, Z16
+	VMOVUPS.Z   128(DX), K7, Z5
+	VMOVUPS.Z   128(R8), K7, Z6
+	VSUBPS      Z6, Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   192(DX), K7, Z6
+	VMOVUPS.Z   192(R8), K7, Z16
 	VSUBPS      Z16, Z0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -6908,32 +6840,12 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z6, Z6
 	VMOVAPS.Z   Z6, K1, Z6
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z16
-	VMOVUPS.Z   192(R8), K7, Z17
-	VSUBPS      Z17, Z0, Z0
-	VDIVPS      Z16, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-
-lanetailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z16, Z6, Z6
-	VPACKSSWB Z6, Z1, Z1
-	VPERMD    Z1, Z13, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKSSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z13, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         lanetailback
 
 // func QuantizeUint8BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -8143,8 +8055,6 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R8, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
@@ -8157,10 +8067,21 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R8, $+33
-	JLT         grouptailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z7, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z7, Z0, Z0
@@ -8171,29 +8092,12 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z16, Z16
 	VMOVAPS.Z   Z16, K1, Z16
-	CMPQ        R8, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-
-grouptailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z17, Z16, Z16
-	VPACKUSWB Z16, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
+	VPACKSSDW   Z16, Z5, Z5
+	VPACKUSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -8311,8 +8215,6 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R8, $+17
-	JLT         longtailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
@@ -8325,10 +8227,21 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z16, Z16
 	VMOVAPS.Z   Z16, K1, Z16
-	CMPQ        R8, $+33
-	JLT         longtailrarenarrow
+	VPACKSSDW   Z16, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z2, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z3, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z6, Z0, Z0
@@ -8339,29 +8252,12 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z17, Z17
 	VMOVAPS.Z   Z17, K1, Z17
-	CMPQ        R8, $+49
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z4, Z18
-	VADDPS      Z3, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-
-longtailrarenarrow:
-	VPACKSSDW Z16, Z1, Z1
-	VPACKSSDW Z18, Z17, Z17
-	VPACKUSWB Z17, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       longtailback
+	VPACKSSDW   Z17, Z16, Z16
+	VPACKUSWB   Z16, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -8629,8 +8525,6 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R8, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
@@ -8644,13 +8538,25 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R8, $+33
-	JLT         lanetailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z6
+	VMOVUPS.Z   128(DX), K7, Z5
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   192(DX), K7, Z6
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
 	VMAXPS      Z6, Z2, Z6
@@ -8659,30 +8565,12 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z6, Z6
 	VMOVAPS.Z   Z6, K1, Z6
-	CMPQ        R8, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z7
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z7
-	VMAXPS      Z7, Z2, Z7
-	VMINPS      Z7, Z4, Z7
-	VADDPS      Z3, Z7, Z7
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z7, Z7
-	VMOVAPS.Z   Z7, K1, Z7
-
-lanetailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z7, Z6, Z6
-	VPACKUSWB Z6, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKUSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         lanetailback
 
 // func QuantizeZeroPointUint8BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -9995,8 +9883,6 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
@@ -10009,10 +9895,21 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z17, Z17
 	VMOVAPS.Z   Z17, K1, Z17
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
+	VPACKSSDW   Z17, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z7, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z2, Z17
+	VMINPS      Z17, Z16, Z17
+	VADDPS      Z3, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z7, Z0, Z0
@@ -10023,29 +9920,12 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z18, Z18
 	VMOVAPS.Z   Z18, K1, Z18
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z2, Z19
-	VMINPS      Z19, Z16, Z19
-	VADDPS      Z3, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-
-grouptailrarenarrow:
-	VPACKSSDW Z17, Z1, Z1
-	VPACKSSDW Z19, Z18, Z18
-	VPACKUSWB Z18, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
+	VPACKSSDW   Z18, Z17, Z17
+	VPACKUSWB   Z17, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -10164,8 +10044,6 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         longtailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
@@ -10178,10 +10056,21 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z18, Z18
 	VMOVAPS.Z   Z18, K1, Z18
-	CMPQ        R9, $+33
-	JLT         longtailrarenarrow
+	VPACKSSDW   Z18, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z17, Z18
+	VADDPS      Z16, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z6, Z0, Z0
@@ -10192,29 +10081,12 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z19, Z19
 	VMOVAPS.Z   Z19, K1, Z19
-	CMPQ        R9, $+49
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z2, Z20
-	VMINPS      Z20, Z17, Z20
-	VADDPS      Z16, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-
-longtailrarenarrow:
-	VPACKSSDW Z18, Z1, Z1
-	VPACKSSDW Z20, Z19, Z19
-	VPACKUSWB Z19, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       longtailback
+	VPACKSSDW   Z19, Z18, Z18
+	VPACKUSWB   Z18, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -10520,8 +10392,6 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
@@ -10539,53 +10409,47 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
+	VPACKSSDW   Z2, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z5
-	VMOVUPS.Z   128(R8), K7, Z6
-	VDIVPS      Z5, Z0, Z0
-	VCVTDQ2PS   Z6, Z6
-	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z6, Z3, Z7
-	VMAXPS      Z5, Z7, Z5
-	VSUBPS      Z6, Z4, Z7
-	VMINPS      Z5, Z7, Z5
-	VADDPS      Z6, Z5, Z5
+	VMOVUPS.Z   128(DX), K7, Z2
+	VMOVUPS.Z   128(R8), K7, Z5
+	VDIVPS      Z2, Z0, Z0
+	VCVTDQ2PS   Z5, Z5
+	VRNDSCALEPS $0x08, Z0, Z2
+	VSUBPS      Z5, Z3, Z6
+	VMAXPS      Z2, Z6, Z2
+	VSUBPS      Z5, Z4, Z6
+	VMINPS      Z2, Z6, Z2
+	VADDPS      Z5, Z2, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
+	VCVTPS2DQ   Z2, Z2
+	VMOVAPS.Z   Z2, K1, Z2
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z6
-	VMOVUPS.Z   192(R8), K7, Z7
-	VDIVPS      Z6, Z0, Z0
-	VCVTDQ2PS   Z7, Z7
-	VRNDSCALEPS $0x08, Z0, Z6
-	VSUBPS      Z7, Z3, Z3
-	VMAXPS      Z6, Z3, Z6
-	VSUBPS      Z7, Z4, Z4
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z7, Z6, Z6
+	VMOVUPS.Z   192(DX), K7, Z5
+	VMOVUPS.Z   192(R8), K7, Z6
+	VDIVPS      Z5, Z0, Z0
+	VCVTDQ2PS   Z6, Z6
+	VRNDSCALEPS $0x08, Z0, Z5
+	VSUBPS      Z6, Z3, Z3
+	VMAXPS      Z5, Z3, Z5
+	VSUBPS      Z6, Z4, Z4
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z6, Z5, Z5
 	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-
-lanetailrarenarrow:
-	VPACKSSDW Z2, Z1, Z1
-	VPACKSSDW Z6, Z5, Z5
-	VPACKUSWB Z5, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPACKSSDW   Z5, Z2, Z2
+	VPACKUSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         lanetailback
 
 // func QuantizeMinvalUint8BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -11730,8 +11594,6 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
@@ -11745,10 +11607,22 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z17, Z17
 	VMOVAPS.Z   Z17, K1, Z17
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
+	VPACKSSDW   Z17, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z4, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z3, Z17
+	VMINPS      Z17, Z16, Z17
+	VADDPS      Z2, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VSUBPS      Z4, Z0, Z0
@@ -11760,30 +11634,12 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z18, Z18
 	VMOVAPS.Z   Z18, K1, Z18
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z3, Z19
-	VMINPS      Z19, Z16, Z19
-	VADDPS      Z2, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-
-grouptailrarenarrow:
-	VPACKSSDW Z17, Z1, Z1
-	VPACKSSDW Z19, Z18, Z18
-	VPACKUSWB Z18, Z1, Z1
-	VPERMD    Z1, Z13, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
+	VPACKSSDW   Z18, Z17, Z17
+	VPACKUSWB   Z17, Z1, Z1
+	VPERMD      Z1, Z13, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -12086,8 +11942,6 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
@@ -12103,14 +11957,28 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z6
-	VMOVUPS.Z   128(R8), K7, Z16
+	VMOVUPS.Z   128(DX), K7, Z5
+	VMOVUPS.Z   128(R8), K7, Z6
+	VSUBPS      Z6, Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   192(DX), K7, Z6
+	VMOVUPS.Z   192(R8), K7, Z16
 	VSUBPS      Z16, Z0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -12120,38 +11988,18 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z6, Z6
 	VMOVAPS.Z   Z6, K1, Z6
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z16
-	VMOVUPS.Z   192(R8), K7, Z17
-	VSUBPS      Z17, Z0, Z0
-	VDIVPS      Z16, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-
-lanetailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z16, Z6, Z6
-	VPACKUSWB Z6, Z1, Z1
-	VPERMD    Z1, Z13, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKUSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z13, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         lanetailback
 
 // func QuantizePacked4BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizePacked4BF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table, Z7 0xf0f0f0f, Z6 0x10011001
+	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table, Z7 0x10011001, Z6 0xf0f0f0f
 	// per group: Z5 scale, Z4 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 21
@@ -12271,8 +12119,8 @@ groupahead:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z7, Z0, Z17
-	VPMADDUBSW   Z6, Z17, Z17
+	VPANDD       Z6, Z0, Z17
+	VPMADDUBSW   Z7, Z17, Z17
 	VPMOVWB      Z17, Y17
 	VMOVUPS      Y17, (DI)
 	VMOVAPS      Z1, Z3
@@ -12320,8 +12168,8 @@ groupturn:
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z7, Z0, Z17
-	VPMADDUBSW        Z6, Z17, Z17
+	VPANDD            Z6, Z0, Z17
+	VPMADDUBSW        Z7, Z17, Z17
 	VPMOVWB           Z17, Y17
 	VMOVUPS           Y17, (DI)
 	VMOVAPS           Z1, Z3
@@ -12374,8 +12222,8 @@ grouploop:
 	VPERMD       Z1, Z14, Z1
 	VPMAXSB      Z13, Z1, Z1
 	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z7, Z1, Z0
-	VPMADDUBSW   Z6, Z0, Z0
+	VPANDD       Z6, Z1, Z0
+	VPMADDUBSW   Z7, Z0, Z0
 	VPMOVWB      Z0, Y0
 	VMOVUPS      Y0, (DI)
 
@@ -12446,8 +12294,8 @@ groupmeet3:
 	VPERMD       Z1, Z14, Z1
 	VPMAXSB      Z13, Z1, Z1
 	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z7, Z1, Z0
-	VPMADDUBSW   Z6, Z0, Z0
+	VPANDD       Z6, Z1, Z0
+	VPMADDUBSW   Z7, Z0, Z0
 	VPMOVWB      Z0, Y0
 	VMOVUPS      Y0, (DI)
 	ADDQ         $+32, DI
@@ -12539,10 +12387,10 @@ grouptailnarrow:
 	VPERMD     Z1, Z14, Z1
 	VPMAXSB    Z13, Z1, Z1
 	VPMINSB    Z11, Z1, Z1
-	VPANDD     Z7, Z1, Z0
+	VPANDD     Z6, Z1, Z0
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(R8), CX
 	SHRQ       $0x01, CX
@@ -12644,8 +12492,8 @@ longahead:
 	VPERMD      Z0, Z14, Z0
 	VPMAXSB     Z13, Z0, Z0
 	VPMINSB     Z11, Z0, Z0
-	VPANDD      Z7, Z0, Z18
-	VPMADDUBSW  Z6, Z18, Z18
+	VPANDD      Z6, Z0, Z18
+	VPMADDUBSW  Z7, Z18, Z18
 	VPMOVWB     Z18, Y18
 	VMOVUPS     Y18, (DI)
 	VMOVAPS     Z16, Z2
@@ -12683,8 +12531,8 @@ longloop:
 	VPERMD      Z1, Z14, Z1
 	VPMAXSB     Z13, Z1, Z1
 	VPMINSB     Z11, Z1, Z1
-	VPANDD      Z7, Z1, Z0
-	VPMADDUBSW  Z6, Z0, Z0
+	VPANDD      Z6, Z1, Z0
+	VPMADDUBSW  Z7, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 
@@ -12747,10 +12595,10 @@ longtailnarrow:
 	VPERMD     Z1, Z14, Z1
 	VPMAXSB    Z13, Z1, Z1
 	VPMINSB    Z11, Z1, Z1
-	VPANDD     Z7, Z1, Z0
+	VPANDD     Z6, Z1, Z0
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(R8), CX
 	SHRQ       $0x01, CX
@@ -12839,8 +12687,8 @@ short2ahead:
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z7, Z0, Z17
-	VPMADDUBSW        Z6, Z17, Z17
+	VPANDD            Z6, Z0, Z17
+	VPMADDUBSW        Z7, Z17, Z17
 	VPMOVWB           Z17, Y17
 	VMOVUPS           Y17, (DI)
 	VMOVAPS           Z1, Z3
@@ -12886,8 +12734,8 @@ short2loop:
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z7, Z1, Z0
-	VPMADDUBSW        Z6, Z0, Z0
+	VPANDD            Z6, Z1, Z0
+	VPMADDUBSW        Z7, Z0, Z0
 	VPMOVWB           Z0, Y0
 	VMOVUPS           Y0, (DI)
 
@@ -12971,8 +12819,8 @@ short4ahead:
 	VPERMD            Z16, Z14, Z16
 	VPMAXSB           Z13, Z16, Z16
 	VPMINSB           Z11, Z16, Z16
-	VPANDD            Z7, Z16, Z19
-	VPMADDUBSW        Z6, Z19, Z19
+	VPANDD            Z6, Z16, Z19
+	VPMADDUBSW        Z7, Z19, Z19
 	VPMOVWB           Z19, Y19
 	VMOVUPS           Y19, (DI)
 	VMOVAPS           Z17, Z1
@@ -13020,8 +12868,8 @@ short4loop:
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z7, Z1, Z0
-	VPMADDUBSW        Z6, Z0, Z0
+	VPANDD            Z6, Z1, Z0
+	VPMADDUBSW        Z7, Z0, Z0
 	VPMOVWB           Z0, Y0
 	VMOVUPS           Y0, (DI)
 
@@ -13087,8 +12935,8 @@ laneloop:
 	VPERMD       Z3, Z14, Z3
 	VPMAXSB      Z13, Z3, Z3
 	VPMINSB      Z11, Z3, Z3
-	VPANDD       Z7, Z3, Z0
-	VPMADDUBSW   Z6, Z0, Z0
+	VPANDD       Z6, Z3, Z0
+	VPMADDUBSW   Z7, Z0, Z0
 	VPMOVWB      Z0, Y0
 	VMOVUPS      Y0, (DI)
 
@@ -13165,10 +13013,10 @@ lanetailnarrow:
 	VPERMD     Z3, Z14, Z3
 	VPMAXSB    Z13, Z3, Z3
 	VPMINSB    Z11, Z3, Z3
-	VPANDD     Z7, Z3, Z0
+	VPANDD     Z6, Z3, Z0
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(R8), CX
 	SHRQ       $0x01, CX
@@ -13223,8 +13071,8 @@ groupstream:
 	VPERMD       Z1, Z14, Z1
 	VPMAXSB      Z13, Z1, Z1
 	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z7, Z1, Z0
-	VPMADDUBSW   Z6, Z0, Z0
+	VPANDD       Z6, Z1, Z0
+	VPMADDUBSW   Z7, Z0, Z0
 	VPMOVWB      Z0, Y0
 	VMOVNTPS     Y0, (DI)
 	ADDQ         $+32, DI
@@ -13243,8 +13091,8 @@ grouplast:
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
 	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z7, Z0, Z1
-	VPMADDUBSW Z6, Z1, Z1
+	VPANDD     Z6, Z0, Z1
+	VPMADDUBSW Z7, Z1, Z1
 	VPMOVWB    Z1, Y1
 	VMOVUPS    Y1, (DI)
 	ADDQ       $+32, DI
@@ -13299,8 +13147,8 @@ grouprare:
 	VPACKSSDW   Z18, Z17, Z17
 	VPACKSSWB   Z17, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z7, Z1, Z0
-	VPMADDUBSW  Z6, Z0, Z0
+	VPANDD      Z6, Z1, Z0
+	VPMADDUBSW  Z7, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         groupback
@@ -13430,8 +13278,6 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R8, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
@@ -13444,10 +13290,21 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z17, Z17
 	VMOVAPS.Z   Z17, K1, Z17
-	CMPQ        R8, $+33
-	JLT         grouptailrarenarrow
+	VPACKSSDW   Z17, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z2, Z17
+	VMINPS      Z17, Z16, Z17
+	VADDPS      Z3, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
@@ -13458,38 +13315,21 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z18, Z18
 	VMOVAPS.Z   Z18, K1, Z18
-	CMPQ        R8, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z2, Z19
-	VMINPS      Z19, Z16, Z19
-	VADDPS      Z3, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-
-grouptailrarenarrow:
-	VPACKSSDW  Z17, Z1, Z1
-	VPACKSSDW  Z19, Z18, Z18
-	VPACKSSWB  Z18, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPANDD     Z7, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R8), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-	JMP        grouptailback
+	VPACKSSDW   Z18, Z17, Z17
+	VPACKSSWB   Z17, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z6, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z7, Z0, Z0
+	VPMOVWB     Z0, Y0
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    Y0, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -13530,8 +13370,8 @@ longstream:
 	VPERMD      Z1, Z14, Z1
 	VPMAXSB     Z13, Z1, Z1
 	VPMINSB     Z11, Z1, Z1
-	VPANDD      Z7, Z1, Z0
-	VPMADDUBSW  Z6, Z0, Z0
+	VPANDD      Z6, Z1, Z0
+	VPMADDUBSW  Z7, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVNTPS    Y0, (DI)
 	ADDQ        $+32, DI
@@ -13588,8 +13428,8 @@ longrare:
 	VPACKSSDW   Z19, Z18, Z18
 	VPACKSSWB   Z18, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z7, Z1, Z0
-	VPMADDUBSW  Z6, Z0, Z0
+	VPANDD      Z6, Z1, Z0
+	VPMADDUBSW  Z7, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         longback
@@ -13613,8 +13453,6 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R8, $+17
-	JLT         longtailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
@@ -13627,10 +13465,21 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z18, Z18
 	VMOVAPS.Z   Z18, K1, Z18
-	CMPQ        R8, $+33
-	JLT         longtailrarenarrow
+	VPACKSSDW   Z18, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z17, Z18
+	VADDPS      Z16, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z4, Z0, Z0
@@ -13641,38 +13490,21 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z19, Z19
 	VMOVAPS.Z   Z19, K1, Z19
-	CMPQ        R8, $+49
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z2, Z20
-	VMINPS      Z20, Z17, Z20
-	VADDPS      Z16, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-
-longtailrarenarrow:
-	VPACKSSDW  Z18, Z1, Z1
-	VPACKSSDW  Z20, Z19, Z19
-	VPACKSSWB  Z19, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPANDD     Z7, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R8), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-	JMP        longtailback
+	VPACKSSDW   Z19, Z18, Z18
+	VPACKSSWB   Z18, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z6, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z7, Z0, Z0
+	VPMOVWB     Z0, Y0
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    Y0, K7, (DI)
+	JMP         longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -13709,8 +13541,8 @@ short2stream:
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z7, Z1, Z0
-	VPMADDUBSW        Z6, Z0, Z0
+	VPANDD            Z6, Z1, Z0
+	VPMADDUBSW        Z7, Z0, Z0
 	VPMOVWB           Z0, Y0
 	VMOVNTPS          Y0, (DI)
 	ADDQ              $+8, DX
@@ -13769,8 +13601,8 @@ short2rare:
 	VPACKSSDW   Z18, Z17, Z17
 	VPACKSSWB   Z17, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z7, Z1, Z0
-	VPMADDUBSW  Z6, Z0, Z0
+	VPANDD      Z6, Z1, Z0
+	VPMADDUBSW  Z7, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         short2back
@@ -13812,8 +13644,8 @@ short4stream:
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z7, Z1, Z0
-	VPMADDUBSW        Z6, Z0, Z0
+	VPANDD            Z6, Z1, Z0
+	VPMADDUBSW        Z7, Z0, Z0
 	VPMOVWB           Z0, Y0
 	VMOVNTPS          Y0, (DI)
 	ADDQ              $+16, DX
@@ -13872,8 +13704,8 @@ short4rare:
 	VPACKSSDW   Z20, Z19, Z19
 	VPACKSSWB   Z19, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z7, Z1, Z0
-	VPMADDUBSW  Z6, Z0, Z0
+	VPANDD      Z6, Z1, Z0
+	VPMADDUBSW  Z7, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         short4back
@@ -13929,8 +13761,8 @@ lanerare:
 	VPACKSSDW   Z16, Z5, Z5
 	VPACKSSWB   Z5, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z7, Z1, Z0
-	VPMADDUBSW  Z6, Z0, Z0
+	VPANDD      Z6, Z1, Z0
+	VPMADDUBSW  Z7, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         laneback
@@ -13955,8 +13787,6 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R8, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
@@ -13970,13 +13800,25 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R8, $+33
-	JLT         lanetailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z16
+	VMOVUPS.Z   128(DX), K7, Z5
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   192(DX), K7, Z16
 	VDIVPS      Z16, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
 	VMAXPS      Z16, Z2, Z16
@@ -13985,45 +13827,27 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z16, Z16
 	VMOVAPS.Z   Z16, K1, Z16
-	CMPQ        R8, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z17
-	VDIVPS      Z17, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-
-lanetailrarenarrow:
-	VPACKSSDW  Z5, Z1, Z1
-	VPACKSSDW  Z17, Z16, Z16
-	VPACKSSWB  Z16, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPANDD     Z7, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R8), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-	JMP        lanetailback
+	VPACKSSDW   Z16, Z5, Z5
+	VPACKSSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z6, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z7, Z0, Z0
+	VPMOVWB     Z0, Y0
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    Y0, K7, (DI)
+	JMP         lanetailback
 
 // func QuantizeZeroPointPacked4BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeZeroPointPacked4BF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
-	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table, Z7 0xf0f0f0f, Z6 0x10011001
+	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table, Z7 0x10011001, Z6 0xf0f0f0f
 	// per group: Z5 scale, Z4 recip, Z3 zeroPoint, Z2 Narrow16
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 27
@@ -14148,8 +13972,8 @@ groupahead:
 	VPERMD       Z16, Z14, Z16
 	VPMAXSB      Z13, Z16, Z16
 	VPMINSB      Z11, Z16, Z16
-	VPANDD       Z7, Z16, Z19
-	VPMADDUBSW   Z6, Z19, Z19
+	VPANDD       Z6, Z16, Z19
+	VPMADDUBSW   Z7, Z19, Z19
 	VPMOVWB      Z19, Y19
 	VMOVUPS      Y19, (DI)
 	VMOVAPS      Z17, Z1
@@ -14201,8 +14025,8 @@ groupturn:
 	VPERMD            Z19, Z14, Z19
 	VPMAXSB           Z13, Z19, Z19
 	VPMINSB           Z11, Z19, Z19
-	VPANDD            Z7, Z19, Z16
-	VPMADDUBSW        Z6, Z16, Z16
+	VPANDD            Z6, Z19, Z16
+	VPMADDUBSW        Z7, Z16, Z16
 	VPMOVWB           Z16, Y16
 	VMOVUPS           Y16, (DI)
 	VMOVAPS           Z17, Z1
@@ -14260,8 +14084,8 @@ grouploop:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z7, Z0, Z1
-	VPMADDUBSW   Z6, Z1, Z1
+	VPANDD       Z6, Z0, Z1
+	VPMADDUBSW   Z7, Z1, Z1
 	VPMOVWB      Z1, Y1
 	VMOVUPS      Y1, (DI)
 
@@ -14341,8 +14165,8 @@ groupmeet3:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z7, Z0, Z1
-	VPMADDUBSW   Z6, Z1, Z1
+	VPANDD       Z6, Z0, Z1
+	VPMADDUBSW   Z7, Z1, Z1
 	VPMOVWB      Z1, Y1
 	VMOVUPS      Y1, (DI)
 	ADDQ         $+32, DI
@@ -14439,10 +14263,10 @@ grouptailnarrow:
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
 	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z7, Z0, Z1
+	VPANDD     Z6, Z0, Z1
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z6, Z1, Z1
+	VPMADDUBSW Z7, Z1, Z1
 	VPMOVWB    Z1, Y1
 	LEAQ       1(R9), CX
 	SHRQ       $0x01, CX
@@ -14549,8 +14373,8 @@ longahead:
 	VPERMD      Z17, Z14, Z17
 	VPMAXSB     Z13, Z17, Z17
 	VPMINSB     Z11, Z17, Z17
-	VPANDD      Z7, Z17, Z20
-	VPMADDUBSW  Z6, Z20, Z20
+	VPANDD      Z6, Z17, Z20
+	VPMADDUBSW  Z7, Z20, Z20
 	VPMOVWB     Z20, Y20
 	VMOVUPS     Y20, (DI)
 	VMOVAPS     Z18, Z0
@@ -14590,8 +14414,8 @@ longloop:
 	VPERMD      Z0, Z14, Z0
 	VPMAXSB     Z13, Z0, Z0
 	VPMINSB     Z11, Z0, Z0
-	VPANDD      Z7, Z0, Z16
-	VPMADDUBSW  Z6, Z16, Z16
+	VPANDD      Z6, Z0, Z16
+	VPMADDUBSW  Z7, Z16, Z16
 	VPMOVWB     Z16, Y16
 	VMOVUPS     Y16, (DI)
 
@@ -14656,10 +14480,10 @@ longtailnarrow:
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
 	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z7, Z0, Z16
+	VPANDD     Z6, Z0, Z16
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z16, K7, Z16
-	VPMADDUBSW Z6, Z16, Z16
+	VPMADDUBSW Z7, Z16, Z16
 	VPMOVWB    Z16, Y16
 	LEAQ       1(R9), CX
 	SHRQ       $0x01, CX
@@ -14755,8 +14579,8 @@ short2ahead:
 	VPERMD            Z18, Z14, Z18
 	VPMAXSB           Z13, Z18, Z18
 	VPMINSB           Z11, Z18, Z18
-	VPANDD            Z7, Z18, Z21
-	VPMADDUBSW        Z6, Z21, Z21
+	VPANDD            Z6, Z18, Z21
+	VPMADDUBSW        Z7, Z21, Z21
 	VPMOVWB           Z21, Y21
 	VMOVUPS           Y21, (DI)
 	VMOVAPS           Z19, Z16
@@ -14809,8 +14633,8 @@ short2loop:
 	VPERMD            Z16, Z14, Z16
 	VPMAXSB           Z13, Z16, Z16
 	VPMINSB           Z11, Z16, Z16
-	VPANDD            Z7, Z16, Z17
-	VPMADDUBSW        Z6, Z17, Z17
+	VPANDD            Z6, Z16, Z17
+	VPMADDUBSW        Z7, Z17, Z17
 	VPMOVWB           Z17, Y17
 	VMOVUPS           Y17, (DI)
 
@@ -14903,8 +14727,8 @@ short4ahead:
 	VPERMD            Z22, Z14, Z22
 	VPMAXSB           Z13, Z22, Z22
 	VPMINSB           Z11, Z22, Z22
-	VPANDD            Z7, Z22, Z25
-	VPMADDUBSW        Z6, Z25, Z25
+	VPANDD            Z6, Z22, Z25
+	VPMADDUBSW        Z7, Z25, Z25
 	VPMOVWB           Z25, Y25
 	VMOVUPS           Y25, (DI)
 	VMOVAPS           Z23, Z20
@@ -14961,8 +14785,8 @@ short4loop:
 	VPERMD            Z20, Z14, Z20
 	VPMAXSB           Z13, Z20, Z20
 	VPMINSB           Z11, Z20, Z20
-	VPANDD            Z7, Z20, Z21
-	VPMADDUBSW        Z6, Z21, Z21
+	VPANDD            Z6, Z20, Z21
+	VPMADDUBSW        Z7, Z21, Z21
 	VPMOVWB           Z21, Y21
 	VMOVUPS           Y21, (DI)
 
@@ -15037,8 +14861,8 @@ laneloop:
 	VPERMD       Z3, Z14, Z3
 	VPMAXSB      Z13, Z3, Z3
 	VPMINSB      Z11, Z3, Z3
-	VPANDD       Z7, Z3, Z0
-	VPMADDUBSW   Z6, Z0, Z0
+	VPANDD       Z6, Z3, Z0
+	VPMADDUBSW   Z7, Z0, Z0
 	VPMOVWB      Z0, Y0
 	VMOVUPS      Y0, (DI)
 
@@ -15124,10 +14948,10 @@ lanetailnarrow:
 	VPERMD     Z3, Z14, Z3
 	VPMAXSB    Z13, Z3, Z3
 	VPMINSB    Z11, Z3, Z3
-	VPANDD     Z7, Z3, Z0
+	VPANDD     Z6, Z3, Z0
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(R9), CX
 	SHRQ       $0x01, CX
@@ -15184,8 +15008,8 @@ groupstream:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z7, Z0, Z1
-	VPMADDUBSW   Z6, Z1, Z1
+	VPANDD       Z6, Z0, Z1
+	VPMADDUBSW   Z7, Z1, Z1
 	VPMOVWB      Z1, Y1
 	VMOVNTPS     Y1, (DI)
 	ADDQ         $+32, DI
@@ -15206,8 +15030,8 @@ grouplast:
 	VPERMD     Z16, Z14, Z16
 	VPMAXSB    Z13, Z16, Z16
 	VPMINSB    Z11, Z16, Z16
-	VPANDD     Z7, Z16, Z17
-	VPMADDUBSW Z6, Z17, Z17
+	VPANDD     Z6, Z16, Z17
+	VPMADDUBSW Z7, Z17, Z17
 	VPMOVWB    Z17, Y17
 	VMOVUPS    Y17, (DI)
 	ADDQ       $+32, DI
@@ -15261,8 +15085,8 @@ grouprare:
 	VPACKSSDW   Z20, Z19, Z19
 	VPACKSSWB   Z19, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z7, Z1, Z0
-	VPMADDUBSW  Z6, Z0, Z0
+	VPANDD      Z6, Z1, Z0
+	VPMADDUBSW  Z7, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         groupback
@@ -15405,8 +15229,6 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
@@ -15419,10 +15241,21 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z19, Z19
 	VMOVAPS.Z   Z19, K1, Z19
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
+	VPACKSSDW   Z19, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z16, Z19
+	VMINPS      Z19, Z18, Z19
+	VADDPS      Z17, Z19, Z19
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
@@ -15433,38 +15266,21 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z20, Z20
 	VMOVAPS.Z   Z20, K1, Z20
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z21
-	VMAXPS      Z21, Z16, Z21
-	VMINPS      Z21, Z18, Z21
-	VADDPS      Z17, Z21, Z21
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-
-grouptailrarenarrow:
-	VPACKSSDW  Z19, Z1, Z1
-	VPACKSSDW  Z21, Z20, Z20
-	VPACKSSWB  Z20, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPANDD     Z7, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R9), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-	JMP        grouptailback
+	VPACKSSDW   Z20, Z19, Z19
+	VPACKSSWB   Z19, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z6, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z7, Z0, Z0
+	VPMOVWB     Z0, Y0
+	LEAQ        1(R9), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    Y0, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -15508,8 +15324,8 @@ longstream:
 	VPERMD      Z0, Z14, Z0
 	VPMAXSB     Z13, Z0, Z0
 	VPMINSB     Z11, Z0, Z0
-	VPANDD      Z7, Z0, Z16
-	VPMADDUBSW  Z6, Z16, Z16
+	VPANDD      Z6, Z0, Z16
+	VPMADDUBSW  Z7, Z16, Z16
 	VPMOVWB     Z16, Y16
 	VMOVNTPS    Y16, (DI)
 	ADDQ        $+32, DI
@@ -15565,8 +15381,8 @@ longrare:
 	VPACKSSDW   Z21, Z20, Z20
 	VPACKSSWB   Z20, Z16, Z16
 	VPERMD      Z16, Z14, Z16
-	VPANDD      Z7, Z16, Z0
-	VPMADDUBSW  Z6, Z0, Z0
+	VPANDD      Z6, Z16, Z0
+	VPMADDUBSW  Z7, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         longback
@@ -15589,8 +15405,6 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z16, Z16
 	VMOVAPS.Z   Z16, K1, Z16
-	CMPQ        R9, $+17
-	JLT         longtailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
@@ -15603,10 +15417,21 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z20, Z20
 	VMOVAPS.Z   Z20, K1, Z20
-	CMPQ        R9, $+33
-	JLT         longtailrarenarrow
+	VPACKSSDW   Z20, Z16, Z16
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z20
+	VMAXPS      Z20, Z17, Z20
+	VMINPS      Z20, Z19, Z20
+	VADDPS      Z18, Z20, Z20
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z20, Z20
+	VMOVAPS.Z   Z20, K1, Z20
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z4, Z0, Z0
@@ -15617,38 +15442,21 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z21, Z21
 	VMOVAPS.Z   Z21, K1, Z21
-	CMPQ        R9, $+49
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z22
-	VMAXPS      Z22, Z17, Z22
-	VMINPS      Z22, Z19, Z22
-	VADDPS      Z18, Z22, Z22
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z22, Z22
-	VMOVAPS.Z   Z22, K1, Z22
-
-longtailrarenarrow:
-	VPACKSSDW  Z20, Z16, Z16
-	VPACKSSDW  Z22, Z21, Z21
-	VPACKSSWB  Z21, Z16, Z16
-	VPERMD     Z16, Z14, Z16
-	VPANDD     Z7, Z16, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R9), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-	JMP        longtailback
+	VPACKSSDW   Z21, Z20, Z20
+	VPACKSSWB   Z20, Z16, Z16
+	VPERMD      Z16, Z14, Z16
+	VPANDD      Z6, Z16, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z7, Z0, Z0
+	VPMOVWB     Z0, Y0
+	LEAQ        1(R9), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    Y0, K7, (DI)
+	JMP         longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -15691,8 +15499,8 @@ short2stream:
 	VPERMD            Z16, Z14, Z16
 	VPMAXSB           Z13, Z16, Z16
 	VPMINSB           Z11, Z16, Z16
-	VPANDD            Z7, Z16, Z17
-	VPMADDUBSW        Z6, Z17, Z17
+	VPANDD            Z6, Z16, Z17
+	VPMADDUBSW        Z7, Z17, Z17
 	VPMOVWB           Z17, Y17
 	VMOVNTPS          Y17, (DI)
 	ADDQ              $+8, DX
@@ -15754,8 +15562,8 @@ short2rare:
 	VPACKSSDW   Z22, Z19, Z19
 	VPACKSSWB   Z19, Z17, Z17
 	VPERMD      Z17, Z14, Z17
-	VPANDD      Z7, Z17, Z16
-	VPMADDUBSW  Z6, Z16, Z16
+	VPANDD      Z6, Z17, Z16
+	VPMADDUBSW  Z7, Z16, Z16
 	VPMOVWB     Z16, Y16
 	VMOVUPS     Y16, (DI)
 	JMP         short2back
@@ -15805,8 +15613,8 @@ short4stream:
 	VPERMD            Z20, Z14, Z20
 	VPMAXSB           Z13, Z20, Z20
 	VPMINSB           Z11, Z20, Z20
-	VPANDD            Z7, Z20, Z21
-	VPMADDUBSW        Z6, Z21, Z21
+	VPANDD            Z6, Z20, Z21
+	VPMADDUBSW        Z7, Z21, Z21
 	VPMOVWB           Z21, Y21
 	VMOVNTPS          Y21, (DI)
 	ADDQ              $+16, DX
@@ -15874,8 +15682,8 @@ short4rare:
 	VPACKSSDW   Z25, Z23, Z23
 	VPACKSSWB   Z23, Z21, Z21
 	VPERMD      Z21, Z14, Z21
-	VPANDD      Z7, Z21, Z20
-	VPMADDUBSW  Z6, Z20, Z20
+	VPANDD      Z6, Z21, Z20
+	VPMADDUBSW  Z7, Z20, Z20
 	VPMOVWB     Z20, Y20
 	VMOVUPS     Y20, (DI)
 	JMP         short4back
@@ -15943,8 +15751,8 @@ lanerare:
 	VPACKSSDW   Z5, Z2, Z2
 	VPACKSSWB   Z2, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z7, Z1, Z0
-	VPMADDUBSW  Z6, Z0, Z0
+	VPANDD      Z6, Z1, Z0
+	VPMADDUBSW  Z7, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         laneback
@@ -15969,8 +15777,6 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
@@ -15988,68 +15794,62 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
+	VPACKSSDW   Z2, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z5
-	VMOVUPS.Z   128(R8), K7, Z16
-	VDIVPS      Z5, Z0, Z0
-	VCVTDQ2PS   Z16, Z16
-	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z16, Z3, Z17
-	VMAXPS      Z5, Z17, Z5
-	VSUBPS      Z16, Z4, Z17
-	VMINPS      Z5, Z17, Z5
-	VADDPS      Z16, Z5, Z5
+	VMOVUPS.Z   128(DX), K7, Z2
+	VMOVUPS.Z   128(R8), K7, Z5
+	VDIVPS      Z2, Z0, Z0
+	VCVTDQ2PS   Z5, Z5
+	VRNDSCALEPS $0x08, Z0, Z2
+	VSUBPS      Z5, Z3, Z16
+	VMAXPS      Z2, Z16, Z2
+	VSUBPS      Z5, Z4, Z16
+	VMINPS      Z2, Z16, Z2
+	VADDPS      Z5, Z2, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
+	VCVTPS2DQ   Z2, Z2
+	VMOVAPS.Z   Z2, K1, Z2
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z16
-	VMOVUPS.Z   192(R8), K7, Z17
-	VDIVPS      Z16, Z0, Z0
-	VCVTDQ2PS   Z17, Z17
-	VRNDSCALEPS $0x08, Z0, Z16
-	VSUBPS      Z17, Z3, Z3
-	VMAXPS      Z16, Z3, Z16
-	VSUBPS      Z17, Z4, Z4
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z17, Z16, Z16
+	VMOVUPS.Z   192(DX), K7, Z5
+	VMOVUPS.Z   192(R8), K7, Z16
+	VDIVPS      Z5, Z0, Z0
+	VCVTDQ2PS   Z16, Z16
+	VRNDSCALEPS $0x08, Z0, Z5
+	VSUBPS      Z16, Z3, Z3
+	VMAXPS      Z5, Z3, Z5
+	VSUBPS      Z16, Z4, Z4
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z16, Z5, Z5
 	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-
-lanetailrarenarrow:
-	VPACKSSDW  Z2, Z1, Z1
-	VPACKSSDW  Z16, Z5, Z5
-	VPACKSSWB  Z5, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPANDD     Z7, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R9), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-	JMP        lanetailback
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPACKSSDW   Z5, Z2, Z2
+	VPACKSSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z6, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z7, Z0, Z0
+	VPMOVWB     Z0, Y0
+	LEAQ        1(R9), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    Y0, K7, (DI)
+	JMP         lanetailback
 
 // func QuantizeMinvalPacked4BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeMinvalPacked4BF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
-	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowS8, Z0 Narrow16, Z10 NarrowS8, Z9 table, Z8 table, K6 Uppers, Z7 0x80008000, Z13 table, Z6 0xf0f0f0f, Z5 0x10011001
+	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowS8, Z0 Narrow16, Z10 NarrowS8, Z9 table, Z8 table, K6 Uppers, Z7 0x80008000, Z13 table, Z6 0x10011001, Z5 0xf0f0f0f
 	// per group: Z4 scale, Z3 recip, Z2 minval
 	// vector registers in use at once: 22
 	MOVQ         q+0(FP), DI
@@ -16174,8 +15974,8 @@ groupahead:
 	VPERMD       Z16, Z13, Z16
 	VPMAXSB      Z12, Z16, Z16
 	VPMINSB      Z10, Z16, Z16
-	VPANDD       Z6, Z16, Z19
-	VPMADDUBSW   Z5, Z19, Z19
+	VPANDD       Z5, Z16, Z19
+	VPMADDUBSW   Z6, Z19, Z19
 	VPMOVWB      Z19, Y19
 	VMOVUPS      Y19, (DI)
 	VMOVAPS      Z17, Z1
@@ -16229,8 +16029,8 @@ groupturn:
 	VPERMD            Z16, Z13, Z16
 	VPMAXSB           Z12, Z16, Z16
 	VPMINSB           Z10, Z16, Z16
-	VPANDD            Z6, Z16, Z19
-	VPMADDUBSW        Z5, Z19, Z19
+	VPANDD            Z5, Z16, Z19
+	VPMADDUBSW        Z6, Z19, Z19
 	VPMOVWB           Z19, Y19
 	VMOVUPS           Y19, (DI)
 	VMOVAPS           Z17, Z1
@@ -16291,8 +16091,8 @@ grouploop:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z6, Z0, Z1
-	VPMADDUBSW   Z5, Z1, Z1
+	VPANDD       Z5, Z0, Z1
+	VPMADDUBSW   Z6, Z1, Z1
 	VPMOVWB      Z1, Y1
 	VMOVUPS      Y1, (DI)
 
@@ -16370,8 +16170,8 @@ groupmeet3:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z6, Z0, Z1
-	VPMADDUBSW   Z5, Z1, Z1
+	VPANDD       Z5, Z0, Z1
+	VPMADDUBSW   Z6, Z1, Z1
 	VPMOVWB      Z1, Y1
 	VMOVUPS      Y1, (DI)
 	ADDQ         $+32, DI
@@ -16471,10 +16271,10 @@ grouptailnarrow:
 	VPERMD     Z0, Z13, Z0
 	VPMAXSB    Z12, Z0, Z0
 	VPMINSB    Z10, Z0, Z0
-	VPANDD     Z6, Z0, Z1
+	VPANDD     Z5, Z0, Z1
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z5, Z1, Z1
+	VPMADDUBSW Z6, Z1, Z1
 	VPMOVWB    Z1, Y1
 	LEAQ       1(R9), CX
 	SHRQ       $0x01, CX
@@ -16585,8 +16385,8 @@ short2ahead:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z6, Z0, Z18
-	VPMADDUBSW        Z5, Z18, Z18
+	VPANDD            Z5, Z0, Z18
+	VPMADDUBSW        Z6, Z18, Z18
 	VPMOVWB           Z18, Y18
 	VMOVUPS           Y18, (DI)
 	VMOVAPS           Z16, Z2
@@ -16639,8 +16439,8 @@ short2loop:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z6, Z0, Z1
-	VPMADDUBSW        Z5, Z1, Z1
+	VPANDD            Z5, Z0, Z1
+	VPMADDUBSW        Z6, Z1, Z1
 	VPMOVWB           Z1, Y1
 	VMOVUPS           Y1, (DI)
 
@@ -16735,8 +16535,8 @@ short4ahead:
 	VPERMD            Z17, Z13, Z17
 	VPMAXSB           Z12, Z17, Z17
 	VPMINSB           Z10, Z17, Z17
-	VPANDD            Z6, Z17, Z20
-	VPMADDUBSW        Z5, Z20, Z20
+	VPANDD            Z5, Z17, Z20
+	VPMADDUBSW        Z6, Z20, Z20
 	VPMOVWB           Z20, Y20
 	VMOVUPS           Y20, (DI)
 	VMOVAPS           Z18, Z0
@@ -16791,8 +16591,8 @@ short4loop:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z6, Z0, Z16
-	VPMADDUBSW        Z5, Z16, Z16
+	VPANDD            Z5, Z0, Z16
+	VPMADDUBSW        Z6, Z16, Z16
 	VPMOVWB           Z16, Y16
 	VMOVUPS           Y16, (DI)
 
@@ -16869,8 +16669,8 @@ laneloop:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z6, Z0, Z1
-	VPMADDUBSW   Z5, Z1, Z1
+	VPANDD       Z5, Z0, Z1
+	VPMADDUBSW   Z6, Z1, Z1
 	VPMOVWB      Z1, Y1
 	VMOVUPS      Y1, (DI)
 
@@ -16958,10 +16758,10 @@ lanetailnarrow:
 	VPERMD     Z0, Z13, Z0
 	VPMAXSB    Z12, Z0, Z0
 	VPMINSB    Z10, Z0, Z0
-	VPANDD     Z6, Z0, Z1
+	VPANDD     Z5, Z0, Z1
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z5, Z1, Z1
+	VPMADDUBSW Z6, Z1, Z1
 	VPMOVWB    Z1, Y1
 	LEAQ       1(R9), CX
 	SHRQ       $0x01, CX
@@ -17022,8 +16822,8 @@ groupstream:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z6, Z0, Z1
-	VPMADDUBSW   Z5, Z1, Z1
+	VPANDD       Z5, Z0, Z1
+	VPMADDUBSW   Z6, Z1, Z1
 	VPMOVWB      Z1, Y1
 	VMOVNTPS     Y1, (DI)
 	ADDQ         $+32, DI
@@ -17044,8 +16844,8 @@ grouplast:
 	VPERMD     Z16, Z13, Z16
 	VPMAXSB    Z12, Z16, Z16
 	VPMINSB    Z10, Z16, Z16
-	VPANDD     Z6, Z16, Z17
-	VPMADDUBSW Z5, Z17, Z17
+	VPANDD     Z5, Z16, Z17
+	VPMADDUBSW Z6, Z17, Z17
 	VPMOVWB    Z17, Y17
 	VMOVUPS    Y17, (DI)
 	ADDQ       $+32, DI
@@ -17102,8 +16902,8 @@ grouprare:
 	VPACKSSDW   Z20, Z19, Z19
 	VPACKSSWB   Z19, Z1, Z1
 	VPERMD      Z1, Z13, Z1
-	VPANDD      Z6, Z1, Z0
-	VPMADDUBSW  Z5, Z0, Z0
+	VPANDD      Z5, Z1, Z0
+	VPMADDUBSW  Z6, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         groupback
@@ -17246,8 +17046,6 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
@@ -17261,10 +17059,22 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z19, Z19
 	VMOVAPS.Z   Z19, K1, Z19
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
+	VPACKSSDW   Z19, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z2, Z0, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z17, Z19
+	VMINPS      Z19, Z18, Z19
+	VADDPS      Z16, Z19, Z19
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VSUBPS      Z2, Z0, Z0
@@ -17276,39 +17086,21 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z20, Z20
 	VMOVAPS.Z   Z20, K1, Z20
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z21
-	VMAXPS      Z21, Z17, Z21
-	VMINPS      Z21, Z18, Z21
-	VADDPS      Z16, Z21, Z21
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-
-grouptailrarenarrow:
-	VPACKSSDW  Z19, Z1, Z1
-	VPACKSSDW  Z21, Z20, Z20
-	VPACKSSWB  Z20, Z1, Z1
-	VPERMD     Z1, Z13, Z1
-	VPANDD     Z6, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z5, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R9), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-	JMP        grouptailback
+	VPACKSSDW   Z20, Z19, Z19
+	VPACKSSWB   Z19, Z1, Z1
+	VPERMD      Z1, Z13, Z1
+	VPANDD      Z5, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z6, Z0, Z0
+	VPMOVWB     Z0, Y0
+	LEAQ        1(R9), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    Y0, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -17362,8 +17154,8 @@ short2stream:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z6, Z0, Z1
-	VPMADDUBSW        Z5, Z1, Z1
+	VPANDD            Z5, Z0, Z1
+	VPMADDUBSW        Z6, Z1, Z1
 	VPMOVWB           Z1, Y1
 	VMOVNTPS          Y1, (DI)
 	ADDQ              $+8, DX
@@ -17425,8 +17217,8 @@ short2rare:
 	VPACKSSDW   Z19, Z18, Z18
 	VPACKSSWB   Z18, Z1, Z1
 	VPERMD      Z1, Z13, Z1
-	VPANDD      Z6, Z1, Z0
-	VPMADDUBSW  Z5, Z0, Z0
+	VPANDD      Z5, Z1, Z0
+	VPMADDUBSW  Z6, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         short2back
@@ -17474,8 +17266,8 @@ short4stream:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z6, Z0, Z16
-	VPMADDUBSW        Z5, Z16, Z16
+	VPANDD            Z5, Z0, Z16
+	VPMADDUBSW        Z6, Z16, Z16
 	VPMOVWB           Z16, Y16
 	VMOVNTPS          Y16, (DI)
 	ADDQ              $+16, DX
@@ -17537,8 +17329,8 @@ short4rare:
 	VPACKSSDW   Z21, Z20, Z20
 	VPACKSSWB   Z20, Z16, Z16
 	VPERMD      Z16, Z13, Z16
-	VPANDD      Z6, Z16, Z0
-	VPMADDUBSW  Z5, Z0, Z0
+	VPANDD      Z5, Z16, Z0
+	VPMADDUBSW  Z6, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         short4back
@@ -17600,8 +17392,8 @@ lanerare:
 	VPACKSSDW   Z17, Z16, Z16
 	VPACKSSWB   Z16, Z1, Z1
 	VPERMD      Z1, Z13, Z1
-	VPANDD      Z6, Z1, Z0
-	VPMADDUBSW  Z5, Z0, Z0
+	VPANDD      Z5, Z1, Z0
+	VPMADDUBSW  Z6, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         laneback
@@ -17626,8 +17418,6 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
@@ -17643,14 +17433,28 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z16, Z16
 	VMOVAPS.Z   Z16, K1, Z16
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
+	VPACKSSDW   Z16, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z17
-	VMOVUPS.Z   128(R8), K7, Z18
+	VMOVUPS.Z   128(DX), K7, Z16
+	VMOVUPS.Z   128(R8), K7, Z17
+	VSUBPS      Z17, Z0, Z0
+	VDIVPS      Z16, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z3, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z2, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   192(DX), K7, Z17
+	VMOVUPS.Z   192(R8), K7, Z18
 	VSUBPS      Z18, Z0, Z0
 	VDIVPS      Z17, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z17
@@ -17660,47 +17464,27 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z17, Z17
 	VMOVAPS.Z   Z17, K1, Z17
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z18
-	VMOVUPS.Z   192(R8), K7, Z19
-	VSUBPS      Z19, Z0, Z0
-	VDIVPS      Z18, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z3, Z18
-	VMINPS      Z18, Z4, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-
-lanetailrarenarrow:
-	VPACKSSDW  Z16, Z1, Z1
-	VPACKSSDW  Z18, Z17, Z17
-	VPACKSSWB  Z17, Z1, Z1
-	VPERMD     Z1, Z13, Z1
-	VPANDD     Z6, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z5, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R9), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-	JMP        lanetailback
+	VPACKSSDW   Z17, Z16, Z16
+	VPACKSSWB   Z16, Z1, Z1
+	VPERMD      Z1, Z13, Z1
+	VPANDD      Z5, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z6, Z0, Z0
+	VPMOVWB     Z0, Y0
+	LEAQ        1(R9), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    Y0, K7, (DI)
+	JMP         lanetailback
 
 // func QuantizePacked2BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizePacked2BF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table, Z7 0x3030303, Z6 0x4010401, Z5 0x100001
+	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table, Z7 0x4010401, Z6 0x3030303, Z5 0x100001
 	// per group: Z4 scale, Z3 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 22
@@ -17821,8 +17605,8 @@ groupahead:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z7, Z0, Z18
-	VPMADDUBSW   Z6, Z18, Z18
+	VPANDD       Z6, Z0, Z18
+	VPMADDUBSW   Z7, Z18, Z18
 	VPMADDWD     Z5, Z18, Z18
 	VPMOVDB      Z18, X18
 	VMOVUPS      X18, (DI)
@@ -17871,8 +17655,8 @@ groupturn:
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z7, Z0, Z18
-	VPMADDUBSW        Z6, Z18, Z18
+	VPANDD            Z6, Z0, Z18
+	VPMADDUBSW        Z7, Z18, Z18
 	VPMADDWD          Z5, Z18, Z18
 	VPMOVDB           Z18, X18
 	VMOVUPS           X18, (DI)
@@ -17926,8 +17710,8 @@ grouploop:
 	VPERMD       Z1, Z14, Z1
 	VPMAXSB      Z13, Z1, Z1
 	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z7, Z1, Z0
-	VPMADDUBSW   Z6, Z0, Z0
+	VPANDD       Z6, Z1, Z0
+	VPMADDUBSW   Z7, Z0, Z0
 	VPMADDWD     Z5, Z0, Z0
 	VPMOVDB      Z0, X0
 	VMOVUPS      X0, (DI)
@@ -17999,8 +17783,8 @@ groupmeet3:
 	VPERMD       Z1, Z14, Z1
 	VPMAXSB      Z13, Z1, Z1
 	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z7, Z1, Z0
-	VPMADDUBSW   Z6, Z0, Z0
+	VPANDD       Z6, Z1, Z0
+	VPMADDUBSW   Z7, Z0, Z0
 	VPMADDWD     Z5, Z0, Z0
 	VPMOVDB      Z0, X0
 	VMOVUPS      X0, (DI)
@@ -18093,10 +17877,10 @@ grouptailnarrow:
 	VPERMD     Z1, Z14, Z1
 	VPMAXSB    Z13, Z1, Z1
 	VPMINSB    Z11, Z1, Z1
-	VPANDD     Z7, Z1, Z0
+	VPANDD     Z6, Z1, Z0
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMADDWD   Z5, Z0, Z0
 	VPMOVDB    Z0, X0
 	LEAQ       3(R8), CX
@@ -18199,8 +17983,8 @@ longahead:
 	VPERMD      Z16, Z14, Z16
 	VPMAXSB     Z13, Z16, Z16
 	VPMINSB     Z11, Z16, Z16
-	VPANDD      Z7, Z16, Z19
-	VPMADDUBSW  Z6, Z19, Z19
+	VPANDD      Z6, Z16, Z19
+	VPMADDUBSW  Z7, Z19, Z19
 	VPMADDWD    Z5, Z19, Z19
 	VPMOVDB     Z19, X19
 	VMOVUPS     X19, (DI)
@@ -18239,8 +18023,8 @@ longloop:
 	VPERMD      Z1, Z14, Z1
 	VPMAXSB     Z13, Z1, Z1
 	VPMINSB     Z11, Z1, Z1
-	VPANDD      Z7, Z1, Z0
-	VPMADDUBSW  Z6, Z0, Z0
+	VPANDD      Z6, Z1, Z0
+	VPMADDUBSW  Z7, Z0, Z0
 	VPMADDWD    Z5, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
@@ -18304,10 +18088,10 @@ longtailnarrow:
 	VPERMD     Z1, Z14, Z1
 	VPMAXSB    Z13, Z1, Z1
 	VPMINSB    Z11, Z1, Z1
-	VPANDD     Z7, Z1, Z0
+	VPANDD     Z6, Z1, Z0
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMADDWD   Z5, Z0, Z0
 	VPMOVDB    Z0, X0
 	LEAQ       3(R8), CX
@@ -18397,8 +18181,8 @@ short2ahead:
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z7, Z0, Z18
-	VPMADDUBSW        Z6, Z18, Z18
+	VPANDD            Z6, Z0, Z18
+	VPMADDUBSW        Z7, Z18, Z18
 	VPMADDWD          Z5, Z18, Z18
 	VPMOVDB           Z18, X18
 	VMOVUPS           X18, (DI)
@@ -18445,8 +18229,8 @@ short2loop:
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z7, Z1, Z0
-	VPMADDUBSW        Z6, Z0, Z0
+	VPANDD            Z6, Z1, Z0
+	VPMADDUBSW        Z7, Z0, Z0
 	VPMADDWD          Z5, Z0, Z0
 	VPMOVDB           Z0, X0
 	VMOVUPS           X0, (DI)
@@ -18531,8 +18315,8 @@ short4ahead:
 	VPERMD            Z17, Z14, Z17
 	VPMAXSB           Z13, Z17, Z17
 	VPMINSB           Z11, Z17, Z17
-	VPANDD            Z7, Z17, Z20
-	VPMADDUBSW        Z6, Z20, Z20
+	VPANDD            Z6, Z17, Z20
+	VPMADDUBSW        Z7, Z20, Z20
 	VPMADDWD          Z5, Z20, Z20
 	VPMOVDB           Z20, X20
 	VMOVUPS           X20, (DI)
@@ -18581,8 +18365,8 @@ short4loop:
 	VPERMD            Z16, Z14, Z16
 	VPMAXSB           Z13, Z16, Z16
 	VPMINSB           Z11, Z16, Z16
-	VPANDD            Z7, Z16, Z0
-	VPMADDUBSW        Z6, Z0, Z0
+	VPANDD            Z6, Z16, Z0
+	VPMADDUBSW        Z7, Z0, Z0
 	VPMADDWD          Z5, Z0, Z0
 	VPMOVDB           Z0, X0
 	VMOVUPS           X0, (DI)
@@ -18649,8 +18433,8 @@ laneloop:
 	VPERMD       Z3, Z14, Z3
 	VPMAXSB      Z13, Z3, Z3
 	VPMINSB      Z11, Z3, Z3
-	VPANDD       Z7, Z3, Z0
-	VPMADDUBSW   Z6, Z0, Z0
+	VPANDD       Z6, Z3, Z0
+	VPMADDUBSW   Z7, Z0, Z0
 	VPMADDWD     Z5, Z0, Z0
 	VPMOVDB      Z0, X0
 	VMOVUPS      X0, (DI)
@@ -18728,10 +18512,10 @@ lanetailnarrow:
 	VPERMD     Z3, Z14, Z3
 	VPMAXSB    Z13, Z3, Z3
 	VPMINSB    Z11, Z3, Z3
-	VPANDD     Z7, Z3, Z0
+	VPANDD     Z6, Z3, Z0
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMADDWD   Z5, Z0, Z0
 	VPMOVDB    Z0, X0
 	LEAQ       3(R8), CX
@@ -18787,8 +18571,8 @@ groupstream:
 	VPERMD       Z1, Z14, Z1
 	VPMAXSB      Z13, Z1, Z1
 	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z7, Z1, Z0
-	VPMADDUBSW   Z6, Z0, Z0
+	VPANDD       Z6, Z1, Z0
+	VPMADDUBSW   Z7, Z0, Z0
 	VPMADDWD     Z5, Z0, Z0
 	VPMOVDB      Z0, X0
 	VMOVNTPS     X0, (DI)
@@ -18808,8 +18592,8 @@ grouplast:
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
 	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z7, Z0, Z16
-	VPMADDUBSW Z6, Z16, Z16
+	VPANDD     Z6, Z0, Z16
+	VPMADDUBSW Z7, Z16, Z16
 	VPMADDWD   Z5, Z16, Z16
 	VPMOVDB    Z16, X16
 	VMOVUPS    X16, (DI)
@@ -18865,8 +18649,8 @@ grouprare:
 	VPACKSSDW   Z19, Z18, Z18
 	VPACKSSWB   Z18, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z7, Z1, Z0
-	VPMADDUBSW  Z6, Z0, Z0
+	VPANDD      Z6, Z1, Z0
+	VPMADDUBSW  Z7, Z0, Z0
 	VPMADDWD    Z5, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
@@ -18997,8 +18781,6 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R8, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
@@ -19011,10 +18793,21 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z18, Z18
 	VMOVAPS.Z   Z18, K1, Z18
-	CMPQ        R8, $+33
-	JLT         grouptailrarenarrow
+	VPACKSSDW   Z18, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z17, Z18
+	VADDPS      Z16, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z4, Z0, Z0
@@ -19025,39 +18818,22 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z19, Z19
 	VMOVAPS.Z   Z19, K1, Z19
-	CMPQ        R8, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z2, Z20
-	VMINPS      Z20, Z17, Z20
-	VADDPS      Z16, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-
-grouptailrarenarrow:
-	VPACKSSDW  Z18, Z1, Z1
-	VPACKSSDW  Z20, Z19, Z19
-	VPACKSSWB  Z19, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPANDD     Z7, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
-	VPMADDWD   Z5, Z0, Z0
-	VPMOVDB    Z0, X0
-	LEAQ       3(R8), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (DI)
-	JMP        grouptailback
+	VPACKSSDW   Z19, Z18, Z18
+	VPACKSSWB   Z18, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z6, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z7, Z0, Z0
+	VPMADDWD    Z5, Z0, Z0
+	VPMOVDB     Z0, X0
+	LEAQ        3(R8), CX
+	SHRQ        $0x02, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    X0, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -19098,8 +18874,8 @@ longstream:
 	VPERMD      Z1, Z14, Z1
 	VPMAXSB     Z13, Z1, Z1
 	VPMINSB     Z11, Z1, Z1
-	VPANDD      Z7, Z1, Z0
-	VPMADDUBSW  Z6, Z0, Z0
+	VPANDD      Z6, Z1, Z0
+	VPMADDUBSW  Z7, Z0, Z0
 	VPMADDWD    Z5, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVNTPS    X0, (DI)
@@ -19157,8 +18933,8 @@ longrare:
 	VPACKSSDW   Z20, Z19, Z19
 	VPACKSSWB   Z19, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z7, Z1, Z0
-	VPMADDUBSW  Z6, Z0, Z0
+	VPANDD      Z6, Z1, Z0
+	VPMADDUBSW  Z7, Z0, Z0
 	VPMADDWD    Z5, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
@@ -19183,8 +18959,6 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R8, $+17
-	JLT         longtailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
@@ -19197,10 +18971,21 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z19, Z19
 	VMOVAPS.Z   Z19, K1, Z19
-	CMPQ        R8, $+33
-	JLT         longtailrarenarrow
+	VPACKSSDW   Z19, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z3, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z16, Z19
+	VMINPS      Z19, Z18, Z19
+	VADDPS      Z17, Z19, Z19
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z3, Z0, Z0
@@ -19211,39 +18996,22 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z20, Z20
 	VMOVAPS.Z   Z20, K1, Z20
-	CMPQ        R8, $+49
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z3, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z21
-	VMAXPS      Z21, Z16, Z21
-	VMINPS      Z21, Z18, Z21
-	VADDPS      Z17, Z21, Z21
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-
-longtailrarenarrow:
-	VPACKSSDW  Z19, Z1, Z1
-	VPACKSSDW  Z21, Z20, Z20
-	VPACKSSWB  Z20, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPANDD     Z7, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
-	VPMADDWD   Z5, Z0, Z0
-	VPMOVDB    Z0, X0
-	LEAQ       3(R8), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (DI)
-	JMP        longtailback
+	VPACKSSDW   Z20, Z19, Z19
+	VPACKSSWB   Z19, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z6, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z7, Z0, Z0
+	VPMADDWD    Z5, Z0, Z0
+	VPMOVDB     Z0, X0
+	LEAQ        3(R8), CX
+	SHRQ        $0x02, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    X0, K7, (DI)
+	JMP         longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -19280,8 +19048,8 @@ short2stream:
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z7, Z1, Z0
-	VPMADDUBSW        Z6, Z0, Z0
+	VPANDD            Z6, Z1, Z0
+	VPMADDUBSW        Z7, Z0, Z0
 	VPMADDWD          Z5, Z0, Z0
 	VPMOVDB           Z0, X0
 	VMOVNTPS          X0, (DI)
@@ -19341,8 +19109,8 @@ short2rare:
 	VPACKSSDW   Z19, Z18, Z18
 	VPACKSSWB   Z18, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z7, Z1, Z0
-	VPMADDUBSW  Z6, Z0, Z0
+	VPANDD      Z6, Z1, Z0
+	VPMADDUBSW  Z7, Z0, Z0
 	VPMADDWD    Z5, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
@@ -19385,8 +19153,8 @@ short4stream:
 	VPERMD            Z16, Z14, Z16
 	VPMAXSB           Z13, Z16, Z16
 	VPMINSB           Z11, Z16, Z16
-	VPANDD            Z7, Z16, Z0
-	VPMADDUBSW        Z6, Z0, Z0
+	VPANDD            Z6, Z16, Z0
+	VPMADDUBSW        Z7, Z0, Z0
 	VPMADDWD          Z5, Z0, Z0
 	VPMOVDB           Z0, X0
 	VMOVNTPS          X0, (DI)
@@ -19446,8 +19214,8 @@ short4rare:
 	VPACKSSDW   Z21, Z20, Z20
 	VPACKSSWB   Z20, Z16, Z16
 	VPERMD      Z16, Z14, Z16
-	VPANDD      Z7, Z16, Z0
-	VPMADDUBSW  Z6, Z0, Z0
+	VPANDD      Z6, Z16, Z0
+	VPMADDUBSW  Z7, Z0, Z0
 	VPMADDWD    Z5, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
@@ -19504,8 +19272,8 @@ lanerare:
 	VPACKSSDW   Z17, Z16, Z16
 	VPACKSSWB   Z16, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z7, Z1, Z0
-	VPMADDUBSW  Z6, Z0, Z0
+	VPANDD      Z6, Z1, Z0
+	VPMADDUBSW  Z7, Z0, Z0
 	VPMADDWD    Z5, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
@@ -19531,8 +19299,6 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R8, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
@@ -19546,13 +19312,25 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z16, Z16
 	VMOVAPS.Z   Z16, K1, Z16
-	CMPQ        R8, $+33
-	JLT         lanetailrarenarrow
+	VPACKSSDW   Z16, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z17
+	VMOVUPS.Z   128(DX), K7, Z16
+	VDIVPS      Z16, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z2, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z3, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   192(DX), K7, Z17
 	VDIVPS      Z17, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z17
 	VMAXPS      Z17, Z2, Z17
@@ -19561,46 +19339,28 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z17, Z17
 	VMOVAPS.Z   Z17, K1, Z17
-	CMPQ        R8, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z18
-	VDIVPS      Z18, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z4, Z18
-	VADDPS      Z3, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-
-lanetailrarenarrow:
-	VPACKSSDW  Z16, Z1, Z1
-	VPACKSSDW  Z18, Z17, Z17
-	VPACKSSWB  Z17, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPANDD     Z7, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
-	VPMADDWD   Z5, Z0, Z0
-	VPMOVDB    Z0, X0
-	LEAQ       3(R8), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (DI)
-	JMP        lanetailback
+	VPACKSSDW   Z17, Z16, Z16
+	VPACKSSWB   Z16, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z6, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z7, Z0, Z0
+	VPMADDWD    Z5, Z0, Z0
+	VPMOVDB     Z0, X0
+	LEAQ        3(R8), CX
+	SHRQ        $0x02, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    X0, K7, (DI)
+	JMP         lanetailback
 
 // func QuantizeZeroPointPacked2BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeZeroPointPacked2BF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
-	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table, Z7 0x3030303, Z6 0x4010401, Z5 0x100001
+	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table, Z7 0x4010401, Z6 0x3030303, Z5 0x100001
 	// per group: Z4 scale, Z3 recip, Z2 zeroPoint, Z1 Narrow16
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 28
@@ -19726,8 +19486,8 @@ groupahead:
 	VPERMD       Z17, Z14, Z17
 	VPMAXSB      Z13, Z17, Z17
 	VPMINSB      Z11, Z17, Z17
-	VPANDD       Z7, Z17, Z20
-	VPMADDUBSW   Z6, Z20, Z20
+	VPANDD       Z6, Z17, Z20
+	VPMADDUBSW   Z7, Z20, Z20
 	VPMADDWD     Z5, Z20, Z20
 	VPMOVDB      Z20, X20
 	VMOVUPS      X20, (DI)
@@ -19780,8 +19540,8 @@ groupturn:
 	VPERMD            Z20, Z14, Z20
 	VPMAXSB           Z13, Z20, Z20
 	VPMINSB           Z11, Z20, Z20
-	VPANDD            Z7, Z20, Z17
-	VPMADDUBSW        Z6, Z17, Z17
+	VPANDD            Z6, Z20, Z17
+	VPMADDUBSW        Z7, Z17, Z17
 	VPMADDWD          Z5, Z17, Z17
 	VPMOVDB           Z17, X17
 	VMOVUPS           X17, (DI)
@@ -19840,8 +19600,8 @@ grouploop:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z7, Z0, Z16
-	VPMADDUBSW   Z6, Z16, Z16
+	VPANDD       Z6, Z0, Z16
+	VPMADDUBSW   Z7, Z16, Z16
 	VPMADDWD     Z5, Z16, Z16
 	VPMOVDB      Z16, X16
 	VMOVUPS      X16, (DI)
@@ -19922,8 +19682,8 @@ groupmeet3:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z7, Z0, Z1
-	VPMADDUBSW   Z6, Z1, Z1
+	VPANDD       Z6, Z0, Z1
+	VPMADDUBSW   Z7, Z1, Z1
 	VPMADDWD     Z5, Z1, Z1
 	VPMOVDB      Z1, X1
 	VMOVUPS      X1, (DI)
@@ -20021,10 +19781,10 @@ grouptailnarrow:
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
 	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z7, Z0, Z16
+	VPANDD     Z6, Z0, Z16
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z16, K7, Z16
-	VPMADDUBSW Z6, Z16, Z16
+	VPMADDUBSW Z7, Z16, Z16
 	VPMADDWD   Z5, Z16, Z16
 	VPMOVDB    Z16, X16
 	LEAQ       3(R9), CX
@@ -20132,8 +19892,8 @@ longahead:
 	VPERMD      Z18, Z14, Z18
 	VPMAXSB     Z13, Z18, Z18
 	VPMINSB     Z11, Z18, Z18
-	VPANDD      Z7, Z18, Z21
-	VPMADDUBSW  Z6, Z21, Z21
+	VPANDD      Z6, Z18, Z21
+	VPMADDUBSW  Z7, Z21, Z21
 	VPMADDWD    Z5, Z21, Z21
 	VPMOVDB     Z21, X21
 	VMOVUPS     X21, (DI)
@@ -20174,8 +19934,8 @@ longloop:
 	VPERMD      Z16, Z14, Z16
 	VPMAXSB     Z13, Z16, Z16
 	VPMINSB     Z11, Z16, Z16
-	VPANDD      Z7, Z16, Z17
-	VPMADDUBSW  Z6, Z17, Z17
+	VPANDD      Z6, Z16, Z17
+	VPMADDUBSW  Z7, Z17, Z17
 	VPMADDWD    Z5, Z17, Z17
 	VPMOVDB     Z17, X17
 	VMOVUPS     X17, (DI)
@@ -20241,10 +20001,10 @@ longtailnarrow:
 	VPERMD     Z16, Z14, Z16
 	VPMAXSB    Z13, Z16, Z16
 	VPMINSB    Z11, Z16, Z16
-	VPANDD     Z7, Z16, Z17
+	VPANDD     Z6, Z16, Z17
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z17, K7, Z17
-	VPMADDUBSW Z6, Z17, Z17
+	VPMADDUBSW Z7, Z17, Z17
 	VPMADDWD   Z5, Z17, Z17
 	VPMOVDB    Z17, X17
 	LEAQ       3(R9), CX
@@ -20341,8 +20101,8 @@ short2ahead:
 	VPERMD            Z19, Z14, Z19
 	VPMAXSB           Z13, Z19, Z19
 	VPMINSB           Z11, Z19, Z19
-	VPANDD            Z7, Z19, Z22
-	VPMADDUBSW        Z6, Z22, Z22
+	VPANDD            Z6, Z19, Z22
+	VPMADDUBSW        Z7, Z22, Z22
 	VPMADDWD          Z5, Z22, Z22
 	VPMOVDB           Z22, X22
 	VMOVUPS           X22, (DI)
@@ -20396,8 +20156,8 @@ short2loop:
 	VPERMD            Z17, Z14, Z17
 	VPMAXSB           Z13, Z17, Z17
 	VPMINSB           Z11, Z17, Z17
-	VPANDD            Z7, Z17, Z18
-	VPMADDUBSW        Z6, Z18, Z18
+	VPANDD            Z6, Z17, Z18
+	VPMADDUBSW        Z7, Z18, Z18
 	VPMADDWD          Z5, Z18, Z18
 	VPMOVDB           Z18, X18
 	VMOVUPS           X18, (DI)
@@ -20491,8 +20251,8 @@ short4ahead:
 	VPERMD            Z23, Z14, Z23
 	VPMAXSB           Z13, Z23, Z23
 	VPMINSB           Z11, Z23, Z23
-	VPANDD            Z7, Z23, Z26
-	VPMADDUBSW        Z6, Z26, Z26
+	VPANDD            Z6, Z23, Z26
+	VPMADDUBSW        Z7, Z26, Z26
 	VPMADDWD          Z5, Z26, Z26
 	VPMOVDB           Z26, X26
 	VMOVUPS           X26, (DI)
@@ -20550,8 +20310,8 @@ short4loop:
 	VPERMD            Z21, Z14, Z21
 	VPMAXSB           Z13, Z21, Z21
 	VPMINSB           Z11, Z21, Z21
-	VPANDD            Z7, Z21, Z22
-	VPMADDUBSW        Z6, Z22, Z22
+	VPANDD            Z6, Z21, Z22
+	VPMADDUBSW        Z7, Z22, Z22
 	VPMADDWD          Z5, Z22, Z22
 	VPMOVDB           Z22, X22
 	VMOVUPS           X22, (DI)
@@ -20627,8 +20387,8 @@ laneloop:
 	VPERMD       Z3, Z14, Z3
 	VPMAXSB      Z13, Z3, Z3
 	VPMINSB      Z11, Z3, Z3
-	VPANDD       Z7, Z3, Z0
-	VPMADDUBSW   Z6, Z0, Z0
+	VPANDD       Z6, Z3, Z0
+	VPMADDUBSW   Z7, Z0, Z0
 	VPMADDWD     Z5, Z0, Z0
 	VPMOVDB      Z0, X0
 	VMOVUPS      X0, (DI)
@@ -20715,10 +20475,10 @@ lanetailnarrow:
 	VPERMD     Z3, Z14, Z3
 	VPMAXSB    Z13, Z3, Z3
 	VPMINSB    Z11, Z3, Z3
-	VPANDD     Z7, Z3, Z0
+	VPANDD     Z6, Z3, Z0
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMADDWD   Z5, Z0, Z0
 	VPMOVDB    Z0, X0
 	LEAQ       3(R9), CX
@@ -20776,8 +20536,8 @@ groupstream:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z7, Z0, Z16
-	VPMADDUBSW   Z6, Z16, Z16
+	VPANDD       Z6, Z0, Z16
+	VPMADDUBSW   Z7, Z16, Z16
 	VPMADDWD     Z5, Z16, Z16
 	VPMOVDB      Z16, X16
 	VMOVNTPS     X16, (DI)
@@ -20799,8 +20559,8 @@ grouplast:
 	VPERMD     Z17, Z14, Z17
 	VPMAXSB    Z13, Z17, Z17
 	VPMINSB    Z11, Z17, Z17
-	VPANDD     Z7, Z17, Z18
-	VPMADDUBSW Z6, Z18, Z18
+	VPANDD     Z6, Z17, Z18
+	VPMADDUBSW Z7, Z18, Z18
 	VPMADDWD   Z5, Z18, Z18
 	VPMOVDB    Z18, X18
 	VMOVUPS    X18, (DI)
@@ -20855,8 +20615,8 @@ grouprare:
 	VPACKSSDW   Z21, Z20, Z20
 	VPACKSSWB   Z20, Z16, Z16
 	VPERMD      Z16, Z14, Z16
-	VPANDD      Z7, Z16, Z0
-	VPMADDUBSW  Z6, Z0, Z0
+	VPANDD      Z6, Z16, Z0
+	VPMADDUBSW  Z7, Z0, Z0
 	VPMADDWD    Z5, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
@@ -21000,8 +20760,6 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z16, Z16
 	VMOVAPS.Z   Z16, K1, Z16
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
@@ -21014,10 +20772,21 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z20, Z20
 	VMOVAPS.Z   Z20, K1, Z20
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
+	VPACKSSDW   Z20, Z16, Z16
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z20
+	VMAXPS      Z20, Z17, Z20
+	VMINPS      Z20, Z19, Z20
+	VADDPS      Z18, Z20, Z20
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z20, Z20
+	VMOVAPS.Z   Z20, K1, Z20
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z4, Z0, Z0
@@ -21028,39 +20797,22 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z21, Z21
 	VMOVAPS.Z   Z21, K1, Z21
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z22
-	VMAXPS      Z22, Z17, Z22
-	VMINPS      Z22, Z19, Z22
-	VADDPS      Z18, Z22, Z22
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z22, Z22
-	VMOVAPS.Z   Z22, K1, Z22
-
-grouptailrarenarrow:
-	VPACKSSDW  Z20, Z16, Z16
-	VPACKSSDW  Z22, Z21, Z21
-	VPACKSSWB  Z21, Z16, Z16
-	VPERMD     Z16, Z14, Z16
-	VPANDD     Z7, Z16, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
-	VPMADDWD   Z5, Z0, Z0
-	VPMOVDB    Z0, X0
-	LEAQ       3(R9), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (DI)
-	JMP        grouptailback
+	VPACKSSDW   Z21, Z20, Z20
+	VPACKSSWB   Z20, Z16, Z16
+	VPERMD      Z16, Z14, Z16
+	VPANDD      Z6, Z16, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z7, Z0, Z0
+	VPMADDWD    Z5, Z0, Z0
+	VPMOVDB     Z0, X0
+	LEAQ        3(R9), CX
+	SHRQ        $0x02, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    X0, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -21104,8 +20856,8 @@ longstream:
 	VPERMD      Z16, Z14, Z16
 	VPMAXSB     Z13, Z16, Z16
 	VPMINSB     Z11, Z16, Z16
-	VPANDD      Z7, Z16, Z17
-	VPMADDUBSW  Z6, Z17, Z17
+	VPANDD      Z6, Z16, Z17
+	VPMADDUBSW  Z7, Z17, Z17
 	VPMADDWD    Z5, Z17, Z17
 	VPMOVDB     Z17, X17
 	VMOVNTPS    X17, (DI)
@@ -21162,8 +20914,8 @@ longrare:
 	VPACKSSDW   Z22, Z21, Z21
 	VPACKSSWB   Z21, Z17, Z17
 	VPERMD      Z17, Z14, Z17
-	VPANDD      Z7, Z17, Z16
-	VPMADDUBSW  Z6, Z16, Z16
+	VPANDD      Z6, Z17, Z16
+	VPMADDUBSW  Z7, Z16, Z16
 	VPMADDWD    Z5, Z16, Z16
 	VPMOVDB     Z16, X16
 	VMOVUPS     X16, (DI)
@@ -21187,8 +20939,6 @@ longtailrare:
 	VCMPPS      $0x07, Z16, Z16, K1
 	VCVTPS2DQ   Z17, Z17
 	VMOVAPS.Z   Z17, K1, Z17
-	CMPQ        R9, $+17
-	JLT         longtailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y16
 	VPMOVZXWD   Y16, Z16
@@ -21201,10 +20951,21 @@ longtailrare:
 	VCMPPS      $0x07, Z16, Z16, K1
 	VCVTPS2DQ   Z21, Z21
 	VMOVAPS.Z   Z21, K1, Z21
-	CMPQ        R9, $+33
-	JLT         longtailrarenarrow
+	VPACKSSDW   Z21, Z17, Z17
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y16
+	VPMOVZXWD   Y16, Z16
+	VPSLLD      $0x10, Z16, Z16
+	VDIVPS      Z3, Z16, Z16
+	VRNDSCALEPS $0x08, Z16, Z21
+	VMAXPS      Z21, Z18, Z21
+	VMINPS      Z21, Z20, Z21
+	VADDPS      Z19, Z21, Z21
+	VCMPPS      $0x07, Z16, Z16, K1
+	VCVTPS2DQ   Z21, Z21
+	VMOVAPS.Z   Z21, K1, Z21
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y16
 	VPMOVZXWD   Y16, Z16
 	VPSLLD      $0x10, Z16, Z16
 	VDIVPS      Z3, Z16, Z16
@@ -21215,39 +20976,22 @@ longtailrare:
 	VCMPPS      $0x07, Z16, Z16, K1
 	VCVTPS2DQ   Z22, Z22
 	VMOVAPS.Z   Z22, K1, Z22
-	CMPQ        R9, $+49
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y16
-	VPMOVZXWD   Y16, Z16
-	VPSLLD      $0x10, Z16, Z16
-	VDIVPS      Z3, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z23
-	VMAXPS      Z23, Z18, Z23
-	VMINPS      Z23, Z20, Z23
-	VADDPS      Z19, Z23, Z23
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z23, Z23
-	VMOVAPS.Z   Z23, K1, Z23
-
-longtailrarenarrow:
-	VPACKSSDW  Z21, Z17, Z17
-	VPACKSSDW  Z23, Z22, Z22
-	VPACKSSWB  Z22, Z17, Z17
-	VPERMD     Z17, Z14, Z17
-	VPANDD     Z7, Z17, Z16
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z16, K7, Z16
-	VPMADDUBSW Z6, Z16, Z16
-	VPMADDWD   Z5, Z16, Z16
-	VPMOVDB    Z16, X16
-	LEAQ       3(R9), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X16, K7, (DI)
-	JMP        longtailback
+	VPACKSSDW   Z22, Z21, Z21
+	VPACKSSWB   Z21, Z17, Z17
+	VPERMD      Z17, Z14, Z17
+	VPANDD      Z6, Z17, Z16
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z16, K7, Z16
+	VPMADDUBSW  Z7, Z16, Z16
+	VPMADDWD    Z5, Z16, Z16
+	VPMOVDB     Z16, X16
+	LEAQ        3(R9), CX
+	SHRQ        $0x02, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    X16, K7, (DI)
+	JMP         longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -21290,8 +21034,8 @@ short2stream:
 	VPERMD            Z17, Z14, Z17
 	VPMAXSB           Z13, Z17, Z17
 	VPMINSB           Z11, Z17, Z17
-	VPANDD            Z7, Z17, Z18
-	VPMADDUBSW        Z6, Z18, Z18
+	VPANDD            Z6, Z17, Z18
+	VPMADDUBSW        Z7, Z18, Z18
 	VPMADDWD          Z5, Z18, Z18
 	VPMOVDB           Z18, X18
 	VMOVNTPS          X18, (DI)
@@ -21354,8 +21098,8 @@ short2rare:
 	VPACKSSDW   Z23, Z20, Z20
 	VPACKSSWB   Z20, Z18, Z18
 	VPERMD      Z18, Z14, Z18
-	VPANDD      Z7, Z18, Z17
-	VPMADDUBSW  Z6, Z17, Z17
+	VPANDD      Z6, Z18, Z17
+	VPMADDUBSW  Z7, Z17, Z17
 	VPMADDWD    Z5, Z17, Z17
 	VPMOVDB     Z17, X17
 	VMOVUPS     X17, (DI)
@@ -21406,8 +21150,8 @@ short4stream:
 	VPERMD            Z21, Z14, Z21
 	VPMAXSB           Z13, Z21, Z21
 	VPMINSB           Z11, Z21, Z21
-	VPANDD            Z7, Z21, Z22
-	VPMADDUBSW        Z6, Z22, Z22
+	VPANDD            Z6, Z21, Z22
+	VPMADDUBSW        Z7, Z22, Z22
 	VPMADDWD          Z5, Z22, Z22
 	VPMOVDB           Z22, X22
 	VMOVNTPS          X22, (DI)
@@ -21476,8 +21220,8 @@ short4rare:
 	VPACKSSDW   Z26, Z24, Z24
 	VPACKSSWB   Z24, Z22, Z22
 	VPERMD      Z22, Z14, Z22
-	VPANDD      Z7, Z22, Z21
-	VPMADDUBSW  Z6, Z21, Z21
+	VPANDD      Z6, Z22, Z21
+	VPMADDUBSW  Z7, Z21, Z21
 	VPMADDWD    Z5, Z21, Z21
 	VPMOVDB     Z21, X21
 	VMOVUPS     X21, (DI)
@@ -21546,8 +21290,8 @@ lanerare:
 	VPACKSSDW   Z16, Z2, Z2
 	VPACKSSWB   Z2, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z7, Z1, Z0
-	VPMADDUBSW  Z6, Z0, Z0
+	VPANDD      Z6, Z1, Z0
+	VPMADDUBSW  Z7, Z0, Z0
 	VPMADDWD    Z5, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
@@ -21573,8 +21317,6 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
@@ -21592,69 +21334,63 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
+	VPACKSSDW   Z2, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z16
-	VMOVUPS.Z   128(R8), K7, Z17
-	VDIVPS      Z16, Z0, Z0
-	VCVTDQ2PS   Z17, Z17
-	VRNDSCALEPS $0x08, Z0, Z16
-	VSUBPS      Z17, Z3, Z18
-	VMAXPS      Z16, Z18, Z16
-	VSUBPS      Z17, Z4, Z18
-	VMINPS      Z16, Z18, Z16
-	VADDPS      Z17, Z16, Z16
+	VMOVUPS.Z   128(DX), K7, Z2
+	VMOVUPS.Z   128(R8), K7, Z16
+	VDIVPS      Z2, Z0, Z0
+	VCVTDQ2PS   Z16, Z16
+	VRNDSCALEPS $0x08, Z0, Z2
+	VSUBPS      Z16, Z3, Z17
+	VMAXPS      Z2, Z17, Z2
+	VSUBPS      Z16, Z4, Z17
+	VMINPS      Z2, Z17, Z2
+	VADDPS      Z16, Z2, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
+	VCVTPS2DQ   Z2, Z2
+	VMOVAPS.Z   Z2, K1, Z2
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z17
-	VMOVUPS.Z   192(R8), K7, Z18
-	VDIVPS      Z17, Z0, Z0
-	VCVTDQ2PS   Z18, Z18
-	VRNDSCALEPS $0x08, Z0, Z17
-	VSUBPS      Z18, Z3, Z3
-	VMAXPS      Z17, Z3, Z17
-	VSUBPS      Z18, Z4, Z4
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z18, Z17, Z17
+	VMOVUPS.Z   192(DX), K7, Z16
+	VMOVUPS.Z   192(R8), K7, Z17
+	VDIVPS      Z16, Z0, Z0
+	VCVTDQ2PS   Z17, Z17
+	VRNDSCALEPS $0x08, Z0, Z16
+	VSUBPS      Z17, Z3, Z3
+	VMAXPS      Z16, Z3, Z16
+	VSUBPS      Z17, Z4, Z4
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z17, Z16, Z16
 	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-
-lanetailrarenarrow:
-	VPACKSSDW  Z2, Z1, Z1
-	VPACKSSDW  Z17, Z16, Z16
-	VPACKSSWB  Z16, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPANDD     Z7, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
-	VPMADDWD   Z5, Z0, Z0
-	VPMOVDB    Z0, X0
-	LEAQ       3(R9), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (DI)
-	JMP        lanetailback
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VPACKSSDW   Z16, Z2, Z2
+	VPACKSSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z6, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z7, Z0, Z0
+	VPMADDWD    Z5, Z0, Z0
+	VPMOVDB     Z0, X0
+	LEAQ        3(R9), CX
+	SHRQ        $0x02, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    X0, K7, (DI)
+	JMP         lanetailback
 
 // func QuantizeMinvalPacked2BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeMinvalPacked2BF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
-	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowS8, Z0 Narrow16, Z10 NarrowS8, Z9 table, Z8 table, K6 Uppers, Z7 0x80008000, Z13 table, Z6 0x3030303, Z5 0x4010401, Z4 0x100001
+	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowS8, Z0 Narrow16, Z10 NarrowS8, Z9 table, Z8 table, K6 Uppers, Z7 0x80008000, Z13 table, Z6 0x4010401, Z5 0x3030303, Z4 0x100001
 	// per group: Z3 scale, Z2 recip, Z1 minval
 	// vector registers in use at once: 23
 	MOVQ         q+0(FP), DI
@@ -21780,8 +21516,8 @@ groupahead:
 	VPERMD       Z17, Z13, Z17
 	VPMAXSB      Z12, Z17, Z17
 	VPMINSB      Z10, Z17, Z17
-	VPANDD       Z6, Z17, Z20
-	VPMADDUBSW   Z5, Z20, Z20
+	VPANDD       Z5, Z17, Z20
+	VPMADDUBSW   Z6, Z20, Z20
 	VPMADDWD     Z4, Z20, Z20
 	VPMOVDB      Z20, X20
 	VMOVUPS      X20, (DI)
@@ -21836,8 +21572,8 @@ groupturn:
 	VPERMD            Z17, Z13, Z17
 	VPMAXSB           Z12, Z17, Z17
 	VPMINSB           Z10, Z17, Z17
-	VPANDD            Z6, Z17, Z20
-	VPMADDUBSW        Z5, Z20, Z20
+	VPANDD            Z5, Z17, Z20
+	VPMADDUBSW        Z6, Z20, Z20
 	VPMADDWD          Z4, Z20, Z20
 	VPMOVDB           Z20, X20
 	VMOVUPS           X20, (DI)
@@ -21899,8 +21635,8 @@ grouploop:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z6, Z0, Z16
-	VPMADDUBSW   Z5, Z16, Z16
+	VPANDD       Z5, Z0, Z16
+	VPMADDUBSW   Z6, Z16, Z16
 	VPMADDWD     Z4, Z16, Z16
 	VPMOVDB      Z16, X16
 	VMOVUPS      X16, (DI)
@@ -21979,8 +21715,8 @@ groupmeet3:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z6, Z0, Z16
-	VPMADDUBSW   Z5, Z16, Z16
+	VPANDD       Z5, Z0, Z16
+	VPMADDUBSW   Z6, Z16, Z16
 	VPMADDWD     Z4, Z16, Z16
 	VPMOVDB      Z16, X16
 	VMOVUPS      X16, (DI)
@@ -22081,10 +21817,10 @@ grouptailnarrow:
 	VPERMD     Z0, Z13, Z0
 	VPMAXSB    Z12, Z0, Z0
 	VPMINSB    Z10, Z0, Z0
-	VPANDD     Z6, Z0, Z16
+	VPANDD     Z5, Z0, Z16
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z16, K7, Z16
-	VPMADDUBSW Z5, Z16, Z16
+	VPMADDUBSW Z6, Z16, Z16
 	VPMADDWD   Z4, Z16, Z16
 	VPMOVDB    Z16, X16
 	LEAQ       3(R9), CX
@@ -22196,8 +21932,8 @@ short2ahead:
 	VPERMD            Z16, Z13, Z16
 	VPMAXSB           Z12, Z16, Z16
 	VPMINSB           Z10, Z16, Z16
-	VPANDD            Z6, Z16, Z19
-	VPMADDUBSW        Z5, Z19, Z19
+	VPANDD            Z5, Z16, Z19
+	VPMADDUBSW        Z6, Z19, Z19
 	VPMADDWD          Z4, Z19, Z19
 	VPMOVDB           Z19, X19
 	VMOVUPS           X19, (DI)
@@ -22251,8 +21987,8 @@ short2loop:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z6, Z0, Z1
-	VPMADDUBSW        Z5, Z1, Z1
+	VPANDD            Z5, Z0, Z1
+	VPMADDUBSW        Z6, Z1, Z1
 	VPMADDWD          Z4, Z1, Z1
 	VPMOVDB           Z1, X1
 	VMOVUPS           X1, (DI)
@@ -22348,8 +22084,8 @@ short4ahead:
 	VPERMD            Z18, Z13, Z18
 	VPMAXSB           Z12, Z18, Z18
 	VPMINSB           Z10, Z18, Z18
-	VPANDD            Z6, Z18, Z21
-	VPMADDUBSW        Z5, Z21, Z21
+	VPANDD            Z5, Z18, Z21
+	VPMADDUBSW        Z6, Z21, Z21
 	VPMADDWD          Z4, Z21, Z21
 	VPMOVDB           Z21, X21
 	VMOVUPS           X21, (DI)
@@ -22405,8 +22141,8 @@ short4loop:
 	VPERMD            Z16, Z13, Z16
 	VPMAXSB           Z12, Z16, Z16
 	VPMINSB           Z10, Z16, Z16
-	VPANDD            Z6, Z16, Z17
-	VPMADDUBSW        Z5, Z17, Z17
+	VPANDD            Z5, Z16, Z17
+	VPMADDUBSW        Z6, Z17, Z17
 	VPMADDWD          Z4, Z17, Z17
 	VPMOVDB           Z17, X17
 	VMOVUPS           X17, (DI)
@@ -22484,8 +22220,8 @@ laneloop:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z6, Z0, Z1
-	VPMADDUBSW   Z5, Z1, Z1
+	VPANDD       Z5, Z0, Z1
+	VPMADDUBSW   Z6, Z1, Z1
 	VPMADDWD     Z4, Z1, Z1
 	VPMOVDB      Z1, X1
 	VMOVUPS      X1, (DI)
@@ -22574,10 +22310,10 @@ lanetailnarrow:
 	VPERMD     Z0, Z13, Z0
 	VPMAXSB    Z12, Z0, Z0
 	VPMINSB    Z10, Z0, Z0
-	VPANDD     Z6, Z0, Z1
+	VPANDD     Z5, Z0, Z1
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z5, Z1, Z1
+	VPMADDUBSW Z6, Z1, Z1
 	VPMADDWD   Z4, Z1, Z1
 	VPMOVDB    Z1, X1
 	LEAQ       3(R9), CX
@@ -22639,8 +22375,8 @@ groupstream:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z6, Z0, Z16
-	VPMADDUBSW   Z5, Z16, Z16
+	VPANDD       Z5, Z0, Z16
+	VPMADDUBSW   Z6, Z16, Z16
 	VPMADDWD     Z4, Z16, Z16
 	VPMOVDB      Z16, X16
 	VMOVNTPS     X16, (DI)
@@ -22662,8 +22398,8 @@ grouplast:
 	VPERMD     Z17, Z13, Z17
 	VPMAXSB    Z12, Z17, Z17
 	VPMINSB    Z10, Z17, Z17
-	VPANDD     Z6, Z17, Z18
-	VPMADDUBSW Z5, Z18, Z18
+	VPANDD     Z5, Z17, Z18
+	VPMADDUBSW Z6, Z18, Z18
 	VPMADDWD   Z4, Z18, Z18
 	VPMOVDB    Z18, X18
 	VMOVUPS    X18, (DI)
@@ -22721,8 +22457,8 @@ grouprare:
 	VPACKSSDW   Z21, Z20, Z20
 	VPACKSSWB   Z20, Z16, Z16
 	VPERMD      Z16, Z13, Z16
-	VPANDD      Z6, Z16, Z0
-	VPMADDUBSW  Z5, Z0, Z0
+	VPANDD      Z5, Z16, Z0
+	VPMADDUBSW  Z6, Z0, Z0
 	VPMADDWD    Z4, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
@@ -22866,8 +22602,6 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z16, Z16
 	VMOVAPS.Z   Z16, K1, Z16
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
@@ -22881,10 +22615,22 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z20, Z20
 	VMOVAPS.Z   Z20, K1, Z20
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
+	VPACKSSDW   Z20, Z16, Z16
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z1, Z0, Z0
+	VDIVPS      Z3, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z20
+	VMAXPS      Z20, Z18, Z20
+	VMINPS      Z20, Z19, Z20
+	VADDPS      Z17, Z20, Z20
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z20, Z20
+	VMOVAPS.Z   Z20, K1, Z20
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VSUBPS      Z1, Z0, Z0
@@ -22896,40 +22642,22 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z21, Z21
 	VMOVAPS.Z   Z21, K1, Z21
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z1, Z0, Z0
-	VDIVPS      Z3, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z22
-	VMAXPS      Z22, Z18, Z22
-	VMINPS      Z22, Z19, Z22
-	VADDPS      Z17, Z22, Z22
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z22, Z22
-	VMOVAPS.Z   Z22, K1, Z22
-
-grouptailrarenarrow:
-	VPACKSSDW  Z20, Z16, Z16
-	VPACKSSDW  Z22, Z21, Z21
-	VPACKSSWB  Z21, Z16, Z16
-	VPERMD     Z16, Z13, Z16
-	VPANDD     Z6, Z16, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z5, Z0, Z0
-	VPMADDWD   Z4, Z0, Z0
-	VPMOVDB    Z0, X0
-	LEAQ       3(R9), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (DI)
-	JMP        grouptailback
+	VPACKSSDW   Z21, Z20, Z20
+	VPACKSSWB   Z20, Z16, Z16
+	VPERMD      Z16, Z13, Z16
+	VPANDD      Z5, Z16, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z6, Z0, Z0
+	VPMADDWD    Z4, Z0, Z0
+	VPMOVDB     Z0, X0
+	LEAQ        3(R9), CX
+	SHRQ        $0x02, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    X0, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -22983,8 +22711,8 @@ short2stream:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z6, Z0, Z1
-	VPMADDUBSW        Z5, Z1, Z1
+	VPANDD            Z5, Z0, Z1
+	VPMADDUBSW        Z6, Z1, Z1
 	VPMADDWD          Z4, Z1, Z1
 	VPMOVDB           Z1, X1
 	VMOVNTPS          X1, (DI)
@@ -23047,8 +22775,8 @@ short2rare:
 	VPACKSSDW   Z20, Z19, Z19
 	VPACKSSWB   Z19, Z1, Z1
 	VPERMD      Z1, Z13, Z1
-	VPANDD      Z6, Z1, Z0
-	VPMADDUBSW  Z5, Z0, Z0
+	VPANDD      Z5, Z1, Z0
+	VPMADDUBSW  Z6, Z0, Z0
 	VPMADDWD    Z4, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
@@ -23097,8 +22825,8 @@ short4stream:
 	VPERMD            Z16, Z13, Z16
 	VPMAXSB           Z12, Z16, Z16
 	VPMINSB           Z10, Z16, Z16
-	VPANDD            Z6, Z16, Z17
-	VPMADDUBSW        Z5, Z17, Z17
+	VPANDD            Z5, Z16, Z17
+	VPMADDUBSW        Z6, Z17, Z17
 	VPMADDWD          Z4, Z17, Z17
 	VPMOVDB           Z17, X17
 	VMOVNTPS          X17, (DI)
@@ -23161,8 +22889,8 @@ short4rare:
 	VPACKSSDW   Z22, Z21, Z21
 	VPACKSSWB   Z21, Z17, Z17
 	VPERMD      Z17, Z13, Z17
-	VPANDD      Z6, Z17, Z16
-	VPMADDUBSW  Z5, Z16, Z16
+	VPANDD      Z5, Z17, Z16
+	VPMADDUBSW  Z6, Z16, Z16
 	VPMADDWD    Z4, Z16, Z16
 	VPMOVDB     Z16, X16
 	VMOVUPS     X16, (DI)
@@ -23225,8 +22953,8 @@ lanerare:
 	VPACKSSDW   Z18, Z17, Z17
 	VPACKSSWB   Z17, Z1, Z1
 	VPERMD      Z1, Z13, Z1
-	VPANDD      Z6, Z1, Z0
-	VPMADDUBSW  Z5, Z0, Z0
+	VPANDD      Z5, Z1, Z0
+	VPMADDUBSW  Z6, Z0, Z0
 	VPMADDWD    Z4, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
@@ -23252,8 +22980,6 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
@@ -23269,14 +22995,28 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z17, Z17
 	VMOVAPS.Z   Z17, K1, Z17
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
+	VPACKSSDW   Z17, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z18
-	VMOVUPS.Z   128(R8), K7, Z19
+	VMOVUPS.Z   128(DX), K7, Z17
+	VMOVUPS.Z   128(R8), K7, Z18
+	VSUBPS      Z18, Z0, Z0
+	VDIVPS      Z17, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z3, Z17
+	VMINPS      Z17, Z16, Z17
+	VADDPS      Z2, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   192(DX), K7, Z18
+	VMOVUPS.Z   192(R8), K7, Z19
 	VSUBPS      Z19, Z0, Z0
 	VDIVPS      Z18, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z18
@@ -23286,42 +23026,22 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z18, Z18
 	VMOVAPS.Z   Z18, K1, Z18
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z19
-	VMOVUPS.Z   192(R8), K7, Z20
-	VSUBPS      Z20, Z0, Z0
-	VDIVPS      Z19, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z3, Z19
-	VMINPS      Z19, Z16, Z19
-	VADDPS      Z2, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-
-lanetailrarenarrow:
-	VPACKSSDW  Z17, Z1, Z1
-	VPACKSSDW  Z19, Z18, Z18
-	VPACKSSWB  Z18, Z1, Z1
-	VPERMD     Z1, Z13, Z1
-	VPANDD     Z6, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z5, Z0, Z0
-	VPMADDWD   Z4, Z0, Z0
-	VPMOVDB    Z0, X0
-	LEAQ       3(R9), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (DI)
-	JMP        lanetailback
+	VPACKSSDW   Z18, Z17, Z17
+	VPACKSSWB   Z17, Z1, Z1
+	VPERMD      Z1, Z13, Z1
+	VPANDD      Z5, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z6, Z0, Z0
+	VPMADDWD    Z4, Z0, Z0
+	VPMOVDB     Z0, X0
+	LEAQ        3(R9), CX
+	SHRQ        $0x02, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    X0, K7, (DI)
+	JMP         lanetailback
 
 DATA constantsAVX512<>+0(SB)/4, $0x00000000
 DATA constantsAVX512<>+4(SB)/4, $0x00010000
@@ -23377,9 +23097,9 @@ DATA constantsAVX512<>+200(SB)/4, $0x3f800000
 DATA constantsAVX512<>+204(SB)/4, $0x34800000
 DATA constantsAVX512<>+208(SB)/4, $0xffffff80
 DATA constantsAVX512<>+212(SB)/4, $0x0000007f
-DATA constantsAVX512<>+216(SB)/4, $0x0f0f0f0f
-DATA constantsAVX512<>+220(SB)/4, $0x10011001
-DATA constantsAVX512<>+224(SB)/4, $0x03030303
-DATA constantsAVX512<>+228(SB)/4, $0x04010401
+DATA constantsAVX512<>+216(SB)/4, $0x10011001
+DATA constantsAVX512<>+220(SB)/4, $0x0f0f0f0f
+DATA constantsAVX512<>+224(SB)/4, $0x04010401
+DATA constantsAVX512<>+228(SB)/4, $0x03030303
 DATA constantsAVX512<>+232(SB)/4, $0x00100001
 GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $236

@@ -1240,8 +1240,6 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R8, $+9
-	JLT          grouptailrarenarrow
 	VCVTPH2PS    48(SP), Y1
 	VDIVPS       Y13, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y5
@@ -1251,9 +1249,17 @@ grouptailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R8, $+17
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    64(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    64(SP), Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    80(SP), Y5
 	VDIVPS       Y13, Y5, Y5
 	VROUNDPS     $0x08, Y5, Y6
 	VMAXPS       Y6, Y2, Y6
@@ -1262,25 +1268,11 @@ grouptailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R8, $+25
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    80(SP), Y6
-	VDIVPS       Y13, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y2, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-grouptailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VPACKSSWB Y5, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       grouptailback
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VMOVUPS      Y0, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -1397,8 +1389,6 @@ longtailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R8, $+9
-	JLT          longtailrarenarrow
 	VCVTPH2PS    48(SP), Y1
 	VDIVPS       Y12, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y5
@@ -1408,9 +1398,17 @@ longtailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R8, $+17
-	JLT          longtailrarenarrow
-	VCVTPH2PS    64(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    64(SP), Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    80(SP), Y5
 	VDIVPS       Y12, Y5, Y5
 	VROUNDPS     $0x08, Y5, Y6
 	VMAXPS       Y6, Y2, Y6
@@ -1419,25 +1417,11 @@ longtailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R8, $+25
-	JLT          longtailrarenarrow
-	VCVTPH2PS    80(SP), Y6
-	VDIVPS       Y12, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y2, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-longtailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VPACKSSWB Y5, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       longtailback
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VMOVUPS      Y0, (SP)
+	JMP          longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
@@ -1611,8 +1595,6 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R8, $+9
-	JLT          lanetailrarenarrow
 	VCVTPH2PS    48(SP), Y1
 	VMOVUPS      128(SP), Y5
 	VDIVPS       Y5, Y1, Y1
@@ -1623,10 +1605,19 @@ lanetailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R8, $+17
-	JLT          lanetailrarenarrow
-	VCVTPH2PS    64(SP), Y5
-	VMOVUPS      160(SP), Y6
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    64(SP), Y1
+	VMOVUPS      160(SP), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    80(SP), Y5
+	VMOVUPS      192(SP), Y6
 	VDIVPS       Y6, Y5, Y5
 	VROUNDPS     $0x08, Y5, Y6
 	VMAXPS       Y6, Y2, Y6
@@ -1635,26 +1626,11 @@ lanetailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R8, $+25
-	JLT          lanetailrarenarrow
-	VCVTPH2PS    80(SP), Y6
-	VMOVUPS      192(SP), Y7
-	VDIVPS       Y7, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y2, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-lanetailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VPACKSSWB Y5, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       lanetailback
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VMOVUPS      Y0, (SP)
+	JMP          lanetailback
 
 // func QuantizeInt8F16AVX2(q *int8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
@@ -2922,8 +2898,6 @@ grouptailrare:
 	VCMPPS    $0x07, Y0, Y0, Y0
 	VCVTPS2DQ Y1, Y1
 	VANDPS    Y1, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       grouptailrarenarrow
 	VCVTPH2PS 48(SP), Y1
 	VDIVPS    Y10, Y1, Y1
 	VROUNDPS  $0x08, Y1, Y5
@@ -2933,9 +2907,17 @@ grouptailrare:
 	VCMPPS    $0x07, Y1, Y1, Y1
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       grouptailrarenarrow
-	VCVTPH2PS 64(SP), Y5
+	VPACKSSDW Y1, Y0, Y0
+	VCVTPH2PS 64(SP), Y1
+	VDIVPS    Y10, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VCVTPH2PS 80(SP), Y5
 	VDIVPS    Y10, Y5, Y5
 	VROUNDPS  $0x08, Y5, Y6
 	VMAXPS    Y6, Y2, Y6
@@ -2944,22 +2926,8 @@ grouptailrare:
 	VCMPPS    $0x07, Y5, Y5, Y5
 	VCVTPS2DQ Y6, Y6
 	VANDPS    Y6, Y5, Y5
-	CMPQ      R8, $+25
-	JLT       grouptailrarenarrow
-	VCVTPH2PS 80(SP), Y6
-	VDIVPS    Y10, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y2, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y3, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-grouptailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VPACKSSWB Y5, Y0, Y0
+	VPACKSSDW Y5, Y1, Y1
+	VPACKSSWB Y1, Y0, Y0
 	VPERMD    Y0, Y14, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
@@ -3078,8 +3046,6 @@ longtailrare:
 	VCMPPS    $0x07, Y0, Y0, Y0
 	VCVTPS2DQ Y1, Y1
 	VANDPS    Y1, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       longtailrarenarrow
 	VCVTPH2PS 48(SP), Y1
 	VDIVPS    Y9, Y1, Y1
 	VROUNDPS  $0x08, Y1, Y5
@@ -3089,9 +3055,17 @@ longtailrare:
 	VCMPPS    $0x07, Y1, Y1, Y1
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       longtailrarenarrow
-	VCVTPH2PS 64(SP), Y5
+	VPACKSSDW Y1, Y0, Y0
+	VCVTPH2PS 64(SP), Y1
+	VDIVPS    Y9, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VCVTPH2PS 80(SP), Y5
 	VDIVPS    Y9, Y5, Y5
 	VROUNDPS  $0x08, Y5, Y6
 	VMAXPS    Y6, Y2, Y6
@@ -3100,22 +3074,8 @@ longtailrare:
 	VCMPPS    $0x07, Y5, Y5, Y5
 	VCVTPS2DQ Y6, Y6
 	VANDPS    Y6, Y5, Y5
-	CMPQ      R8, $+25
-	JLT       longtailrarenarrow
-	VCVTPH2PS 80(SP), Y6
-	VDIVPS    Y9, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y2, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y3, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-longtailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VPACKSSWB Y5, Y0, Y0
+	VPACKSSDW Y5, Y1, Y1
+	VPACKSSWB Y1, Y0, Y0
 	VPERMD    Y0, Y14, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       longtailback
@@ -3289,8 +3249,6 @@ lanetailrare:
 	VCMPPS    $0x07, Y0, Y0, Y0
 	VCVTPS2DQ Y1, Y1
 	VANDPS    Y1, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       lanetailrarenarrow
 	VCVTPH2PS 48(SP), Y1
 	VMOVUPS   128(SP), Y5
 	VDIVPS    Y5, Y1, Y1
@@ -3301,10 +3259,19 @@ lanetailrare:
 	VCMPPS    $0x07, Y1, Y1, Y1
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       lanetailrarenarrow
-	VCVTPH2PS 64(SP), Y5
-	VMOVUPS   160(SP), Y6
+	VPACKSSDW Y1, Y0, Y0
+	VCVTPH2PS 64(SP), Y1
+	VMOVUPS   160(SP), Y5
+	VDIVPS    Y5, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VCVTPH2PS 80(SP), Y5
+	VMOVUPS   192(SP), Y6
 	VDIVPS    Y6, Y5, Y5
 	VROUNDPS  $0x08, Y5, Y6
 	VMAXPS    Y6, Y2, Y6
@@ -3313,23 +3280,8 @@ lanetailrare:
 	VCMPPS    $0x07, Y5, Y5, Y5
 	VCVTPS2DQ Y6, Y6
 	VANDPS    Y6, Y5, Y5
-	CMPQ      R8, $+25
-	JLT       lanetailrarenarrow
-	VCVTPH2PS 80(SP), Y6
-	VMOVUPS   192(SP), Y7
-	VDIVPS    Y7, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y2, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y3, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-lanetailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VPACKSSWB Y5, Y0, Y0
+	VPACKSSDW Y5, Y1, Y1
+	VPACKSSWB Y1, Y0, Y0
 	VPERMD    Y0, Y14, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       lanetailback
@@ -4775,8 +4727,6 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          grouptailrarenarrow
 	VCVTPH2PS    48(SP), Y1
 	VDIVPS       Y13, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y5
@@ -4786,9 +4736,17 @@ grouptailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    64(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    64(SP), Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    80(SP), Y5
 	VDIVPS       Y13, Y5, Y5
 	VROUNDPS     $0x08, Y5, Y6
 	VMAXPS       Y6, Y2, Y6
@@ -4797,26 +4755,12 @@ grouptailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    80(SP), Y6
-	VDIVPS       Y13, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y2, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-grouptailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VMOVUPS   constantsAVX2<>+4(SB), Y1
-	VPACKSSWB Y5, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       grouptailback
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -4941,8 +4885,6 @@ longtailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          longtailrarenarrow
 	VCVTPH2PS    48(SP), Y1
 	VDIVPS       Y12, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y5
@@ -4952,9 +4894,17 @@ longtailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          longtailrarenarrow
-	VCVTPH2PS    64(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    64(SP), Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    80(SP), Y5
 	VDIVPS       Y12, Y5, Y5
 	VROUNDPS     $0x08, Y5, Y6
 	VMAXPS       Y6, Y2, Y6
@@ -4963,26 +4913,12 @@ longtailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          longtailrarenarrow
-	VCVTPH2PS    80(SP), Y6
-	VDIVPS       Y12, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y2, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-longtailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VMOVUPS   constantsAVX2<>+4(SB), Y1
-	VPACKSSWB Y5, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       longtailback
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (SP)
+	JMP          longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
@@ -5187,8 +5123,6 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          lanetailrarenarrow
 	VCVTPH2PS    48(SP), Y1
 	VMOVUPS      128(SP), Y2
 	VMOVUPS      384(SP), Y5
@@ -5203,47 +5137,41 @@ lanetailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y2, Y2
 	VANDPS       Y2, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          lanetailrarenarrow
-	VCVTPH2PS    64(SP), Y2
-	VMOVUPS      160(SP), Y5
-	VMOVUPS      416(SP), Y6
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    64(SP), Y1
+	VMOVUPS      160(SP), Y2
+	VMOVUPS      416(SP), Y5
+	VDIVPS       Y2, Y1, Y1
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y1, Y2
+	VSUBPS       Y5, Y3, Y6
+	VMAXPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y4, Y6
+	VMINPS       Y2, Y6, Y2
+	VADDPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
+	VCVTPH2PS    80(SP), Y2
+	VMOVUPS      192(SP), Y5
+	VMOVUPS      448(SP), Y6
 	VDIVPS       Y5, Y2, Y2
 	VCVTDQ2PS    Y6, Y6
 	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y7
-	VMAXPS       Y5, Y7, Y5
-	VSUBPS       Y6, Y4, Y7
-	VMINPS       Y5, Y7, Y5
+	VSUBPS       Y6, Y3, Y3
+	VMAXPS       Y5, Y3, Y5
+	VSUBPS       Y6, Y4, Y4
+	VMINPS       Y5, Y4, Y5
 	VADDPS       Y6, Y5, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          lanetailrarenarrow
-	VCVTPH2PS    80(SP), Y5
-	VMOVUPS      192(SP), Y6
-	VMOVUPS      448(SP), Y7
-	VDIVPS       Y6, Y5, Y5
-	VCVTDQ2PS    Y7, Y7
-	VROUNDPS     $0x08, Y5, Y6
-	VSUBPS       Y7, Y3, Y3
-	VMAXPS       Y6, Y3, Y6
-	VSUBPS       Y7, Y4, Y4
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-
-lanetailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y5, Y2, Y2
-	VMOVUPS   constantsAVX2<>+4(SB), Y1
-	VPACKSSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       lanetailback
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (SP)
+	JMP          lanetailback
 
 // func QuantizeMinvalInt8F16AVX2(q *int8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
@@ -6478,8 +6406,6 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          grouptailrarenarrow
 	VCVTPH2PS    48(SP), Y1
 	VBROADCASTSS (R8), Y5
 	VSUBPS       Y5, Y1, Y1
@@ -6491,9 +6417,19 @@ grouptailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    64(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    64(SP), Y1
+	VBROADCASTSS (R8), Y5
+	VSUBPS       Y5, Y1, Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    80(SP), Y5
 	VBROADCASTSS (R8), Y6
 	VSUBPS       Y6, Y5, Y5
 	VDIVPS       Y10, Y5, Y5
@@ -6504,28 +6440,12 @@ grouptailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    80(SP), Y6
-	VBROADCASTSS (R8), Y7
-	VSUBPS       Y7, Y6, Y6
-	VDIVPS       Y10, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y3, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y2, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-grouptailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VMOVUPS   constantsAVX2<>+4(SB), Y1
-	VPACKSSWB Y5, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       grouptailback
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -6733,8 +6653,6 @@ lanetailrare:
 	VCMPPS    $0x07, Y0, Y0, Y0
 	VCVTPS2DQ Y1, Y1
 	VANDPS    Y1, Y0, Y0
-	CMPQ      R9, $+9
-	JLT       lanetailrarenarrow
 	VCVTPH2PS 48(SP), Y1
 	VMOVUPS   128(SP), Y5
 	VMOVUPS   384(SP), Y6
@@ -6747,11 +6665,22 @@ lanetailrare:
 	VCMPPS    $0x07, Y1, Y1, Y1
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
-	CMPQ      R9, $+17
-	JLT       lanetailrarenarrow
-	VCVTPH2PS 64(SP), Y5
-	VMOVUPS   160(SP), Y6
-	VMOVUPS   416(SP), Y7
+	VPACKSSDW Y1, Y0, Y0
+	VCVTPH2PS 64(SP), Y1
+	VMOVUPS   160(SP), Y5
+	VMOVUPS   416(SP), Y6
+	VSUBPS    Y6, Y1, Y1
+	VDIVPS    Y5, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y3, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y2, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VCVTPH2PS 80(SP), Y5
+	VMOVUPS   192(SP), Y6
+	VMOVUPS   448(SP), Y7
 	VSUBPS    Y7, Y5, Y5
 	VDIVPS    Y6, Y5, Y5
 	VROUNDPS  $0x08, Y5, Y6
@@ -6761,27 +6690,10 @@ lanetailrare:
 	VCMPPS    $0x07, Y5, Y5, Y5
 	VCVTPS2DQ Y6, Y6
 	VANDPS    Y6, Y5, Y5
-	CMPQ      R9, $+25
-	JLT       lanetailrarenarrow
-	VCVTPH2PS 80(SP), Y6
-	VMOVUPS   192(SP), Y7
-	VMOVUPS   448(SP), Y8
-	VSUBPS    Y8, Y6, Y6
-	VDIVPS    Y7, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y3, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y2, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-lanetailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VMOVUPS   constantsAVX2<>+4(SB), Y1
-	VPACKSSWB Y5, Y0, Y0
-	VPERMD    Y0, Y1, Y0
+	VPACKSSDW Y5, Y1, Y1
+	VMOVUPS   constantsAVX2<>+4(SB), Y2
+	VPACKSSWB Y1, Y0, Y0
+	VPERMD    Y0, Y2, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       lanetailback
 
@@ -8051,8 +7963,6 @@ grouptailrare:
 	VCMPPS    $0x07, Y0, Y0, Y0
 	VCVTPS2DQ Y1, Y1
 	VANDPS    Y1, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       grouptailrarenarrow
 	VCVTPH2PS 48(SP), Y1
 	VDIVPS    Y10, Y1, Y1
 	VROUNDPS  $0x08, Y1, Y5
@@ -8062,9 +7972,17 @@ grouptailrare:
 	VCMPPS    $0x07, Y1, Y1, Y1
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       grouptailrarenarrow
-	VCVTPH2PS 64(SP), Y5
+	VPACKSSDW Y1, Y0, Y0
+	VCVTPH2PS 64(SP), Y1
+	VDIVPS    Y10, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VCVTPH2PS 80(SP), Y5
 	VDIVPS    Y10, Y5, Y5
 	VROUNDPS  $0x08, Y5, Y6
 	VMAXPS    Y6, Y2, Y6
@@ -8073,22 +7991,8 @@ grouptailrare:
 	VCMPPS    $0x07, Y5, Y5, Y5
 	VCVTPS2DQ Y6, Y6
 	VANDPS    Y6, Y5, Y5
-	CMPQ      R8, $+25
-	JLT       grouptailrarenarrow
-	VCVTPH2PS 80(SP), Y6
-	VDIVPS    Y10, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y2, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y3, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-grouptailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VPACKUSWB Y5, Y0, Y0
+	VPACKSSDW Y5, Y1, Y1
+	VPACKUSWB Y1, Y0, Y0
 	VPERMD    Y0, Y14, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
@@ -8207,8 +8111,6 @@ longtailrare:
 	VCMPPS    $0x07, Y0, Y0, Y0
 	VCVTPS2DQ Y1, Y1
 	VANDPS    Y1, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       longtailrarenarrow
 	VCVTPH2PS 48(SP), Y1
 	VDIVPS    Y9, Y1, Y1
 	VROUNDPS  $0x08, Y1, Y5
@@ -8218,9 +8120,17 @@ longtailrare:
 	VCMPPS    $0x07, Y1, Y1, Y1
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       longtailrarenarrow
-	VCVTPH2PS 64(SP), Y5
+	VPACKSSDW Y1, Y0, Y0
+	VCVTPH2PS 64(SP), Y1
+	VDIVPS    Y9, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VCVTPH2PS 80(SP), Y5
 	VDIVPS    Y9, Y5, Y5
 	VROUNDPS  $0x08, Y5, Y6
 	VMAXPS    Y6, Y2, Y6
@@ -8229,22 +8139,8 @@ longtailrare:
 	VCMPPS    $0x07, Y5, Y5, Y5
 	VCVTPS2DQ Y6, Y6
 	VANDPS    Y6, Y5, Y5
-	CMPQ      R8, $+25
-	JLT       longtailrarenarrow
-	VCVTPH2PS 80(SP), Y6
-	VDIVPS    Y9, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y2, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y3, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-longtailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VPACKUSWB Y5, Y0, Y0
+	VPACKSSDW Y5, Y1, Y1
+	VPACKUSWB Y1, Y0, Y0
 	VPERMD    Y0, Y14, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       longtailback
@@ -8418,8 +8314,6 @@ lanetailrare:
 	VCMPPS    $0x07, Y0, Y0, Y0
 	VCVTPS2DQ Y1, Y1
 	VANDPS    Y1, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       lanetailrarenarrow
 	VCVTPH2PS 48(SP), Y1
 	VMOVUPS   128(SP), Y5
 	VDIVPS    Y5, Y1, Y1
@@ -8430,10 +8324,19 @@ lanetailrare:
 	VCMPPS    $0x07, Y1, Y1, Y1
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       lanetailrarenarrow
-	VCVTPH2PS 64(SP), Y5
-	VMOVUPS   160(SP), Y6
+	VPACKSSDW Y1, Y0, Y0
+	VCVTPH2PS 64(SP), Y1
+	VMOVUPS   160(SP), Y5
+	VDIVPS    Y5, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VCVTPH2PS 80(SP), Y5
+	VMOVUPS   192(SP), Y6
 	VDIVPS    Y6, Y5, Y5
 	VROUNDPS  $0x08, Y5, Y6
 	VMAXPS    Y6, Y2, Y6
@@ -8442,23 +8345,8 @@ lanetailrare:
 	VCMPPS    $0x07, Y5, Y5, Y5
 	VCVTPS2DQ Y6, Y6
 	VANDPS    Y6, Y5, Y5
-	CMPQ      R8, $+25
-	JLT       lanetailrarenarrow
-	VCVTPH2PS 80(SP), Y6
-	VMOVUPS   192(SP), Y7
-	VDIVPS    Y7, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y2, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y3, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-lanetailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VPACKUSWB Y5, Y0, Y0
+	VPACKSSDW Y5, Y1, Y1
+	VPACKUSWB Y1, Y0, Y0
 	VPERMD    Y0, Y14, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       lanetailback
@@ -9904,8 +9792,6 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          grouptailrarenarrow
 	VCVTPH2PS    48(SP), Y1
 	VDIVPS       Y13, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y5
@@ -9915,9 +9801,17 @@ grouptailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    64(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    64(SP), Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    80(SP), Y5
 	VDIVPS       Y13, Y5, Y5
 	VROUNDPS     $0x08, Y5, Y6
 	VMAXPS       Y6, Y2, Y6
@@ -9926,26 +9820,12 @@ grouptailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    80(SP), Y6
-	VDIVPS       Y13, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y2, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-grouptailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VMOVUPS   constantsAVX2<>+4(SB), Y1
-	VPACKUSWB Y5, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       grouptailback
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -10070,8 +9950,6 @@ longtailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          longtailrarenarrow
 	VCVTPH2PS    48(SP), Y1
 	VDIVPS       Y12, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y5
@@ -10081,9 +9959,17 @@ longtailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          longtailrarenarrow
-	VCVTPH2PS    64(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    64(SP), Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    80(SP), Y5
 	VDIVPS       Y12, Y5, Y5
 	VROUNDPS     $0x08, Y5, Y6
 	VMAXPS       Y6, Y2, Y6
@@ -10092,26 +9978,12 @@ longtailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          longtailrarenarrow
-	VCVTPH2PS    80(SP), Y6
-	VDIVPS       Y12, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y2, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-longtailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VMOVUPS   constantsAVX2<>+4(SB), Y1
-	VPACKUSWB Y5, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       longtailback
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (SP)
+	JMP          longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
@@ -10316,8 +10188,6 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          lanetailrarenarrow
 	VCVTPH2PS    48(SP), Y1
 	VMOVUPS      128(SP), Y2
 	VMOVUPS      384(SP), Y5
@@ -10332,47 +10202,41 @@ lanetailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y2, Y2
 	VANDPS       Y2, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          lanetailrarenarrow
-	VCVTPH2PS    64(SP), Y2
-	VMOVUPS      160(SP), Y5
-	VMOVUPS      416(SP), Y6
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    64(SP), Y1
+	VMOVUPS      160(SP), Y2
+	VMOVUPS      416(SP), Y5
+	VDIVPS       Y2, Y1, Y1
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y1, Y2
+	VSUBPS       Y5, Y3, Y6
+	VMAXPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y4, Y6
+	VMINPS       Y2, Y6, Y2
+	VADDPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
+	VCVTPH2PS    80(SP), Y2
+	VMOVUPS      192(SP), Y5
+	VMOVUPS      448(SP), Y6
 	VDIVPS       Y5, Y2, Y2
 	VCVTDQ2PS    Y6, Y6
 	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y7
-	VMAXPS       Y5, Y7, Y5
-	VSUBPS       Y6, Y4, Y7
-	VMINPS       Y5, Y7, Y5
+	VSUBPS       Y6, Y3, Y3
+	VMAXPS       Y5, Y3, Y5
+	VSUBPS       Y6, Y4, Y4
+	VMINPS       Y5, Y4, Y5
 	VADDPS       Y6, Y5, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          lanetailrarenarrow
-	VCVTPH2PS    80(SP), Y5
-	VMOVUPS      192(SP), Y6
-	VMOVUPS      448(SP), Y7
-	VDIVPS       Y6, Y5, Y5
-	VCVTDQ2PS    Y7, Y7
-	VROUNDPS     $0x08, Y5, Y6
-	VSUBPS       Y7, Y3, Y3
-	VMAXPS       Y6, Y3, Y6
-	VSUBPS       Y7, Y4, Y4
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-
-lanetailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y5, Y2, Y2
-	VMOVUPS   constantsAVX2<>+4(SB), Y1
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       lanetailback
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (SP)
+	JMP          lanetailback
 
 // func QuantizeMinvalUint8F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
@@ -11607,8 +11471,6 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          grouptailrarenarrow
 	VCVTPH2PS    48(SP), Y1
 	VBROADCASTSS (R8), Y5
 	VSUBPS       Y5, Y1, Y1
@@ -11620,9 +11482,19 @@ grouptailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    64(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    64(SP), Y1
+	VBROADCASTSS (R8), Y5
+	VSUBPS       Y5, Y1, Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    80(SP), Y5
 	VBROADCASTSS (R8), Y6
 	VSUBPS       Y6, Y5, Y5
 	VDIVPS       Y10, Y5, Y5
@@ -11633,28 +11505,12 @@ grouptailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    80(SP), Y6
-	VBROADCASTSS (R8), Y7
-	VSUBPS       Y7, Y6, Y6
-	VDIVPS       Y10, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y3, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y2, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-grouptailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VMOVUPS   constantsAVX2<>+4(SB), Y1
-	VPACKUSWB Y5, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       grouptailback
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -11862,8 +11718,6 @@ lanetailrare:
 	VCMPPS    $0x07, Y0, Y0, Y0
 	VCVTPS2DQ Y1, Y1
 	VANDPS    Y1, Y0, Y0
-	CMPQ      R9, $+9
-	JLT       lanetailrarenarrow
 	VCVTPH2PS 48(SP), Y1
 	VMOVUPS   128(SP), Y5
 	VMOVUPS   384(SP), Y6
@@ -11876,11 +11730,22 @@ lanetailrare:
 	VCMPPS    $0x07, Y1, Y1, Y1
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
-	CMPQ      R9, $+17
-	JLT       lanetailrarenarrow
-	VCVTPH2PS 64(SP), Y5
-	VMOVUPS   160(SP), Y6
-	VMOVUPS   416(SP), Y7
+	VPACKSSDW Y1, Y0, Y0
+	VCVTPH2PS 64(SP), Y1
+	VMOVUPS   160(SP), Y5
+	VMOVUPS   416(SP), Y6
+	VSUBPS    Y6, Y1, Y1
+	VDIVPS    Y5, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y3, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y2, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VCVTPH2PS 80(SP), Y5
+	VMOVUPS   192(SP), Y6
+	VMOVUPS   448(SP), Y7
 	VSUBPS    Y7, Y5, Y5
 	VDIVPS    Y6, Y5, Y5
 	VROUNDPS  $0x08, Y5, Y6
@@ -11890,27 +11755,10 @@ lanetailrare:
 	VCMPPS    $0x07, Y5, Y5, Y5
 	VCVTPS2DQ Y6, Y6
 	VANDPS    Y6, Y5, Y5
-	CMPQ      R9, $+25
-	JLT       lanetailrarenarrow
-	VCVTPH2PS 80(SP), Y6
-	VMOVUPS   192(SP), Y7
-	VMOVUPS   448(SP), Y8
-	VSUBPS    Y8, Y6, Y6
-	VDIVPS    Y7, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y3, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y2, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-lanetailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VMOVUPS   constantsAVX2<>+4(SB), Y1
-	VPACKUSWB Y5, Y0, Y0
-	VPERMD    Y0, Y1, Y0
+	VPACKSSDW Y5, Y1, Y1
+	VMOVUPS   constantsAVX2<>+4(SB), Y2
+	VPACKUSWB Y1, Y0, Y0
+	VPERMD    Y0, Y2, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       lanetailback
 
@@ -11920,7 +11768,7 @@ TEXT ·QuantizePacked4F16AVX2(SB), $336-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
 	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000, 0xf0f0f0f, 0x10011001
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000, 0x10011001, 0xf0f0f0f
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -12000,8 +11848,8 @@ grouploop:
 	VPMINSB      Y11, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y1, Y3
+	VPMADDUBSW   Y0, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -12077,8 +11925,8 @@ groupmeet3:
 	VPMINSB      Y11, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y1, Y3
+	VPMADDUBSW   Y0, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -12222,8 +12070,8 @@ grouptailnarrow:
 	VPMINSB      Y11, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y1, Y3
+	VPMADDUBSW   Y0, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -12356,8 +12204,8 @@ longloop:
 	VPMINSB      Y11, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y1, Y3
+	VPMADDUBSW   Y0, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -12472,8 +12320,8 @@ longtailnarrow:
 	VPMINSB      Y11, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y1, Y3
+	VPMADDUBSW   Y0, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -12593,8 +12441,8 @@ short2loop:
 	VPMINSB      Y11, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y1, Y3
+	VPMADDUBSW   Y0, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -12665,8 +12513,8 @@ laneloop:
 	VPMINSB      Y11, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPAND        Y0, Y3, Y2
-	VPMADDUBSW   Y1, Y2, Y2
+	VPAND        Y1, Y3, Y2
+	VPMADDUBSW   Y0, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
 	VMOVUPS      X2, (DI)
@@ -12963,8 +12811,8 @@ lanetailnarrow:
 	VPMINSB      Y11, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPAND        Y0, Y3, Y2
-	VPMADDUBSW   Y1, Y2, Y2
+	VPAND        Y1, Y3, Y2
+	VPMADDUBSW   Y0, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
 	VMOVUPS      X2, (SP)
@@ -13069,8 +12917,8 @@ groupstream:
 	VPMINSB      Y11, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y1, Y3
+	VPMADDUBSW   Y0, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVNTPS     X3, (DI)
@@ -13130,8 +12978,8 @@ grouprare:
 	VPERMD       Y0, Y14, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -13256,64 +13104,56 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	VCVTPH2PS 16(SP), Y0
-	VDIVPS    Y10, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       grouptailrarenarrow
-	VCVTPH2PS 32(SP), Y1
-	VDIVPS    Y10, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       grouptailrarenarrow
-	VCVTPH2PS 48(SP), Y5
-	VDIVPS    Y10, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	CMPQ      R8, $+25
-	JLT       grouptailrarenarrow
-	VCVTPH2PS 64(SP), Y6
-	VDIVPS    Y10, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y2, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y3, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-grouptailrarenarrow:
+	VCVTPH2PS    16(SP), Y0
+	VDIVPS       Y10, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    32(SP), Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y0, Y0
+	VCVTPH2PS    48(SP), Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    64(SP), Y5
+	VDIVPS       Y10, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -13361,8 +13201,8 @@ longstream:
 	VPMINSB      Y11, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y1, Y3
+	VPMADDUBSW   Y0, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVNTPS     X3, (DI)
@@ -13422,72 +13262,64 @@ longrare:
 	VPERMD       Y0, Y14, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
 	JMP          longback
 
 longtailrare:
-	VCVTPH2PS 16(SP), Y0
-	VDIVPS    Y9, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       longtailrarenarrow
-	VCVTPH2PS 32(SP), Y1
-	VDIVPS    Y9, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       longtailrarenarrow
-	VCVTPH2PS 48(SP), Y5
-	VDIVPS    Y9, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	CMPQ      R8, $+25
-	JLT       longtailrarenarrow
-	VCVTPH2PS 64(SP), Y6
-	VDIVPS    Y9, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y2, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y3, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-longtailrarenarrow:
+	VCVTPH2PS    16(SP), Y0
+	VDIVPS       Y9, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    32(SP), Y1
+	VDIVPS       Y9, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y0, Y0
+	VCVTPH2PS    48(SP), Y1
+	VDIVPS       Y9, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    64(SP), Y5
+	VDIVPS       Y9, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -13533,8 +13365,8 @@ short2stream:
 	VPMINSB      Y11, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y1, Y3
+	VPMADDUBSW   Y0, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVNTPS     X3, (DI)
@@ -13596,8 +13428,8 @@ short2rare:
 	VPERMD       Y0, Y14, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -13656,76 +13488,68 @@ lanerare:
 	VPERMD       Y0, Y14, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
 	JMP          laneback
 
 lanetailrare:
-	VCVTPH2PS 16(SP), Y0
-	VMOVUPS   80(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       lanetailrarenarrow
-	VCVTPH2PS 32(SP), Y1
-	VMOVUPS   112(SP), Y5
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       lanetailrarenarrow
-	VCVTPH2PS 48(SP), Y5
-	VMOVUPS   144(SP), Y6
-	VDIVPS    Y6, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	CMPQ      R8, $+25
-	JLT       lanetailrarenarrow
-	VCVTPH2PS 64(SP), Y6
-	VMOVUPS   176(SP), Y7
-	VDIVPS    Y7, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y2, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y3, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-lanetailrarenarrow:
+	VCVTPH2PS    16(SP), Y0
+	VMOVUPS      80(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    32(SP), Y1
+	VMOVUPS      112(SP), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y0, Y0
+	VCVTPH2PS    48(SP), Y1
+	VMOVUPS      144(SP), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    64(SP), Y5
+	VMOVUPS      176(SP), Y6
+	VDIVPS       Y6, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -13737,7 +13561,7 @@ TEXT ·QuantizeZeroPointPacked4F16AVX2(SB), $464-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Y0 Narrow16, Y15 NarrowS8, Y0 Narrow16, Y14 NarrowS8
 	// per group: Y13 scale, Y12 recip, Y11 Narrow16
-	// loaded at each use: least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x80008000, table, 0xf0f0f0f, 0x10011001
+	// loaded at each use: least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x80008000, table, 0x10011001, 0xf0f0f0f
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -13825,8 +13649,8 @@ grouploop:
 	VPMINSB      Y14, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -13912,8 +13736,8 @@ groupmeet3:
 	VPMINSB      Y14, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -14064,8 +13888,8 @@ grouptailnarrow:
 	VPMINSB      Y14, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -14205,8 +14029,8 @@ longloop:
 	VPMINSB      Y14, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -14324,8 +14148,8 @@ longtailnarrow:
 	VPMINSB      Y14, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -14455,8 +14279,8 @@ short2loop:
 	VPMINSB      Y14, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -14537,8 +14361,8 @@ laneloop:
 	VPMINSB      Y14, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPAND        Y0, Y3, Y2
-	VPMADDUBSW   Y1, Y2, Y2
+	VPAND        Y1, Y3, Y2
+	VPMADDUBSW   Y0, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
 	VMOVUPS      X2, (DI)
@@ -14929,8 +14753,8 @@ lanetailnarrow:
 	VPMINSB      Y14, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPAND        Y0, Y3, Y2
-	VPMADDUBSW   Y1, Y2, Y2
+	VPAND        Y1, Y3, Y2
+	VPMADDUBSW   Y0, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
 	VMOVUPS      X2, (SP)
@@ -15038,8 +14862,8 @@ groupstream:
 	VPMINSB      Y14, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVNTPS     X3, (DI)
@@ -15102,8 +14926,8 @@ grouprare:
 	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -15263,8 +15087,6 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          grouptailrarenarrow
 	VCVTPH2PS    32(SP), Y1
 	VDIVPS       Y13, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y5
@@ -15274,9 +15096,17 @@ grouptailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    48(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    48(SP), Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    64(SP), Y5
 	VDIVPS       Y13, Y5, Y5
 	VROUNDPS     $0x08, Y5, Y6
 	VMAXPS       Y6, Y2, Y6
@@ -15285,28 +15115,14 @@ grouptailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    64(SP), Y6
-	VDIVPS       Y13, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y2, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-grouptailrarenarrow:
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y5, Y0, Y0
-	VPERMD       Y0, Y1, Y0
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -15358,8 +15174,8 @@ longstream:
 	VPMINSB      Y14, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVNTPS     X3, (DI)
@@ -15422,8 +15238,8 @@ longrare:
 	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -15447,8 +15263,6 @@ longtailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          longtailrarenarrow
 	VCVTPH2PS    32(SP), Y1
 	VDIVPS       Y12, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y5
@@ -15458,9 +15272,17 @@ longtailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          longtailrarenarrow
-	VCVTPH2PS    48(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    48(SP), Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    64(SP), Y5
 	VDIVPS       Y12, Y5, Y5
 	VROUNDPS     $0x08, Y5, Y6
 	VMAXPS       Y6, Y2, Y6
@@ -15469,28 +15291,14 @@ longtailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          longtailrarenarrow
-	VCVTPH2PS    64(SP), Y6
-	VDIVPS       Y12, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y2, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-longtailrarenarrow:
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y5, Y0, Y0
-	VPERMD       Y0, Y1, Y0
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -15545,8 +15353,8 @@ short2stream:
 	VPMINSB      Y14, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVNTPS     X3, (DI)
@@ -15616,8 +15424,8 @@ short2rare:
 	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -15691,8 +15499,8 @@ lanerare:
 	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -15717,8 +15525,6 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          lanetailrarenarrow
 	VCVTPH2PS    32(SP), Y1
 	VMOVUPS      112(SP), Y2
 	VMOVUPS      368(SP), Y5
@@ -15733,49 +15539,43 @@ lanetailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y2, Y2
 	VANDPS       Y2, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          lanetailrarenarrow
-	VCVTPH2PS    48(SP), Y2
-	VMOVUPS      144(SP), Y5
-	VMOVUPS      400(SP), Y6
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    48(SP), Y1
+	VMOVUPS      144(SP), Y2
+	VMOVUPS      400(SP), Y5
+	VDIVPS       Y2, Y1, Y1
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y1, Y2
+	VSUBPS       Y5, Y3, Y6
+	VMAXPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y4, Y6
+	VMINPS       Y2, Y6, Y2
+	VADDPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
+	VCVTPH2PS    64(SP), Y2
+	VMOVUPS      176(SP), Y5
+	VMOVUPS      432(SP), Y6
 	VDIVPS       Y5, Y2, Y2
 	VCVTDQ2PS    Y6, Y6
 	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y7
-	VMAXPS       Y5, Y7, Y5
-	VSUBPS       Y6, Y4, Y7
-	VMINPS       Y5, Y7, Y5
+	VSUBPS       Y6, Y3, Y3
+	VMAXPS       Y5, Y3, Y5
+	VSUBPS       Y6, Y4, Y4
+	VMINPS       Y5, Y4, Y5
 	VADDPS       Y6, Y5, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          lanetailrarenarrow
-	VCVTPH2PS    64(SP), Y5
-	VMOVUPS      176(SP), Y6
-	VMOVUPS      432(SP), Y7
-	VDIVPS       Y6, Y5, Y5
-	VCVTDQ2PS    Y7, Y7
-	VROUNDPS     $0x08, Y5, Y6
-	VSUBPS       Y7, Y3, Y3
-	VMAXPS       Y6, Y3, Y6
-	VSUBPS       Y7, Y4, Y4
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-
-lanetailrarenarrow:
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y5, Y2, Y2
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -15787,7 +15587,7 @@ TEXT ·QuantizeMinvalPacked4F16AVX2(SB), $464-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 least, Y12 most, Y14 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8
 	// per group: Y10 scale, Y9 recip
-	// loaded at each use: minval, 0x80008000, table, 0xf0f0f0f, 0x10011001
+	// loaded at each use: minval, 0x80008000, table, 0x10011001, 0xf0f0f0f
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -15874,8 +15674,8 @@ grouploop:
 	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -15959,8 +15759,8 @@ groupmeet3:
 	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -16116,8 +15916,8 @@ grouptailnarrow:
 	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -16260,8 +16060,8 @@ short2loop:
 	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -16344,8 +16144,8 @@ laneloop:
 	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -16738,8 +16538,8 @@ lanetailnarrow:
 	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -16855,8 +16655,8 @@ groupstream:
 	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVNTPS     X3, (DI)
@@ -16923,8 +16723,8 @@ grouprare:
 	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -17082,8 +16882,6 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          grouptailrarenarrow
 	VCVTPH2PS    32(SP), Y1
 	VBROADCASTSS (R8), Y5
 	VSUBPS       Y5, Y1, Y1
@@ -17095,9 +16893,19 @@ grouptailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    48(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    48(SP), Y1
+	VBROADCASTSS (R8), Y5
+	VSUBPS       Y5, Y1, Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    64(SP), Y5
 	VBROADCASTSS (R8), Y6
 	VSUBPS       Y6, Y5, Y5
 	VDIVPS       Y10, Y5, Y5
@@ -17108,30 +16916,14 @@ grouptailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    64(SP), Y6
-	VBROADCASTSS (R8), Y7
-	VSUBPS       Y7, Y6, Y6
-	VDIVPS       Y10, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y3, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y2, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-grouptailrarenarrow:
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y5, Y0, Y0
-	VPERMD       Y0, Y1, Y0
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -17199,8 +16991,8 @@ short2stream:
 	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVNTPS     X3, (DI)
@@ -17270,8 +17062,8 @@ short2rare:
 	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -17337,83 +17129,75 @@ lanerare:
 	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
 	JMP          laneback
 
 lanetailrare:
-	VCVTPH2PS 16(SP), Y0
-	VMOVUPS   80(SP), Y1
-	VMOVUPS   336(SP), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VSUBPS    Y2, Y2, Y3
-	VMAXPS    Y1, Y3, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y2, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y2, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	CMPQ      R9, $+9
-	JLT       lanetailrarenarrow
-	VCVTPH2PS 32(SP), Y1
-	VMOVUPS   112(SP), Y5
-	VMOVUPS   368(SP), Y6
-	VSUBPS    Y6, Y1, Y1
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y3, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y2, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	CMPQ      R9, $+17
-	JLT       lanetailrarenarrow
-	VCVTPH2PS 48(SP), Y5
-	VMOVUPS   144(SP), Y6
-	VMOVUPS   400(SP), Y7
-	VSUBPS    Y7, Y5, Y5
-	VDIVPS    Y6, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y3, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y2, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	CMPQ      R9, $+25
-	JLT       lanetailrarenarrow
-	VCVTPH2PS 64(SP), Y6
-	VMOVUPS   176(SP), Y7
-	VMOVUPS   432(SP), Y8
-	VSUBPS    Y8, Y6, Y6
-	VDIVPS    Y7, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y3, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y2, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-lanetailrarenarrow:
+	VCVTPH2PS    16(SP), Y0
+	VMOVUPS      80(SP), Y1
+	VMOVUPS      336(SP), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VSUBPS       Y2, Y2, Y3
+	VMAXPS       Y1, Y3, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y2, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    32(SP), Y1
+	VMOVUPS      112(SP), Y5
+	VMOVUPS      368(SP), Y6
+	VSUBPS       Y6, Y1, Y1
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y5, Y0, Y0
-	VPERMD       Y0, Y1, Y0
+	VCVTPH2PS    48(SP), Y1
+	VMOVUPS      144(SP), Y5
+	VMOVUPS      400(SP), Y6
+	VSUBPS       Y6, Y1, Y1
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    64(SP), Y5
+	VMOVUPS      176(SP), Y6
+	VMOVUPS      432(SP), Y7
+	VSUBPS       Y7, Y5, Y5
+	VDIVPS       Y6, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y3, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -17425,7 +17209,7 @@ TEXT ·QuantizePacked2F16AVX2(SB), $336-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
 	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000, 0x3030303, 0x4010401, 0x100001
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000, 0x4010401, 0x3030303, 0x100001
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -17506,8 +17290,8 @@ grouploop:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y0, Y1, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y1, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -17586,8 +17370,8 @@ groupmeet3:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y0, Y1, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y1, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -17734,8 +17518,8 @@ grouptailnarrow:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y0, Y1, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y1, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -17869,8 +17653,8 @@ longloop:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y0, Y1, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y1, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -17988,8 +17772,8 @@ longtailnarrow:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y0, Y1, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y1, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -18110,8 +17894,8 @@ short2loop:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y0, Y1, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y1, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -18185,8 +17969,8 @@ laneloop:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VBROADCASTSS constantsAVX2<>+104(SB), Y2
-	VPAND        Y0, Y3, Y4
-	VPMADDUBSW   Y1, Y4, Y4
+	VPAND        Y1, Y3, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -18486,8 +18270,8 @@ lanetailnarrow:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VBROADCASTSS constantsAVX2<>+104(SB), Y2
-	VPAND        Y0, Y3, Y4
-	VPMADDUBSW   Y1, Y4, Y4
+	VPAND        Y1, Y3, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -18593,8 +18377,8 @@ groupstream:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y0, Y1, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y1, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -18657,8 +18441,8 @@ grouprare:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -18785,65 +18569,57 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	VCVTPH2PS 16(SP), Y0
-	VDIVPS    Y10, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       grouptailrarenarrow
-	VCVTPH2PS 32(SP), Y1
-	VDIVPS    Y10, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       grouptailrarenarrow
-	VCVTPH2PS 48(SP), Y5
-	VDIVPS    Y10, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	CMPQ      R8, $+25
-	JLT       grouptailrarenarrow
-	VCVTPH2PS 64(SP), Y6
-	VDIVPS    Y10, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y2, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y3, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-grouptailrarenarrow:
+	VCVTPH2PS    16(SP), Y0
+	VDIVPS       Y10, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    32(SP), Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y0, Y0
+	VCVTPH2PS    48(SP), Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    64(SP), Y5
+	VDIVPS       Y10, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -18894,8 +18670,8 @@ longstream:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y0, Y1, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y1, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -18958,8 +18734,8 @@ longrare:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -18968,65 +18744,57 @@ longrare:
 	JMP          longback
 
 longtailrare:
-	VCVTPH2PS 16(SP), Y0
-	VDIVPS    Y9, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       longtailrarenarrow
-	VCVTPH2PS 32(SP), Y1
-	VDIVPS    Y9, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       longtailrarenarrow
-	VCVTPH2PS 48(SP), Y5
-	VDIVPS    Y9, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	CMPQ      R8, $+25
-	JLT       longtailrarenarrow
-	VCVTPH2PS 64(SP), Y6
-	VDIVPS    Y9, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y2, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y3, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-longtailrarenarrow:
+	VCVTPH2PS    16(SP), Y0
+	VDIVPS       Y9, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    32(SP), Y1
+	VDIVPS       Y9, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y0, Y0
+	VCVTPH2PS    48(SP), Y1
+	VDIVPS       Y9, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    64(SP), Y5
+	VDIVPS       Y9, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -19075,8 +18843,8 @@ short2stream:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y0, Y1, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y1, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -19141,8 +18909,8 @@ short2rare:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -19204,8 +18972,8 @@ lanerare:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -19214,69 +18982,61 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
-	VCVTPH2PS 16(SP), Y0
-	VMOVUPS   80(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       lanetailrarenarrow
-	VCVTPH2PS 32(SP), Y1
-	VMOVUPS   112(SP), Y5
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       lanetailrarenarrow
-	VCVTPH2PS 48(SP), Y5
-	VMOVUPS   144(SP), Y6
-	VDIVPS    Y6, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	CMPQ      R8, $+25
-	JLT       lanetailrarenarrow
-	VCVTPH2PS 64(SP), Y6
-	VMOVUPS   176(SP), Y7
-	VDIVPS    Y7, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y2, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y3, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-lanetailrarenarrow:
+	VCVTPH2PS    16(SP), Y0
+	VMOVUPS      80(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    32(SP), Y1
+	VMOVUPS      112(SP), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y0, Y0
+	VCVTPH2PS    48(SP), Y1
+	VMOVUPS      144(SP), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    64(SP), Y5
+	VMOVUPS      176(SP), Y6
+	VDIVPS       Y6, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -19290,7 +19050,7 @@ TEXT ·QuantizeZeroPointPacked2F16AVX2(SB), $464-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Y0 Narrow16, Y15 NarrowS8, Y0 Narrow16, Y14 NarrowS8
 	// per group: Y13 scale, Y12 recip, Y11 Narrow16
-	// loaded at each use: least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x80008000, table, 0x3030303, 0x4010401, 0x100001
+	// loaded at each use: least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x80008000, table, 0x4010401, 0x3030303, 0x100001
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -19379,8 +19139,8 @@ grouploop:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -19469,8 +19229,8 @@ groupmeet3:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -19624,8 +19384,8 @@ grouptailnarrow:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -19766,8 +19526,8 @@ longloop:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -19888,8 +19648,8 @@ longtailnarrow:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -20020,8 +19780,8 @@ short2loop:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -20105,8 +19865,8 @@ laneloop:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VBROADCASTSS constantsAVX2<>+104(SB), Y2
-	VPAND        Y0, Y3, Y4
-	VPMADDUBSW   Y1, Y4, Y4
+	VPAND        Y1, Y3, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -20500,8 +20260,8 @@ lanetailnarrow:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VBROADCASTSS constantsAVX2<>+104(SB), Y2
-	VPAND        Y0, Y3, Y4
-	VPMADDUBSW   Y1, Y4, Y4
+	VPAND        Y1, Y3, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -20610,8 +20370,8 @@ groupstream:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -20677,8 +20437,8 @@ grouprare:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -20840,8 +20600,6 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          grouptailrarenarrow
 	VCVTPH2PS    32(SP), Y1
 	VDIVPS       Y13, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y5
@@ -20851,9 +20609,17 @@ grouptailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    48(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    48(SP), Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    64(SP), Y5
 	VDIVPS       Y13, Y5, Y5
 	VROUNDPS     $0x08, Y5, Y6
 	VMAXPS       Y6, Y2, Y6
@@ -20862,29 +20628,15 @@ grouptailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    64(SP), Y6
-	VDIVPS       Y13, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y2, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-grouptailrarenarrow:
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y5, Y0, Y0
-	VPERMD       Y0, Y1, Y0
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -20939,8 +20691,8 @@ longstream:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -21006,8 +20758,8 @@ longrare:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -21033,8 +20785,6 @@ longtailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          longtailrarenarrow
 	VCVTPH2PS    32(SP), Y1
 	VDIVPS       Y12, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y5
@@ -21044,9 +20794,17 @@ longtailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          longtailrarenarrow
-	VCVTPH2PS    48(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    48(SP), Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    64(SP), Y5
 	VDIVPS       Y12, Y5, Y5
 	VROUNDPS     $0x08, Y5, Y6
 	VMAXPS       Y6, Y2, Y6
@@ -21055,29 +20813,15 @@ longtailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          longtailrarenarrow
-	VCVTPH2PS    64(SP), Y6
-	VDIVPS       Y12, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y2, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-longtailrarenarrow:
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y5, Y0, Y0
-	VPERMD       Y0, Y1, Y0
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -21135,8 +20879,8 @@ short2stream:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -21209,8 +20953,8 @@ short2rare:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -21287,8 +21031,8 @@ lanerare:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -21315,8 +21059,6 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          lanetailrarenarrow
 	VCVTPH2PS    32(SP), Y1
 	VMOVUPS      112(SP), Y2
 	VMOVUPS      368(SP), Y5
@@ -21331,50 +21073,44 @@ lanetailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y2, Y2
 	VANDPS       Y2, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          lanetailrarenarrow
-	VCVTPH2PS    48(SP), Y2
-	VMOVUPS      144(SP), Y5
-	VMOVUPS      400(SP), Y6
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    48(SP), Y1
+	VMOVUPS      144(SP), Y2
+	VMOVUPS      400(SP), Y5
+	VDIVPS       Y2, Y1, Y1
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y1, Y2
+	VSUBPS       Y5, Y3, Y6
+	VMAXPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y4, Y6
+	VMINPS       Y2, Y6, Y2
+	VADDPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
+	VCVTPH2PS    64(SP), Y2
+	VMOVUPS      176(SP), Y5
+	VMOVUPS      432(SP), Y6
 	VDIVPS       Y5, Y2, Y2
 	VCVTDQ2PS    Y6, Y6
 	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y7
-	VMAXPS       Y5, Y7, Y5
-	VSUBPS       Y6, Y4, Y7
-	VMINPS       Y5, Y7, Y5
+	VSUBPS       Y6, Y3, Y3
+	VMAXPS       Y5, Y3, Y5
+	VSUBPS       Y6, Y4, Y4
+	VMINPS       Y5, Y4, Y5
 	VADDPS       Y6, Y5, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          lanetailrarenarrow
-	VCVTPH2PS    64(SP), Y5
-	VMOVUPS      176(SP), Y6
-	VMOVUPS      432(SP), Y7
-	VDIVPS       Y6, Y5, Y5
-	VCVTDQ2PS    Y7, Y7
-	VROUNDPS     $0x08, Y5, Y6
-	VSUBPS       Y7, Y3, Y3
-	VMAXPS       Y6, Y3, Y6
-	VSUBPS       Y7, Y4, Y4
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-
-lanetailrarenarrow:
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y5, Y2, Y2
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -21388,7 +21124,7 @@ TEXT ·QuantizeMinvalPacked2F16AVX2(SB), $464-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 least, Y12 most, Y14 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8
 	// per group: Y10 scale, Y9 recip
-	// loaded at each use: minval, 0x80008000, table, 0x3030303, 0x4010401, 0x100001
+	// loaded at each use: minval, 0x80008000, table, 0x4010401, 0x3030303, 0x100001
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -21476,8 +21212,8 @@ grouploop:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -21564,8 +21300,8 @@ groupmeet3:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -21724,8 +21460,8 @@ grouptailnarrow:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -21869,8 +21605,8 @@ short2loop:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -21956,8 +21692,8 @@ laneloop:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -22353,8 +22089,8 @@ lanetailnarrow:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -22471,8 +22207,8 @@ groupstream:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -22542,8 +22278,8 @@ grouprare:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -22703,8 +22439,6 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          grouptailrarenarrow
 	VCVTPH2PS    32(SP), Y1
 	VBROADCASTSS (R8), Y5
 	VSUBPS       Y5, Y1, Y1
@@ -22716,9 +22450,19 @@ grouptailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    48(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    48(SP), Y1
+	VBROADCASTSS (R8), Y5
+	VSUBPS       Y5, Y1, Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    64(SP), Y5
 	VBROADCASTSS (R8), Y6
 	VSUBPS       Y6, Y5, Y5
 	VDIVPS       Y10, Y5, Y5
@@ -22729,31 +22473,15 @@ grouptailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    64(SP), Y6
-	VBROADCASTSS (R8), Y7
-	VSUBPS       Y7, Y6, Y6
-	VDIVPS       Y10, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y3, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y2, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-grouptailrarenarrow:
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y5, Y0, Y0
-	VPERMD       Y0, Y1, Y0
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -22824,8 +22552,8 @@ short2stream:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -22898,8 +22626,8 @@ short2rare:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -22968,8 +22696,8 @@ lanerare:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -22978,76 +22706,68 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
-	VCVTPH2PS 16(SP), Y0
-	VMOVUPS   80(SP), Y1
-	VMOVUPS   336(SP), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VSUBPS    Y2, Y2, Y3
-	VMAXPS    Y1, Y3, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y2, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y2, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	CMPQ      R9, $+9
-	JLT       lanetailrarenarrow
-	VCVTPH2PS 32(SP), Y1
-	VMOVUPS   112(SP), Y5
-	VMOVUPS   368(SP), Y6
-	VSUBPS    Y6, Y1, Y1
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y3, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y2, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	CMPQ      R9, $+17
-	JLT       lanetailrarenarrow
-	VCVTPH2PS 48(SP), Y5
-	VMOVUPS   144(SP), Y6
-	VMOVUPS   400(SP), Y7
-	VSUBPS    Y7, Y5, Y5
-	VDIVPS    Y6, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y3, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y2, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	CMPQ      R9, $+25
-	JLT       lanetailrarenarrow
-	VCVTPH2PS 64(SP), Y6
-	VMOVUPS   176(SP), Y7
-	VMOVUPS   432(SP), Y8
-	VSUBPS    Y8, Y6, Y6
-	VDIVPS    Y7, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y3, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y2, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-lanetailrarenarrow:
+	VCVTPH2PS    16(SP), Y0
+	VMOVUPS      80(SP), Y1
+	VMOVUPS      336(SP), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VSUBPS       Y2, Y2, Y3
+	VMAXPS       Y1, Y3, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y2, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    32(SP), Y1
+	VMOVUPS      112(SP), Y5
+	VMOVUPS      368(SP), Y6
+	VSUBPS       Y6, Y1, Y1
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y5, Y0, Y0
-	VPERMD       Y0, Y1, Y0
+	VCVTPH2PS    48(SP), Y1
+	VMOVUPS      144(SP), Y5
+	VMOVUPS      400(SP), Y6
+	VSUBPS       Y6, Y1, Y1
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    64(SP), Y5
+	VMOVUPS      176(SP), Y6
+	VMOVUPS      432(SP), Y7
+	VSUBPS       Y7, Y5, Y5
+	VDIVPS       Y6, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y3, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -23077,9 +22797,9 @@ DATA constantsAVX2<>+72(SB)/4, $0x00000004
 DATA constantsAVX2<>+76(SB)/4, $0x00000005
 DATA constantsAVX2<>+80(SB)/4, $0x00000006
 DATA constantsAVX2<>+84(SB)/4, $0x00000007
-DATA constantsAVX2<>+88(SB)/4, $0x0f0f0f0f
-DATA constantsAVX2<>+92(SB)/4, $0x10011001
-DATA constantsAVX2<>+96(SB)/4, $0x03030303
-DATA constantsAVX2<>+100(SB)/4, $0x04010401
+DATA constantsAVX2<>+88(SB)/4, $0x10011001
+DATA constantsAVX2<>+92(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+96(SB)/4, $0x04010401
+DATA constantsAVX2<>+100(SB)/4, $0x03030303
 DATA constantsAVX2<>+104(SB)/4, $0x00100001
 GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $108

@@ -1159,8 +1159,6 @@ grouptailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z1, Z1
 	VMOVAPS.Z    Z1, K1, Z1
-	CMPQ         R8, $+17
-	JLT          grouptailrarenarrow
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
@@ -1172,10 +1170,20 @@ grouptailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z5, Z5
 	VMOVAPS.Z    Z5, K1, Z5
-	CMPQ         R8, $+33
-	JLT          grouptailrarenarrow
+	VPACKSSDW    Z5, Z1, Z1
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16.Z  64(SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z13, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VDIVPS       Z13, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z6
@@ -1185,28 +1193,12 @@ grouptailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z6, Z6
 	VMOVAPS.Z    Z6, K1, Z6
-	CMPQ         R8, $+49
-	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z7
-	VMAXPS       Z7, Z2, Z7
-	VMINPS       Z7, Z4, Z7
-	VADDPS       Z3, Z7, Z7
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z7, Z7
-	VMOVAPS.Z    Z7, K1, Z7
-
-grouptailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z7, Z6, Z6
-	VPACKSSWB Z6, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
+	VPACKSSDW    Z6, Z5, Z5
+	VPACKSSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	KMOVQ        K0, K7
+	VMOVDQU8     Z1, K7, (DI)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -1325,8 +1317,6 @@ longtailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z1, Z1
 	VMOVAPS.Z    Z1, K1, Z1
-	CMPQ         R8, $+17
-	JLT          longtailrarenarrow
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
@@ -1338,10 +1328,20 @@ longtailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z5, Z5
 	VMOVAPS.Z    Z5, K1, Z5
-	CMPQ         R8, $+33
-	JLT          longtailrarenarrow
+	VPACKSSDW    Z5, Z1, Z1
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16.Z  64(SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VDIVPS       Z12, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z6
@@ -1351,28 +1351,12 @@ longtailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z6, Z6
 	VMOVAPS.Z    Z6, K1, Z6
-	CMPQ         R8, $+49
-	JLT          longtailrarenarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z12, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z7
-	VMAXPS       Z7, Z2, Z7
-	VMINPS       Z7, Z4, Z7
-	VADDPS       Z3, Z7, Z7
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z7, Z7
-	VMOVAPS.Z    Z7, K1, Z7
-
-longtailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z7, Z6, Z6
-	VPACKSSWB Z6, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       longtailback
+	VPACKSSDW    Z6, Z5, Z5
+	VPACKSSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	KMOVQ        K0, K7
+	VMOVDQU8     Z1, K7, (DI)
+	JMP          longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -1643,8 +1627,6 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z1, Z1
 	VMOVAPS.Z    Z1, K1, Z1
-	CMPQ         R8, $+17
-	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
@@ -1657,12 +1639,23 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z5, Z5
 	VMOVAPS.Z    Z5, K1, Z5
-	CMPQ         R8, $+33
-	JLT          lanetailrarenarrow
+	VPACKSSDW    Z5, Z1, Z1
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(DX), K7, Z6
+	VMOVUPS.Z    128(DX), K7, Z5
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VMOVUPS.Z    192(DX), K7, Z6
 	VDIVPS       Z6, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z6
 	VMAXPS       Z6, Z2, Z6
@@ -1671,29 +1664,12 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z6, Z6
 	VMOVAPS.Z    Z6, K1, Z6
-	CMPQ         R8, $+49
-	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(DX), K7, Z7
-	VDIVPS       Z7, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z7
-	VMAXPS       Z7, Z2, Z7
-	VMINPS       Z7, Z4, Z7
-	VADDPS       Z3, Z7, Z7
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z7, Z7
-	VMOVAPS.Z    Z7, K1, Z7
-
-lanetailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z7, Z6, Z6
-	VPACKSSWB Z6, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
+	VPACKSSDW    Z6, Z5, Z5
+	VPACKSSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	KMOVQ        K0, K7
+	VMOVDQU8     Z1, K7, (DI)
+	JMP          lanetailback
 
 // func QuantizeInt8F16AVX512(q *int8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -2886,8 +2862,6 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R8, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -2899,10 +2873,20 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R8, $+33
-	JLT         grouptailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z9, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -2912,28 +2896,12 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z6, Z6
 	VMOVAPS.Z   Z6, K1, Z6
-	CMPQ        R8, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z7
-	VMAXPS      Z7, Z2, Z7
-	VMINPS      Z7, Z4, Z7
-	VADDPS      Z3, Z7, Z7
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z7, Z7
-	VMOVAPS.Z   Z7, K1, Z7
-
-grouptailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z7, Z6, Z6
-	VPACKSSWB Z6, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKSSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -3050,8 +3018,6 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R8, $+17
-	JLT         longtailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -3063,10 +3029,20 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R8, $+33
-	JLT         longtailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z8, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -3076,28 +3052,12 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z6, Z6
 	VMOVAPS.Z   Z6, K1, Z6
-	CMPQ        R8, $+49
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-
-longtailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z16, Z6, Z6
-	VPACKSSWB Z6, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       longtailback
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKSSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -3364,8 +3324,6 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R8, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -3378,12 +3336,23 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R8, $+33
-	JLT         lanetailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K7, Z6
+	VMOVUPS.Z   128(DX), K7, Z5
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMOVUPS.Z   192(DX), K7, Z6
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
 	VMAXPS      Z6, Z2, Z6
@@ -3392,29 +3361,12 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z6, Z6
 	VMOVAPS.Z   Z6, K1, Z6
-	CMPQ        R8, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K7, Z7
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z7
-	VMAXPS      Z7, Z2, Z7
-	VMINPS      Z7, Z4, Z7
-	VADDPS      Z3, Z7, Z7
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z7, Z7
-	VMOVAPS.Z   Z7, K1, Z7
-
-lanetailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z7, Z6, Z6
-	VPACKSSWB Z6, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKSSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         lanetailback
 
 // func QuantizeZeroPointInt8F16AVX512(q *int8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -4710,8 +4662,6 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -4723,10 +4673,20 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z9, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
@@ -4736,28 +4696,12 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z16, Z16
 	VMOVAPS.Z   Z16, K1, Z16
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-
-grouptailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z17, Z16, Z16
-	VPACKSSWB Z16, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
+	VPACKSSDW   Z16, Z5, Z5
+	VPACKSSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -4875,8 +4819,6 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         longtailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -4888,10 +4830,20 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z16, Z16
 	VMOVAPS.Z   Z16, K1, Z16
-	CMPQ        R9, $+33
-	JLT         longtailrarenarrow
+	VPACKSSDW   Z16, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z2, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z3, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z8, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z17
@@ -4901,28 +4853,12 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z17, Z17
 	VMOVAPS.Z   Z17, K1, Z17
-	CMPQ        R9, $+49
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z4, Z18
-	VADDPS      Z3, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-
-longtailrarenarrow:
-	VPACKSSDW Z16, Z1, Z1
-	VPACKSSDW Z18, Z17, Z17
-	VPACKSSWB Z17, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       longtailback
+	VPACKSSDW   Z17, Z16, Z16
+	VPACKSSWB   Z16, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -5227,8 +5163,6 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -5245,51 +5179,45 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
+	VPACKSSDW   Z2, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K7, Z5
-	VMOVUPS.Z   128(R8), K7, Z6
+	VMOVUPS.Z   128(DX), K7, Z2
+	VMOVUPS.Z   128(R8), K7, Z5
+	VDIVPS      Z2, Z0, Z0
+	VCVTDQ2PS   Z5, Z5
+	VRNDSCALEPS $0x08, Z0, Z2
+	VSUBPS      Z5, Z3, Z6
+	VMAXPS      Z2, Z6, Z2
+	VSUBPS      Z5, Z4, Z6
+	VMINPS      Z2, Z6, Z2
+	VADDPS      Z5, Z2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z2, Z2
+	VMOVAPS.Z   Z2, K1, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMOVUPS.Z   192(DX), K7, Z5
+	VMOVUPS.Z   192(R8), K7, Z6
 	VDIVPS      Z5, Z0, Z0
 	VCVTDQ2PS   Z6, Z6
 	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z6, Z3, Z7
-	VMAXPS      Z5, Z7, Z5
-	VSUBPS      Z6, Z4, Z7
-	VMINPS      Z5, Z7, Z5
+	VSUBPS      Z6, Z3, Z3
+	VMAXPS      Z5, Z3, Z5
+	VSUBPS      Z6, Z4, Z4
+	VMINPS      Z5, Z4, Z5
 	VADDPS      Z6, Z5, Z5
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K7, Z6
-	VMOVUPS.Z   192(R8), K7, Z7
-	VDIVPS      Z6, Z0, Z0
-	VCVTDQ2PS   Z7, Z7
-	VRNDSCALEPS $0x08, Z0, Z6
-	VSUBPS      Z7, Z3, Z3
-	VMAXPS      Z6, Z3, Z6
-	VSUBPS      Z7, Z4, Z4
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z7, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-
-lanetailrarenarrow:
-	VPACKSSDW Z2, Z1, Z1
-	VPACKSSDW Z6, Z5, Z5
-	VPACKSSWB Z5, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
+	VPACKSSDW   Z5, Z2, Z2
+	VPACKSSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         lanetailback
 
 // func QuantizeMinvalInt8F16AVX512(q *int8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -6421,8 +6349,6 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -6435,10 +6361,21 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VSUBPS      Z6, Z0, Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z8, Z0, Z0
@@ -6449,29 +6386,12 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z16, Z16
 	VMOVAPS.Z   Z16, K1, Z16
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-
-grouptailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z17, Z16, Z16
-	VPACKSSWB Z16, Z1, Z1
-	VPERMD    Z1, Z13, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
+	VPACKSSDW   Z16, Z5, Z5
+	VPACKSSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z13, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -6773,8 +6693,6 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -6789,13 +6707,26 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K7, Z6
-	VMOVUPS.Z   128(R8), K7, Z7
+	VMOVUPS.Z   128(DX), K7, Z5
+	VMOVUPS.Z   128(R8), K7, Z6
+	VSUBPS      Z6, Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMOVUPS.Z   192(DX), K7, Z6
+	VMOVUPS.Z   192(R8), K7, Z7
 	VSUBPS      Z7, Z0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -6805,31 +6736,12 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z6, Z6
 	VMOVAPS.Z   Z6, K1, Z6
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K7, Z7
-	VMOVUPS.Z   192(R8), K7, Z8
-	VSUBPS      Z8, Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z7
-	VMAXPS      Z7, Z3, Z7
-	VMINPS      Z7, Z4, Z7
-	VADDPS      Z2, Z7, Z7
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z7, Z7
-	VMOVAPS.Z   Z7, K1, Z7
-
-lanetailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z7, Z6, Z6
-	VPACKSSWB Z6, Z1, Z1
-	VPERMD    Z1, Z13, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKSSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z13, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         lanetailback
 
 // func QuantizeUint8F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -8022,8 +7934,6 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R8, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -8035,10 +7945,20 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R8, $+33
-	JLT         grouptailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z9, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -8048,28 +7968,12 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z6, Z6
 	VMOVAPS.Z   Z6, K1, Z6
-	CMPQ        R8, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z7
-	VMAXPS      Z7, Z2, Z7
-	VMINPS      Z7, Z4, Z7
-	VADDPS      Z3, Z7, Z7
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z7, Z7
-	VMOVAPS.Z   Z7, K1, Z7
-
-grouptailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z7, Z6, Z6
-	VPACKUSWB Z6, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKUSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -8186,8 +8090,6 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R8, $+17
-	JLT         longtailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -8199,10 +8101,20 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R8, $+33
-	JLT         longtailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z8, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -8212,28 +8124,12 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z6, Z6
 	VMOVAPS.Z   Z6, K1, Z6
-	CMPQ        R8, $+49
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-
-longtailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z16, Z6, Z6
-	VPACKUSWB Z6, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       longtailback
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKUSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -8500,8 +8396,6 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R8, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -8514,12 +8408,23 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R8, $+33
-	JLT         lanetailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K7, Z6
+	VMOVUPS.Z   128(DX), K7, Z5
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMOVUPS.Z   192(DX), K7, Z6
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
 	VMAXPS      Z6, Z2, Z6
@@ -8528,29 +8433,12 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z6, Z6
 	VMOVAPS.Z   Z6, K1, Z6
-	CMPQ        R8, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K7, Z7
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z7
-	VMAXPS      Z7, Z2, Z7
-	VMINPS      Z7, Z4, Z7
-	VADDPS      Z3, Z7, Z7
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z7, Z7
-	VMOVAPS.Z   Z7, K1, Z7
-
-lanetailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z7, Z6, Z6
-	VPACKUSWB Z6, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKUSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         lanetailback
 
 // func QuantizeZeroPointUint8F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -9846,8 +9734,6 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -9859,10 +9745,20 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z9, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
@@ -9872,28 +9768,12 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z16, Z16
 	VMOVAPS.Z   Z16, K1, Z16
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-
-grouptailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z17, Z16, Z16
-	VPACKUSWB Z16, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
+	VPACKSSDW   Z16, Z5, Z5
+	VPACKUSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -10011,8 +9891,6 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         longtailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -10024,10 +9902,20 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z16, Z16
 	VMOVAPS.Z   Z16, K1, Z16
-	CMPQ        R9, $+33
-	JLT         longtailrarenarrow
+	VPACKSSDW   Z16, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z2, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z3, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z8, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z17
@@ -10037,28 +9925,12 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z17, Z17
 	VMOVAPS.Z   Z17, K1, Z17
-	CMPQ        R9, $+49
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z4, Z18
-	VADDPS      Z3, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-
-longtailrarenarrow:
-	VPACKSSDW Z16, Z1, Z1
-	VPACKSSDW Z18, Z17, Z17
-	VPACKUSWB Z17, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       longtailback
+	VPACKSSDW   Z17, Z16, Z16
+	VPACKUSWB   Z16, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -10363,8 +10235,6 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -10381,51 +10251,45 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
+	VPACKSSDW   Z2, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K7, Z5
-	VMOVUPS.Z   128(R8), K7, Z6
+	VMOVUPS.Z   128(DX), K7, Z2
+	VMOVUPS.Z   128(R8), K7, Z5
+	VDIVPS      Z2, Z0, Z0
+	VCVTDQ2PS   Z5, Z5
+	VRNDSCALEPS $0x08, Z0, Z2
+	VSUBPS      Z5, Z3, Z6
+	VMAXPS      Z2, Z6, Z2
+	VSUBPS      Z5, Z4, Z6
+	VMINPS      Z2, Z6, Z2
+	VADDPS      Z5, Z2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z2, Z2
+	VMOVAPS.Z   Z2, K1, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMOVUPS.Z   192(DX), K7, Z5
+	VMOVUPS.Z   192(R8), K7, Z6
 	VDIVPS      Z5, Z0, Z0
 	VCVTDQ2PS   Z6, Z6
 	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z6, Z3, Z7
-	VMAXPS      Z5, Z7, Z5
-	VSUBPS      Z6, Z4, Z7
-	VMINPS      Z5, Z7, Z5
+	VSUBPS      Z6, Z3, Z3
+	VMAXPS      Z5, Z3, Z5
+	VSUBPS      Z6, Z4, Z4
+	VMINPS      Z5, Z4, Z5
 	VADDPS      Z6, Z5, Z5
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K7, Z6
-	VMOVUPS.Z   192(R8), K7, Z7
-	VDIVPS      Z6, Z0, Z0
-	VCVTDQ2PS   Z7, Z7
-	VRNDSCALEPS $0x08, Z0, Z6
-	VSUBPS      Z7, Z3, Z3
-	VMAXPS      Z6, Z3, Z6
-	VSUBPS      Z7, Z4, Z4
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z7, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-
-lanetailrarenarrow:
-	VPACKSSDW Z2, Z1, Z1
-	VPACKSSDW Z6, Z5, Z5
-	VPACKUSWB Z5, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
+	VPACKSSDW   Z5, Z2, Z2
+	VPACKUSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         lanetailback
 
 // func QuantizeMinvalUint8F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -11557,8 +11421,6 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -11571,10 +11433,21 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VSUBPS      Z6, Z0, Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z8, Z0, Z0
@@ -11585,29 +11458,12 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z16, Z16
 	VMOVAPS.Z   Z16, K1, Z16
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-
-grouptailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z17, Z16, Z16
-	VPACKUSWB Z16, Z1, Z1
-	VPERMD    Z1, Z13, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
+	VPACKSSDW   Z16, Z5, Z5
+	VPACKUSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z13, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -11909,8 +11765,6 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -11925,13 +11779,26 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K7, Z6
-	VMOVUPS.Z   128(R8), K7, Z7
+	VMOVUPS.Z   128(DX), K7, Z5
+	VMOVUPS.Z   128(R8), K7, Z6
+	VSUBPS      Z6, Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMOVUPS.Z   192(DX), K7, Z6
+	VMOVUPS.Z   192(R8), K7, Z7
 	VSUBPS      Z7, Z0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -11941,37 +11808,18 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z6, Z6
 	VMOVAPS.Z   Z6, K1, Z6
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K7, Z7
-	VMOVUPS.Z   192(R8), K7, Z8
-	VSUBPS      Z8, Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z7
-	VMAXPS      Z7, Z3, Z7
-	VMINPS      Z7, Z4, Z7
-	VADDPS      Z2, Z7, Z7
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z7, Z7
-	VMOVAPS.Z   Z7, K1, Z7
-
-lanetailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z7, Z6, Z6
-	VPACKUSWB Z6, Z1, Z1
-	VPERMD    Z1, Z13, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKUSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z13, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         lanetailback
 
 // func QuantizePacked4F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizePacked4F16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0xf0f0f0f, Z8 0x10011001
+	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0x10011001, Z8 0xf0f0f0f
 	// per group: Z7 scale, Z6 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 19
@@ -12087,8 +11935,8 @@ groupahead:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z9, Z0, Z3
-	VPMADDUBSW   Z8, Z3, Z3
+	VPANDD       Z8, Z0, Z3
+	VPMADDUBSW   Z9, Z3, Z3
 	VPMOVWB      Z3, Y3
 	VMOVUPS      Y3, (DI)
 	VMOVAPS      Z1, Z5
@@ -12136,8 +11984,8 @@ groupturn:
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z9, Z0, Z3
-	VPMADDUBSW        Z8, Z3, Z3
+	VPANDD            Z8, Z0, Z3
+	VPMADDUBSW        Z9, Z3, Z3
 	VPMOVWB           Z3, Y3
 	VMOVUPS           Y3, (DI)
 	VMOVAPS           Z1, Z5
@@ -12190,8 +12038,8 @@ grouploop:
 	VPERMD       Z1, Z14, Z1
 	VPMAXSB      Z13, Z1, Z1
 	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z9, Z1, Z0
-	VPMADDUBSW   Z8, Z0, Z0
+	VPANDD       Z8, Z1, Z0
+	VPMADDUBSW   Z9, Z0, Z0
 	VPMOVWB      Z0, Y0
 	VMOVUPS      Y0, (DI)
 
@@ -12262,8 +12110,8 @@ groupmeet3:
 	VPERMD       Z1, Z14, Z1
 	VPMAXSB      Z13, Z1, Z1
 	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z9, Z1, Z0
-	VPMADDUBSW   Z8, Z0, Z0
+	VPANDD       Z8, Z1, Z0
+	VPMADDUBSW   Z9, Z0, Z0
 	VPMOVWB      Z0, Y0
 	VMOVUPS      Y0, (DI)
 	ADDQ         $+32, DI
@@ -12351,10 +12199,10 @@ grouptailnarrow:
 	VPERMD     Z1, Z14, Z1
 	VPMAXSB    Z13, Z1, Z1
 	VPMINSB    Z11, Z1, Z1
-	VPANDD     Z9, Z1, Z0
+	VPANDD     Z8, Z1, Z0
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
+	VPMADDUBSW Z9, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(R8), CX
 	SHRQ       $0x01, CX
@@ -12456,8 +12304,8 @@ longahead:
 	VPERMD      Z0, Z14, Z0
 	VPMAXSB     Z13, Z0, Z0
 	VPMINSB     Z11, Z0, Z0
-	VPANDD      Z9, Z0, Z16
-	VPMADDUBSW  Z8, Z16, Z16
+	VPANDD      Z8, Z0, Z16
+	VPMADDUBSW  Z9, Z16, Z16
 	VPMOVWB     Z16, Y16
 	VMOVUPS     Y16, (DI)
 	VMOVAPS     Z1, Z4
@@ -12495,8 +12343,8 @@ longloop:
 	VPERMD      Z1, Z14, Z1
 	VPMAXSB     Z13, Z1, Z1
 	VPMINSB     Z11, Z1, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z9, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 
@@ -12555,10 +12403,10 @@ longtailnarrow:
 	VPERMD     Z1, Z14, Z1
 	VPMAXSB    Z13, Z1, Z1
 	VPMINSB    Z11, Z1, Z1
-	VPANDD     Z9, Z1, Z0
+	VPANDD     Z8, Z1, Z0
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
+	VPMADDUBSW Z9, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(R8), CX
 	SHRQ       $0x01, CX
@@ -12647,8 +12495,8 @@ short2ahead:
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z9, Z0, Z3
-	VPMADDUBSW        Z8, Z3, Z3
+	VPANDD            Z8, Z0, Z3
+	VPMADDUBSW        Z9, Z3, Z3
 	VPMOVWB           Z3, Y3
 	VMOVUPS           Y3, (DI)
 	VMOVAPS           Z1, Z5
@@ -12694,8 +12542,8 @@ short2loop:
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z9, Z1, Z0
-	VPMADDUBSW        Z8, Z0, Z0
+	VPANDD            Z8, Z1, Z0
+	VPMADDUBSW        Z9, Z0, Z0
 	VPMOVWB           Z0, Y0
 	VMOVUPS           Y0, (DI)
 
@@ -12779,8 +12627,8 @@ short4ahead:
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z9, Z0, Z17
-	VPMADDUBSW        Z8, Z17, Z17
+	VPANDD            Z8, Z0, Z17
+	VPMADDUBSW        Z9, Z17, Z17
 	VPMOVWB           Z17, Y17
 	VMOVUPS           Y17, (DI)
 	VMOVAPS           Z1, Z3
@@ -12828,8 +12676,8 @@ short4loop:
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z9, Z1, Z0
-	VPMADDUBSW        Z8, Z0, Z0
+	VPANDD            Z8, Z1, Z0
+	VPMADDUBSW        Z9, Z0, Z0
 	VPMOVWB           Z0, Y0
 	VMOVUPS           Y0, (DI)
 
@@ -12895,8 +12743,8 @@ laneloop:
 	VPERMD       Z3, Z14, Z3
 	VPMAXSB      Z13, Z3, Z3
 	VPMINSB      Z11, Z3, Z3
-	VPANDD       Z9, Z3, Z0
-	VPMADDUBSW   Z8, Z0, Z0
+	VPANDD       Z8, Z3, Z0
+	VPMADDUBSW   Z9, Z0, Z0
 	VPMOVWB      Z0, Y0
 	VMOVUPS      Y0, (DI)
 
@@ -12969,10 +12817,10 @@ lanetailnarrow:
 	VPERMD     Z3, Z14, Z3
 	VPMAXSB    Z13, Z3, Z3
 	VPMINSB    Z11, Z3, Z3
-	VPANDD     Z9, Z3, Z0
+	VPANDD     Z8, Z3, Z0
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
+	VPMADDUBSW Z9, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(R8), CX
 	SHRQ       $0x01, CX
@@ -13027,8 +12875,8 @@ groupstream:
 	VPERMD       Z1, Z14, Z1
 	VPMAXSB      Z13, Z1, Z1
 	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z9, Z1, Z0
-	VPMADDUBSW   Z8, Z0, Z0
+	VPANDD       Z8, Z1, Z0
+	VPMADDUBSW   Z9, Z0, Z0
 	VPMOVWB      Z0, Y0
 	VMOVNTPS     Y0, (DI)
 	ADDQ         $+32, DI
@@ -13047,8 +12895,8 @@ grouplast:
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
 	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z9, Z0, Z1
-	VPMADDUBSW Z8, Z1, Z1
+	VPANDD     Z8, Z0, Z1
+	VPMADDUBSW Z9, Z1, Z1
 	VPMOVWB    Z1, Y1
 	VMOVUPS    Y1, (DI)
 	ADDQ       $+32, DI
@@ -13103,8 +12951,8 @@ grouprare:
 	VPACKSSDW   Z16, Z5, Z5
 	VPACKSSWB   Z5, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z9, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         groupback
@@ -13233,8 +13081,6 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R8, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -13246,10 +13092,20 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R8, $+33
-	JLT         grouptailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z7, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
@@ -13259,37 +13115,21 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z16, Z16
 	VMOVAPS.Z   Z16, K1, Z16
-	CMPQ        R8, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-
-grouptailrarenarrow:
-	VPACKSSDW  Z5, Z1, Z1
-	VPACKSSDW  Z17, Z16, Z16
-	VPACKSSWB  Z16, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPANDD     Z9, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R8), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-	JMP        grouptailback
+	VPACKSSDW   Z16, Z5, Z5
+	VPACKSSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z8, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z9, Z0, Z0
+	VPMOVWB     Z0, Y0
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    Y0, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -13330,8 +13170,8 @@ longstream:
 	VPERMD      Z1, Z14, Z1
 	VPMAXSB     Z13, Z1, Z1
 	VPMINSB     Z11, Z1, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z9, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVNTPS    Y0, (DI)
 	ADDQ        $+32, DI
@@ -13388,8 +13228,8 @@ longrare:
 	VPACKSSDW   Z17, Z16, Z16
 	VPACKSSWB   Z16, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z9, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         longback
@@ -13412,8 +13252,6 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R8, $+17
-	JLT         longtailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -13425,10 +13263,20 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z16, Z16
 	VMOVAPS.Z   Z16, K1, Z16
-	CMPQ        R8, $+33
-	JLT         longtailrarenarrow
+	VPACKSSDW   Z16, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z2, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z3, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z17
@@ -13438,37 +13286,21 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z17, Z17
 	VMOVAPS.Z   Z17, K1, Z17
-	CMPQ        R8, $+49
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z4, Z18
-	VADDPS      Z3, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-
-longtailrarenarrow:
-	VPACKSSDW  Z16, Z1, Z1
-	VPACKSSDW  Z18, Z17, Z17
-	VPACKSSWB  Z17, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPANDD     Z9, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R8), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-	JMP        longtailback
+	VPACKSSDW   Z17, Z16, Z16
+	VPACKSSWB   Z16, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z8, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z9, Z0, Z0
+	VPMOVWB     Z0, Y0
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    Y0, K7, (DI)
+	JMP         longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -13505,8 +13337,8 @@ short2stream:
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z9, Z1, Z0
-	VPMADDUBSW        Z8, Z0, Z0
+	VPANDD            Z8, Z1, Z0
+	VPMADDUBSW        Z9, Z0, Z0
 	VPMOVWB           Z0, Y0
 	VMOVNTPS          Y0, (DI)
 	ADDQ              $+8, DX
@@ -13565,8 +13397,8 @@ short2rare:
 	VPACKSSDW   Z16, Z5, Z5
 	VPACKSSWB   Z5, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z9, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         short2back
@@ -13608,8 +13440,8 @@ short4stream:
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z9, Z1, Z0
-	VPMADDUBSW        Z8, Z0, Z0
+	VPANDD            Z8, Z1, Z0
+	VPMADDUBSW        Z9, Z0, Z0
 	VPMOVWB           Z0, Y0
 	VMOVNTPS          Y0, (DI)
 	ADDQ              $+16, DX
@@ -13668,8 +13500,8 @@ short4rare:
 	VPACKSSDW   Z18, Z17, Z17
 	VPACKSSWB   Z17, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z9, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         short4back
@@ -13725,8 +13557,8 @@ lanerare:
 	VPACKSSDW   Z6, Z5, Z5
 	VPACKSSWB   Z5, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z9, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         laneback
@@ -13750,8 +13582,6 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R8, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -13764,12 +13594,23 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R8, $+33
-	JLT         lanetailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K7, Z6
+	VMOVUPS.Z   128(DX), K7, Z5
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMOVUPS.Z   192(DX), K7, Z6
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
 	VMAXPS      Z6, Z2, Z6
@@ -13778,44 +13619,27 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z6, Z6
 	VMOVAPS.Z   Z6, K1, Z6
-	CMPQ        R8, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K7, Z7
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z7
-	VMAXPS      Z7, Z2, Z7
-	VMINPS      Z7, Z4, Z7
-	VADDPS      Z3, Z7, Z7
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z7, Z7
-	VMOVAPS.Z   Z7, K1, Z7
-
-lanetailrarenarrow:
-	VPACKSSDW  Z5, Z1, Z1
-	VPACKSSDW  Z7, Z6, Z6
-	VPACKSSWB  Z6, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPANDD     Z9, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R8), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-	JMP        lanetailback
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKSSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z8, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z9, Z0, Z0
+	VPMOVWB     Z0, Y0
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    Y0, K7, (DI)
+	JMP         lanetailback
 
 // func QuantizeZeroPointPacked4F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeZeroPointPacked4F16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
-	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0xf0f0f0f, Z8 0x10011001
+	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0x10011001, Z8 0xf0f0f0f
 	// per group: Z7 scale, Z6 recip, Z5 zeroPoint, Z4 Narrow16
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 25
@@ -13936,8 +13760,8 @@ groupahead:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z9, Z0, Z17
-	VPMADDUBSW   Z8, Z17, Z17
+	VPANDD       Z8, Z0, Z17
+	VPMADDUBSW   Z9, Z17, Z17
 	VPMOVWB      Z17, Y17
 	VMOVUPS      Y17, (DI)
 	VMOVAPS      Z1, Z3
@@ -13989,8 +13813,8 @@ groupturn:
 	VPERMD            Z17, Z14, Z17
 	VPMAXSB           Z13, Z17, Z17
 	VPMINSB           Z11, Z17, Z17
-	VPANDD            Z9, Z17, Z0
-	VPMADDUBSW        Z8, Z0, Z0
+	VPANDD            Z8, Z17, Z0
+	VPMADDUBSW        Z9, Z0, Z0
 	VPMOVWB           Z0, Y0
 	VMOVUPS           Y0, (DI)
 	VMOVAPS           Z1, Z3
@@ -14048,8 +13872,8 @@ grouploop:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z9, Z0, Z1
-	VPMADDUBSW   Z8, Z1, Z1
+	VPANDD       Z8, Z0, Z1
+	VPMADDUBSW   Z9, Z1, Z1
 	VPMOVWB      Z1, Y1
 	VMOVUPS      Y1, (DI)
 
@@ -14129,8 +13953,8 @@ groupmeet3:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z9, Z0, Z1
-	VPMADDUBSW   Z8, Z1, Z1
+	VPANDD       Z8, Z0, Z1
+	VPMADDUBSW   Z9, Z1, Z1
 	VPMOVWB      Z1, Y1
 	VMOVUPS      Y1, (DI)
 	ADDQ         $+32, DI
@@ -14223,10 +14047,10 @@ grouptailnarrow:
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
 	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z9, Z0, Z1
+	VPANDD     Z8, Z0, Z1
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z8, Z1, Z1
+	VPMADDUBSW Z9, Z1, Z1
 	VPMOVWB    Z1, Y1
 	LEAQ       1(R9), CX
 	SHRQ       $0x01, CX
@@ -14333,8 +14157,8 @@ longahead:
 	VPERMD      Z0, Z14, Z0
 	VPMAXSB     Z13, Z0, Z0
 	VPMINSB     Z11, Z0, Z0
-	VPANDD      Z9, Z0, Z18
-	VPMADDUBSW  Z8, Z18, Z18
+	VPANDD      Z8, Z0, Z18
+	VPMADDUBSW  Z9, Z18, Z18
 	VPMOVWB     Z18, Y18
 	VMOVUPS     Y18, (DI)
 	VMOVAPS     Z16, Z2
@@ -14374,8 +14198,8 @@ longloop:
 	VPERMD      Z0, Z14, Z0
 	VPMAXSB     Z13, Z0, Z0
 	VPMINSB     Z11, Z0, Z0
-	VPANDD      Z9, Z0, Z1
-	VPMADDUBSW  Z8, Z1, Z1
+	VPANDD      Z8, Z0, Z1
+	VPMADDUBSW  Z9, Z1, Z1
 	VPMOVWB     Z1, Y1
 	VMOVUPS     Y1, (DI)
 
@@ -14436,10 +14260,10 @@ longtailnarrow:
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
 	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z9, Z0, Z1
+	VPANDD     Z8, Z0, Z1
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z8, Z1, Z1
+	VPMADDUBSW Z9, Z1, Z1
 	VPMOVWB    Z1, Y1
 	LEAQ       1(R9), CX
 	SHRQ       $0x01, CX
@@ -14535,8 +14359,8 @@ short2ahead:
 	VPERMD            Z16, Z14, Z16
 	VPMAXSB           Z13, Z16, Z16
 	VPMINSB           Z11, Z16, Z16
-	VPANDD            Z9, Z16, Z19
-	VPMADDUBSW        Z8, Z19, Z19
+	VPANDD            Z8, Z16, Z19
+	VPMADDUBSW        Z9, Z19, Z19
 	VPMOVWB           Z19, Y19
 	VMOVUPS           Y19, (DI)
 	VMOVAPS           Z17, Z1
@@ -14589,8 +14413,8 @@ short2loop:
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z9, Z0, Z1
-	VPMADDUBSW        Z8, Z1, Z1
+	VPANDD            Z8, Z0, Z1
+	VPMADDUBSW        Z9, Z1, Z1
 	VPMOVWB           Z1, Y1
 	VMOVUPS           Y1, (DI)
 
@@ -14683,8 +14507,8 @@ short4ahead:
 	VPERMD            Z20, Z14, Z20
 	VPMAXSB           Z13, Z20, Z20
 	VPMINSB           Z11, Z20, Z20
-	VPANDD            Z9, Z20, Z23
-	VPMADDUBSW        Z8, Z23, Z23
+	VPANDD            Z8, Z20, Z23
+	VPMADDUBSW        Z9, Z23, Z23
 	VPMOVWB           Z23, Y23
 	VMOVUPS           Y23, (DI)
 	VMOVAPS           Z21, Z18
@@ -14741,8 +14565,8 @@ short4loop:
 	VPERMD            Z18, Z14, Z18
 	VPMAXSB           Z13, Z18, Z18
 	VPMINSB           Z11, Z18, Z18
-	VPANDD            Z9, Z18, Z19
-	VPMADDUBSW        Z8, Z19, Z19
+	VPANDD            Z8, Z18, Z19
+	VPMADDUBSW        Z9, Z19, Z19
 	VPMOVWB           Z19, Y19
 	VMOVUPS           Y19, (DI)
 
@@ -14817,8 +14641,8 @@ laneloop:
 	VPERMD       Z3, Z14, Z3
 	VPMAXSB      Z13, Z3, Z3
 	VPMINSB      Z11, Z3, Z3
-	VPANDD       Z9, Z3, Z0
-	VPMADDUBSW   Z8, Z0, Z0
+	VPANDD       Z8, Z3, Z0
+	VPMADDUBSW   Z9, Z0, Z0
 	VPMOVWB      Z0, Y0
 	VMOVUPS      Y0, (DI)
 
@@ -14900,10 +14724,10 @@ lanetailnarrow:
 	VPERMD     Z3, Z14, Z3
 	VPMAXSB    Z13, Z3, Z3
 	VPMINSB    Z11, Z3, Z3
-	VPANDD     Z9, Z3, Z0
+	VPANDD     Z8, Z3, Z0
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
+	VPMADDUBSW Z9, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(R9), CX
 	SHRQ       $0x01, CX
@@ -14960,8 +14784,8 @@ groupstream:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z9, Z0, Z1
-	VPMADDUBSW   Z8, Z1, Z1
+	VPANDD       Z8, Z0, Z1
+	VPMADDUBSW   Z9, Z1, Z1
 	VPMOVWB      Z1, Y1
 	VMOVNTPS     Y1, (DI)
 	ADDQ         $+32, DI
@@ -14982,8 +14806,8 @@ grouplast:
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
 	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z9, Z0, Z1
-	VPMADDUBSW Z8, Z1, Z1
+	VPANDD     Z8, Z0, Z1
+	VPMADDUBSW Z9, Z1, Z1
 	VPMOVWB    Z1, Y1
 	VMOVUPS    Y1, (DI)
 	ADDQ       $+32, DI
@@ -15037,8 +14861,8 @@ grouprare:
 	VPACKSSDW   Z18, Z17, Z17
 	VPACKSSWB   Z17, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z9, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         groupback
@@ -15180,8 +15004,6 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -15193,10 +15015,20 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z17, Z17
 	VMOVAPS.Z   Z17, K1, Z17
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
+	VPACKSSDW   Z17, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z7, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z2, Z17
+	VMINPS      Z17, Z16, Z17
+	VADDPS      Z3, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z18
@@ -15206,37 +15038,21 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z18, Z18
 	VMOVAPS.Z   Z18, K1, Z18
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z2, Z19
-	VMINPS      Z19, Z16, Z19
-	VADDPS      Z3, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-
-grouptailrarenarrow:
-	VPACKSSDW  Z17, Z1, Z1
-	VPACKSSDW  Z19, Z18, Z18
-	VPACKSSWB  Z18, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPANDD     Z9, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R9), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-	JMP        grouptailback
+	VPACKSSDW   Z18, Z17, Z17
+	VPACKSSWB   Z17, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z8, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z9, Z0, Z0
+	VPMOVWB     Z0, Y0
+	LEAQ        1(R9), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    Y0, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -15280,8 +15096,8 @@ longstream:
 	VPERMD      Z0, Z14, Z0
 	VPMAXSB     Z13, Z0, Z0
 	VPMINSB     Z11, Z0, Z0
-	VPANDD      Z9, Z0, Z1
-	VPMADDUBSW  Z8, Z1, Z1
+	VPANDD      Z8, Z0, Z1
+	VPMADDUBSW  Z9, Z1, Z1
 	VPMOVWB     Z1, Y1
 	VMOVNTPS    Y1, (DI)
 	ADDQ        $+32, DI
@@ -15337,8 +15153,8 @@ longrare:
 	VPACKSSDW   Z19, Z18, Z18
 	VPACKSSWB   Z18, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z9, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         longback
@@ -15360,8 +15176,6 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         longtailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -15373,10 +15187,20 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z18, Z18
 	VMOVAPS.Z   Z18, K1, Z18
-	CMPQ        R9, $+33
-	JLT         longtailrarenarrow
+	VPACKSSDW   Z18, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z17, Z18
+	VADDPS      Z16, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z19
@@ -15386,37 +15210,21 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z19, Z19
 	VMOVAPS.Z   Z19, K1, Z19
-	CMPQ        R9, $+49
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z2, Z20
-	VMINPS      Z20, Z17, Z20
-	VADDPS      Z16, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-
-longtailrarenarrow:
-	VPACKSSDW  Z18, Z1, Z1
-	VPACKSSDW  Z20, Z19, Z19
-	VPACKSSWB  Z19, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPANDD     Z9, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R9), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-	JMP        longtailback
+	VPACKSSDW   Z19, Z18, Z18
+	VPACKSSWB   Z18, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z8, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z9, Z0, Z0
+	VPMOVWB     Z0, Y0
+	LEAQ        1(R9), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    Y0, K7, (DI)
+	JMP         longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -15459,8 +15267,8 @@ short2stream:
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z9, Z0, Z1
-	VPMADDUBSW        Z8, Z1, Z1
+	VPANDD            Z8, Z0, Z1
+	VPMADDUBSW        Z9, Z1, Z1
 	VPMOVWB           Z1, Y1
 	VMOVNTPS          Y1, (DI)
 	ADDQ              $+8, DX
@@ -15522,8 +15330,8 @@ short2rare:
 	VPACKSSDW   Z20, Z17, Z17
 	VPACKSSWB   Z17, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z9, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         short2back
@@ -15573,8 +15381,8 @@ short4stream:
 	VPERMD            Z18, Z14, Z18
 	VPMAXSB           Z13, Z18, Z18
 	VPMINSB           Z11, Z18, Z18
-	VPANDD            Z9, Z18, Z19
-	VPMADDUBSW        Z8, Z19, Z19
+	VPANDD            Z8, Z18, Z19
+	VPMADDUBSW        Z9, Z19, Z19
 	VPMOVWB           Z19, Y19
 	VMOVNTPS          Y19, (DI)
 	ADDQ              $+16, DX
@@ -15642,8 +15450,8 @@ short4rare:
 	VPACKSSDW   Z23, Z21, Z21
 	VPACKSSWB   Z21, Z19, Z19
 	VPERMD      Z19, Z14, Z19
-	VPANDD      Z9, Z19, Z18
-	VPMADDUBSW  Z8, Z18, Z18
+	VPANDD      Z8, Z19, Z18
+	VPMADDUBSW  Z9, Z18, Z18
 	VPMOVWB     Z18, Y18
 	VMOVUPS     Y18, (DI)
 	JMP         short4back
@@ -15711,8 +15519,8 @@ lanerare:
 	VPACKSSDW   Z5, Z2, Z2
 	VPACKSSWB   Z2, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z9, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         laneback
@@ -15736,8 +15544,6 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -15754,66 +15560,60 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
+	VPACKSSDW   Z2, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K7, Z5
-	VMOVUPS.Z   128(R8), K7, Z6
+	VMOVUPS.Z   128(DX), K7, Z2
+	VMOVUPS.Z   128(R8), K7, Z5
+	VDIVPS      Z2, Z0, Z0
+	VCVTDQ2PS   Z5, Z5
+	VRNDSCALEPS $0x08, Z0, Z2
+	VSUBPS      Z5, Z3, Z6
+	VMAXPS      Z2, Z6, Z2
+	VSUBPS      Z5, Z4, Z6
+	VMINPS      Z2, Z6, Z2
+	VADDPS      Z5, Z2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z2, Z2
+	VMOVAPS.Z   Z2, K1, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMOVUPS.Z   192(DX), K7, Z5
+	VMOVUPS.Z   192(R8), K7, Z6
 	VDIVPS      Z5, Z0, Z0
 	VCVTDQ2PS   Z6, Z6
 	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z6, Z3, Z7
-	VMAXPS      Z5, Z7, Z5
-	VSUBPS      Z6, Z4, Z7
-	VMINPS      Z5, Z7, Z5
+	VSUBPS      Z6, Z3, Z3
+	VMAXPS      Z5, Z3, Z5
+	VSUBPS      Z6, Z4, Z4
+	VMINPS      Z5, Z4, Z5
 	VADDPS      Z6, Z5, Z5
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K7, Z6
-	VMOVUPS.Z   192(R8), K7, Z7
-	VDIVPS      Z6, Z0, Z0
-	VCVTDQ2PS   Z7, Z7
-	VRNDSCALEPS $0x08, Z0, Z6
-	VSUBPS      Z7, Z3, Z3
-	VMAXPS      Z6, Z3, Z6
-	VSUBPS      Z7, Z4, Z4
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z7, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-
-lanetailrarenarrow:
-	VPACKSSDW  Z2, Z1, Z1
-	VPACKSSDW  Z6, Z5, Z5
-	VPACKSSWB  Z5, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPANDD     Z9, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R9), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-	JMP        lanetailback
+	VPACKSSDW   Z5, Z2, Z2
+	VPACKSSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z8, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z9, Z0, Z0
+	VPMOVWB     Z0, Y0
+	LEAQ        1(R9), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    Y0, K7, (DI)
+	JMP         lanetailback
 
 // func QuantizeMinvalPacked4F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeMinvalPacked4F16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
-	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowS8, Z0 Narrow16, Z10 NarrowS8, Z9 0x80008000, Z13 table, Z8 0xf0f0f0f, Z7 0x10011001
+	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowS8, Z0 Narrow16, Z10 NarrowS8, Z9 0x80008000, Z13 table, Z8 0x10011001, Z7 0xf0f0f0f
 	// per group: Z6 scale, Z5 recip, Z4 minval
 	// vector registers in use at once: 20
 	MOVQ         q+0(FP), DI
@@ -15934,8 +15734,8 @@ groupahead:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z8, Z0, Z17
-	VPMADDUBSW   Z7, Z17, Z17
+	VPANDD       Z7, Z0, Z17
+	VPMADDUBSW   Z8, Z17, Z17
 	VPMOVWB      Z17, Y17
 	VMOVUPS      Y17, (DI)
 	VMOVAPS      Z1, Z3
@@ -15989,8 +15789,8 @@ groupturn:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z17
-	VPMADDUBSW        Z7, Z17, Z17
+	VPANDD            Z7, Z0, Z17
+	VPMADDUBSW        Z8, Z17, Z17
 	VPMOVWB           Z17, Y17
 	VMOVUPS           Y17, (DI)
 	VMOVAPS           Z1, Z3
@@ -16051,8 +15851,8 @@ grouploop:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
+	VPANDD       Z7, Z0, Z1
+	VPMADDUBSW   Z8, Z1, Z1
 	VPMOVWB      Z1, Y1
 	VMOVUPS      Y1, (DI)
 
@@ -16130,8 +15930,8 @@ groupmeet3:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
+	VPANDD       Z7, Z0, Z1
+	VPMADDUBSW   Z8, Z1, Z1
 	VPMOVWB      Z1, Y1
 	VMOVUPS      Y1, (DI)
 	ADDQ         $+32, DI
@@ -16227,10 +16027,10 @@ grouptailnarrow:
 	VPERMD     Z0, Z13, Z0
 	VPMAXSB    Z12, Z0, Z0
 	VPMINSB    Z10, Z0, Z0
-	VPANDD     Z8, Z0, Z1
+	VPANDD     Z7, Z0, Z1
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z7, Z1, Z1
+	VPMADDUBSW Z8, Z1, Z1
 	VPMOVWB    Z1, Y1
 	LEAQ       1(R9), CX
 	SHRQ       $0x01, CX
@@ -16341,8 +16141,8 @@ short2ahead:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z16
-	VPMADDUBSW        Z7, Z16, Z16
+	VPANDD            Z7, Z0, Z16
+	VPMADDUBSW        Z8, Z16, Z16
 	VPMOVWB           Z16, Y16
 	VMOVUPS           Y16, (DI)
 	VMOVAPS           Z1, Z4
@@ -16395,8 +16195,8 @@ short2loop:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
+	VPANDD            Z7, Z0, Z1
+	VPMADDUBSW        Z8, Z1, Z1
 	VPMOVWB           Z1, Y1
 	VMOVUPS           Y1, (DI)
 
@@ -16491,8 +16291,8 @@ short4ahead:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z18
-	VPMADDUBSW        Z7, Z18, Z18
+	VPANDD            Z7, Z0, Z18
+	VPMADDUBSW        Z8, Z18, Z18
 	VPMOVWB           Z18, Y18
 	VMOVUPS           Y18, (DI)
 	VMOVAPS           Z16, Z2
@@ -16547,8 +16347,8 @@ short4loop:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
+	VPANDD            Z7, Z0, Z1
+	VPMADDUBSW        Z8, Z1, Z1
 	VPMOVWB           Z1, Y1
 	VMOVUPS           Y1, (DI)
 
@@ -16625,8 +16425,8 @@ laneloop:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
+	VPANDD       Z7, Z0, Z1
+	VPMADDUBSW   Z8, Z1, Z1
 	VPMOVWB      Z1, Y1
 	VMOVUPS      Y1, (DI)
 
@@ -16710,10 +16510,10 @@ lanetailnarrow:
 	VPERMD     Z0, Z13, Z0
 	VPMAXSB    Z12, Z0, Z0
 	VPMINSB    Z10, Z0, Z0
-	VPANDD     Z8, Z0, Z1
+	VPANDD     Z7, Z0, Z1
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z7, Z1, Z1
+	VPMADDUBSW Z8, Z1, Z1
 	VPMOVWB    Z1, Y1
 	LEAQ       1(R9), CX
 	SHRQ       $0x01, CX
@@ -16774,8 +16574,8 @@ groupstream:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
+	VPANDD       Z7, Z0, Z1
+	VPMADDUBSW   Z8, Z1, Z1
 	VPMOVWB      Z1, Y1
 	VMOVNTPS     Y1, (DI)
 	ADDQ         $+32, DI
@@ -16796,8 +16596,8 @@ grouplast:
 	VPERMD     Z0, Z13, Z0
 	VPMAXSB    Z12, Z0, Z0
 	VPMINSB    Z10, Z0, Z0
-	VPANDD     Z8, Z0, Z1
-	VPMADDUBSW Z7, Z1, Z1
+	VPANDD     Z7, Z0, Z1
+	VPMADDUBSW Z8, Z1, Z1
 	VPMOVWB    Z1, Y1
 	VMOVUPS    Y1, (DI)
 	ADDQ       $+32, DI
@@ -16854,8 +16654,8 @@ grouprare:
 	VPACKSSDW   Z18, Z17, Z17
 	VPACKSSWB   Z17, Z1, Z1
 	VPERMD      Z1, Z13, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
+	VPANDD      Z7, Z1, Z0
+	VPMADDUBSW  Z8, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         groupback
@@ -16997,8 +16797,6 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -17011,10 +16809,21 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z17, Z17
 	VMOVAPS.Z   Z17, K1, Z17
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
+	VPACKSSDW   Z17, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VSUBPS      Z4, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z3, Z17
+	VMINPS      Z17, Z16, Z17
+	VADDPS      Z2, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VSUBPS      Z4, Z0, Z0
 	VDIVPS      Z6, Z0, Z0
@@ -17025,38 +16834,21 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z18, Z18
 	VMOVAPS.Z   Z18, K1, Z18
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z3, Z19
-	VMINPS      Z19, Z16, Z19
-	VADDPS      Z2, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-
-grouptailrarenarrow:
-	VPACKSSDW  Z17, Z1, Z1
-	VPACKSSDW  Z19, Z18, Z18
-	VPACKSSWB  Z18, Z1, Z1
-	VPERMD     Z1, Z13, Z1
-	VPANDD     Z8, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R9), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-	JMP        grouptailback
+	VPACKSSDW   Z18, Z17, Z17
+	VPACKSSWB   Z17, Z1, Z1
+	VPERMD      Z1, Z13, Z1
+	VPANDD      Z7, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z8, Z0, Z0
+	VPMOVWB     Z0, Y0
+	LEAQ        1(R9), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    Y0, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -17110,8 +16902,8 @@ short2stream:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
+	VPANDD            Z7, Z0, Z1
+	VPMADDUBSW        Z8, Z1, Z1
 	VPMOVWB           Z1, Y1
 	VMOVNTPS          Y1, (DI)
 	ADDQ              $+8, DX
@@ -17173,8 +16965,8 @@ short2rare:
 	VPACKSSDW   Z17, Z16, Z16
 	VPACKSSWB   Z16, Z1, Z1
 	VPERMD      Z1, Z13, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
+	VPANDD      Z7, Z1, Z0
+	VPMADDUBSW  Z8, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         short2back
@@ -17222,8 +17014,8 @@ short4stream:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
+	VPANDD            Z7, Z0, Z1
+	VPMADDUBSW        Z8, Z1, Z1
 	VPMOVWB           Z1, Y1
 	VMOVNTPS          Y1, (DI)
 	ADDQ              $+16, DX
@@ -17285,8 +17077,8 @@ short4rare:
 	VPACKSSDW   Z19, Z18, Z18
 	VPACKSSWB   Z18, Z1, Z1
 	VPERMD      Z1, Z13, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
+	VPANDD      Z7, Z1, Z0
+	VPMADDUBSW  Z8, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         short4back
@@ -17348,8 +17140,8 @@ lanerare:
 	VPACKSSDW   Z6, Z5, Z5
 	VPACKSSWB   Z5, Z1, Z1
 	VPERMD      Z1, Z13, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
+	VPANDD      Z7, Z1, Z0
+	VPMADDUBSW  Z8, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         laneback
@@ -17373,8 +17165,6 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -17389,13 +17179,26 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K7, Z6
-	VMOVUPS.Z   128(R8), K7, Z16
+	VMOVUPS.Z   128(DX), K7, Z5
+	VMOVUPS.Z   128(R8), K7, Z6
+	VSUBPS      Z6, Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMOVUPS.Z   192(DX), K7, Z6
+	VMOVUPS.Z   192(R8), K7, Z16
 	VSUBPS      Z16, Z0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -17405,46 +17208,27 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z6, Z6
 	VMOVAPS.Z   Z6, K1, Z6
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K7, Z16
-	VMOVUPS.Z   192(R8), K7, Z17
-	VSUBPS      Z17, Z0, Z0
-	VDIVPS      Z16, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-
-lanetailrarenarrow:
-	VPACKSSDW  Z5, Z1, Z1
-	VPACKSSDW  Z16, Z6, Z6
-	VPACKSSWB  Z6, Z1, Z1
-	VPERMD     Z1, Z13, Z1
-	VPANDD     Z8, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R9), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-	JMP        lanetailback
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKSSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z13, Z1
+	VPANDD      Z7, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z8, Z0, Z0
+	VPMOVWB     Z0, Y0
+	LEAQ        1(R9), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    Y0, K7, (DI)
+	JMP         lanetailback
 
 // func QuantizePacked2F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizePacked2F16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0x3030303, Z8 0x4010401, Z7 0x100001
+	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0x4010401, Z8 0x3030303, Z7 0x100001
 	// per group: Z6 scale, Z5 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 20
@@ -17561,8 +17345,8 @@ groupahead:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z9, Z0, Z16
-	VPMADDUBSW   Z8, Z16, Z16
+	VPANDD       Z8, Z0, Z16
+	VPMADDUBSW   Z9, Z16, Z16
 	VPMADDWD     Z7, Z16, Z16
 	VPMOVDB      Z16, X16
 	VMOVUPS      X16, (DI)
@@ -17611,8 +17395,8 @@ groupturn:
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z9, Z0, Z16
-	VPMADDUBSW        Z8, Z16, Z16
+	VPANDD            Z8, Z0, Z16
+	VPMADDUBSW        Z9, Z16, Z16
 	VPMADDWD          Z7, Z16, Z16
 	VPMOVDB           Z16, X16
 	VMOVUPS           X16, (DI)
@@ -17666,8 +17450,8 @@ grouploop:
 	VPERMD       Z1, Z14, Z1
 	VPMAXSB      Z13, Z1, Z1
 	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z9, Z1, Z0
-	VPMADDUBSW   Z8, Z0, Z0
+	VPANDD       Z8, Z1, Z0
+	VPMADDUBSW   Z9, Z0, Z0
 	VPMADDWD     Z7, Z0, Z0
 	VPMOVDB      Z0, X0
 	VMOVUPS      X0, (DI)
@@ -17739,8 +17523,8 @@ groupmeet3:
 	VPERMD       Z1, Z14, Z1
 	VPMAXSB      Z13, Z1, Z1
 	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z9, Z1, Z0
-	VPMADDUBSW   Z8, Z0, Z0
+	VPANDD       Z8, Z1, Z0
+	VPMADDUBSW   Z9, Z0, Z0
 	VPMADDWD     Z7, Z0, Z0
 	VPMOVDB      Z0, X0
 	VMOVUPS      X0, (DI)
@@ -17829,10 +17613,10 @@ grouptailnarrow:
 	VPERMD     Z1, Z14, Z1
 	VPMAXSB    Z13, Z1, Z1
 	VPMINSB    Z11, Z1, Z1
-	VPANDD     Z9, Z1, Z0
+	VPANDD     Z8, Z1, Z0
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
+	VPMADDUBSW Z9, Z0, Z0
 	VPMADDWD   Z7, Z0, Z0
 	VPMOVDB    Z0, X0
 	LEAQ       3(R8), CX
@@ -17935,8 +17719,8 @@ longahead:
 	VPERMD      Z0, Z14, Z0
 	VPMAXSB     Z13, Z0, Z0
 	VPMINSB     Z11, Z0, Z0
-	VPANDD      Z9, Z0, Z17
-	VPMADDUBSW  Z8, Z17, Z17
+	VPANDD      Z8, Z0, Z17
+	VPMADDUBSW  Z9, Z17, Z17
 	VPMADDWD    Z7, Z17, Z17
 	VPMOVDB     Z17, X17
 	VMOVUPS     X17, (DI)
@@ -17975,8 +17759,8 @@ longloop:
 	VPERMD      Z1, Z14, Z1
 	VPMAXSB     Z13, Z1, Z1
 	VPMINSB     Z11, Z1, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z9, Z0, Z0
 	VPMADDWD    Z7, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
@@ -18036,10 +17820,10 @@ longtailnarrow:
 	VPERMD     Z1, Z14, Z1
 	VPMAXSB    Z13, Z1, Z1
 	VPMINSB    Z11, Z1, Z1
-	VPANDD     Z9, Z1, Z0
+	VPANDD     Z8, Z1, Z0
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
+	VPMADDUBSW Z9, Z0, Z0
 	VPMADDWD   Z7, Z0, Z0
 	VPMOVDB    Z0, X0
 	LEAQ       3(R8), CX
@@ -18129,8 +17913,8 @@ short2ahead:
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z9, Z0, Z16
-	VPMADDUBSW        Z8, Z16, Z16
+	VPANDD            Z8, Z0, Z16
+	VPMADDUBSW        Z9, Z16, Z16
 	VPMADDWD          Z7, Z16, Z16
 	VPMOVDB           Z16, X16
 	VMOVUPS           X16, (DI)
@@ -18177,8 +17961,8 @@ short2loop:
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z9, Z1, Z0
-	VPMADDUBSW        Z8, Z0, Z0
+	VPANDD            Z8, Z1, Z0
+	VPMADDUBSW        Z9, Z0, Z0
 	VPMADDWD          Z7, Z0, Z0
 	VPMOVDB           Z0, X0
 	VMOVUPS           X0, (DI)
@@ -18263,8 +18047,8 @@ short4ahead:
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z9, Z0, Z18
-	VPMADDUBSW        Z8, Z18, Z18
+	VPANDD            Z8, Z0, Z18
+	VPMADDUBSW        Z9, Z18, Z18
 	VPMADDWD          Z7, Z18, Z18
 	VPMOVDB           Z18, X18
 	VMOVUPS           X18, (DI)
@@ -18313,8 +18097,8 @@ short4loop:
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z9, Z1, Z0
-	VPMADDUBSW        Z8, Z0, Z0
+	VPANDD            Z8, Z1, Z0
+	VPMADDUBSW        Z9, Z0, Z0
 	VPMADDWD          Z7, Z0, Z0
 	VPMOVDB           Z0, X0
 	VMOVUPS           X0, (DI)
@@ -18381,8 +18165,8 @@ laneloop:
 	VPERMD       Z3, Z14, Z3
 	VPMAXSB      Z13, Z3, Z3
 	VPMINSB      Z11, Z3, Z3
-	VPANDD       Z9, Z3, Z0
-	VPMADDUBSW   Z8, Z0, Z0
+	VPANDD       Z8, Z3, Z0
+	VPMADDUBSW   Z9, Z0, Z0
 	VPMADDWD     Z7, Z0, Z0
 	VPMOVDB      Z0, X0
 	VMOVUPS      X0, (DI)
@@ -18456,10 +18240,10 @@ lanetailnarrow:
 	VPERMD     Z3, Z14, Z3
 	VPMAXSB    Z13, Z3, Z3
 	VPMINSB    Z11, Z3, Z3
-	VPANDD     Z9, Z3, Z0
+	VPANDD     Z8, Z3, Z0
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
+	VPMADDUBSW Z9, Z0, Z0
 	VPMADDWD   Z7, Z0, Z0
 	VPMOVDB    Z0, X0
 	LEAQ       3(R8), CX
@@ -18515,8 +18299,8 @@ groupstream:
 	VPERMD       Z1, Z14, Z1
 	VPMAXSB      Z13, Z1, Z1
 	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z9, Z1, Z0
-	VPMADDUBSW   Z8, Z0, Z0
+	VPANDD       Z8, Z1, Z0
+	VPMADDUBSW   Z9, Z0, Z0
 	VPMADDWD     Z7, Z0, Z0
 	VPMOVDB      Z0, X0
 	VMOVNTPS     X0, (DI)
@@ -18536,8 +18320,8 @@ grouplast:
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
 	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z9, Z0, Z1
-	VPMADDUBSW Z8, Z1, Z1
+	VPANDD     Z8, Z0, Z1
+	VPMADDUBSW Z9, Z1, Z1
 	VPMADDWD   Z7, Z1, Z1
 	VPMOVDB    Z1, X1
 	VMOVUPS    X1, (DI)
@@ -18593,8 +18377,8 @@ grouprare:
 	VPACKSSDW   Z17, Z16, Z16
 	VPACKSSWB   Z16, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z9, Z0, Z0
 	VPMADDWD    Z7, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
@@ -18724,8 +18508,6 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R8, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -18737,10 +18519,20 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z16, Z16
 	VMOVAPS.Z   Z16, K1, Z16
-	CMPQ        R8, $+33
-	JLT         grouptailrarenarrow
+	VPACKSSDW   Z16, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z2, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z3, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z17
@@ -18750,38 +18542,22 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z17, Z17
 	VMOVAPS.Z   Z17, K1, Z17
-	CMPQ        R8, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z4, Z18
-	VADDPS      Z3, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-
-grouptailrarenarrow:
-	VPACKSSDW  Z16, Z1, Z1
-	VPACKSSDW  Z18, Z17, Z17
-	VPACKSSWB  Z17, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPANDD     Z9, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMADDWD   Z7, Z0, Z0
-	VPMOVDB    Z0, X0
-	LEAQ       3(R8), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (DI)
-	JMP        grouptailback
+	VPACKSSDW   Z17, Z16, Z16
+	VPACKSSWB   Z16, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z8, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z9, Z0, Z0
+	VPMADDWD    Z7, Z0, Z0
+	VPMOVDB     Z0, X0
+	LEAQ        3(R8), CX
+	SHRQ        $0x02, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    X0, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -18822,8 +18598,8 @@ longstream:
 	VPERMD      Z1, Z14, Z1
 	VPMAXSB     Z13, Z1, Z1
 	VPMINSB     Z11, Z1, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z9, Z0, Z0
 	VPMADDWD    Z7, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVNTPS    X0, (DI)
@@ -18881,8 +18657,8 @@ longrare:
 	VPACKSSDW   Z18, Z17, Z17
 	VPACKSSWB   Z17, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z9, Z0, Z0
 	VPMADDWD    Z7, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
@@ -18906,8 +18682,6 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R8, $+17
-	JLT         longtailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -18919,10 +18693,20 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z17, Z17
 	VMOVAPS.Z   Z17, K1, Z17
-	CMPQ        R8, $+33
-	JLT         longtailrarenarrow
+	VPACKSSDW   Z17, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z2, Z17
+	VMINPS      Z17, Z16, Z17
+	VADDPS      Z3, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z18
@@ -18932,38 +18716,22 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z18, Z18
 	VMOVAPS.Z   Z18, K1, Z18
-	CMPQ        R8, $+49
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z2, Z19
-	VMINPS      Z19, Z16, Z19
-	VADDPS      Z3, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-
-longtailrarenarrow:
-	VPACKSSDW  Z17, Z1, Z1
-	VPACKSSDW  Z19, Z18, Z18
-	VPACKSSWB  Z18, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPANDD     Z9, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMADDWD   Z7, Z0, Z0
-	VPMOVDB    Z0, X0
-	LEAQ       3(R8), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (DI)
-	JMP        longtailback
+	VPACKSSDW   Z18, Z17, Z17
+	VPACKSSWB   Z17, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z8, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z9, Z0, Z0
+	VPMADDWD    Z7, Z0, Z0
+	VPMOVDB     Z0, X0
+	LEAQ        3(R8), CX
+	SHRQ        $0x02, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    X0, K7, (DI)
+	JMP         longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -19000,8 +18768,8 @@ short2stream:
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z9, Z1, Z0
-	VPMADDUBSW        Z8, Z0, Z0
+	VPANDD            Z8, Z1, Z0
+	VPMADDUBSW        Z9, Z0, Z0
 	VPMADDWD          Z7, Z0, Z0
 	VPMOVDB           Z0, X0
 	VMOVNTPS          X0, (DI)
@@ -19061,8 +18829,8 @@ short2rare:
 	VPACKSSDW   Z17, Z16, Z16
 	VPACKSSWB   Z16, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z9, Z0, Z0
 	VPMADDWD    Z7, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
@@ -19105,8 +18873,8 @@ short4stream:
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z9, Z1, Z0
-	VPMADDUBSW        Z8, Z0, Z0
+	VPANDD            Z8, Z1, Z0
+	VPMADDUBSW        Z9, Z0, Z0
 	VPMADDWD          Z7, Z0, Z0
 	VPMOVDB           Z0, X0
 	VMOVNTPS          X0, (DI)
@@ -19166,8 +18934,8 @@ short4rare:
 	VPACKSSDW   Z19, Z18, Z18
 	VPACKSSWB   Z18, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z9, Z0, Z0
 	VPMADDWD    Z7, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
@@ -19224,8 +18992,8 @@ lanerare:
 	VPACKSSDW   Z6, Z5, Z5
 	VPACKSSWB   Z5, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z9, Z0, Z0
 	VPMADDWD    Z7, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
@@ -19250,8 +19018,6 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R8, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -19264,12 +19030,23 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R8, $+33
-	JLT         lanetailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K7, Z6
+	VMOVUPS.Z   128(DX), K7, Z5
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMOVUPS.Z   192(DX), K7, Z6
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
 	VMAXPS      Z6, Z2, Z6
@@ -19278,45 +19055,28 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z6, Z6
 	VMOVAPS.Z   Z6, K1, Z6
-	CMPQ        R8, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K7, Z16
-	VDIVPS      Z16, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-
-lanetailrarenarrow:
-	VPACKSSDW  Z5, Z1, Z1
-	VPACKSSDW  Z16, Z6, Z6
-	VPACKSSWB  Z6, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPANDD     Z9, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMADDWD   Z7, Z0, Z0
-	VPMOVDB    Z0, X0
-	LEAQ       3(R8), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (DI)
-	JMP        lanetailback
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKSSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z8, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z9, Z0, Z0
+	VPMADDWD    Z7, Z0, Z0
+	VPMOVDB     Z0, X0
+	LEAQ        3(R8), CX
+	SHRQ        $0x02, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    X0, K7, (DI)
+	JMP         lanetailback
 
 // func QuantizeZeroPointPacked2F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeZeroPointPacked2F16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
-	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0x3030303, Z8 0x4010401, Z7 0x100001
+	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0x4010401, Z8 0x3030303, Z7 0x100001
 	// per group: Z6 scale, Z5 recip, Z4 zeroPoint, Z3 Narrow16
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 26
@@ -19438,8 +19198,8 @@ groupahead:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z9, Z0, Z18
-	VPMADDUBSW   Z8, Z18, Z18
+	VPANDD       Z8, Z0, Z18
+	VPMADDUBSW   Z9, Z18, Z18
 	VPMADDWD     Z7, Z18, Z18
 	VPMOVDB      Z18, X18
 	VMOVUPS      X18, (DI)
@@ -19492,8 +19252,8 @@ groupturn:
 	VPERMD            Z18, Z14, Z18
 	VPMAXSB           Z13, Z18, Z18
 	VPMINSB           Z11, Z18, Z18
-	VPANDD            Z9, Z18, Z0
-	VPMADDUBSW        Z8, Z0, Z0
+	VPANDD            Z8, Z18, Z0
+	VPMADDUBSW        Z9, Z0, Z0
 	VPMADDWD          Z7, Z0, Z0
 	VPMOVDB           Z0, X0
 	VMOVUPS           X0, (DI)
@@ -19552,8 +19312,8 @@ grouploop:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z9, Z0, Z1
-	VPMADDUBSW   Z8, Z1, Z1
+	VPANDD       Z8, Z0, Z1
+	VPMADDUBSW   Z9, Z1, Z1
 	VPMADDWD     Z7, Z1, Z1
 	VPMOVDB      Z1, X1
 	VMOVUPS      X1, (DI)
@@ -19634,8 +19394,8 @@ groupmeet3:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z9, Z0, Z1
-	VPMADDUBSW   Z8, Z1, Z1
+	VPANDD       Z8, Z0, Z1
+	VPMADDUBSW   Z9, Z1, Z1
 	VPMADDWD     Z7, Z1, Z1
 	VPMOVDB      Z1, X1
 	VMOVUPS      X1, (DI)
@@ -19729,10 +19489,10 @@ grouptailnarrow:
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
 	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z9, Z0, Z1
+	VPANDD     Z8, Z0, Z1
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z8, Z1, Z1
+	VPMADDUBSW Z9, Z1, Z1
 	VPMADDWD   Z7, Z1, Z1
 	VPMOVDB    Z1, X1
 	LEAQ       3(R9), CX
@@ -19840,8 +19600,8 @@ longahead:
 	VPERMD      Z16, Z14, Z16
 	VPMAXSB     Z13, Z16, Z16
 	VPMINSB     Z11, Z16, Z16
-	VPANDD      Z9, Z16, Z19
-	VPMADDUBSW  Z8, Z19, Z19
+	VPANDD      Z8, Z16, Z19
+	VPMADDUBSW  Z9, Z19, Z19
 	VPMADDWD    Z7, Z19, Z19
 	VPMOVDB     Z19, X19
 	VMOVUPS     X19, (DI)
@@ -19882,8 +19642,8 @@ longloop:
 	VPERMD      Z0, Z14, Z0
 	VPMAXSB     Z13, Z0, Z0
 	VPMINSB     Z11, Z0, Z0
-	VPANDD      Z9, Z0, Z1
-	VPMADDUBSW  Z8, Z1, Z1
+	VPANDD      Z8, Z0, Z1
+	VPMADDUBSW  Z9, Z1, Z1
 	VPMADDWD    Z7, Z1, Z1
 	VPMOVDB     Z1, X1
 	VMOVUPS     X1, (DI)
@@ -19945,10 +19705,10 @@ longtailnarrow:
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
 	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z9, Z0, Z1
+	VPANDD     Z8, Z0, Z1
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z8, Z1, Z1
+	VPMADDUBSW Z9, Z1, Z1
 	VPMADDWD   Z7, Z1, Z1
 	VPMOVDB    Z1, X1
 	LEAQ       3(R9), CX
@@ -20045,8 +19805,8 @@ short2ahead:
 	VPERMD            Z17, Z14, Z17
 	VPMAXSB           Z13, Z17, Z17
 	VPMINSB           Z11, Z17, Z17
-	VPANDD            Z9, Z17, Z20
-	VPMADDUBSW        Z8, Z20, Z20
+	VPANDD            Z8, Z17, Z20
+	VPMADDUBSW        Z9, Z20, Z20
 	VPMADDWD          Z7, Z20, Z20
 	VPMOVDB           Z20, X20
 	VMOVUPS           X20, (DI)
@@ -20100,8 +19860,8 @@ short2loop:
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z9, Z0, Z16
-	VPMADDUBSW        Z8, Z16, Z16
+	VPANDD            Z8, Z0, Z16
+	VPMADDUBSW        Z9, Z16, Z16
 	VPMADDWD          Z7, Z16, Z16
 	VPMOVDB           Z16, X16
 	VMOVUPS           X16, (DI)
@@ -20195,8 +19955,8 @@ short4ahead:
 	VPERMD            Z21, Z14, Z21
 	VPMAXSB           Z13, Z21, Z21
 	VPMINSB           Z11, Z21, Z21
-	VPANDD            Z9, Z21, Z24
-	VPMADDUBSW        Z8, Z24, Z24
+	VPANDD            Z8, Z21, Z24
+	VPMADDUBSW        Z9, Z24, Z24
 	VPMADDWD          Z7, Z24, Z24
 	VPMOVDB           Z24, X24
 	VMOVUPS           X24, (DI)
@@ -20254,8 +20014,8 @@ short4loop:
 	VPERMD            Z19, Z14, Z19
 	VPMAXSB           Z13, Z19, Z19
 	VPMINSB           Z11, Z19, Z19
-	VPANDD            Z9, Z19, Z20
-	VPMADDUBSW        Z8, Z20, Z20
+	VPANDD            Z8, Z19, Z20
+	VPMADDUBSW        Z9, Z20, Z20
 	VPMADDWD          Z7, Z20, Z20
 	VPMOVDB           Z20, X20
 	VMOVUPS           X20, (DI)
@@ -20331,8 +20091,8 @@ laneloop:
 	VPERMD       Z3, Z14, Z3
 	VPMAXSB      Z13, Z3, Z3
 	VPMINSB      Z11, Z3, Z3
-	VPANDD       Z9, Z3, Z0
-	VPMADDUBSW   Z8, Z0, Z0
+	VPANDD       Z8, Z3, Z0
+	VPMADDUBSW   Z9, Z0, Z0
 	VPMADDWD     Z7, Z0, Z0
 	VPMOVDB      Z0, X0
 	VMOVUPS      X0, (DI)
@@ -20415,10 +20175,10 @@ lanetailnarrow:
 	VPERMD     Z3, Z14, Z3
 	VPMAXSB    Z13, Z3, Z3
 	VPMINSB    Z11, Z3, Z3
-	VPANDD     Z9, Z3, Z0
+	VPANDD     Z8, Z3, Z0
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
+	VPMADDUBSW Z9, Z0, Z0
 	VPMADDWD   Z7, Z0, Z0
 	VPMOVDB    Z0, X0
 	LEAQ       3(R9), CX
@@ -20476,8 +20236,8 @@ groupstream:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z9, Z0, Z1
-	VPMADDUBSW   Z8, Z1, Z1
+	VPANDD       Z8, Z0, Z1
+	VPMADDUBSW   Z9, Z1, Z1
 	VPMADDWD     Z7, Z1, Z1
 	VPMOVDB      Z1, X1
 	VMOVNTPS     X1, (DI)
@@ -20499,8 +20259,8 @@ grouplast:
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
 	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z9, Z0, Z16
-	VPMADDUBSW Z8, Z16, Z16
+	VPANDD     Z8, Z0, Z16
+	VPMADDUBSW Z9, Z16, Z16
 	VPMADDWD   Z7, Z16, Z16
 	VPMOVDB    Z16, X16
 	VMOVUPS    X16, (DI)
@@ -20555,8 +20315,8 @@ grouprare:
 	VPACKSSDW   Z19, Z18, Z18
 	VPACKSSWB   Z18, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z9, Z0, Z0
 	VPMADDWD    Z7, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
@@ -20699,8 +20459,6 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -20712,10 +20470,20 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z18, Z18
 	VMOVAPS.Z   Z18, K1, Z18
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
+	VPACKSSDW   Z18, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z17, Z18
+	VADDPS      Z16, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z19
@@ -20725,38 +20493,22 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z19, Z19
 	VMOVAPS.Z   Z19, K1, Z19
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z2, Z20
-	VMINPS      Z20, Z17, Z20
-	VADDPS      Z16, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-
-grouptailrarenarrow:
-	VPACKSSDW  Z18, Z1, Z1
-	VPACKSSDW  Z20, Z19, Z19
-	VPACKSSWB  Z19, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPANDD     Z9, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMADDWD   Z7, Z0, Z0
-	VPMOVDB    Z0, X0
-	LEAQ       3(R9), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (DI)
-	JMP        grouptailback
+	VPACKSSDW   Z19, Z18, Z18
+	VPACKSSWB   Z18, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z8, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z9, Z0, Z0
+	VPMADDWD    Z7, Z0, Z0
+	VPMOVDB     Z0, X0
+	LEAQ        3(R9), CX
+	SHRQ        $0x02, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    X0, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -20800,8 +20552,8 @@ longstream:
 	VPERMD      Z0, Z14, Z0
 	VPMAXSB     Z13, Z0, Z0
 	VPMINSB     Z11, Z0, Z0
-	VPANDD      Z9, Z0, Z1
-	VPMADDUBSW  Z8, Z1, Z1
+	VPANDD      Z8, Z0, Z1
+	VPMADDUBSW  Z9, Z1, Z1
 	VPMADDWD    Z7, Z1, Z1
 	VPMOVDB     Z1, X1
 	VMOVNTPS    X1, (DI)
@@ -20858,8 +20610,8 @@ longrare:
 	VPACKSSDW   Z20, Z19, Z19
 	VPACKSSWB   Z19, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z9, Z0, Z0
 	VPMADDWD    Z7, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
@@ -20882,8 +20634,6 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         longtailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -20895,10 +20645,20 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z19, Z19
 	VMOVAPS.Z   Z19, K1, Z19
-	CMPQ        R9, $+33
-	JLT         longtailrarenarrow
+	VPACKSSDW   Z19, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z16, Z19
+	VMINPS      Z19, Z18, Z19
+	VADDPS      Z17, Z19, Z19
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z20
@@ -20908,38 +20668,22 @@ longtailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z20, Z20
 	VMOVAPS.Z   Z20, K1, Z20
-	CMPQ        R9, $+49
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z21
-	VMAXPS      Z21, Z16, Z21
-	VMINPS      Z21, Z18, Z21
-	VADDPS      Z17, Z21, Z21
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-
-longtailrarenarrow:
-	VPACKSSDW  Z19, Z1, Z1
-	VPACKSSDW  Z21, Z20, Z20
-	VPACKSSWB  Z20, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPANDD     Z9, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMADDWD   Z7, Z0, Z0
-	VPMOVDB    Z0, X0
-	LEAQ       3(R9), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (DI)
-	JMP        longtailback
+	VPACKSSDW   Z20, Z19, Z19
+	VPACKSSWB   Z19, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z8, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z9, Z0, Z0
+	VPMADDWD    Z7, Z0, Z0
+	VPMOVDB     Z0, X0
+	LEAQ        3(R9), CX
+	SHRQ        $0x02, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    X0, K7, (DI)
+	JMP         longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -20982,8 +20726,8 @@ short2stream:
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z9, Z0, Z16
-	VPMADDUBSW        Z8, Z16, Z16
+	VPANDD            Z8, Z0, Z16
+	VPMADDUBSW        Z9, Z16, Z16
 	VPMADDWD          Z7, Z16, Z16
 	VPMOVDB           Z16, X16
 	VMOVNTPS          X16, (DI)
@@ -21046,8 +20790,8 @@ short2rare:
 	VPACKSSDW   Z21, Z18, Z18
 	VPACKSSWB   Z18, Z16, Z16
 	VPERMD      Z16, Z14, Z16
-	VPANDD      Z9, Z16, Z0
-	VPMADDUBSW  Z8, Z0, Z0
+	VPANDD      Z8, Z16, Z0
+	VPMADDUBSW  Z9, Z0, Z0
 	VPMADDWD    Z7, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
@@ -21098,8 +20842,8 @@ short4stream:
 	VPERMD            Z19, Z14, Z19
 	VPMAXSB           Z13, Z19, Z19
 	VPMINSB           Z11, Z19, Z19
-	VPANDD            Z9, Z19, Z20
-	VPMADDUBSW        Z8, Z20, Z20
+	VPANDD            Z8, Z19, Z20
+	VPMADDUBSW        Z9, Z20, Z20
 	VPMADDWD          Z7, Z20, Z20
 	VPMOVDB           Z20, X20
 	VMOVNTPS          X20, (DI)
@@ -21168,8 +20912,8 @@ short4rare:
 	VPACKSSDW   Z24, Z22, Z22
 	VPACKSSWB   Z22, Z20, Z20
 	VPERMD      Z20, Z14, Z20
-	VPANDD      Z9, Z20, Z19
-	VPMADDUBSW  Z8, Z19, Z19
+	VPANDD      Z8, Z20, Z19
+	VPMADDUBSW  Z9, Z19, Z19
 	VPMADDWD    Z7, Z19, Z19
 	VPMOVDB     Z19, X19
 	VMOVUPS     X19, (DI)
@@ -21238,8 +20982,8 @@ lanerare:
 	VPACKSSDW   Z5, Z2, Z2
 	VPACKSSWB   Z2, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z9, Z0, Z0
 	VPMADDWD    Z7, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
@@ -21264,8 +21008,6 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -21282,67 +21024,61 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
+	VPACKSSDW   Z2, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K7, Z5
-	VMOVUPS.Z   128(R8), K7, Z6
+	VMOVUPS.Z   128(DX), K7, Z2
+	VMOVUPS.Z   128(R8), K7, Z5
+	VDIVPS      Z2, Z0, Z0
+	VCVTDQ2PS   Z5, Z5
+	VRNDSCALEPS $0x08, Z0, Z2
+	VSUBPS      Z5, Z3, Z6
+	VMAXPS      Z2, Z6, Z2
+	VSUBPS      Z5, Z4, Z6
+	VMINPS      Z2, Z6, Z2
+	VADDPS      Z5, Z2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z2, Z2
+	VMOVAPS.Z   Z2, K1, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMOVUPS.Z   192(DX), K7, Z5
+	VMOVUPS.Z   192(R8), K7, Z6
 	VDIVPS      Z5, Z0, Z0
 	VCVTDQ2PS   Z6, Z6
 	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z6, Z3, Z16
-	VMAXPS      Z5, Z16, Z5
-	VSUBPS      Z6, Z4, Z16
-	VMINPS      Z5, Z16, Z5
+	VSUBPS      Z6, Z3, Z3
+	VMAXPS      Z5, Z3, Z5
+	VSUBPS      Z6, Z4, Z4
+	VMINPS      Z5, Z4, Z5
 	VADDPS      Z6, Z5, Z5
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K7, Z6
-	VMOVUPS.Z   192(R8), K7, Z16
-	VDIVPS      Z6, Z0, Z0
-	VCVTDQ2PS   Z16, Z16
-	VRNDSCALEPS $0x08, Z0, Z6
-	VSUBPS      Z16, Z3, Z3
-	VMAXPS      Z6, Z3, Z6
-	VSUBPS      Z16, Z4, Z4
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z16, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-
-lanetailrarenarrow:
-	VPACKSSDW  Z2, Z1, Z1
-	VPACKSSDW  Z6, Z5, Z5
-	VPACKSSWB  Z5, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPANDD     Z9, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMADDWD   Z7, Z0, Z0
-	VPMOVDB    Z0, X0
-	LEAQ       3(R9), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (DI)
-	JMP        lanetailback
+	VPACKSSDW   Z5, Z2, Z2
+	VPACKSSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z8, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z9, Z0, Z0
+	VPMADDWD    Z7, Z0, Z0
+	VPMOVDB     Z0, X0
+	LEAQ        3(R9), CX
+	SHRQ        $0x02, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    X0, K7, (DI)
+	JMP         lanetailback
 
 // func QuantizeMinvalPacked2F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeMinvalPacked2F16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
-	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowS8, Z0 Narrow16, Z10 NarrowS8, Z9 0x80008000, Z13 table, Z8 0x3030303, Z7 0x4010401, Z6 0x100001
+	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowS8, Z0 Narrow16, Z10 NarrowS8, Z9 0x80008000, Z13 table, Z8 0x4010401, Z7 0x3030303, Z6 0x100001
 	// per group: Z5 scale, Z4 recip, Z3 minval
 	// vector registers in use at once: 21
 	MOVQ         q+0(FP), DI
@@ -21464,8 +21200,8 @@ groupahead:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z8, Z0, Z18
-	VPMADDUBSW   Z7, Z18, Z18
+	VPANDD       Z7, Z0, Z18
+	VPMADDUBSW   Z8, Z18, Z18
 	VPMADDWD     Z6, Z18, Z18
 	VPMOVDB      Z18, X18
 	VMOVUPS      X18, (DI)
@@ -21520,8 +21256,8 @@ groupturn:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z18
-	VPMADDUBSW        Z7, Z18, Z18
+	VPANDD            Z7, Z0, Z18
+	VPMADDUBSW        Z8, Z18, Z18
 	VPMADDWD          Z6, Z18, Z18
 	VPMOVDB           Z18, X18
 	VMOVUPS           X18, (DI)
@@ -21583,8 +21319,8 @@ grouploop:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
+	VPANDD       Z7, Z0, Z1
+	VPMADDUBSW   Z8, Z1, Z1
 	VPMADDWD     Z6, Z1, Z1
 	VPMOVDB      Z1, X1
 	VMOVUPS      X1, (DI)
@@ -21663,8 +21399,8 @@ groupmeet3:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
+	VPANDD       Z7, Z0, Z1
+	VPMADDUBSW   Z8, Z1, Z1
 	VPMADDWD     Z6, Z1, Z1
 	VPMOVDB      Z1, X1
 	VMOVUPS      X1, (DI)
@@ -21761,10 +21497,10 @@ grouptailnarrow:
 	VPERMD     Z0, Z13, Z0
 	VPMAXSB    Z12, Z0, Z0
 	VPMINSB    Z10, Z0, Z0
-	VPANDD     Z8, Z0, Z1
+	VPANDD     Z7, Z0, Z1
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z7, Z1, Z1
+	VPMADDUBSW Z8, Z1, Z1
 	VPMADDWD   Z6, Z1, Z1
 	VPMOVDB    Z1, X1
 	LEAQ       3(R9), CX
@@ -21876,8 +21612,8 @@ short2ahead:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z17
-	VPMADDUBSW        Z7, Z17, Z17
+	VPANDD            Z7, Z0, Z17
+	VPMADDUBSW        Z8, Z17, Z17
 	VPMADDWD          Z6, Z17, Z17
 	VPMOVDB           Z17, X17
 	VMOVUPS           X17, (DI)
@@ -21931,8 +21667,8 @@ short2loop:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
+	VPANDD            Z7, Z0, Z1
+	VPMADDUBSW        Z8, Z1, Z1
 	VPMADDWD          Z6, Z1, Z1
 	VPMOVDB           Z1, X1
 	VMOVUPS           X1, (DI)
@@ -22028,8 +21764,8 @@ short4ahead:
 	VPERMD            Z16, Z13, Z16
 	VPMAXSB           Z12, Z16, Z16
 	VPMINSB           Z10, Z16, Z16
-	VPANDD            Z8, Z16, Z19
-	VPMADDUBSW        Z7, Z19, Z19
+	VPANDD            Z7, Z16, Z19
+	VPMADDUBSW        Z8, Z19, Z19
 	VPMADDWD          Z6, Z19, Z19
 	VPMOVDB           Z19, X19
 	VMOVUPS           X19, (DI)
@@ -22085,8 +21821,8 @@ short4loop:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
+	VPANDD            Z7, Z0, Z1
+	VPMADDUBSW        Z8, Z1, Z1
 	VPMADDWD          Z6, Z1, Z1
 	VPMOVDB           Z1, X1
 	VMOVUPS           X1, (DI)
@@ -22164,8 +21900,8 @@ laneloop:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
+	VPANDD       Z7, Z0, Z1
+	VPMADDUBSW   Z8, Z1, Z1
 	VPMADDWD     Z6, Z1, Z1
 	VPMOVDB      Z1, X1
 	VMOVUPS      X1, (DI)
@@ -22250,10 +21986,10 @@ lanetailnarrow:
 	VPERMD     Z0, Z13, Z0
 	VPMAXSB    Z12, Z0, Z0
 	VPMINSB    Z10, Z0, Z0
-	VPANDD     Z8, Z0, Z1
+	VPANDD     Z7, Z0, Z1
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z7, Z1, Z1
+	VPMADDUBSW Z8, Z1, Z1
 	VPMADDWD   Z6, Z1, Z1
 	VPMOVDB    Z1, X1
 	LEAQ       3(R9), CX
@@ -22315,8 +22051,8 @@ groupstream:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
+	VPANDD       Z7, Z0, Z1
+	VPMADDUBSW   Z8, Z1, Z1
 	VPMADDWD     Z6, Z1, Z1
 	VPMOVDB      Z1, X1
 	VMOVNTPS     X1, (DI)
@@ -22338,8 +22074,8 @@ grouplast:
 	VPERMD     Z0, Z13, Z0
 	VPMAXSB    Z12, Z0, Z0
 	VPMINSB    Z10, Z0, Z0
-	VPANDD     Z8, Z0, Z16
-	VPMADDUBSW Z7, Z16, Z16
+	VPANDD     Z7, Z0, Z16
+	VPMADDUBSW Z8, Z16, Z16
 	VPMADDWD   Z6, Z16, Z16
 	VPMOVDB    Z16, X16
 	VMOVUPS    X16, (DI)
@@ -22397,8 +22133,8 @@ grouprare:
 	VPACKSSDW   Z19, Z18, Z18
 	VPACKSSWB   Z18, Z1, Z1
 	VPERMD      Z1, Z13, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
+	VPANDD      Z7, Z1, Z0
+	VPMADDUBSW  Z8, Z0, Z0
 	VPMADDWD    Z6, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
@@ -22541,8 +22277,6 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -22555,10 +22289,21 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z18, Z18
 	VMOVAPS.Z   Z18, K1, Z18
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
+	VPACKSSDW   Z18, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VSUBPS      Z3, Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z16, Z18
+	VMINPS      Z18, Z17, Z18
+	VADDPS      Z2, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VSUBPS      Z3, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
@@ -22569,39 +22314,22 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z19, Z19
 	VMOVAPS.Z   Z19, K1, Z19
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VSUBPS      Z3, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z16, Z20
-	VMINPS      Z20, Z17, Z20
-	VADDPS      Z2, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-
-grouptailrarenarrow:
-	VPACKSSDW  Z18, Z1, Z1
-	VPACKSSDW  Z20, Z19, Z19
-	VPACKSSWB  Z19, Z1, Z1
-	VPERMD     Z1, Z13, Z1
-	VPANDD     Z8, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMADDWD   Z6, Z0, Z0
-	VPMOVDB    Z0, X0
-	LEAQ       3(R9), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (DI)
-	JMP        grouptailback
+	VPACKSSDW   Z19, Z18, Z18
+	VPACKSSWB   Z18, Z1, Z1
+	VPERMD      Z1, Z13, Z1
+	VPANDD      Z7, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z8, Z0, Z0
+	VPMADDWD    Z6, Z0, Z0
+	VPMOVDB     Z0, X0
+	LEAQ        3(R9), CX
+	SHRQ        $0x02, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    X0, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -22655,8 +22383,8 @@ short2stream:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
+	VPANDD            Z7, Z0, Z1
+	VPMADDUBSW        Z8, Z1, Z1
 	VPMADDWD          Z6, Z1, Z1
 	VPMOVDB           Z1, X1
 	VMOVNTPS          X1, (DI)
@@ -22719,8 +22447,8 @@ short2rare:
 	VPACKSSDW   Z18, Z17, Z17
 	VPACKSSWB   Z17, Z1, Z1
 	VPERMD      Z1, Z13, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
+	VPANDD      Z7, Z1, Z0
+	VPMADDUBSW  Z8, Z0, Z0
 	VPMADDWD    Z6, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
@@ -22769,8 +22497,8 @@ short4stream:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
+	VPANDD            Z7, Z0, Z1
+	VPMADDUBSW        Z8, Z1, Z1
 	VPMADDWD          Z6, Z1, Z1
 	VPMOVDB           Z1, X1
 	VMOVNTPS          X1, (DI)
@@ -22833,8 +22561,8 @@ short4rare:
 	VPACKSSDW   Z20, Z19, Z19
 	VPACKSSWB   Z19, Z1, Z1
 	VPERMD      Z1, Z13, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
+	VPANDD      Z7, Z1, Z0
+	VPMADDUBSW  Z8, Z0, Z0
 	VPMADDWD    Z6, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
@@ -22897,8 +22625,8 @@ lanerare:
 	VPACKSSDW   Z16, Z5, Z5
 	VPACKSSWB   Z5, Z1, Z1
 	VPERMD      Z1, Z13, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
+	VPANDD      Z7, Z1, Z0
+	VPMADDUBSW  Z8, Z0, Z0
 	VPMADDWD    Z6, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
@@ -22923,8 +22651,6 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -22939,13 +22665,26 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K7, Z16
-	VMOVUPS.Z   128(R8), K7, Z17
+	VMOVUPS.Z   128(DX), K7, Z5
+	VMOVUPS.Z   128(R8), K7, Z16
+	VSUBPS      Z16, Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMOVUPS.Z   192(DX), K7, Z16
+	VMOVUPS.Z   192(R8), K7, Z17
 	VSUBPS      Z17, Z0, Z0
 	VDIVPS      Z16, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
@@ -22955,41 +22694,22 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z16, Z16
 	VMOVAPS.Z   Z16, K1, Z16
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K7, Z17
-	VMOVUPS.Z   192(R8), K7, Z18
-	VSUBPS      Z18, Z0, Z0
-	VDIVPS      Z17, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-
-lanetailrarenarrow:
-	VPACKSSDW  Z5, Z1, Z1
-	VPACKSSDW  Z17, Z16, Z16
-	VPACKSSWB  Z16, Z1, Z1
-	VPERMD     Z1, Z13, Z1
-	VPANDD     Z8, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMADDWD   Z6, Z0, Z0
-	VPMOVDB    Z0, X0
-	LEAQ       3(R9), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (DI)
-	JMP        lanetailback
+	VPACKSSDW   Z16, Z5, Z5
+	VPACKSSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z13, Z1
+	VPANDD      Z7, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z8, Z0, Z0
+	VPMADDWD    Z6, Z0, Z0
+	VPMOVDB     Z0, X0
+	LEAQ        3(R9), CX
+	SHRQ        $0x02, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    X0, K7, (DI)
+	JMP         lanetailback
 
 DATA constantsAVX512<>+0(SB)/4, $0x80008000
 DATA constantsAVX512<>+4(SB)/4, $0x00000000
@@ -23013,9 +22733,9 @@ DATA constantsAVX512<>+72(SB)/4, $0x3f800000
 DATA constantsAVX512<>+76(SB)/4, $0x34800000
 DATA constantsAVX512<>+80(SB)/4, $0xffffff80
 DATA constantsAVX512<>+84(SB)/4, $0x0000007f
-DATA constantsAVX512<>+88(SB)/4, $0x0f0f0f0f
-DATA constantsAVX512<>+92(SB)/4, $0x10011001
-DATA constantsAVX512<>+96(SB)/4, $0x03030303
-DATA constantsAVX512<>+100(SB)/4, $0x04010401
+DATA constantsAVX512<>+88(SB)/4, $0x10011001
+DATA constantsAVX512<>+92(SB)/4, $0x0f0f0f0f
+DATA constantsAVX512<>+96(SB)/4, $0x04010401
+DATA constantsAVX512<>+100(SB)/4, $0x03030303
 DATA constantsAVX512<>+104(SB)/4, $0x00100001
 GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $108

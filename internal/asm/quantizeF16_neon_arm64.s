@@ -829,8 +829,6 @@ grouptailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $5, R4
-	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
@@ -840,36 +838,31 @@ grouptailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V0.B16, V0.B16
-	CMP $9, R4
-	BLT grouptailrarenarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
-	WORD $0x6e2ffcc6 // fdiv v6.4s, v6.4s, v15.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-	CMP $13, R4
-	BLT grouptailrarenarrow
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e2ffc42 // fdiv v2.4s, v2.4s, v15.4s
-	WORD $0x4e218847 // frintn v7.4s, v2.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V2.B16, V2.B16
-grouptailrarenarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x6e2ffc42 // fdiv v2.4s, v2.4s, v15.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	FMOVQ F1, 16(RSP)
 	B grouptailback
 groupmeetrare:
@@ -959,8 +952,6 @@ longtailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $5, R4
-	BLT longtailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2efc00 // fdiv v0.4s, v0.4s, v14.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
@@ -970,36 +961,31 @@ longtailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V0.B16, V0.B16
-	CMP $9, R4
-	BLT longtailrarenarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
-	WORD $0x6e2efcc6 // fdiv v6.4s, v6.4s, v14.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-	CMP $13, R4
-	BLT longtailrarenarrow
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e2efc42 // fdiv v2.4s, v2.4s, v14.4s
-	WORD $0x4e218847 // frintn v7.4s, v2.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V2.B16, V2.B16
-longtailrarenarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x6e2efc42 // fdiv v2.4s, v2.4s, v14.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2efc00 // fdiv v0.4s, v0.4s, v14.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	FMOVQ F1, 16(RSP)
 	B longtailback
 lanerare:
@@ -1085,8 +1071,6 @@ lanetailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $5, R4
-	BLT lanetailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 80(RSP), F2
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
@@ -1097,38 +1081,33 @@ lanetailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V0.B16, V0.B16
-	CMP $9, R4
-	BLT lanetailrarenarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
-	FMOVQ 96(RSP), F7
-	WORD $0x6e27fcc6 // fdiv v6.4s, v6.4s, v7.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-	CMP $13, R4
-	BLT lanetailrarenarrow
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	FMOVQ 112(RSP), F7
-	WORD $0x6e27fc42 // fdiv v2.4s, v2.4s, v7.4s
-	WORD $0x4e218847 // frintn v7.4s, v2.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V2.B16, V2.B16
-lanetailrarenarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 96(RSP), F6
+	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 112(RSP), F6
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	FMOVQ F1, 16(RSP)
 	B lanetailback
 
@@ -1975,8 +1954,6 @@ grouptailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $5, R4
-	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
@@ -1986,36 +1963,31 @@ grouptailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V0.B16, V0.B16
-	CMP $9, R4
-	BLT grouptailrarenarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
-	WORD $0x6e2bfcc6 // fdiv v6.4s, v6.4s, v11.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-	CMP $13, R4
-	BLT grouptailrarenarrow
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
-	WORD $0x4e218847 // frintn v7.4s, v2.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V2.B16, V2.B16
-grouptailrarenarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	FMOVQ F1, 16(RSP)
 	B grouptailback
 groupmeetrare:
@@ -2097,8 +2069,6 @@ longtailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $5, R4
-	BLT longtailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
@@ -2108,36 +2078,31 @@ longtailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V0.B16, V0.B16
-	CMP $9, R4
-	BLT longtailrarenarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
-	WORD $0x6e2afcc6 // fdiv v6.4s, v6.4s, v10.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-	CMP $13, R4
-	BLT longtailrarenarrow
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218847 // frintn v7.4s, v2.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V2.B16, V2.B16
-longtailrarenarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	FMOVQ F1, 16(RSP)
 	B longtailback
 lanerare:
@@ -2215,8 +2180,6 @@ lanetailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $5, R4
-	BLT lanetailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 80(RSP), F2
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
@@ -2227,38 +2190,33 @@ lanetailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V0.B16, V0.B16
-	CMP $9, R4
-	BLT lanetailrarenarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
-	FMOVQ 96(RSP), F7
-	WORD $0x6e27fcc6 // fdiv v6.4s, v6.4s, v7.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-	CMP $13, R4
-	BLT lanetailrarenarrow
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	FMOVQ 112(RSP), F7
-	WORD $0x6e27fc42 // fdiv v2.4s, v2.4s, v7.4s
-	WORD $0x4e218847 // frintn v7.4s, v2.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V2.B16, V2.B16
-lanetailrarenarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 96(RSP), F6
+	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 112(RSP), F6
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	FMOVQ F1, 16(RSP)
 	B lanetailback
 
@@ -3211,8 +3169,6 @@ grouptailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $5, R5
-	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
@@ -3222,36 +3178,31 @@ grouptailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V0.B16, V0.B16
-	CMP $9, R5
-	BLT grouptailrarenarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
-	WORD $0x6e2bfcc6 // fdiv v6.4s, v6.4s, v11.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-	CMP $13, R5
-	BLT grouptailrarenarrow
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
-	WORD $0x4e218847 // frintn v7.4s, v2.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V2.B16, V2.B16
-grouptailrarenarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	FMOVQ F1, 16(RSP)
 	B grouptailback
 groupmeetrare:
@@ -3332,8 +3283,6 @@ longtailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $5, R5
-	BLT longtailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
@@ -3343,36 +3292,31 @@ longtailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V0.B16, V0.B16
-	CMP $9, R5
-	BLT longtailrarenarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
-	WORD $0x6e2afcc6 // fdiv v6.4s, v6.4s, v10.4s
-	WORD $0x4e2188d0 // frintn v16.4s, v6.4s
-	WORD $0x4e23f610 // fmax v16.4s, v16.4s, v3.4s
-	WORD $0x4ea5f610 // fmin v16.4s, v16.4s, v5.4s
-	WORD $0x4e24d610 // fadd v16.4s, v16.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21aa10 // fcvtns v16.4s, v16.4s
-	VAND V16.B16, V6.B16, V6.B16
-	CMP $13, R5
-	BLT longtailrarenarrow
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218850 // frintn v16.4s, v2.4s
-	WORD $0x4e23f610 // fmax v16.4s, v16.4s, v3.4s
-	WORD $0x4ea5f610 // fmin v16.4s, v16.4s, v5.4s
-	WORD $0x4e24d610 // fadd v16.4s, v16.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21aa10 // fcvtns v16.4s, v16.4s
-	VAND V16.B16, V2.B16, V2.B16
-longtailrarenarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	FMOVQ F1, 16(RSP)
 	B longtailback
 lanerare:
@@ -3462,8 +3406,6 @@ lanetailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $5, R5
-	BLT lanetailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 80(RSP), F2
 	FMOVQ 208(RSP), F3
@@ -3478,46 +3420,41 @@ lanetailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V0.B16, V0.B16
-	CMP $9, R5
-	BLT lanetailrarenarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	FMOVQ 96(RSP), F6
-	FMOVQ 224(RSP), F7
-	WORD $0x6e26fc63 // fdiv v3.4s, v3.4s, v6.4s
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e218866 // frintn v6.4s, v3.4s
-	WORD $0x4ea7d488 // fsub v8.4s, v4.4s, v7.4s
-	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
-	WORD $0x4ea7d4a8 // fsub v8.4s, v5.4s, v7.4s
-	WORD $0x4ea8f4c6 // fmin v6.4s, v6.4s, v8.4s
-	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V3.B16, V3.B16
-	CMP $13, R5
-	BLT lanetailrarenarrow
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	FMOVQ 112(RSP), F6
-	FMOVQ 240(RSP), F7
-	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
-	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
-	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-lanetailrarenarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 96(RSP), F3
+	FMOVQ 224(RSP), F6
+	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e218843 // frintn v3.4s, v2.4s
+	WORD $0x4ea6d487 // fsub v7.4s, v4.4s, v6.4s
+	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
+	WORD $0x4ea6d4a7 // fsub v7.4s, v5.4s, v6.4s
+	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	VAND V3.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 112(RSP), F3
+	FMOVQ 240(RSP), F6
+	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e218803 // frintn v3.4s, v0.4s
+	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
+	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	VAND V3.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214861 // sqxtn2 v1.16b, v3.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	FMOVQ F1, 16(RSP)
 	B lanetailback
 
@@ -4311,8 +4248,6 @@ grouptailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $5, R5
-	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
@@ -4323,38 +4258,33 @@ grouptailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V0.B16, V0.B16
-	CMP $9, R5
-	BLT grouptailrarenarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
-	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
-	WORD $0x6e2afcc6 // fdiv v6.4s, v6.4s, v10.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e24f4e7 // fmax v7.4s, v7.4s, v4.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-	CMP $13, R5
-	BLT grouptailrarenarrow
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218847 // frintn v7.4s, v2.4s
-	WORD $0x4e24f4e7 // fmax v7.4s, v7.4s, v4.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V2.B16, V2.B16
-grouptailrarenarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	FMOVQ F1, 16(RSP)
 	B grouptailback
 groupmeetrare:
@@ -4448,8 +4378,6 @@ lanetailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $5, R5
-	BLT lanetailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 80(RSP), F2
 	FMOVQ 208(RSP), F6
@@ -4462,42 +4390,37 @@ lanetailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V0.B16, V0.B16
-	CMP $9, R5
-	BLT lanetailrarenarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
-	FMOVQ 96(RSP), F7
-	FMOVQ 224(RSP), F8
-	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
-	WORD $0x6e27fcc6 // fdiv v6.4s, v6.4s, v7.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e24f4e7 // fmax v7.4s, v7.4s, v4.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-	CMP $13, R5
-	BLT lanetailrarenarrow
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	FMOVQ 112(RSP), F7
-	FMOVQ 240(RSP), F8
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6e27fc42 // fdiv v2.4s, v2.4s, v7.4s
-	WORD $0x4e218847 // frintn v7.4s, v2.4s
-	WORD $0x4e24f4e7 // fmax v7.4s, v7.4s, v4.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V2.B16, V2.B16
-lanetailrarenarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 96(RSP), F6
+	FMOVQ 224(RSP), F7
+	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
+	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 112(RSP), F6
+	FMOVQ 240(RSP), F7
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	FMOVQ F1, 16(RSP)
 	B lanetailback
 
@@ -5344,8 +5267,6 @@ grouptailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $5, R4
-	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
@@ -5355,36 +5276,31 @@ grouptailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V0.B16, V0.B16
-	CMP $9, R4
-	BLT grouptailrarenarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
-	WORD $0x6e2bfcc6 // fdiv v6.4s, v6.4s, v11.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-	CMP $13, R4
-	BLT grouptailrarenarrow
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
-	WORD $0x4e218847 // frintn v7.4s, v2.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V2.B16, V2.B16
-grouptailrarenarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e2128c1 // sqxtun2 v1.16b, v6.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
 	FMOVQ F1, 16(RSP)
 	B grouptailback
 groupmeetrare:
@@ -5466,8 +5382,6 @@ longtailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $5, R4
-	BLT longtailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
@@ -5477,36 +5391,31 @@ longtailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V0.B16, V0.B16
-	CMP $9, R4
-	BLT longtailrarenarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
-	WORD $0x6e2afcc6 // fdiv v6.4s, v6.4s, v10.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-	CMP $13, R4
-	BLT longtailrarenarrow
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218847 // frintn v7.4s, v2.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V2.B16, V2.B16
-longtailrarenarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e2128c1 // sqxtun2 v1.16b, v6.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
 	FMOVQ F1, 16(RSP)
 	B longtailback
 lanerare:
@@ -5584,8 +5493,6 @@ lanetailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $5, R4
-	BLT lanetailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 80(RSP), F2
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
@@ -5596,38 +5503,33 @@ lanetailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V0.B16, V0.B16
-	CMP $9, R4
-	BLT lanetailrarenarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
-	FMOVQ 96(RSP), F7
-	WORD $0x6e27fcc6 // fdiv v6.4s, v6.4s, v7.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-	CMP $13, R4
-	BLT lanetailrarenarrow
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	FMOVQ 112(RSP), F7
-	WORD $0x6e27fc42 // fdiv v2.4s, v2.4s, v7.4s
-	WORD $0x4e218847 // frintn v7.4s, v2.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V2.B16, V2.B16
-lanetailrarenarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 96(RSP), F6
+	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 112(RSP), F6
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e2128c1 // sqxtun2 v1.16b, v6.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
 	FMOVQ F1, 16(RSP)
 	B lanetailback
 
@@ -6580,8 +6482,6 @@ grouptailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $5, R5
-	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
@@ -6591,36 +6491,31 @@ grouptailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V0.B16, V0.B16
-	CMP $9, R5
-	BLT grouptailrarenarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
-	WORD $0x6e2bfcc6 // fdiv v6.4s, v6.4s, v11.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-	CMP $13, R5
-	BLT grouptailrarenarrow
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
-	WORD $0x4e218847 // frintn v7.4s, v2.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V2.B16, V2.B16
-grouptailrarenarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e2128c1 // sqxtun2 v1.16b, v6.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
 	FMOVQ F1, 16(RSP)
 	B grouptailback
 groupmeetrare:
@@ -6701,8 +6596,6 @@ longtailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $5, R5
-	BLT longtailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
@@ -6712,36 +6605,31 @@ longtailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V0.B16, V0.B16
-	CMP $9, R5
-	BLT longtailrarenarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
-	WORD $0x6e2afcc6 // fdiv v6.4s, v6.4s, v10.4s
-	WORD $0x4e2188d0 // frintn v16.4s, v6.4s
-	WORD $0x4e23f610 // fmax v16.4s, v16.4s, v3.4s
-	WORD $0x4ea5f610 // fmin v16.4s, v16.4s, v5.4s
-	WORD $0x4e24d610 // fadd v16.4s, v16.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21aa10 // fcvtns v16.4s, v16.4s
-	VAND V16.B16, V6.B16, V6.B16
-	CMP $13, R5
-	BLT longtailrarenarrow
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218850 // frintn v16.4s, v2.4s
-	WORD $0x4e23f610 // fmax v16.4s, v16.4s, v3.4s
-	WORD $0x4ea5f610 // fmin v16.4s, v16.4s, v5.4s
-	WORD $0x4e24d610 // fadd v16.4s, v16.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21aa10 // fcvtns v16.4s, v16.4s
-	VAND V16.B16, V2.B16, V2.B16
-longtailrarenarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e2128c1 // sqxtun2 v1.16b, v6.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
 	FMOVQ F1, 16(RSP)
 	B longtailback
 lanerare:
@@ -6831,8 +6719,6 @@ lanetailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $5, R5
-	BLT lanetailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 80(RSP), F2
 	FMOVQ 208(RSP), F3
@@ -6847,46 +6733,41 @@ lanetailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V0.B16, V0.B16
-	CMP $9, R5
-	BLT lanetailrarenarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	FMOVQ 96(RSP), F6
-	FMOVQ 224(RSP), F7
-	WORD $0x6e26fc63 // fdiv v3.4s, v3.4s, v6.4s
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e218866 // frintn v6.4s, v3.4s
-	WORD $0x4ea7d488 // fsub v8.4s, v4.4s, v7.4s
-	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
-	WORD $0x4ea7d4a8 // fsub v8.4s, v5.4s, v7.4s
-	WORD $0x4ea8f4c6 // fmin v6.4s, v6.4s, v8.4s
-	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V3.B16, V3.B16
-	CMP $13, R5
-	BLT lanetailrarenarrow
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	FMOVQ 112(RSP), F6
-	FMOVQ 240(RSP), F7
-	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
-	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
-	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-lanetailrarenarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 96(RSP), F3
+	FMOVQ 224(RSP), F6
+	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e218843 // frintn v3.4s, v2.4s
+	WORD $0x4ea6d487 // fsub v7.4s, v4.4s, v6.4s
+	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
+	WORD $0x4ea6d4a7 // fsub v7.4s, v5.4s, v6.4s
+	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	VAND V3.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 112(RSP), F3
+	FMOVQ 240(RSP), F6
+	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e218803 // frintn v3.4s, v0.4s
+	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
+	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	VAND V3.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
 	FMOVQ F1, 16(RSP)
 	B lanetailback
 
@@ -7680,8 +7561,6 @@ grouptailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $5, R5
-	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
@@ -7692,38 +7571,33 @@ grouptailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V0.B16, V0.B16
-	CMP $9, R5
-	BLT grouptailrarenarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
-	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
-	WORD $0x6e2afcc6 // fdiv v6.4s, v6.4s, v10.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e24f4e7 // fmax v7.4s, v7.4s, v4.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-	CMP $13, R5
-	BLT grouptailrarenarrow
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218847 // frintn v7.4s, v2.4s
-	WORD $0x4e24f4e7 // fmax v7.4s, v7.4s, v4.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V2.B16, V2.B16
-grouptailrarenarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e2128c1 // sqxtun2 v1.16b, v6.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
 	FMOVQ F1, 16(RSP)
 	B grouptailback
 groupmeetrare:
@@ -7817,8 +7691,6 @@ lanetailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $5, R5
-	BLT lanetailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 80(RSP), F2
 	FMOVQ 208(RSP), F6
@@ -7831,42 +7703,37 @@ lanetailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V0.B16, V0.B16
-	CMP $9, R5
-	BLT lanetailrarenarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
-	FMOVQ 96(RSP), F7
-	FMOVQ 224(RSP), F8
-	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
-	WORD $0x6e27fcc6 // fdiv v6.4s, v6.4s, v7.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e24f4e7 // fmax v7.4s, v7.4s, v4.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-	CMP $13, R5
-	BLT lanetailrarenarrow
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	FMOVQ 112(RSP), F7
-	FMOVQ 240(RSP), F8
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6e27fc42 // fdiv v2.4s, v2.4s, v7.4s
-	WORD $0x4e218847 // frintn v7.4s, v2.4s
-	WORD $0x4e24f4e7 // fmax v7.4s, v7.4s, v4.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V2.B16, V2.B16
-lanetailrarenarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 96(RSP), F6
+	FMOVQ 224(RSP), F7
+	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
+	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 112(RSP), F6
+	FMOVQ 240(RSP), F7
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e2128c1 // sqxtun2 v1.16b, v6.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
 	FMOVQ F1, 16(RSP)
 	B lanetailback
 
@@ -8770,8 +8637,6 @@ grouptailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $5, R4
-	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
@@ -8781,36 +8646,31 @@ grouptailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V0.B16, V0.B16
-	CMP $9, R4
-	BLT grouptailrarenarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
-	WORD $0x6e2bfcc6 // fdiv v6.4s, v6.4s, v11.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-	CMP $13, R4
-	BLT grouptailrarenarrow
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
-	WORD $0x4e218847 // frintn v7.4s, v2.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V2.B16, V2.B16
-grouptailrarenarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
@@ -8898,8 +8758,6 @@ longtailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $5, R4
-	BLT longtailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
@@ -8909,36 +8767,31 @@ longtailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V0.B16, V0.B16
-	CMP $9, R4
-	BLT longtailrarenarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
-	WORD $0x6e2afcc6 // fdiv v6.4s, v6.4s, v10.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-	CMP $13, R4
-	BLT longtailrarenarrow
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218847 // frintn v7.4s, v2.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V2.B16, V2.B16
-longtailrarenarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
@@ -9022,8 +8875,6 @@ lanetailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $5, R4
-	BLT lanetailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 80(RSP), F2
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
@@ -9034,38 +8885,33 @@ lanetailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V0.B16, V0.B16
-	CMP $9, R4
-	BLT lanetailrarenarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
-	FMOVQ 96(RSP), F7
-	WORD $0x6e27fcc6 // fdiv v6.4s, v6.4s, v7.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-	CMP $13, R4
-	BLT lanetailrarenarrow
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	FMOVQ 112(RSP), F7
-	WORD $0x6e27fc42 // fdiv v2.4s, v2.4s, v7.4s
-	WORD $0x4e218847 // frintn v7.4s, v2.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V2.B16, V2.B16
-lanetailrarenarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 96(RSP), F6
+	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 112(RSP), F6
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
@@ -10078,8 +9924,6 @@ grouptailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $5, R5
-	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
@@ -10089,36 +9933,31 @@ grouptailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V0.B16, V0.B16
-	CMP $9, R5
-	BLT grouptailrarenarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
-	WORD $0x6e2bfcc6 // fdiv v6.4s, v6.4s, v11.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-	CMP $13, R5
-	BLT grouptailrarenarrow
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
-	WORD $0x4e218847 // frintn v7.4s, v2.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V2.B16, V2.B16
-grouptailrarenarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
@@ -10205,8 +10044,6 @@ longtailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $5, R5
-	BLT longtailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
@@ -10216,36 +10053,31 @@ longtailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V0.B16, V0.B16
-	CMP $9, R5
-	BLT longtailrarenarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
-	WORD $0x6e2afcc6 // fdiv v6.4s, v6.4s, v10.4s
-	WORD $0x4e2188d0 // frintn v16.4s, v6.4s
-	WORD $0x4e23f610 // fmax v16.4s, v16.4s, v3.4s
-	WORD $0x4ea5f610 // fmin v16.4s, v16.4s, v5.4s
-	WORD $0x4e24d610 // fadd v16.4s, v16.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21aa10 // fcvtns v16.4s, v16.4s
-	VAND V16.B16, V6.B16, V6.B16
-	CMP $13, R5
-	BLT longtailrarenarrow
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218850 // frintn v16.4s, v2.4s
-	WORD $0x4e23f610 // fmax v16.4s, v16.4s, v3.4s
-	WORD $0x4ea5f610 // fmin v16.4s, v16.4s, v5.4s
-	WORD $0x4e24d610 // fadd v16.4s, v16.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21aa10 // fcvtns v16.4s, v16.4s
-	VAND V16.B16, V2.B16, V2.B16
-longtailrarenarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
@@ -10341,8 +10173,6 @@ lanetailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $5, R5
-	BLT lanetailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 80(RSP), F2
 	FMOVQ 208(RSP), F3
@@ -10357,46 +10187,41 @@ lanetailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V0.B16, V0.B16
-	CMP $9, R5
-	BLT lanetailrarenarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	FMOVQ 96(RSP), F6
-	FMOVQ 224(RSP), F7
-	WORD $0x6e26fc63 // fdiv v3.4s, v3.4s, v6.4s
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e218866 // frintn v6.4s, v3.4s
-	WORD $0x4ea7d488 // fsub v8.4s, v4.4s, v7.4s
-	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
-	WORD $0x4ea7d4a8 // fsub v8.4s, v5.4s, v7.4s
-	WORD $0x4ea8f4c6 // fmin v6.4s, v6.4s, v8.4s
-	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V3.B16, V3.B16
-	CMP $13, R5
-	BLT lanetailrarenarrow
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	FMOVQ 112(RSP), F6
-	FMOVQ 240(RSP), F7
-	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
-	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
-	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-lanetailrarenarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 96(RSP), F3
+	FMOVQ 224(RSP), F6
+	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e218843 // frintn v3.4s, v2.4s
+	WORD $0x4ea6d487 // fsub v7.4s, v4.4s, v6.4s
+	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
+	WORD $0x4ea6d4a7 // fsub v7.4s, v5.4s, v6.4s
+	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	VAND V3.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 112(RSP), F3
+	FMOVQ 240(RSP), F6
+	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e218803 // frintn v3.4s, v0.4s
+	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
+	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	VAND V3.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214861 // sqxtn2 v1.16b, v3.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
@@ -11233,8 +11058,6 @@ grouptailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $5, R5
-	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
@@ -11245,38 +11068,33 @@ grouptailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V0.B16, V0.B16
-	CMP $9, R5
-	BLT grouptailrarenarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
-	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
-	WORD $0x6e2afcc6 // fdiv v6.4s, v6.4s, v10.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e24f4e7 // fmax v7.4s, v7.4s, v4.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-	CMP $13, R5
-	BLT grouptailrarenarrow
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218847 // frintn v7.4s, v2.4s
-	WORD $0x4e24f4e7 // fmax v7.4s, v7.4s, v4.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V2.B16, V2.B16
-grouptailrarenarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
@@ -11376,8 +11194,6 @@ lanetailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $5, R5
-	BLT lanetailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 80(RSP), F2
 	FMOVQ 208(RSP), F6
@@ -11390,42 +11206,37 @@ lanetailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V0.B16, V0.B16
-	CMP $9, R5
-	BLT lanetailrarenarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
-	FMOVQ 96(RSP), F7
-	FMOVQ 224(RSP), F8
-	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
-	WORD $0x6e27fcc6 // fdiv v6.4s, v6.4s, v7.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e24f4e7 // fmax v7.4s, v7.4s, v4.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-	CMP $13, R5
-	BLT lanetailrarenarrow
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	FMOVQ 112(RSP), F7
-	FMOVQ 240(RSP), F8
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6e27fc42 // fdiv v2.4s, v2.4s, v7.4s
-	WORD $0x4e218847 // frintn v7.4s, v2.4s
-	WORD $0x4e24f4e7 // fmax v7.4s, v7.4s, v4.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V2.B16, V2.B16
-lanetailrarenarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 96(RSP), F6
+	FMOVQ 224(RSP), F7
+	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
+	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 112(RSP), F6
+	FMOVQ 240(RSP), F7
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $4, V1.B16, V0.B16
@@ -12344,8 +12155,6 @@ grouptailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $5, R4
-	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
@@ -12355,36 +12164,31 @@ grouptailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V0.B16, V0.B16
-	CMP $9, R4
-	BLT grouptailrarenarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
-	WORD $0x6e2bfcc6 // fdiv v6.4s, v6.4s, v11.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-	CMP $13, R4
-	BLT grouptailrarenarrow
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
-	WORD $0x4e218847 // frintn v7.4s, v2.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V2.B16, V2.B16
-grouptailrarenarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $2, V1.B16, V0.B16
@@ -12478,8 +12282,6 @@ longtailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $5, R4
-	BLT longtailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
@@ -12489,36 +12291,31 @@ longtailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V0.B16, V0.B16
-	CMP $9, R4
-	BLT longtailrarenarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
-	WORD $0x6e2afcc6 // fdiv v6.4s, v6.4s, v10.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-	CMP $13, R4
-	BLT longtailrarenarrow
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218847 // frintn v7.4s, v2.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V2.B16, V2.B16
-longtailrarenarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $2, V1.B16, V0.B16
@@ -12608,8 +12405,6 @@ lanetailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $5, R4
-	BLT lanetailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 80(RSP), F2
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
@@ -12620,38 +12415,33 @@ lanetailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V0.B16, V0.B16
-	CMP $9, R4
-	BLT lanetailrarenarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
-	FMOVQ 96(RSP), F7
-	WORD $0x6e27fcc6 // fdiv v6.4s, v6.4s, v7.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-	CMP $13, R4
-	BLT lanetailrarenarrow
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	FMOVQ 112(RSP), F7
-	WORD $0x6e27fc42 // fdiv v2.4s, v2.4s, v7.4s
-	WORD $0x4e218847 // frintn v7.4s, v2.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V2.B16, V2.B16
-lanetailrarenarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 96(RSP), F6
+	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 112(RSP), F6
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $2, V1.B16, V0.B16
@@ -13679,8 +13469,6 @@ grouptailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $5, R5
-	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
@@ -13690,36 +13478,31 @@ grouptailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V0.B16, V0.B16
-	CMP $9, R5
-	BLT grouptailrarenarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
-	WORD $0x6e2bfcc6 // fdiv v6.4s, v6.4s, v11.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-	CMP $13, R5
-	BLT grouptailrarenarrow
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
-	WORD $0x4e218847 // frintn v7.4s, v2.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V2.B16, V2.B16
-grouptailrarenarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $2, V1.B16, V0.B16
@@ -13812,8 +13595,6 @@ longtailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $5, R5
-	BLT longtailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
@@ -13823,36 +13604,31 @@ longtailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V0.B16, V0.B16
-	CMP $9, R5
-	BLT longtailrarenarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
-	WORD $0x6e2afcc6 // fdiv v6.4s, v6.4s, v10.4s
-	WORD $0x4e2188d0 // frintn v16.4s, v6.4s
-	WORD $0x4e23f610 // fmax v16.4s, v16.4s, v3.4s
-	WORD $0x4ea5f610 // fmin v16.4s, v16.4s, v5.4s
-	WORD $0x4e24d610 // fadd v16.4s, v16.4s, v4.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21aa10 // fcvtns v16.4s, v16.4s
-	VAND V16.B16, V6.B16, V6.B16
-	CMP $13, R5
-	BLT longtailrarenarrow
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218850 // frintn v16.4s, v2.4s
-	WORD $0x4e23f610 // fmax v16.4s, v16.4s, v3.4s
-	WORD $0x4ea5f610 // fmin v16.4s, v16.4s, v5.4s
-	WORD $0x4e24d610 // fadd v16.4s, v16.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21aa10 // fcvtns v16.4s, v16.4s
-	VAND V16.B16, V2.B16, V2.B16
-longtailrarenarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $2, V1.B16, V0.B16
@@ -13954,8 +13730,6 @@ lanetailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $5, R5
-	BLT lanetailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 80(RSP), F2
 	FMOVQ 208(RSP), F3
@@ -13970,46 +13744,41 @@ lanetailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V0.B16, V0.B16
-	CMP $9, R5
-	BLT lanetailrarenarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	FMOVQ 96(RSP), F6
-	FMOVQ 224(RSP), F7
-	WORD $0x6e26fc63 // fdiv v3.4s, v3.4s, v6.4s
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e218866 // frintn v6.4s, v3.4s
-	WORD $0x4ea7d488 // fsub v8.4s, v4.4s, v7.4s
-	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
-	WORD $0x4ea7d4a8 // fsub v8.4s, v5.4s, v7.4s
-	WORD $0x4ea8f4c6 // fmin v6.4s, v6.4s, v8.4s
-	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V3.B16, V3.B16
-	CMP $13, R5
-	BLT lanetailrarenarrow
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	FMOVQ 112(RSP), F6
-	FMOVQ 240(RSP), F7
-	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
-	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
-	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-lanetailrarenarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 96(RSP), F3
+	FMOVQ 224(RSP), F6
+	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e218843 // frintn v3.4s, v2.4s
+	WORD $0x4ea6d487 // fsub v7.4s, v4.4s, v6.4s
+	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
+	WORD $0x4ea6d4a7 // fsub v7.4s, v5.4s, v6.4s
+	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	VAND V3.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 112(RSP), F3
+	FMOVQ 240(RSP), F6
+	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e218803 // frintn v3.4s, v0.4s
+	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
+	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	VAND V3.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214861 // sqxtn2 v1.16b, v3.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $2, V1.B16, V0.B16
@@ -14859,8 +14628,6 @@ grouptailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $5, R5
-	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
@@ -14871,38 +14638,33 @@ grouptailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V0.B16, V0.B16
-	CMP $9, R5
-	BLT grouptailrarenarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
-	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
-	WORD $0x6e2afcc6 // fdiv v6.4s, v6.4s, v10.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e24f4e7 // fmax v7.4s, v7.4s, v4.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-	CMP $13, R5
-	BLT grouptailrarenarrow
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
-	WORD $0x4e218847 // frintn v7.4s, v2.4s
-	WORD $0x4e24f4e7 // fmax v7.4s, v7.4s, v4.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V2.B16, V2.B16
-grouptailrarenarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $2, V1.B16, V0.B16
@@ -15008,8 +14770,6 @@ lanetailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $5, R5
-	BLT lanetailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 80(RSP), F2
 	FMOVQ 208(RSP), F6
@@ -15022,42 +14782,37 @@ lanetailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V0.B16, V0.B16
-	CMP $9, R5
-	BLT lanetailrarenarrow
-	FMOVQ 48(RSP), F2
-	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
-	FMOVQ 96(RSP), F7
-	FMOVQ 224(RSP), F8
-	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
-	WORD $0x6e27fcc6 // fdiv v6.4s, v6.4s, v7.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e24f4e7 // fmax v7.4s, v7.4s, v4.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-	CMP $13, R5
-	BLT lanetailrarenarrow
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	FMOVQ 112(RSP), F7
-	FMOVQ 240(RSP), F8
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6e27fc42 // fdiv v2.4s, v2.4s, v7.4s
-	WORD $0x4e218847 // frintn v7.4s, v2.4s
-	WORD $0x4e24f4e7 // fmax v7.4s, v7.4s, v4.4s
-	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V2.B16, V2.B16
-lanetailrarenarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 96(RSP), F6
+	FMOVQ 224(RSP), F7
+	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
+	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 112(RSP), F6
+	FMOVQ 240(RSP), F7
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	VUZP1 V1.B16, V1.B16, V0.B16
 	VUZP2 V1.B16, V1.B16, V1.B16
 	VSLI $2, V1.B16, V0.B16

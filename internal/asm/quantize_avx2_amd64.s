@@ -1068,8 +1068,6 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R8, $+9
-	JLT          grouptailrarenarrow
 	VMOVUPS      64(SP), Y1
 	VDIVPS       Y13, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y5
@@ -1079,9 +1077,17 @@ grouptailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R8, $+17
-	JLT          grouptailrarenarrow
-	VMOVUPS      96(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      96(SP), Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VMOVUPS      128(SP), Y5
 	VDIVPS       Y13, Y5, Y5
 	VROUNDPS     $0x08, Y5, Y6
 	VMAXPS       Y6, Y2, Y6
@@ -1090,25 +1096,11 @@ grouptailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R8, $+25
-	JLT          grouptailrarenarrow
-	VMOVUPS      128(SP), Y6
-	VDIVPS       Y13, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y2, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-grouptailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VPACKSSWB Y5, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       grouptailback
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VMOVUPS      Y0, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -1293,8 +1285,6 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R8, $+9
-	JLT          lanetailrarenarrow
 	VMOVUPS      64(SP), Y1
 	VMOVUPS      192(SP), Y5
 	VDIVPS       Y5, Y1, Y1
@@ -1305,10 +1295,19 @@ lanetailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R8, $+17
-	JLT          lanetailrarenarrow
-	VMOVUPS      96(SP), Y5
-	VMOVUPS      224(SP), Y6
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      96(SP), Y1
+	VMOVUPS      224(SP), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VMOVUPS      128(SP), Y5
+	VMOVUPS      256(SP), Y6
 	VDIVPS       Y6, Y5, Y5
 	VROUNDPS     $0x08, Y5, Y6
 	VMAXPS       Y6, Y2, Y6
@@ -1317,26 +1316,11 @@ lanetailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R8, $+25
-	JLT          lanetailrarenarrow
-	VMOVUPS      128(SP), Y6
-	VMOVUPS      256(SP), Y7
-	VDIVPS       Y7, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y2, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-lanetailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VPACKSSWB Y5, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       lanetailback
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VMOVUPS      Y0, (SP)
+	JMP          lanetailback
 
 // func QuantizeInt8AVX2(q *int8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
@@ -2427,8 +2411,6 @@ grouptailrare:
 	VCMPPS    $0x07, Y0, Y0, Y0
 	VCVTPS2DQ Y1, Y1
 	VANDPS    Y1, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       grouptailrarenarrow
 	VMOVUPS   64(SP), Y1
 	VDIVPS    Y10, Y1, Y1
 	VROUNDPS  $0x08, Y1, Y5
@@ -2438,9 +2420,17 @@ grouptailrare:
 	VCMPPS    $0x07, Y1, Y1, Y1
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       grouptailrarenarrow
-	VMOVUPS   96(SP), Y5
+	VPACKSSDW Y1, Y0, Y0
+	VMOVUPS   96(SP), Y1
+	VDIVPS    Y10, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VMOVUPS   128(SP), Y5
 	VDIVPS    Y10, Y5, Y5
 	VROUNDPS  $0x08, Y5, Y6
 	VMAXPS    Y6, Y2, Y6
@@ -2449,22 +2439,8 @@ grouptailrare:
 	VCMPPS    $0x07, Y5, Y5, Y5
 	VCVTPS2DQ Y6, Y6
 	VANDPS    Y6, Y5, Y5
-	CMPQ      R8, $+25
-	JLT       grouptailrarenarrow
-	VMOVUPS   128(SP), Y6
-	VDIVPS    Y10, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y2, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y3, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-grouptailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VPACKSSWB Y5, Y0, Y0
+	VPACKSSDW Y5, Y1, Y1
+	VPACKSSWB Y1, Y0, Y0
 	VPERMD    Y0, Y14, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
@@ -2649,8 +2625,6 @@ lanetailrare:
 	VCMPPS    $0x07, Y0, Y0, Y0
 	VCVTPS2DQ Y1, Y1
 	VANDPS    Y1, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       lanetailrarenarrow
 	VMOVUPS   64(SP), Y1
 	VMOVUPS   192(SP), Y5
 	VDIVPS    Y5, Y1, Y1
@@ -2661,10 +2635,19 @@ lanetailrare:
 	VCMPPS    $0x07, Y1, Y1, Y1
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       lanetailrarenarrow
-	VMOVUPS   96(SP), Y5
-	VMOVUPS   224(SP), Y6
+	VPACKSSDW Y1, Y0, Y0
+	VMOVUPS   96(SP), Y1
+	VMOVUPS   224(SP), Y5
+	VDIVPS    Y5, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VMOVUPS   128(SP), Y5
+	VMOVUPS   256(SP), Y6
 	VDIVPS    Y6, Y5, Y5
 	VROUNDPS  $0x08, Y5, Y6
 	VMAXPS    Y6, Y2, Y6
@@ -2673,23 +2656,8 @@ lanetailrare:
 	VCMPPS    $0x07, Y5, Y5, Y5
 	VCVTPS2DQ Y6, Y6
 	VANDPS    Y6, Y5, Y5
-	CMPQ      R8, $+25
-	JLT       lanetailrarenarrow
-	VMOVUPS   128(SP), Y6
-	VMOVUPS   256(SP), Y7
-	VDIVPS    Y7, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y2, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y3, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-lanetailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VPACKSSWB Y5, Y0, Y0
+	VPACKSSDW Y5, Y1, Y1
+	VPACKSSWB Y1, Y0, Y0
 	VPERMD    Y0, Y14, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       lanetailback
@@ -3948,8 +3916,6 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          grouptailrarenarrow
 	VMOVUPS      64(SP), Y1
 	VDIVPS       Y13, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y5
@@ -3959,9 +3925,17 @@ grouptailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          grouptailrarenarrow
-	VMOVUPS      96(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      96(SP), Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VMOVUPS      128(SP), Y5
 	VDIVPS       Y13, Y5, Y5
 	VROUNDPS     $0x08, Y5, Y6
 	VMAXPS       Y6, Y2, Y6
@@ -3970,26 +3944,12 @@ grouptailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          grouptailrarenarrow
-	VMOVUPS      128(SP), Y6
-	VDIVPS       Y13, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y2, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-grouptailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VMOVUPS   constantsAVX2<>+4(SB), Y1
-	VPACKSSWB Y5, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       grouptailback
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -4206,8 +4166,6 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          lanetailrarenarrow
 	VMOVUPS      64(SP), Y1
 	VMOVUPS      192(SP), Y2
 	VMOVUPS      448(SP), Y5
@@ -4222,47 +4180,41 @@ lanetailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y2, Y2
 	VANDPS       Y2, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          lanetailrarenarrow
-	VMOVUPS      96(SP), Y2
-	VMOVUPS      224(SP), Y5
-	VMOVUPS      480(SP), Y6
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      96(SP), Y1
+	VMOVUPS      224(SP), Y2
+	VMOVUPS      480(SP), Y5
+	VDIVPS       Y2, Y1, Y1
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y1, Y2
+	VSUBPS       Y5, Y3, Y6
+	VMAXPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y4, Y6
+	VMINPS       Y2, Y6, Y2
+	VADDPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
+	VMOVUPS      128(SP), Y2
+	VMOVUPS      256(SP), Y5
+	VMOVUPS      512(SP), Y6
 	VDIVPS       Y5, Y2, Y2
 	VCVTDQ2PS    Y6, Y6
 	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y7
-	VMAXPS       Y5, Y7, Y5
-	VSUBPS       Y6, Y4, Y7
-	VMINPS       Y5, Y7, Y5
+	VSUBPS       Y6, Y3, Y3
+	VMAXPS       Y5, Y3, Y5
+	VSUBPS       Y6, Y4, Y4
+	VMINPS       Y5, Y4, Y5
 	VADDPS       Y6, Y5, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          lanetailrarenarrow
-	VMOVUPS      128(SP), Y5
-	VMOVUPS      256(SP), Y6
-	VMOVUPS      512(SP), Y7
-	VDIVPS       Y6, Y5, Y5
-	VCVTDQ2PS    Y7, Y7
-	VROUNDPS     $0x08, Y5, Y6
-	VSUBPS       Y7, Y3, Y3
-	VMAXPS       Y6, Y3, Y6
-	VSUBPS       Y7, Y4, Y4
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-
-lanetailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y5, Y2, Y2
-	VMOVUPS   constantsAVX2<>+4(SB), Y1
-	VPACKSSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       lanetailback
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (SP)
+	JMP          lanetailback
 
 // func QuantizeMinvalInt8AVX2(q *int8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
@@ -5542,8 +5494,6 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          grouptailrarenarrow
 	VMOVUPS      64(SP), Y1
 	VBROADCASTSS (R8), Y5
 	VSUBPS       Y5, Y1, Y1
@@ -5555,9 +5505,19 @@ grouptailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          grouptailrarenarrow
-	VMOVUPS      96(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      96(SP), Y1
+	VBROADCASTSS (R8), Y5
+	VSUBPS       Y5, Y1, Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VMOVUPS      128(SP), Y5
 	VBROADCASTSS (R8), Y6
 	VSUBPS       Y6, Y5, Y5
 	VDIVPS       Y10, Y5, Y5
@@ -5568,28 +5528,12 @@ grouptailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          grouptailrarenarrow
-	VMOVUPS      128(SP), Y6
-	VBROADCASTSS (R8), Y7
-	VSUBPS       Y7, Y6, Y6
-	VDIVPS       Y10, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y3, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y2, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-grouptailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VMOVUPS   constantsAVX2<>+4(SB), Y1
-	VPACKSSWB Y5, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       grouptailback
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -5798,8 +5742,6 @@ lanetailrare:
 	VCMPPS    $0x07, Y0, Y0, Y0
 	VCVTPS2DQ Y1, Y1
 	VANDPS    Y1, Y0, Y0
-	CMPQ      R9, $+9
-	JLT       lanetailrarenarrow
 	VMOVUPS   64(SP), Y1
 	VMOVUPS   192(SP), Y5
 	VMOVUPS   448(SP), Y6
@@ -5812,11 +5754,22 @@ lanetailrare:
 	VCMPPS    $0x07, Y1, Y1, Y1
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
-	CMPQ      R9, $+17
-	JLT       lanetailrarenarrow
-	VMOVUPS   96(SP), Y5
-	VMOVUPS   224(SP), Y6
-	VMOVUPS   480(SP), Y7
+	VPACKSSDW Y1, Y0, Y0
+	VMOVUPS   96(SP), Y1
+	VMOVUPS   224(SP), Y5
+	VMOVUPS   480(SP), Y6
+	VSUBPS    Y6, Y1, Y1
+	VDIVPS    Y5, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y3, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y2, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VMOVUPS   128(SP), Y5
+	VMOVUPS   256(SP), Y6
+	VMOVUPS   512(SP), Y7
 	VSUBPS    Y7, Y5, Y5
 	VDIVPS    Y6, Y5, Y5
 	VROUNDPS  $0x08, Y5, Y6
@@ -5826,27 +5779,10 @@ lanetailrare:
 	VCMPPS    $0x07, Y5, Y5, Y5
 	VCVTPS2DQ Y6, Y6
 	VANDPS    Y6, Y5, Y5
-	CMPQ      R9, $+25
-	JLT       lanetailrarenarrow
-	VMOVUPS   128(SP), Y6
-	VMOVUPS   256(SP), Y7
-	VMOVUPS   512(SP), Y8
-	VSUBPS    Y8, Y6, Y6
-	VDIVPS    Y7, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y3, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y2, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-lanetailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VMOVUPS   constantsAVX2<>+4(SB), Y1
-	VPACKSSWB Y5, Y0, Y0
-	VPERMD    Y0, Y1, Y0
+	VPACKSSDW Y5, Y1, Y1
+	VMOVUPS   constantsAVX2<>+4(SB), Y2
+	VPACKSSWB Y1, Y0, Y0
+	VPERMD    Y0, Y2, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       lanetailback
 
@@ -6939,8 +6875,6 @@ grouptailrare:
 	VCMPPS    $0x07, Y0, Y0, Y0
 	VCVTPS2DQ Y1, Y1
 	VANDPS    Y1, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       grouptailrarenarrow
 	VMOVUPS   64(SP), Y1
 	VDIVPS    Y10, Y1, Y1
 	VROUNDPS  $0x08, Y1, Y5
@@ -6950,9 +6884,17 @@ grouptailrare:
 	VCMPPS    $0x07, Y1, Y1, Y1
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       grouptailrarenarrow
-	VMOVUPS   96(SP), Y5
+	VPACKSSDW Y1, Y0, Y0
+	VMOVUPS   96(SP), Y1
+	VDIVPS    Y10, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VMOVUPS   128(SP), Y5
 	VDIVPS    Y10, Y5, Y5
 	VROUNDPS  $0x08, Y5, Y6
 	VMAXPS    Y6, Y2, Y6
@@ -6961,22 +6903,8 @@ grouptailrare:
 	VCMPPS    $0x07, Y5, Y5, Y5
 	VCVTPS2DQ Y6, Y6
 	VANDPS    Y6, Y5, Y5
-	CMPQ      R8, $+25
-	JLT       grouptailrarenarrow
-	VMOVUPS   128(SP), Y6
-	VDIVPS    Y10, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y2, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y3, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-grouptailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VPACKUSWB Y5, Y0, Y0
+	VPACKSSDW Y5, Y1, Y1
+	VPACKUSWB Y1, Y0, Y0
 	VPERMD    Y0, Y14, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
@@ -7161,8 +7089,6 @@ lanetailrare:
 	VCMPPS    $0x07, Y0, Y0, Y0
 	VCVTPS2DQ Y1, Y1
 	VANDPS    Y1, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       lanetailrarenarrow
 	VMOVUPS   64(SP), Y1
 	VMOVUPS   192(SP), Y5
 	VDIVPS    Y5, Y1, Y1
@@ -7173,10 +7099,19 @@ lanetailrare:
 	VCMPPS    $0x07, Y1, Y1, Y1
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       lanetailrarenarrow
-	VMOVUPS   96(SP), Y5
-	VMOVUPS   224(SP), Y6
+	VPACKSSDW Y1, Y0, Y0
+	VMOVUPS   96(SP), Y1
+	VMOVUPS   224(SP), Y5
+	VDIVPS    Y5, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VMOVUPS   128(SP), Y5
+	VMOVUPS   256(SP), Y6
 	VDIVPS    Y6, Y5, Y5
 	VROUNDPS  $0x08, Y5, Y6
 	VMAXPS    Y6, Y2, Y6
@@ -7185,23 +7120,8 @@ lanetailrare:
 	VCMPPS    $0x07, Y5, Y5, Y5
 	VCVTPS2DQ Y6, Y6
 	VANDPS    Y6, Y5, Y5
-	CMPQ      R8, $+25
-	JLT       lanetailrarenarrow
-	VMOVUPS   128(SP), Y6
-	VMOVUPS   256(SP), Y7
-	VDIVPS    Y7, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y2, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y3, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-lanetailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VPACKUSWB Y5, Y0, Y0
+	VPACKSSDW Y5, Y1, Y1
+	VPACKUSWB Y1, Y0, Y0
 	VPERMD    Y0, Y14, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       lanetailback
@@ -8460,8 +8380,6 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          grouptailrarenarrow
 	VMOVUPS      64(SP), Y1
 	VDIVPS       Y13, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y5
@@ -8471,9 +8389,17 @@ grouptailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          grouptailrarenarrow
-	VMOVUPS      96(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      96(SP), Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VMOVUPS      128(SP), Y5
 	VDIVPS       Y13, Y5, Y5
 	VROUNDPS     $0x08, Y5, Y6
 	VMAXPS       Y6, Y2, Y6
@@ -8482,26 +8408,12 @@ grouptailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          grouptailrarenarrow
-	VMOVUPS      128(SP), Y6
-	VDIVPS       Y13, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y2, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-grouptailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VMOVUPS   constantsAVX2<>+4(SB), Y1
-	VPACKUSWB Y5, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       grouptailback
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -8718,8 +8630,6 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          lanetailrarenarrow
 	VMOVUPS      64(SP), Y1
 	VMOVUPS      192(SP), Y2
 	VMOVUPS      448(SP), Y5
@@ -8734,47 +8644,41 @@ lanetailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y2, Y2
 	VANDPS       Y2, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          lanetailrarenarrow
-	VMOVUPS      96(SP), Y2
-	VMOVUPS      224(SP), Y5
-	VMOVUPS      480(SP), Y6
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      96(SP), Y1
+	VMOVUPS      224(SP), Y2
+	VMOVUPS      480(SP), Y5
+	VDIVPS       Y2, Y1, Y1
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y1, Y2
+	VSUBPS       Y5, Y3, Y6
+	VMAXPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y4, Y6
+	VMINPS       Y2, Y6, Y2
+	VADDPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
+	VMOVUPS      128(SP), Y2
+	VMOVUPS      256(SP), Y5
+	VMOVUPS      512(SP), Y6
 	VDIVPS       Y5, Y2, Y2
 	VCVTDQ2PS    Y6, Y6
 	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y7
-	VMAXPS       Y5, Y7, Y5
-	VSUBPS       Y6, Y4, Y7
-	VMINPS       Y5, Y7, Y5
+	VSUBPS       Y6, Y3, Y3
+	VMAXPS       Y5, Y3, Y5
+	VSUBPS       Y6, Y4, Y4
+	VMINPS       Y5, Y4, Y5
 	VADDPS       Y6, Y5, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          lanetailrarenarrow
-	VMOVUPS      128(SP), Y5
-	VMOVUPS      256(SP), Y6
-	VMOVUPS      512(SP), Y7
-	VDIVPS       Y6, Y5, Y5
-	VCVTDQ2PS    Y7, Y7
-	VROUNDPS     $0x08, Y5, Y6
-	VSUBPS       Y7, Y3, Y3
-	VMAXPS       Y6, Y3, Y6
-	VSUBPS       Y7, Y4, Y4
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-
-lanetailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y5, Y2, Y2
-	VMOVUPS   constantsAVX2<>+4(SB), Y1
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       lanetailback
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (SP)
+	JMP          lanetailback
 
 // func QuantizeMinvalUint8AVX2(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
@@ -10054,8 +9958,6 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          grouptailrarenarrow
 	VMOVUPS      64(SP), Y1
 	VBROADCASTSS (R8), Y5
 	VSUBPS       Y5, Y1, Y1
@@ -10067,9 +9969,19 @@ grouptailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          grouptailrarenarrow
-	VMOVUPS      96(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      96(SP), Y1
+	VBROADCASTSS (R8), Y5
+	VSUBPS       Y5, Y1, Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VMOVUPS      128(SP), Y5
 	VBROADCASTSS (R8), Y6
 	VSUBPS       Y6, Y5, Y5
 	VDIVPS       Y10, Y5, Y5
@@ -10080,28 +9992,12 @@ grouptailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          grouptailrarenarrow
-	VMOVUPS      128(SP), Y6
-	VBROADCASTSS (R8), Y7
-	VSUBPS       Y7, Y6, Y6
-	VDIVPS       Y10, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y3, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y2, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-grouptailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VMOVUPS   constantsAVX2<>+4(SB), Y1
-	VPACKUSWB Y5, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       grouptailback
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -10310,8 +10206,6 @@ lanetailrare:
 	VCMPPS    $0x07, Y0, Y0, Y0
 	VCVTPS2DQ Y1, Y1
 	VANDPS    Y1, Y0, Y0
-	CMPQ      R9, $+9
-	JLT       lanetailrarenarrow
 	VMOVUPS   64(SP), Y1
 	VMOVUPS   192(SP), Y5
 	VMOVUPS   448(SP), Y6
@@ -10324,11 +10218,22 @@ lanetailrare:
 	VCMPPS    $0x07, Y1, Y1, Y1
 	VCVTPS2DQ Y5, Y5
 	VANDPS    Y5, Y1, Y1
-	CMPQ      R9, $+17
-	JLT       lanetailrarenarrow
-	VMOVUPS   96(SP), Y5
-	VMOVUPS   224(SP), Y6
-	VMOVUPS   480(SP), Y7
+	VPACKSSDW Y1, Y0, Y0
+	VMOVUPS   96(SP), Y1
+	VMOVUPS   224(SP), Y5
+	VMOVUPS   480(SP), Y6
+	VSUBPS    Y6, Y1, Y1
+	VDIVPS    Y5, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y3, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y2, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VMOVUPS   128(SP), Y5
+	VMOVUPS   256(SP), Y6
+	VMOVUPS   512(SP), Y7
 	VSUBPS    Y7, Y5, Y5
 	VDIVPS    Y6, Y5, Y5
 	VROUNDPS  $0x08, Y5, Y6
@@ -10338,27 +10243,10 @@ lanetailrare:
 	VCMPPS    $0x07, Y5, Y5, Y5
 	VCVTPS2DQ Y6, Y6
 	VANDPS    Y6, Y5, Y5
-	CMPQ      R9, $+25
-	JLT       lanetailrarenarrow
-	VMOVUPS   128(SP), Y6
-	VMOVUPS   256(SP), Y7
-	VMOVUPS   512(SP), Y8
-	VSUBPS    Y8, Y6, Y6
-	VDIVPS    Y7, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y3, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y2, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-lanetailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y6, Y5, Y5
-	VMOVUPS   constantsAVX2<>+4(SB), Y1
-	VPACKUSWB Y5, Y0, Y0
-	VPERMD    Y0, Y1, Y0
+	VPACKSSDW Y5, Y1, Y1
+	VMOVUPS   constantsAVX2<>+4(SB), Y2
+	VPACKUSWB Y1, Y0, Y0
+	VPERMD    Y0, Y2, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       lanetailback
 
@@ -10368,7 +10256,7 @@ TEXT ·QuantizePacked4AVX2(SB), $400-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
 	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x80008000, 0xf0f0f0f, 0x10011001
+	// loaded at each use: 0x80008000, 0x10011001, 0xf0f0f0f
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -10442,8 +10330,8 @@ grouploop:
 	VPMINSB      Y11, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+76(SB), Y0
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y1, Y3
+	VPMADDUBSW   Y0, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -10519,8 +10407,8 @@ groupmeet3:
 	VPMINSB      Y11, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+76(SB), Y0
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y1, Y3
+	VPMADDUBSW   Y0, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -10686,8 +10574,8 @@ grouptailnarrow:
 	VPMINSB      Y11, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+76(SB), Y0
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y1, Y3
+	VPMADDUBSW   Y0, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -10818,8 +10706,8 @@ short2loop:
 	VPMINSB      Y11, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+76(SB), Y0
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y1, Y3
+	VPMADDUBSW   Y0, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -10890,8 +10778,8 @@ laneloop:
 	VPMINSB      Y11, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+76(SB), Y0
 	VBROADCASTSS constantsAVX2<>+80(SB), Y1
-	VPAND        Y0, Y3, Y2
-	VPMADDUBSW   Y1, Y2, Y2
+	VPAND        Y1, Y3, Y2
+	VPMADDUBSW   Y0, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
 	VMOVUPS      X2, (DI)
@@ -11210,8 +11098,8 @@ lanetailnarrow:
 	VPMINSB      Y11, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+76(SB), Y0
 	VBROADCASTSS constantsAVX2<>+80(SB), Y1
-	VPAND        Y0, Y3, Y2
-	VPMADDUBSW   Y1, Y2, Y2
+	VPAND        Y1, Y3, Y2
+	VPMADDUBSW   Y0, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
 	VMOVUPS      X2, (SP)
@@ -11317,8 +11205,8 @@ groupstream:
 	VPMINSB      Y11, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+76(SB), Y0
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y1, Y3
+	VPMADDUBSW   Y0, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVNTPS     X3, (DI)
@@ -11378,8 +11266,8 @@ grouprare:
 	VPERMD       Y0, Y14, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -11504,64 +11392,56 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	VMOVUPS   16(SP), Y0
-	VDIVPS    Y10, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       grouptailrarenarrow
-	VMOVUPS   48(SP), Y1
-	VDIVPS    Y10, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       grouptailrarenarrow
-	VMOVUPS   80(SP), Y5
-	VDIVPS    Y10, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	CMPQ      R8, $+25
-	JLT       grouptailrarenarrow
-	VMOVUPS   112(SP), Y6
-	VDIVPS    Y10, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y2, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y3, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-grouptailrarenarrow:
+	VMOVUPS      16(SP), Y0
+	VDIVPS       Y10, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VMOVUPS      48(SP), Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y0, Y0
+	VMOVUPS      80(SP), Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VMOVUPS      112(SP), Y5
+	VDIVPS       Y10, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -11618,8 +11498,8 @@ short2stream:
 	VPMINSB      Y11, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+76(SB), Y0
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y1, Y3
+	VPMADDUBSW   Y0, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVNTPS     X3, (DI)
@@ -11681,8 +11561,8 @@ short2rare:
 	VPERMD       Y0, Y14, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -11741,76 +11621,68 @@ lanerare:
 	VPERMD       Y0, Y14, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
 	JMP          laneback
 
 lanetailrare:
-	VMOVUPS   16(SP), Y0
-	VMOVUPS   144(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       lanetailrarenarrow
-	VMOVUPS   48(SP), Y1
-	VMOVUPS   176(SP), Y5
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       lanetailrarenarrow
-	VMOVUPS   80(SP), Y5
-	VMOVUPS   208(SP), Y6
-	VDIVPS    Y6, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	CMPQ      R8, $+25
-	JLT       lanetailrarenarrow
-	VMOVUPS   112(SP), Y6
-	VMOVUPS   240(SP), Y7
-	VDIVPS    Y7, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y2, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y3, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-lanetailrarenarrow:
+	VMOVUPS      16(SP), Y0
+	VMOVUPS      144(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VMOVUPS      48(SP), Y1
+	VMOVUPS      176(SP), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y0, Y0
+	VMOVUPS      80(SP), Y1
+	VMOVUPS      208(SP), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VMOVUPS      112(SP), Y5
+	VMOVUPS      240(SP), Y6
+	VDIVPS       Y6, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -11822,7 +11694,7 @@ TEXT ·QuantizeZeroPointPacked4AVX2(SB), $528-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Y0 Narrow16, Y15 NarrowS8, Y0 Narrow16, Y14 NarrowS8
 	// per group: Y13 scale, Y12 recip, Y11 Narrow16
-	// loaded at each use: least, most, zeroPoint, 0x80008000, table, 0xf0f0f0f, 0x10011001
+	// loaded at each use: least, most, zeroPoint, 0x80008000, table, 0x10011001, 0xf0f0f0f
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -11904,8 +11776,8 @@ grouploop:
 	VPMINSB      Y14, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -11991,8 +11863,8 @@ groupmeet3:
 	VPMINSB      Y14, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -12165,8 +12037,8 @@ grouptailnarrow:
 	VPMINSB      Y14, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -12307,8 +12179,8 @@ short2loop:
 	VPMINSB      Y14, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -12389,8 +12261,8 @@ laneloop:
 	VPMINSB      Y14, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+76(SB), Y0
 	VBROADCASTSS constantsAVX2<>+80(SB), Y1
-	VPAND        Y0, Y3, Y2
-	VPMADDUBSW   Y1, Y2, Y2
+	VPAND        Y1, Y3, Y2
+	VPMADDUBSW   Y0, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
 	VMOVUPS      X2, (DI)
@@ -12803,8 +12675,8 @@ lanetailnarrow:
 	VPMINSB      Y14, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+76(SB), Y0
 	VBROADCASTSS constantsAVX2<>+80(SB), Y1
-	VPAND        Y0, Y3, Y2
-	VPMADDUBSW   Y1, Y2, Y2
+	VPAND        Y1, Y3, Y2
+	VPMADDUBSW   Y0, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
 	VMOVUPS      X2, (SP)
@@ -12913,8 +12785,8 @@ groupstream:
 	VPMINSB      Y14, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVNTPS     X3, (DI)
@@ -12977,8 +12849,8 @@ grouprare:
 	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -13138,8 +13010,6 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          grouptailrarenarrow
 	VMOVUPS      48(SP), Y1
 	VDIVPS       Y13, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y5
@@ -13149,9 +13019,17 @@ grouptailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          grouptailrarenarrow
-	VMOVUPS      80(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      80(SP), Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VMOVUPS      112(SP), Y5
 	VDIVPS       Y13, Y5, Y5
 	VROUNDPS     $0x08, Y5, Y6
 	VMAXPS       Y6, Y2, Y6
@@ -13160,28 +13038,14 @@ grouptailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          grouptailrarenarrow
-	VMOVUPS      112(SP), Y6
-	VDIVPS       Y13, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y2, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-grouptailrarenarrow:
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y5, Y0, Y0
-	VPERMD       Y0, Y1, Y0
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -13248,8 +13112,8 @@ short2stream:
 	VPMINSB      Y14, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVNTPS     X3, (DI)
@@ -13319,8 +13183,8 @@ short2rare:
 	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -13394,8 +13258,8 @@ lanerare:
 	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -13420,8 +13284,6 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          lanetailrarenarrow
 	VMOVUPS      48(SP), Y1
 	VMOVUPS      176(SP), Y2
 	VMOVUPS      432(SP), Y5
@@ -13436,49 +13298,43 @@ lanetailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y2, Y2
 	VANDPS       Y2, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          lanetailrarenarrow
-	VMOVUPS      80(SP), Y2
-	VMOVUPS      208(SP), Y5
-	VMOVUPS      464(SP), Y6
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      80(SP), Y1
+	VMOVUPS      208(SP), Y2
+	VMOVUPS      464(SP), Y5
+	VDIVPS       Y2, Y1, Y1
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y1, Y2
+	VSUBPS       Y5, Y3, Y6
+	VMAXPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y4, Y6
+	VMINPS       Y2, Y6, Y2
+	VADDPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
+	VMOVUPS      112(SP), Y2
+	VMOVUPS      240(SP), Y5
+	VMOVUPS      496(SP), Y6
 	VDIVPS       Y5, Y2, Y2
 	VCVTDQ2PS    Y6, Y6
 	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y7
-	VMAXPS       Y5, Y7, Y5
-	VSUBPS       Y6, Y4, Y7
-	VMINPS       Y5, Y7, Y5
+	VSUBPS       Y6, Y3, Y3
+	VMAXPS       Y5, Y3, Y5
+	VSUBPS       Y6, Y4, Y4
+	VMINPS       Y5, Y4, Y5
 	VADDPS       Y6, Y5, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          lanetailrarenarrow
-	VMOVUPS      112(SP), Y5
-	VMOVUPS      240(SP), Y6
-	VMOVUPS      496(SP), Y7
-	VDIVPS       Y6, Y5, Y5
-	VCVTDQ2PS    Y7, Y7
-	VROUNDPS     $0x08, Y5, Y6
-	VSUBPS       Y7, Y3, Y3
-	VMAXPS       Y6, Y3, Y6
-	VSUBPS       Y7, Y4, Y4
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-
-lanetailrarenarrow:
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y5, Y2, Y2
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -13490,7 +13346,7 @@ TEXT ·QuantizeMinvalPacked4AVX2(SB), $528-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 least, Y12 most, Y14 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8
 	// per group: Y10 scale, Y9 recip
-	// loaded at each use: minval, 0x80008000, table, 0xf0f0f0f, 0x10011001
+	// loaded at each use: minval, 0x80008000, table, 0x10011001, 0xf0f0f0f
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -13577,8 +13433,8 @@ grouploop:
 	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -13662,8 +13518,8 @@ groupmeet3:
 	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -13841,8 +13697,8 @@ grouptailnarrow:
 	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -13985,8 +13841,8 @@ short2loop:
 	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -14069,8 +13925,8 @@ laneloop:
 	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -14485,8 +14341,8 @@ lanetailnarrow:
 	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -14603,8 +14459,8 @@ groupstream:
 	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVNTPS     X3, (DI)
@@ -14671,8 +14527,8 @@ grouprare:
 	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -14830,8 +14686,6 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          grouptailrarenarrow
 	VMOVUPS      48(SP), Y1
 	VBROADCASTSS (R8), Y5
 	VSUBPS       Y5, Y1, Y1
@@ -14843,9 +14697,19 @@ grouptailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          grouptailrarenarrow
-	VMOVUPS      80(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      80(SP), Y1
+	VBROADCASTSS (R8), Y5
+	VSUBPS       Y5, Y1, Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VMOVUPS      112(SP), Y5
 	VBROADCASTSS (R8), Y6
 	VSUBPS       Y6, Y5, Y5
 	VDIVPS       Y10, Y5, Y5
@@ -14856,30 +14720,14 @@ grouptailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          grouptailrarenarrow
-	VMOVUPS      112(SP), Y6
-	VBROADCASTSS (R8), Y7
-	VSUBPS       Y7, Y6, Y6
-	VDIVPS       Y10, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y3, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y2, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-grouptailrarenarrow:
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y5, Y0, Y0
-	VPERMD       Y0, Y1, Y0
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -14948,8 +14796,8 @@ short2stream:
 	VPMINSB      Y11, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVNTPS     X3, (DI)
@@ -15019,8 +14867,8 @@ short2rare:
 	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
@@ -15086,83 +14934,75 @@ lanerare:
 	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
 	JMP          laneback
 
 lanetailrare:
-	VMOVUPS   16(SP), Y0
-	VMOVUPS   144(SP), Y1
-	VMOVUPS   400(SP), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VSUBPS    Y2, Y2, Y3
-	VMAXPS    Y1, Y3, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y2, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y2, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	CMPQ      R9, $+9
-	JLT       lanetailrarenarrow
-	VMOVUPS   48(SP), Y1
-	VMOVUPS   176(SP), Y5
-	VMOVUPS   432(SP), Y6
-	VSUBPS    Y6, Y1, Y1
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y3, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y2, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	CMPQ      R9, $+17
-	JLT       lanetailrarenarrow
-	VMOVUPS   80(SP), Y5
-	VMOVUPS   208(SP), Y6
-	VMOVUPS   464(SP), Y7
-	VSUBPS    Y7, Y5, Y5
-	VDIVPS    Y6, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y3, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y2, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	CMPQ      R9, $+25
-	JLT       lanetailrarenarrow
-	VMOVUPS   112(SP), Y6
-	VMOVUPS   240(SP), Y7
-	VMOVUPS   496(SP), Y8
-	VSUBPS    Y8, Y6, Y6
-	VDIVPS    Y7, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y3, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y2, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-lanetailrarenarrow:
+	VMOVUPS      16(SP), Y0
+	VMOVUPS      144(SP), Y1
+	VMOVUPS      400(SP), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VSUBPS       Y2, Y2, Y3
+	VMAXPS       Y1, Y3, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y2, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VMOVUPS      48(SP), Y1
+	VMOVUPS      176(SP), Y5
+	VMOVUPS      432(SP), Y6
+	VSUBPS       Y6, Y1, Y1
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y5, Y0, Y0
-	VPERMD       Y0, Y1, Y0
+	VMOVUPS      80(SP), Y1
+	VMOVUPS      208(SP), Y5
+	VMOVUPS      464(SP), Y6
+	VSUBPS       Y6, Y1, Y1
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VMOVUPS      112(SP), Y5
+	VMOVUPS      240(SP), Y6
+	VMOVUPS      496(SP), Y7
+	VSUBPS       Y7, Y5, Y5
+	VDIVPS       Y6, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y3, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
+	VPAND        Y2, Y0, Y3
+	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
@@ -15174,7 +15014,7 @@ TEXT ·QuantizePacked2AVX2(SB), $400-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
 	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x80008000, 0x3030303, 0x4010401, 0x100001
+	// loaded at each use: 0x80008000, 0x4010401, 0x3030303, 0x100001
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -15249,8 +15089,8 @@ grouploop:
 	VBROADCASTSS constantsAVX2<>+84(SB), Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y0, Y1, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y1, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -15329,8 +15169,8 @@ groupmeet3:
 	VBROADCASTSS constantsAVX2<>+84(SB), Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y0, Y1, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y1, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -15499,8 +15339,8 @@ grouptailnarrow:
 	VBROADCASTSS constantsAVX2<>+84(SB), Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y0, Y1, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y1, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -15632,8 +15472,8 @@ short2loop:
 	VBROADCASTSS constantsAVX2<>+84(SB), Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y0, Y1, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y1, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -15707,8 +15547,8 @@ laneloop:
 	VBROADCASTSS constantsAVX2<>+84(SB), Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y0, Y3, Y4
-	VPMADDUBSW   Y1, Y4, Y4
+	VPAND        Y1, Y3, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -16030,8 +15870,8 @@ lanetailnarrow:
 	VBROADCASTSS constantsAVX2<>+84(SB), Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y0, Y3, Y4
-	VPMADDUBSW   Y1, Y4, Y4
+	VPAND        Y1, Y3, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -16138,8 +15978,8 @@ groupstream:
 	VBROADCASTSS constantsAVX2<>+84(SB), Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y0, Y1, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y1, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -16202,8 +16042,8 @@ grouprare:
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -16330,65 +16170,57 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	VMOVUPS   16(SP), Y0
-	VDIVPS    Y10, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       grouptailrarenarrow
-	VMOVUPS   48(SP), Y1
-	VDIVPS    Y10, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       grouptailrarenarrow
-	VMOVUPS   80(SP), Y5
-	VDIVPS    Y10, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	CMPQ      R8, $+25
-	JLT       grouptailrarenarrow
-	VMOVUPS   112(SP), Y6
-	VDIVPS    Y10, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y2, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y3, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-grouptailrarenarrow:
+	VMOVUPS      16(SP), Y0
+	VDIVPS       Y10, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VMOVUPS      48(SP), Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y0, Y0
+	VMOVUPS      80(SP), Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VMOVUPS      112(SP), Y5
+	VDIVPS       Y10, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -16448,8 +16280,8 @@ short2stream:
 	VBROADCASTSS constantsAVX2<>+84(SB), Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y0, Y1, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y1, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -16514,8 +16346,8 @@ short2rare:
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -16577,8 +16409,8 @@ lanerare:
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -16587,69 +16419,61 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
-	VMOVUPS   16(SP), Y0
-	VMOVUPS   144(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	CMPQ      R8, $+9
-	JLT       lanetailrarenarrow
-	VMOVUPS   48(SP), Y1
-	VMOVUPS   176(SP), Y5
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	CMPQ      R8, $+17
-	JLT       lanetailrarenarrow
-	VMOVUPS   80(SP), Y5
-	VMOVUPS   208(SP), Y6
-	VDIVPS    Y6, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	CMPQ      R8, $+25
-	JLT       lanetailrarenarrow
-	VMOVUPS   112(SP), Y6
-	VMOVUPS   240(SP), Y7
-	VDIVPS    Y7, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y2, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y3, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-lanetailrarenarrow:
+	VMOVUPS      16(SP), Y0
+	VMOVUPS      144(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VMOVUPS      48(SP), Y1
+	VMOVUPS      176(SP), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y0, Y0
+	VMOVUPS      80(SP), Y1
+	VMOVUPS      208(SP), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VMOVUPS      112(SP), Y5
+	VMOVUPS      240(SP), Y6
+	VDIVPS       Y6, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -16663,7 +16487,7 @@ TEXT ·QuantizeZeroPointPacked2AVX2(SB), $528-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Y0 Narrow16, Y15 NarrowS8, Y0 Narrow16, Y14 NarrowS8
 	// per group: Y13 scale, Y12 recip, Y11 Narrow16
-	// loaded at each use: least, most, zeroPoint, 0x80008000, table, 0x3030303, 0x4010401, 0x100001
+	// loaded at each use: least, most, zeroPoint, 0x80008000, table, 0x4010401, 0x3030303, 0x100001
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -16746,8 +16570,8 @@ grouploop:
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -16836,8 +16660,8 @@ groupmeet3:
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -17013,8 +16837,8 @@ grouptailnarrow:
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -17156,8 +16980,8 @@ short2loop:
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -17241,8 +17065,8 @@ laneloop:
 	VBROADCASTSS constantsAVX2<>+84(SB), Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y0, Y3, Y4
-	VPMADDUBSW   Y1, Y4, Y4
+	VPAND        Y1, Y3, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -17658,8 +17482,8 @@ lanetailnarrow:
 	VBROADCASTSS constantsAVX2<>+84(SB), Y0
 	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y0, Y3, Y4
-	VPMADDUBSW   Y1, Y4, Y4
+	VPAND        Y1, Y3, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -17769,8 +17593,8 @@ groupstream:
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -17836,8 +17660,8 @@ grouprare:
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -17999,8 +17823,6 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          grouptailrarenarrow
 	VMOVUPS      48(SP), Y1
 	VDIVPS       Y13, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y5
@@ -18010,9 +17832,17 @@ grouptailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          grouptailrarenarrow
-	VMOVUPS      80(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      80(SP), Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VMOVUPS      112(SP), Y5
 	VDIVPS       Y13, Y5, Y5
 	VROUNDPS     $0x08, Y5, Y6
 	VMAXPS       Y6, Y2, Y6
@@ -18021,29 +17851,15 @@ grouptailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          grouptailrarenarrow
-	VMOVUPS      112(SP), Y6
-	VDIVPS       Y13, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y2, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y3, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-grouptailrarenarrow:
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y5, Y0, Y0
-	VPERMD       Y0, Y1, Y0
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -18113,8 +17929,8 @@ short2stream:
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -18187,8 +18003,8 @@ short2rare:
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -18265,8 +18081,8 @@ lanerare:
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -18293,8 +18109,6 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          lanetailrarenarrow
 	VMOVUPS      48(SP), Y1
 	VMOVUPS      176(SP), Y2
 	VMOVUPS      432(SP), Y5
@@ -18309,50 +18123,44 @@ lanetailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y2, Y2
 	VANDPS       Y2, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          lanetailrarenarrow
-	VMOVUPS      80(SP), Y2
-	VMOVUPS      208(SP), Y5
-	VMOVUPS      464(SP), Y6
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      80(SP), Y1
+	VMOVUPS      208(SP), Y2
+	VMOVUPS      464(SP), Y5
+	VDIVPS       Y2, Y1, Y1
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y1, Y2
+	VSUBPS       Y5, Y3, Y6
+	VMAXPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y4, Y6
+	VMINPS       Y2, Y6, Y2
+	VADDPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
+	VMOVUPS      112(SP), Y2
+	VMOVUPS      240(SP), Y5
+	VMOVUPS      496(SP), Y6
 	VDIVPS       Y5, Y2, Y2
 	VCVTDQ2PS    Y6, Y6
 	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y7
-	VMAXPS       Y5, Y7, Y5
-	VSUBPS       Y6, Y4, Y7
-	VMINPS       Y5, Y7, Y5
+	VSUBPS       Y6, Y3, Y3
+	VMAXPS       Y5, Y3, Y5
+	VSUBPS       Y6, Y4, Y4
+	VMINPS       Y5, Y4, Y5
 	VADDPS       Y6, Y5, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y2, Y2
-	CMPQ         R9, $+25
-	JLT          lanetailrarenarrow
-	VMOVUPS      112(SP), Y5
-	VMOVUPS      240(SP), Y6
-	VMOVUPS      496(SP), Y7
-	VDIVPS       Y6, Y5, Y5
-	VCVTDQ2PS    Y7, Y7
-	VROUNDPS     $0x08, Y5, Y6
-	VSUBPS       Y7, Y3, Y3
-	VMAXPS       Y6, Y3, Y6
-	VSUBPS       Y7, Y4, Y4
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-
-lanetailrarenarrow:
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y5, Y2, Y2
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -18366,7 +18174,7 @@ TEXT ·QuantizeMinvalPacked2AVX2(SB), $528-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 least, Y12 most, Y14 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8
 	// per group: Y10 scale, Y9 recip
-	// loaded at each use: minval, 0x80008000, table, 0x3030303, 0x4010401, 0x100001
+	// loaded at each use: minval, 0x80008000, table, 0x4010401, 0x3030303, 0x100001
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -18454,8 +18262,8 @@ grouploop:
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -18542,8 +18350,8 @@ groupmeet3:
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -18724,8 +18532,8 @@ grouptailnarrow:
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -18869,8 +18677,8 @@ short2loop:
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -18956,8 +18764,8 @@ laneloop:
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -19375,8 +19183,8 @@ lanetailnarrow:
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -19494,8 +19302,8 @@ groupstream:
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -19565,8 +19373,8 @@ grouprare:
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -19726,8 +19534,6 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VANDPS       Y1, Y0, Y0
-	CMPQ         R9, $+9
-	JLT          grouptailrarenarrow
 	VMOVUPS      48(SP), Y1
 	VBROADCASTSS (R8), Y5
 	VSUBPS       Y5, Y1, Y1
@@ -19739,9 +19545,19 @@ grouptailrare:
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y1, Y1
-	CMPQ         R9, $+17
-	JLT          grouptailrarenarrow
-	VMOVUPS      80(SP), Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      80(SP), Y1
+	VBROADCASTSS (R8), Y5
+	VSUBPS       Y5, Y1, Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VMOVUPS      112(SP), Y5
 	VBROADCASTSS (R8), Y6
 	VSUBPS       Y6, Y5, Y5
 	VDIVPS       Y10, Y5, Y5
@@ -19752,31 +19568,15 @@ grouptailrare:
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
-	CMPQ         R9, $+25
-	JLT          grouptailrarenarrow
-	VMOVUPS      112(SP), Y6
-	VBROADCASTSS (R8), Y7
-	VSUBPS       Y7, Y6, Y6
-	VDIVPS       Y10, Y6, Y6
-	VROUNDPS     $0x08, Y6, Y7
-	VMAXPS       Y7, Y3, Y7
-	VMINPS       Y7, Y4, Y7
-	VADDPS       Y2, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VCVTPS2DQ    Y7, Y7
-	VANDPS       Y7, Y6, Y6
-
-grouptailrarenarrow:
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y5, Y0, Y0
-	VPERMD       Y0, Y1, Y0
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -19848,8 +19648,8 @@ short2stream:
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -19922,8 +19722,8 @@ short2rare:
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -19992,8 +19792,8 @@ lanerare:
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -20002,76 +19802,68 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
-	VMOVUPS   16(SP), Y0
-	VMOVUPS   144(SP), Y1
-	VMOVUPS   400(SP), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VSUBPS    Y2, Y2, Y3
-	VMAXPS    Y1, Y3, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y2, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y2, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	CMPQ      R9, $+9
-	JLT       lanetailrarenarrow
-	VMOVUPS   48(SP), Y1
-	VMOVUPS   176(SP), Y5
-	VMOVUPS   432(SP), Y6
-	VSUBPS    Y6, Y1, Y1
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y3, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y2, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	CMPQ      R9, $+17
-	JLT       lanetailrarenarrow
-	VMOVUPS   80(SP), Y5
-	VMOVUPS   208(SP), Y6
-	VMOVUPS   464(SP), Y7
-	VSUBPS    Y7, Y5, Y5
-	VDIVPS    Y6, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y3, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y2, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	CMPQ      R9, $+25
-	JLT       lanetailrarenarrow
-	VMOVUPS   112(SP), Y6
-	VMOVUPS   240(SP), Y7
-	VMOVUPS   496(SP), Y8
-	VSUBPS    Y8, Y6, Y6
-	VDIVPS    Y7, Y6, Y6
-	VROUNDPS  $0x08, Y6, Y7
-	VMAXPS    Y7, Y3, Y7
-	VMINPS    Y7, Y4, Y7
-	VADDPS    Y2, Y7, Y7
-	VCMPPS    $0x07, Y6, Y6, Y6
-	VCVTPS2DQ Y7, Y7
-	VANDPS    Y7, Y6, Y6
-
-lanetailrarenarrow:
+	VMOVUPS      16(SP), Y0
+	VMOVUPS      144(SP), Y1
+	VMOVUPS      400(SP), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VSUBPS       Y2, Y2, Y3
+	VMAXPS       Y1, Y3, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y2, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VMOVUPS      48(SP), Y1
+	VMOVUPS      176(SP), Y5
+	VMOVUPS      432(SP), Y6
+	VSUBPS       Y6, Y1, Y1
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+4(SB), Y1
-	VPACKSSWB    Y5, Y0, Y0
-	VPERMD       Y0, Y1, Y0
+	VMOVUPS      80(SP), Y1
+	VMOVUPS      208(SP), Y5
+	VMOVUPS      464(SP), Y6
+	VSUBPS       Y6, Y1, Y1
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VMOVUPS      112(SP), Y5
+	VMOVUPS      240(SP), Y6
+	VMOVUPS      496(SP), Y7
+	VSUBPS       Y7, Y5, Y5
+	VDIVPS       Y6, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y3, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+84(SB), Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y1, Y0, Y4
-	VPMADDUBSW   Y2, Y4, Y4
+	VPAND        Y2, Y0, Y4
+	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -20098,9 +19890,9 @@ DATA constantsAVX2<>+60(SB)/4, $0x00000004
 DATA constantsAVX2<>+64(SB)/4, $0x00000005
 DATA constantsAVX2<>+68(SB)/4, $0x00000006
 DATA constantsAVX2<>+72(SB)/4, $0x00000007
-DATA constantsAVX2<>+76(SB)/4, $0x0f0f0f0f
-DATA constantsAVX2<>+80(SB)/4, $0x10011001
-DATA constantsAVX2<>+84(SB)/4, $0x03030303
-DATA constantsAVX2<>+88(SB)/4, $0x04010401
+DATA constantsAVX2<>+76(SB)/4, $0x10011001
+DATA constantsAVX2<>+80(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+84(SB)/4, $0x04010401
+DATA constantsAVX2<>+88(SB)/4, $0x03030303
 DATA constantsAVX2<>+92(SB)/4, $0x00100001
 GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $96

@@ -975,8 +975,6 @@ grouptailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z1, Z1
 	VMOVAPS.Z    Z1, K1, Z1
-	CMPQ         R8, $+17
-	JLT          grouptailrarenarrow
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVUPS.Z    64(SI), K7, Z0
 	VDIVPS       Z13, Z0, Z0
@@ -987,10 +985,19 @@ grouptailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z5, Z5
 	VMOVAPS.Z    Z5, K1, Z5
-	CMPQ         R8, $+33
-	JLT          grouptailrarenarrow
+	VPACKSSDW    Z5, Z1, Z1
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVUPS.Z    128(SI), K7, Z0
+	VDIVPS       Z13, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
 	VDIVPS       Z13, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z6
 	VMAXPS       Z6, Z2, Z6
@@ -999,27 +1006,12 @@ grouptailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z6, Z6
 	VMOVAPS.Z    Z6, K1, Z6
-	CMPQ         R8, $+49
-	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z7
-	VMAXPS       Z7, Z2, Z7
-	VMINPS       Z7, Z4, Z7
-	VADDPS       Z3, Z7, Z7
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z7, Z7
-	VMOVAPS.Z    Z7, K1, Z7
-
-grouptailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z7, Z6, Z6
-	VPACKSSWB Z6, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
+	VPACKSSDW    Z6, Z5, Z5
+	VPACKSSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	KMOVQ        K0, K7
+	VMOVDQU8     Z1, K7, (DI)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -1303,8 +1295,6 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z1, Z1
 	VMOVAPS.Z    Z1, K1, Z1
-	CMPQ         R8, $+17
-	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVUPS.Z    64(SI), K7, Z0
 	VMOVUPS.Z    64(DX), K7, Z5
@@ -1316,11 +1306,21 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z5, Z5
 	VMOVAPS.Z    Z5, K1, Z5
-	CMPQ         R8, $+33
-	JLT          lanetailrarenarrow
+	VPACKSSDW    Z5, Z1, Z1
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVUPS.Z    128(SI), K7, Z0
-	VMOVUPS.Z    128(DX), K7, Z6
+	VMOVUPS.Z    128(DX), K7, Z5
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z6
 	VDIVPS       Z6, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z6
 	VMAXPS       Z6, Z2, Z6
@@ -1329,28 +1329,12 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z6, Z6
 	VMOVAPS.Z    Z6, K1, Z6
-	CMPQ         R8, $+49
-	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VMOVUPS.Z    192(DX), K7, Z7
-	VDIVPS       Z7, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z7
-	VMAXPS       Z7, Z2, Z7
-	VMINPS       Z7, Z4, Z7
-	VADDPS       Z3, Z7, Z7
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z7, Z7
-	VMOVAPS.Z    Z7, K1, Z7
-
-lanetailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z7, Z6, Z6
-	VPACKSSWB Z6, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
+	VPACKSSDW    Z6, Z5, Z5
+	VPACKSSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	KMOVQ        K0, K7
+	VMOVDQU8     Z1, K7, (DI)
+	JMP          lanetailback
 
 // func QuantizeInt8AVX512(q *int8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -2353,8 +2337,6 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R8, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(SI), K7, Z0
 	VDIVPS      Z9, Z0, Z0
@@ -2365,10 +2347,19 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R8, $+33
-	JLT         grouptailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(SI), K7, Z0
+	VDIVPS      Z9, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
 	VMAXPS      Z6, Z2, Z6
@@ -2377,27 +2368,12 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z6, Z6
 	VMOVAPS.Z   Z6, K1, Z6
-	CMPQ        R8, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z7
-	VMAXPS      Z7, Z2, Z7
-	VMINPS      Z7, Z4, Z7
-	VADDPS      Z3, Z7, Z7
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z7, Z7
-	VMOVAPS.Z   Z7, K1, Z7
-
-grouptailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z7, Z6, Z6
-	VPACKSSWB Z6, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKSSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -2677,8 +2653,6 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R8, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(SI), K7, Z0
 	VMOVUPS.Z   64(DX), K7, Z5
@@ -2690,11 +2664,21 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R8, $+33
-	JLT         lanetailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(SI), K7, Z0
-	VMOVUPS.Z   128(DX), K7, Z6
+	VMOVUPS.Z   128(DX), K7, Z5
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
+	VMOVUPS.Z   192(DX), K7, Z6
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
 	VMAXPS      Z6, Z2, Z6
@@ -2703,28 +2687,12 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z6, Z6
 	VMOVAPS.Z   Z6, K1, Z6
-	CMPQ        R8, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VMOVUPS.Z   192(DX), K7, Z7
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z7
-	VMAXPS      Z7, Z2, Z7
-	VMINPS      Z7, Z4, Z7
-	VADDPS      Z3, Z7, Z7
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z7, Z7
-	VMOVAPS.Z   Z7, K1, Z7
-
-lanetailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z7, Z6, Z6
-	VPACKSSWB Z6, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKSSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         lanetailback
 
 // func QuantizeZeroPointInt8AVX512(q *int8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -3821,8 +3789,6 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(SI), K7, Z0
 	VDIVPS      Z9, Z0, Z0
@@ -3833,10 +3799,19 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(SI), K7, Z0
+	VDIVPS      Z9, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
 	VMAXPS      Z16, Z2, Z16
@@ -3845,27 +3820,12 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z16, Z16
 	VMOVAPS.Z   Z16, K1, Z16
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-
-grouptailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z17, Z16, Z16
-	VPACKSSWB Z16, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
+	VPACKSSDW   Z16, Z5, Z5
+	VPACKSSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -4184,8 +4144,6 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(SI), K7, Z0
 	VMOVUPS.Z   64(DX), K7, Z2
@@ -4201,49 +4159,43 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
+	VPACKSSDW   Z2, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(SI), K7, Z0
-	VMOVUPS.Z   128(DX), K7, Z5
-	VMOVUPS.Z   128(R8), K7, Z6
+	VMOVUPS.Z   128(DX), K7, Z2
+	VMOVUPS.Z   128(R8), K7, Z5
+	VDIVPS      Z2, Z0, Z0
+	VCVTDQ2PS   Z5, Z5
+	VRNDSCALEPS $0x08, Z0, Z2
+	VSUBPS      Z5, Z3, Z6
+	VMAXPS      Z2, Z6, Z2
+	VSUBPS      Z5, Z4, Z6
+	VMINPS      Z2, Z6, Z2
+	VADDPS      Z5, Z2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z2, Z2
+	VMOVAPS.Z   Z2, K1, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
+	VMOVUPS.Z   192(DX), K7, Z5
+	VMOVUPS.Z   192(R8), K7, Z6
 	VDIVPS      Z5, Z0, Z0
 	VCVTDQ2PS   Z6, Z6
 	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z6, Z3, Z7
-	VMAXPS      Z5, Z7, Z5
-	VSUBPS      Z6, Z4, Z7
-	VMINPS      Z5, Z7, Z5
+	VSUBPS      Z6, Z3, Z3
+	VMAXPS      Z5, Z3, Z5
+	VSUBPS      Z6, Z4, Z4
+	VMINPS      Z5, Z4, Z5
 	VADDPS      Z6, Z5, Z5
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VMOVUPS.Z   192(DX), K7, Z6
-	VMOVUPS.Z   192(R8), K7, Z7
-	VDIVPS      Z6, Z0, Z0
-	VCVTDQ2PS   Z7, Z7
-	VRNDSCALEPS $0x08, Z0, Z6
-	VSUBPS      Z7, Z3, Z3
-	VMAXPS      Z6, Z3, Z6
-	VSUBPS      Z7, Z4, Z4
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z7, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-
-lanetailrarenarrow:
-	VPACKSSDW Z2, Z1, Z1
-	VPACKSSDW Z6, Z5, Z5
-	VPACKSSWB Z5, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
+	VPACKSSDW   Z5, Z2, Z2
+	VPACKSSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         lanetailback
 
 // func QuantizeMinvalInt8AVX512(q *int8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -5368,8 +5320,6 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(SI), K7, Z0
 	VSUBPS      Z6, Z0, Z0
@@ -5381,10 +5331,20 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(SI), K7, Z0
+	VSUBPS      Z6, Z0, Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z8, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
@@ -5394,28 +5354,12 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z16, Z16
 	VMOVAPS.Z   Z16, K1, Z16
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-
-grouptailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z17, Z16, Z16
-	VPACKSSWB Z16, Z1, Z1
-	VPERMD    Z1, Z13, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
+	VPACKSSDW   Z16, Z5, Z5
+	VPACKSSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z13, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -5720,8 +5664,6 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(SI), K7, Z0
 	VMOVUPS.Z   64(DX), K7, Z5
@@ -5735,12 +5677,24 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(SI), K7, Z0
-	VMOVUPS.Z   128(DX), K7, Z6
-	VMOVUPS.Z   128(R8), K7, Z7
+	VMOVUPS.Z   128(DX), K7, Z5
+	VMOVUPS.Z   128(R8), K7, Z6
+	VSUBPS      Z6, Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
+	VMOVUPS.Z   192(DX), K7, Z6
+	VMOVUPS.Z   192(R8), K7, Z7
 	VSUBPS      Z7, Z0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -5750,30 +5704,12 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z6, Z6
 	VMOVAPS.Z   Z6, K1, Z6
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VMOVUPS.Z   192(DX), K7, Z7
-	VMOVUPS.Z   192(R8), K7, Z8
-	VSUBPS      Z8, Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z7
-	VMAXPS      Z7, Z3, Z7
-	VMINPS      Z7, Z4, Z7
-	VADDPS      Z2, Z7, Z7
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z7, Z7
-	VMOVAPS.Z   Z7, K1, Z7
-
-lanetailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z7, Z6, Z6
-	VPACKSSWB Z6, Z1, Z1
-	VPERMD    Z1, Z13, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKSSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z13, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         lanetailback
 
 // func QuantizeUint8AVX512(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -6776,8 +6712,6 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R8, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(SI), K7, Z0
 	VDIVPS      Z9, Z0, Z0
@@ -6788,10 +6722,19 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R8, $+33
-	JLT         grouptailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(SI), K7, Z0
+	VDIVPS      Z9, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
 	VMAXPS      Z6, Z2, Z6
@@ -6800,27 +6743,12 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z6, Z6
 	VMOVAPS.Z   Z6, K1, Z6
-	CMPQ        R8, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z7
-	VMAXPS      Z7, Z2, Z7
-	VMINPS      Z7, Z4, Z7
-	VADDPS      Z3, Z7, Z7
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z7, Z7
-	VMOVAPS.Z   Z7, K1, Z7
-
-grouptailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z7, Z6, Z6
-	VPACKUSWB Z6, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKUSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -7100,8 +7028,6 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R8, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(SI), K7, Z0
 	VMOVUPS.Z   64(DX), K7, Z5
@@ -7113,11 +7039,21 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R8, $+33
-	JLT         lanetailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(SI), K7, Z0
-	VMOVUPS.Z   128(DX), K7, Z6
+	VMOVUPS.Z   128(DX), K7, Z5
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
+	VMOVUPS.Z   192(DX), K7, Z6
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
 	VMAXPS      Z6, Z2, Z6
@@ -7126,28 +7062,12 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z6, Z6
 	VMOVAPS.Z   Z6, K1, Z6
-	CMPQ        R8, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VMOVUPS.Z   192(DX), K7, Z7
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z7
-	VMAXPS      Z7, Z2, Z7
-	VMINPS      Z7, Z4, Z7
-	VADDPS      Z3, Z7, Z7
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z7, Z7
-	VMOVAPS.Z   Z7, K1, Z7
-
-lanetailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z7, Z6, Z6
-	VPACKUSWB Z6, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKUSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         lanetailback
 
 // func QuantizeZeroPointUint8AVX512(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -8244,8 +8164,6 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(SI), K7, Z0
 	VDIVPS      Z9, Z0, Z0
@@ -8256,10 +8174,19 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(SI), K7, Z0
+	VDIVPS      Z9, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
 	VMAXPS      Z16, Z2, Z16
@@ -8268,27 +8195,12 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z16, Z16
 	VMOVAPS.Z   Z16, K1, Z16
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-
-grouptailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z17, Z16, Z16
-	VPACKUSWB Z16, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
+	VPACKSSDW   Z16, Z5, Z5
+	VPACKUSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -8607,8 +8519,6 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(SI), K7, Z0
 	VMOVUPS.Z   64(DX), K7, Z2
@@ -8624,49 +8534,43 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
+	VPACKSSDW   Z2, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(SI), K7, Z0
-	VMOVUPS.Z   128(DX), K7, Z5
-	VMOVUPS.Z   128(R8), K7, Z6
+	VMOVUPS.Z   128(DX), K7, Z2
+	VMOVUPS.Z   128(R8), K7, Z5
+	VDIVPS      Z2, Z0, Z0
+	VCVTDQ2PS   Z5, Z5
+	VRNDSCALEPS $0x08, Z0, Z2
+	VSUBPS      Z5, Z3, Z6
+	VMAXPS      Z2, Z6, Z2
+	VSUBPS      Z5, Z4, Z6
+	VMINPS      Z2, Z6, Z2
+	VADDPS      Z5, Z2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z2, Z2
+	VMOVAPS.Z   Z2, K1, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
+	VMOVUPS.Z   192(DX), K7, Z5
+	VMOVUPS.Z   192(R8), K7, Z6
 	VDIVPS      Z5, Z0, Z0
 	VCVTDQ2PS   Z6, Z6
 	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z6, Z3, Z7
-	VMAXPS      Z5, Z7, Z5
-	VSUBPS      Z6, Z4, Z7
-	VMINPS      Z5, Z7, Z5
+	VSUBPS      Z6, Z3, Z3
+	VMAXPS      Z5, Z3, Z5
+	VSUBPS      Z6, Z4, Z4
+	VMINPS      Z5, Z4, Z5
 	VADDPS      Z6, Z5, Z5
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VMOVUPS.Z   192(DX), K7, Z6
-	VMOVUPS.Z   192(R8), K7, Z7
-	VDIVPS      Z6, Z0, Z0
-	VCVTDQ2PS   Z7, Z7
-	VRNDSCALEPS $0x08, Z0, Z6
-	VSUBPS      Z7, Z3, Z3
-	VMAXPS      Z6, Z3, Z6
-	VSUBPS      Z7, Z4, Z4
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z7, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-
-lanetailrarenarrow:
-	VPACKSSDW Z2, Z1, Z1
-	VPACKSSDW Z6, Z5, Z5
-	VPACKUSWB Z5, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
+	VPACKSSDW   Z5, Z2, Z2
+	VPACKUSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         lanetailback
 
 // func QuantizeMinvalUint8AVX512(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -9791,8 +9695,6 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(SI), K7, Z0
 	VSUBPS      Z6, Z0, Z0
@@ -9804,10 +9706,20 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(SI), K7, Z0
+	VSUBPS      Z6, Z0, Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z8, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
@@ -9817,28 +9729,12 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z16, Z16
 	VMOVAPS.Z   Z16, K1, Z16
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-
-grouptailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z17, Z16, Z16
-	VPACKUSWB Z16, Z1, Z1
-	VPERMD    Z1, Z13, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
+	VPACKSSDW   Z16, Z5, Z5
+	VPACKUSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z13, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -10143,8 +10039,6 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(SI), K7, Z0
 	VMOVUPS.Z   64(DX), K7, Z5
@@ -10158,12 +10052,24 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(SI), K7, Z0
-	VMOVUPS.Z   128(DX), K7, Z6
-	VMOVUPS.Z   128(R8), K7, Z7
+	VMOVUPS.Z   128(DX), K7, Z5
+	VMOVUPS.Z   128(R8), K7, Z6
+	VSUBPS      Z6, Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
+	VMOVUPS.Z   192(DX), K7, Z6
+	VMOVUPS.Z   192(R8), K7, Z7
 	VSUBPS      Z7, Z0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -10173,36 +10079,18 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z6, Z6
 	VMOVAPS.Z   Z6, K1, Z6
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VMOVUPS.Z   192(DX), K7, Z7
-	VMOVUPS.Z   192(R8), K7, Z8
-	VSUBPS      Z8, Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z7
-	VMAXPS      Z7, Z3, Z7
-	VMINPS      Z7, Z4, Z7
-	VADDPS      Z2, Z7, Z7
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z7, Z7
-	VMOVAPS.Z   Z7, K1, Z7
-
-lanetailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z7, Z6, Z6
-	VPACKUSWB Z6, Z1, Z1
-	VPERMD    Z1, Z13, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKUSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z13, Z1
+	KMOVQ       K0, K7
+	VMOVDQU8    Z1, K7, (DI)
+	JMP         lanetailback
 
 // func QuantizePacked4AVX512(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizePacked4AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0xf0f0f0f, Z8 0x10011001
+	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0x10011001, Z8 0xf0f0f0f
 	// per group: Z7 scale, Z6 recip
 	// vector registers in use at once: 19
 	MOVQ         q+0(FP), DI
@@ -10311,8 +10199,8 @@ groupahead:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z9, Z0, Z3
-	VPMADDUBSW   Z8, Z3, Z3
+	VPANDD       Z8, Z0, Z3
+	VPMADDUBSW   Z9, Z3, Z3
 	VPMOVWB      Z3, Y3
 	VMOVUPS      Y3, (DI)
 	VMOVAPS      Z1, Z5
@@ -10360,8 +10248,8 @@ groupturn:
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z9, Z0, Z3
-	VPMADDUBSW        Z8, Z3, Z3
+	VPANDD            Z8, Z0, Z3
+	VPMADDUBSW        Z9, Z3, Z3
 	VPMOVWB           Z3, Y3
 	VMOVUPS           Y3, (DI)
 	VMOVAPS           Z1, Z5
@@ -10414,8 +10302,8 @@ grouploop:
 	VPERMD       Z1, Z14, Z1
 	VPMAXSB      Z13, Z1, Z1
 	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z9, Z1, Z0
-	VPMADDUBSW   Z8, Z0, Z0
+	VPANDD       Z8, Z1, Z0
+	VPMADDUBSW   Z9, Z0, Z0
 	VPMOVWB      Z0, Y0
 	VMOVUPS      Y0, (DI)
 
@@ -10486,8 +10374,8 @@ groupmeet3:
 	VPERMD       Z1, Z14, Z1
 	VPMAXSB      Z13, Z1, Z1
 	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z9, Z1, Z0
-	VPMADDUBSW   Z8, Z0, Z0
+	VPANDD       Z8, Z1, Z0
+	VPMADDUBSW   Z9, Z0, Z0
 	VPMOVWB      Z0, Y0
 	VMOVUPS      Y0, (DI)
 	ADDQ         $+32, DI
@@ -10571,10 +10459,10 @@ grouptailnarrow:
 	VPERMD     Z1, Z14, Z1
 	VPMAXSB    Z13, Z1, Z1
 	VPMINSB    Z11, Z1, Z1
-	VPANDD     Z9, Z1, Z0
+	VPANDD     Z8, Z1, Z0
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
+	VPMADDUBSW Z9, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(R8), CX
 	SHRQ       $0x01, CX
@@ -10674,8 +10562,8 @@ short2ahead:
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z9, Z0, Z3
-	VPMADDUBSW        Z8, Z3, Z3
+	VPANDD            Z8, Z0, Z3
+	VPMADDUBSW        Z9, Z3, Z3
 	VPMOVWB           Z3, Y3
 	VMOVUPS           Y3, (DI)
 	VMOVAPS           Z1, Z5
@@ -10721,8 +10609,8 @@ short2loop:
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z9, Z1, Z0
-	VPMADDUBSW        Z8, Z0, Z0
+	VPANDD            Z8, Z1, Z0
+	VPMADDUBSW        Z9, Z0, Z0
 	VPMOVWB           Z0, Y0
 	VMOVUPS           Y0, (DI)
 
@@ -10806,8 +10694,8 @@ short4ahead:
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z9, Z0, Z17
-	VPMADDUBSW        Z8, Z17, Z17
+	VPANDD            Z8, Z0, Z17
+	VPMADDUBSW        Z9, Z17, Z17
 	VPMOVWB           Z17, Y17
 	VMOVUPS           Y17, (DI)
 	VMOVAPS           Z1, Z3
@@ -10855,8 +10743,8 @@ short4loop:
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z9, Z1, Z0
-	VPMADDUBSW        Z8, Z0, Z0
+	VPANDD            Z8, Z1, Z0
+	VPMADDUBSW        Z9, Z0, Z0
 	VPMOVWB           Z0, Y0
 	VMOVUPS           Y0, (DI)
 
@@ -10922,8 +10810,8 @@ laneloop:
 	VPERMD       Z3, Z14, Z3
 	VPMAXSB      Z13, Z3, Z3
 	VPMINSB      Z11, Z3, Z3
-	VPANDD       Z9, Z3, Z0
-	VPMADDUBSW   Z8, Z0, Z0
+	VPANDD       Z8, Z3, Z0
+	VPMADDUBSW   Z9, Z0, Z0
 	VPMOVWB      Z0, Y0
 	VMOVUPS      Y0, (DI)
 
@@ -10992,10 +10880,10 @@ lanetailnarrow:
 	VPERMD     Z3, Z14, Z3
 	VPMAXSB    Z13, Z3, Z3
 	VPMINSB    Z11, Z3, Z3
-	VPANDD     Z9, Z3, Z0
+	VPANDD     Z8, Z3, Z0
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
+	VPMADDUBSW Z9, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(R8), CX
 	SHRQ       $0x01, CX
@@ -11052,8 +10940,8 @@ groupstream:
 	VPERMD       Z1, Z14, Z1
 	VPMAXSB      Z13, Z1, Z1
 	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z9, Z1, Z0
-	VPMADDUBSW   Z8, Z0, Z0
+	VPANDD       Z8, Z1, Z0
+	VPMADDUBSW   Z9, Z0, Z0
 	VPMOVWB      Z0, Y0
 	VMOVNTPS     Y0, (DI)
 	ADDQ         $+32, DI
@@ -11072,8 +10960,8 @@ grouplast:
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
 	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z9, Z0, Z1
-	VPMADDUBSW Z8, Z1, Z1
+	VPANDD     Z8, Z0, Z1
+	VPMADDUBSW Z9, Z1, Z1
 	VPMOVWB    Z1, Y1
 	VMOVUPS    Y1, (DI)
 	ADDQ       $+32, DI
@@ -11128,8 +11016,8 @@ grouprare:
 	VPACKSSDW   Z16, Z5, Z5
 	VPACKSSWB   Z5, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z9, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         groupback
@@ -11257,8 +11145,6 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R8, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(SI), K7, Z0
 	VDIVPS      Z7, Z0, Z0
@@ -11269,10 +11155,19 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R8, $+33
-	JLT         grouptailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(SI), K7, Z0
+	VDIVPS      Z7, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
 	VMAXPS      Z16, Z2, Z16
@@ -11281,36 +11176,21 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z16, Z16
 	VMOVAPS.Z   Z16, K1, Z16
-	CMPQ        R8, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-
-grouptailrarenarrow:
-	VPACKSSDW  Z5, Z1, Z1
-	VPACKSSDW  Z17, Z16, Z16
-	VPACKSSWB  Z16, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPANDD     Z9, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R8), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-	JMP        grouptailback
+	VPACKSSDW   Z16, Z5, Z5
+	VPACKSSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z8, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z9, Z0, Z0
+	VPMOVWB     Z0, Y0
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    Y0, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -11359,8 +11239,8 @@ short2stream:
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z9, Z1, Z0
-	VPMADDUBSW        Z8, Z0, Z0
+	VPANDD            Z8, Z1, Z0
+	VPMADDUBSW        Z9, Z0, Z0
 	VPMOVWB           Z0, Y0
 	VMOVNTPS          Y0, (DI)
 	ADDQ              $+8, DX
@@ -11419,8 +11299,8 @@ short2rare:
 	VPACKSSDW   Z16, Z5, Z5
 	VPACKSSWB   Z5, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z9, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         short2back
@@ -11464,8 +11344,8 @@ short4stream:
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z9, Z1, Z0
-	VPMADDUBSW        Z8, Z0, Z0
+	VPANDD            Z8, Z1, Z0
+	VPMADDUBSW        Z9, Z0, Z0
 	VPMOVWB           Z0, Y0
 	VMOVNTPS          Y0, (DI)
 	ADDQ              $+16, DX
@@ -11524,8 +11404,8 @@ short4rare:
 	VPACKSSDW   Z18, Z17, Z17
 	VPACKSSWB   Z17, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z9, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         short4back
@@ -11581,8 +11461,8 @@ lanerare:
 	VPACKSSDW   Z6, Z5, Z5
 	VPACKSSWB   Z5, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z9, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         laneback
@@ -11605,8 +11485,6 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R8, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(SI), K7, Z0
 	VMOVUPS.Z   64(DX), K7, Z5
@@ -11618,11 +11496,21 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R8, $+33
-	JLT         lanetailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(SI), K7, Z0
-	VMOVUPS.Z   128(DX), K7, Z6
+	VMOVUPS.Z   128(DX), K7, Z5
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
+	VMOVUPS.Z   192(DX), K7, Z6
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
 	VMAXPS      Z6, Z2, Z6
@@ -11631,43 +11519,27 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z6, Z6
 	VMOVAPS.Z   Z6, K1, Z6
-	CMPQ        R8, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VMOVUPS.Z   192(DX), K7, Z7
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z7
-	VMAXPS      Z7, Z2, Z7
-	VMINPS      Z7, Z4, Z7
-	VADDPS      Z3, Z7, Z7
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z7, Z7
-	VMOVAPS.Z   Z7, K1, Z7
-
-lanetailrarenarrow:
-	VPACKSSDW  Z5, Z1, Z1
-	VPACKSSDW  Z7, Z6, Z6
-	VPACKSSWB  Z6, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPANDD     Z9, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R8), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-	JMP        lanetailback
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKSSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z8, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z9, Z0, Z0
+	VPMOVWB     Z0, Y0
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    Y0, K7, (DI)
+	JMP         lanetailback
 
 // func QuantizeZeroPointPacked4AVX512(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeZeroPointPacked4AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
-	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0xf0f0f0f, Z8 0x10011001
+	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0x10011001, Z8 0xf0f0f0f
 	// per group: Z7 scale, Z6 recip, Z5 zeroPoint, Z4 Narrow16
 	// vector registers in use at once: 25
 	MOVQ         q+0(FP), DI
@@ -11781,8 +11653,8 @@ groupahead:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z9, Z0, Z17
-	VPMADDUBSW   Z8, Z17, Z17
+	VPANDD       Z8, Z0, Z17
+	VPMADDUBSW   Z9, Z17, Z17
 	VPMOVWB      Z17, Y17
 	VMOVUPS      Y17, (DI)
 	VMOVAPS      Z1, Z3
@@ -11834,8 +11706,8 @@ groupturn:
 	VPERMD            Z17, Z14, Z17
 	VPMAXSB           Z13, Z17, Z17
 	VPMINSB           Z11, Z17, Z17
-	VPANDD            Z9, Z17, Z0
-	VPMADDUBSW        Z8, Z0, Z0
+	VPANDD            Z8, Z17, Z0
+	VPMADDUBSW        Z9, Z0, Z0
 	VPMOVWB           Z0, Y0
 	VMOVUPS           Y0, (DI)
 	VMOVAPS           Z1, Z3
@@ -11893,8 +11765,8 @@ grouploop:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z9, Z0, Z1
-	VPMADDUBSW   Z8, Z1, Z1
+	VPANDD       Z8, Z0, Z1
+	VPMADDUBSW   Z9, Z1, Z1
 	VPMOVWB      Z1, Y1
 	VMOVUPS      Y1, (DI)
 
@@ -11974,8 +11846,8 @@ groupmeet3:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z9, Z0, Z1
-	VPMADDUBSW   Z8, Z1, Z1
+	VPANDD       Z8, Z0, Z1
+	VPMADDUBSW   Z9, Z1, Z1
 	VPMOVWB      Z1, Y1
 	VMOVUPS      Y1, (DI)
 	ADDQ         $+32, DI
@@ -12064,10 +11936,10 @@ grouptailnarrow:
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
 	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z9, Z0, Z1
+	VPANDD     Z8, Z0, Z1
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z8, Z1, Z1
+	VPMADDUBSW Z9, Z1, Z1
 	VPMOVWB    Z1, Y1
 	LEAQ       1(R9), CX
 	SHRQ       $0x01, CX
@@ -12174,8 +12046,8 @@ short2ahead:
 	VPERMD            Z16, Z14, Z16
 	VPMAXSB           Z13, Z16, Z16
 	VPMINSB           Z11, Z16, Z16
-	VPANDD            Z9, Z16, Z19
-	VPMADDUBSW        Z8, Z19, Z19
+	VPANDD            Z8, Z16, Z19
+	VPMADDUBSW        Z9, Z19, Z19
 	VPMOVWB           Z19, Y19
 	VMOVUPS           Y19, (DI)
 	VMOVAPS           Z17, Z1
@@ -12228,8 +12100,8 @@ short2loop:
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z9, Z0, Z1
-	VPMADDUBSW        Z8, Z1, Z1
+	VPANDD            Z8, Z0, Z1
+	VPMADDUBSW        Z9, Z1, Z1
 	VPMOVWB           Z1, Y1
 	VMOVUPS           Y1, (DI)
 
@@ -12322,8 +12194,8 @@ short4ahead:
 	VPERMD            Z20, Z14, Z20
 	VPMAXSB           Z13, Z20, Z20
 	VPMINSB           Z11, Z20, Z20
-	VPANDD            Z9, Z20, Z23
-	VPMADDUBSW        Z8, Z23, Z23
+	VPANDD            Z8, Z20, Z23
+	VPMADDUBSW        Z9, Z23, Z23
 	VPMOVWB           Z23, Y23
 	VMOVUPS           Y23, (DI)
 	VMOVAPS           Z21, Z18
@@ -12380,8 +12252,8 @@ short4loop:
 	VPERMD            Z18, Z14, Z18
 	VPMAXSB           Z13, Z18, Z18
 	VPMINSB           Z11, Z18, Z18
-	VPANDD            Z9, Z18, Z19
-	VPMADDUBSW        Z8, Z19, Z19
+	VPANDD            Z8, Z18, Z19
+	VPMADDUBSW        Z9, Z19, Z19
 	VPMOVWB           Z19, Y19
 	VMOVUPS           Y19, (DI)
 
@@ -12456,8 +12328,8 @@ laneloop:
 	VPERMD       Z3, Z14, Z3
 	VPMAXSB      Z13, Z3, Z3
 	VPMINSB      Z11, Z3, Z3
-	VPANDD       Z9, Z3, Z0
-	VPMADDUBSW   Z8, Z0, Z0
+	VPANDD       Z8, Z3, Z0
+	VPMADDUBSW   Z9, Z0, Z0
 	VPMOVWB      Z0, Y0
 	VMOVUPS      Y0, (DI)
 
@@ -12535,10 +12407,10 @@ lanetailnarrow:
 	VPERMD     Z3, Z14, Z3
 	VPMAXSB    Z13, Z3, Z3
 	VPMINSB    Z11, Z3, Z3
-	VPANDD     Z9, Z3, Z0
+	VPANDD     Z8, Z3, Z0
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
+	VPMADDUBSW Z9, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(R9), CX
 	SHRQ       $0x01, CX
@@ -12597,8 +12469,8 @@ groupstream:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z9, Z0, Z1
-	VPMADDUBSW   Z8, Z1, Z1
+	VPANDD       Z8, Z0, Z1
+	VPMADDUBSW   Z9, Z1, Z1
 	VPMOVWB      Z1, Y1
 	VMOVNTPS     Y1, (DI)
 	ADDQ         $+32, DI
@@ -12619,8 +12491,8 @@ grouplast:
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
 	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z9, Z0, Z1
-	VPMADDUBSW Z8, Z1, Z1
+	VPANDD     Z8, Z0, Z1
+	VPMADDUBSW Z9, Z1, Z1
 	VPMOVWB    Z1, Y1
 	VMOVUPS    Y1, (DI)
 	ADDQ       $+32, DI
@@ -12674,8 +12546,8 @@ grouprare:
 	VPACKSSDW   Z18, Z17, Z17
 	VPACKSSWB   Z17, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z9, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         groupback
@@ -12816,8 +12688,6 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(SI), K7, Z0
 	VDIVPS      Z7, Z0, Z0
@@ -12828,10 +12698,19 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z17, Z17
 	VMOVAPS.Z   Z17, K1, Z17
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
+	VPACKSSDW   Z17, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(SI), K7, Z0
+	VDIVPS      Z7, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z2, Z17
+	VMINPS      Z17, Z16, Z17
+	VADDPS      Z3, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z18
 	VMAXPS      Z18, Z2, Z18
@@ -12840,36 +12719,21 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z18, Z18
 	VMOVAPS.Z   Z18, K1, Z18
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z2, Z19
-	VMINPS      Z19, Z16, Z19
-	VADDPS      Z3, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-
-grouptailrarenarrow:
-	VPACKSSDW  Z17, Z1, Z1
-	VPACKSSDW  Z19, Z18, Z18
-	VPACKSSWB  Z18, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPANDD     Z9, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R9), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-	JMP        grouptailback
+	VPACKSSDW   Z18, Z17, Z17
+	VPACKSSWB   Z17, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z8, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z9, Z0, Z0
+	VPMOVWB     Z0, Y0
+	LEAQ        1(R9), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    Y0, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -12925,8 +12789,8 @@ short2stream:
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z9, Z0, Z1
-	VPMADDUBSW        Z8, Z1, Z1
+	VPANDD            Z8, Z0, Z1
+	VPMADDUBSW        Z9, Z1, Z1
 	VPMOVWB           Z1, Y1
 	VMOVNTPS          Y1, (DI)
 	ADDQ              $+8, DX
@@ -12988,8 +12852,8 @@ short2rare:
 	VPACKSSDW   Z20, Z17, Z17
 	VPACKSSWB   Z17, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z9, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         short2back
@@ -13041,8 +12905,8 @@ short4stream:
 	VPERMD            Z18, Z14, Z18
 	VPMAXSB           Z13, Z18, Z18
 	VPMINSB           Z11, Z18, Z18
-	VPANDD            Z9, Z18, Z19
-	VPMADDUBSW        Z8, Z19, Z19
+	VPANDD            Z8, Z18, Z19
+	VPMADDUBSW        Z9, Z19, Z19
 	VPMOVWB           Z19, Y19
 	VMOVNTPS          Y19, (DI)
 	ADDQ              $+16, DX
@@ -13110,8 +12974,8 @@ short4rare:
 	VPACKSSDW   Z23, Z21, Z21
 	VPACKSSWB   Z21, Z19, Z19
 	VPERMD      Z19, Z14, Z19
-	VPANDD      Z9, Z19, Z18
-	VPMADDUBSW  Z8, Z18, Z18
+	VPANDD      Z8, Z19, Z18
+	VPMADDUBSW  Z9, Z18, Z18
 	VPMOVWB     Z18, Y18
 	VMOVUPS     Y18, (DI)
 	JMP         short4back
@@ -13179,8 +13043,8 @@ lanerare:
 	VPACKSSDW   Z5, Z2, Z2
 	VPACKSSWB   Z2, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z9, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         laneback
@@ -13203,8 +13067,6 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(SI), K7, Z0
 	VMOVUPS.Z   64(DX), K7, Z2
@@ -13220,64 +13082,58 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
+	VPACKSSDW   Z2, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(SI), K7, Z0
-	VMOVUPS.Z   128(DX), K7, Z5
-	VMOVUPS.Z   128(R8), K7, Z6
+	VMOVUPS.Z   128(DX), K7, Z2
+	VMOVUPS.Z   128(R8), K7, Z5
+	VDIVPS      Z2, Z0, Z0
+	VCVTDQ2PS   Z5, Z5
+	VRNDSCALEPS $0x08, Z0, Z2
+	VSUBPS      Z5, Z3, Z6
+	VMAXPS      Z2, Z6, Z2
+	VSUBPS      Z5, Z4, Z6
+	VMINPS      Z2, Z6, Z2
+	VADDPS      Z5, Z2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z2, Z2
+	VMOVAPS.Z   Z2, K1, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
+	VMOVUPS.Z   192(DX), K7, Z5
+	VMOVUPS.Z   192(R8), K7, Z6
 	VDIVPS      Z5, Z0, Z0
 	VCVTDQ2PS   Z6, Z6
 	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z6, Z3, Z7
-	VMAXPS      Z5, Z7, Z5
-	VSUBPS      Z6, Z4, Z7
-	VMINPS      Z5, Z7, Z5
+	VSUBPS      Z6, Z3, Z3
+	VMAXPS      Z5, Z3, Z5
+	VSUBPS      Z6, Z4, Z4
+	VMINPS      Z5, Z4, Z5
 	VADDPS      Z6, Z5, Z5
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VMOVUPS.Z   192(DX), K7, Z6
-	VMOVUPS.Z   192(R8), K7, Z7
-	VDIVPS      Z6, Z0, Z0
-	VCVTDQ2PS   Z7, Z7
-	VRNDSCALEPS $0x08, Z0, Z6
-	VSUBPS      Z7, Z3, Z3
-	VMAXPS      Z6, Z3, Z6
-	VSUBPS      Z7, Z4, Z4
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z7, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-
-lanetailrarenarrow:
-	VPACKSSDW  Z2, Z1, Z1
-	VPACKSSDW  Z6, Z5, Z5
-	VPACKSSWB  Z5, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPANDD     Z9, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R9), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-	JMP        lanetailback
+	VPACKSSDW   Z5, Z2, Z2
+	VPACKSSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z8, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z9, Z0, Z0
+	VPMOVWB     Z0, Y0
+	LEAQ        1(R9), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    Y0, K7, (DI)
+	JMP         lanetailback
 
 // func QuantizeMinvalPacked4AVX512(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeMinvalPacked4AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
-	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowS8, Z0 Narrow16, Z10 NarrowS8, Z9 0x80008000, Z13 table, Z8 0xf0f0f0f, Z7 0x10011001
+	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowS8, Z0 Narrow16, Z10 NarrowS8, Z9 0x80008000, Z13 table, Z8 0x10011001, Z7 0xf0f0f0f
 	// per group: Z6 scale, Z5 recip, Z4 minval
 	// vector registers in use at once: 20
 	MOVQ         q+0(FP), DI
@@ -13398,8 +13254,8 @@ groupahead:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z8, Z0, Z17
-	VPMADDUBSW   Z7, Z17, Z17
+	VPANDD       Z7, Z0, Z17
+	VPMADDUBSW   Z8, Z17, Z17
 	VPMOVWB      Z17, Y17
 	VMOVUPS      Y17, (DI)
 	VMOVAPS      Z1, Z3
@@ -13453,8 +13309,8 @@ groupturn:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z17
-	VPMADDUBSW        Z7, Z17, Z17
+	VPANDD            Z7, Z0, Z17
+	VPMADDUBSW        Z8, Z17, Z17
 	VPMOVWB           Z17, Y17
 	VMOVUPS           Y17, (DI)
 	VMOVAPS           Z1, Z3
@@ -13515,8 +13371,8 @@ grouploop:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
+	VPANDD       Z7, Z0, Z1
+	VPMADDUBSW   Z8, Z1, Z1
 	VPMOVWB      Z1, Y1
 	VMOVUPS      Y1, (DI)
 
@@ -13594,8 +13450,8 @@ groupmeet3:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
+	VPANDD       Z7, Z0, Z1
+	VPMADDUBSW   Z8, Z1, Z1
 	VPMOVWB      Z1, Y1
 	VMOVUPS      Y1, (DI)
 	ADDQ         $+32, DI
@@ -13687,10 +13543,10 @@ grouptailnarrow:
 	VPERMD     Z0, Z13, Z0
 	VPMAXSB    Z12, Z0, Z0
 	VPMINSB    Z10, Z0, Z0
-	VPANDD     Z8, Z0, Z1
+	VPANDD     Z7, Z0, Z1
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z7, Z1, Z1
+	VPMADDUBSW Z8, Z1, Z1
 	VPMOVWB    Z1, Y1
 	LEAQ       1(R9), CX
 	SHRQ       $0x01, CX
@@ -13801,8 +13657,8 @@ short2ahead:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z16
-	VPMADDUBSW        Z7, Z16, Z16
+	VPANDD            Z7, Z0, Z16
+	VPMADDUBSW        Z8, Z16, Z16
 	VPMOVWB           Z16, Y16
 	VMOVUPS           Y16, (DI)
 	VMOVAPS           Z1, Z4
@@ -13855,8 +13711,8 @@ short2loop:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
+	VPANDD            Z7, Z0, Z1
+	VPMADDUBSW        Z8, Z1, Z1
 	VPMOVWB           Z1, Y1
 	VMOVUPS           Y1, (DI)
 
@@ -13951,8 +13807,8 @@ short4ahead:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z18
-	VPMADDUBSW        Z7, Z18, Z18
+	VPANDD            Z7, Z0, Z18
+	VPMADDUBSW        Z8, Z18, Z18
 	VPMOVWB           Z18, Y18
 	VMOVUPS           Y18, (DI)
 	VMOVAPS           Z16, Z2
@@ -14007,8 +13863,8 @@ short4loop:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
+	VPANDD            Z7, Z0, Z1
+	VPMADDUBSW        Z8, Z1, Z1
 	VPMOVWB           Z1, Y1
 	VMOVUPS           Y1, (DI)
 
@@ -14085,8 +13941,8 @@ laneloop:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
+	VPANDD       Z7, Z0, Z1
+	VPMADDUBSW   Z8, Z1, Z1
 	VPMOVWB      Z1, Y1
 	VMOVUPS      Y1, (DI)
 
@@ -14166,10 +14022,10 @@ lanetailnarrow:
 	VPERMD     Z0, Z13, Z0
 	VPMAXSB    Z12, Z0, Z0
 	VPMINSB    Z10, Z0, Z0
-	VPANDD     Z8, Z0, Z1
+	VPANDD     Z7, Z0, Z1
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z7, Z1, Z1
+	VPMADDUBSW Z8, Z1, Z1
 	VPMOVWB    Z1, Y1
 	LEAQ       1(R9), CX
 	SHRQ       $0x01, CX
@@ -14232,8 +14088,8 @@ groupstream:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
+	VPANDD       Z7, Z0, Z1
+	VPMADDUBSW   Z8, Z1, Z1
 	VPMOVWB      Z1, Y1
 	VMOVNTPS     Y1, (DI)
 	ADDQ         $+32, DI
@@ -14254,8 +14110,8 @@ grouplast:
 	VPERMD     Z0, Z13, Z0
 	VPMAXSB    Z12, Z0, Z0
 	VPMINSB    Z10, Z0, Z0
-	VPANDD     Z8, Z0, Z1
-	VPMADDUBSW Z7, Z1, Z1
+	VPANDD     Z7, Z0, Z1
+	VPMADDUBSW Z8, Z1, Z1
 	VPMOVWB    Z1, Y1
 	VMOVUPS    Y1, (DI)
 	ADDQ       $+32, DI
@@ -14312,8 +14168,8 @@ grouprare:
 	VPACKSSDW   Z18, Z17, Z17
 	VPACKSSWB   Z17, Z1, Z1
 	VPERMD      Z1, Z13, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
+	VPANDD      Z7, Z1, Z0
+	VPMADDUBSW  Z8, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         groupback
@@ -14454,8 +14310,6 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(SI), K7, Z0
 	VSUBPS      Z4, Z0, Z0
@@ -14467,10 +14321,20 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z17, Z17
 	VMOVAPS.Z   Z17, K1, Z17
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
+	VPACKSSDW   Z17, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(SI), K7, Z0
+	VSUBPS      Z4, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z3, Z17
+	VMINPS      Z17, Z16, Z17
+	VADDPS      Z2, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
 	VSUBPS      Z4, Z0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z18
@@ -14480,37 +14344,21 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z18, Z18
 	VMOVAPS.Z   Z18, K1, Z18
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z3, Z19
-	VMINPS      Z19, Z16, Z19
-	VADDPS      Z2, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-
-grouptailrarenarrow:
-	VPACKSSDW  Z17, Z1, Z1
-	VPACKSSDW  Z19, Z18, Z18
-	VPACKSSWB  Z18, Z1, Z1
-	VPERMD     Z1, Z13, Z1
-	VPANDD     Z8, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R9), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-	JMP        grouptailback
+	VPACKSSDW   Z18, Z17, Z17
+	VPACKSSWB   Z17, Z1, Z1
+	VPERMD      Z1, Z13, Z1
+	VPANDD      Z7, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z8, Z0, Z0
+	VPMOVWB     Z0, Y0
+	LEAQ        1(R9), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    Y0, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -14566,8 +14414,8 @@ short2stream:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
+	VPANDD            Z7, Z0, Z1
+	VPMADDUBSW        Z8, Z1, Z1
 	VPMOVWB           Z1, Y1
 	VMOVNTPS          Y1, (DI)
 	ADDQ              $+8, DX
@@ -14629,8 +14477,8 @@ short2rare:
 	VPACKSSDW   Z17, Z16, Z16
 	VPACKSSWB   Z16, Z1, Z1
 	VPERMD      Z1, Z13, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
+	VPANDD      Z7, Z1, Z0
+	VPMADDUBSW  Z8, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         short2back
@@ -14680,8 +14528,8 @@ short4stream:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
+	VPANDD            Z7, Z0, Z1
+	VPMADDUBSW        Z8, Z1, Z1
 	VPMOVWB           Z1, Y1
 	VMOVNTPS          Y1, (DI)
 	ADDQ              $+16, DX
@@ -14743,8 +14591,8 @@ short4rare:
 	VPACKSSDW   Z19, Z18, Z18
 	VPACKSSWB   Z18, Z1, Z1
 	VPERMD      Z1, Z13, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
+	VPANDD      Z7, Z1, Z0
+	VPMADDUBSW  Z8, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         short4back
@@ -14806,8 +14654,8 @@ lanerare:
 	VPACKSSDW   Z6, Z5, Z5
 	VPACKSSWB   Z5, Z1, Z1
 	VPERMD      Z1, Z13, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
+	VPANDD      Z7, Z1, Z0
+	VPMADDUBSW  Z8, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         laneback
@@ -14830,8 +14678,6 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(SI), K7, Z0
 	VMOVUPS.Z   64(DX), K7, Z5
@@ -14845,12 +14691,24 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(SI), K7, Z0
-	VMOVUPS.Z   128(DX), K7, Z6
-	VMOVUPS.Z   128(R8), K7, Z16
+	VMOVUPS.Z   128(DX), K7, Z5
+	VMOVUPS.Z   128(R8), K7, Z6
+	VSUBPS      Z6, Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
+	VMOVUPS.Z   192(DX), K7, Z6
+	VMOVUPS.Z   192(R8), K7, Z16
 	VSUBPS      Z16, Z0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -14860,45 +14718,27 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z6, Z6
 	VMOVAPS.Z   Z6, K1, Z6
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VMOVUPS.Z   192(DX), K7, Z16
-	VMOVUPS.Z   192(R8), K7, Z17
-	VSUBPS      Z17, Z0, Z0
-	VDIVPS      Z16, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-
-lanetailrarenarrow:
-	VPACKSSDW  Z5, Z1, Z1
-	VPACKSSDW  Z16, Z6, Z6
-	VPACKSSWB  Z6, Z1, Z1
-	VPERMD     Z1, Z13, Z1
-	VPANDD     Z8, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R9), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-	JMP        lanetailback
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKSSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z13, Z1
+	VPANDD      Z7, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z8, Z0, Z0
+	VPMOVWB     Z0, Y0
+	LEAQ        1(R9), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    Y0, K7, (DI)
+	JMP         lanetailback
 
 // func QuantizePacked2AVX512(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizePacked2AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0x3030303, Z8 0x4010401, Z7 0x100001
+	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0x4010401, Z8 0x3030303, Z7 0x100001
 	// per group: Z6 scale, Z5 recip
 	// vector registers in use at once: 20
 	MOVQ         q+0(FP), DI
@@ -15008,8 +14848,8 @@ groupahead:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z9, Z0, Z16
-	VPMADDUBSW   Z8, Z16, Z16
+	VPANDD       Z8, Z0, Z16
+	VPMADDUBSW   Z9, Z16, Z16
 	VPMADDWD     Z7, Z16, Z16
 	VPMOVDB      Z16, X16
 	VMOVUPS      X16, (DI)
@@ -15058,8 +14898,8 @@ groupturn:
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z9, Z0, Z16
-	VPMADDUBSW        Z8, Z16, Z16
+	VPANDD            Z8, Z0, Z16
+	VPMADDUBSW        Z9, Z16, Z16
 	VPMADDWD          Z7, Z16, Z16
 	VPMOVDB           Z16, X16
 	VMOVUPS           X16, (DI)
@@ -15113,8 +14953,8 @@ grouploop:
 	VPERMD       Z1, Z14, Z1
 	VPMAXSB      Z13, Z1, Z1
 	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z9, Z1, Z0
-	VPMADDUBSW   Z8, Z0, Z0
+	VPANDD       Z8, Z1, Z0
+	VPMADDUBSW   Z9, Z0, Z0
 	VPMADDWD     Z7, Z0, Z0
 	VPMOVDB      Z0, X0
 	VMOVUPS      X0, (DI)
@@ -15186,8 +15026,8 @@ groupmeet3:
 	VPERMD       Z1, Z14, Z1
 	VPMAXSB      Z13, Z1, Z1
 	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z9, Z1, Z0
-	VPMADDUBSW   Z8, Z0, Z0
+	VPANDD       Z8, Z1, Z0
+	VPMADDUBSW   Z9, Z0, Z0
 	VPMADDWD     Z7, Z0, Z0
 	VPMOVDB      Z0, X0
 	VMOVUPS      X0, (DI)
@@ -15272,10 +15112,10 @@ grouptailnarrow:
 	VPERMD     Z1, Z14, Z1
 	VPMAXSB    Z13, Z1, Z1
 	VPMINSB    Z11, Z1, Z1
-	VPANDD     Z9, Z1, Z0
+	VPANDD     Z8, Z1, Z0
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
+	VPMADDUBSW Z9, Z0, Z0
 	VPMADDWD   Z7, Z0, Z0
 	VPMOVDB    Z0, X0
 	LEAQ       3(R8), CX
@@ -15376,8 +15216,8 @@ short2ahead:
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z9, Z0, Z16
-	VPMADDUBSW        Z8, Z16, Z16
+	VPANDD            Z8, Z0, Z16
+	VPMADDUBSW        Z9, Z16, Z16
 	VPMADDWD          Z7, Z16, Z16
 	VPMOVDB           Z16, X16
 	VMOVUPS           X16, (DI)
@@ -15424,8 +15264,8 @@ short2loop:
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z9, Z1, Z0
-	VPMADDUBSW        Z8, Z0, Z0
+	VPANDD            Z8, Z1, Z0
+	VPMADDUBSW        Z9, Z0, Z0
 	VPMADDWD          Z7, Z0, Z0
 	VPMOVDB           Z0, X0
 	VMOVUPS           X0, (DI)
@@ -15510,8 +15350,8 @@ short4ahead:
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z9, Z0, Z18
-	VPMADDUBSW        Z8, Z18, Z18
+	VPANDD            Z8, Z0, Z18
+	VPMADDUBSW        Z9, Z18, Z18
 	VPMADDWD          Z7, Z18, Z18
 	VPMOVDB           Z18, X18
 	VMOVUPS           X18, (DI)
@@ -15560,8 +15400,8 @@ short4loop:
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z9, Z1, Z0
-	VPMADDUBSW        Z8, Z0, Z0
+	VPANDD            Z8, Z1, Z0
+	VPMADDUBSW        Z9, Z0, Z0
 	VPMADDWD          Z7, Z0, Z0
 	VPMOVDB           Z0, X0
 	VMOVUPS           X0, (DI)
@@ -15628,8 +15468,8 @@ laneloop:
 	VPERMD       Z3, Z14, Z3
 	VPMAXSB      Z13, Z3, Z3
 	VPMINSB      Z11, Z3, Z3
-	VPANDD       Z9, Z3, Z0
-	VPMADDUBSW   Z8, Z0, Z0
+	VPANDD       Z8, Z3, Z0
+	VPMADDUBSW   Z9, Z0, Z0
 	VPMADDWD     Z7, Z0, Z0
 	VPMOVDB      Z0, X0
 	VMOVUPS      X0, (DI)
@@ -15699,10 +15539,10 @@ lanetailnarrow:
 	VPERMD     Z3, Z14, Z3
 	VPMAXSB    Z13, Z3, Z3
 	VPMINSB    Z11, Z3, Z3
-	VPANDD     Z9, Z3, Z0
+	VPANDD     Z8, Z3, Z0
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
+	VPMADDUBSW Z9, Z0, Z0
 	VPMADDWD   Z7, Z0, Z0
 	VPMOVDB    Z0, X0
 	LEAQ       3(R8), CX
@@ -15760,8 +15600,8 @@ groupstream:
 	VPERMD       Z1, Z14, Z1
 	VPMAXSB      Z13, Z1, Z1
 	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z9, Z1, Z0
-	VPMADDUBSW   Z8, Z0, Z0
+	VPANDD       Z8, Z1, Z0
+	VPMADDUBSW   Z9, Z0, Z0
 	VPMADDWD     Z7, Z0, Z0
 	VPMOVDB      Z0, X0
 	VMOVNTPS     X0, (DI)
@@ -15781,8 +15621,8 @@ grouplast:
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
 	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z9, Z0, Z1
-	VPMADDUBSW Z8, Z1, Z1
+	VPANDD     Z8, Z0, Z1
+	VPMADDUBSW Z9, Z1, Z1
 	VPMADDWD   Z7, Z1, Z1
 	VPMOVDB    Z1, X1
 	VMOVUPS    X1, (DI)
@@ -15838,8 +15678,8 @@ grouprare:
 	VPACKSSDW   Z17, Z16, Z16
 	VPACKSSWB   Z16, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z9, Z0, Z0
 	VPMADDWD    Z7, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
@@ -15968,8 +15808,6 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R8, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(SI), K7, Z0
 	VDIVPS      Z6, Z0, Z0
@@ -15980,10 +15818,19 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z16, Z16
 	VMOVAPS.Z   Z16, K1, Z16
-	CMPQ        R8, $+33
-	JLT         grouptailrarenarrow
+	VPACKSSDW   Z16, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(SI), K7, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z2, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z3, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z17
 	VMAXPS      Z17, Z2, Z17
@@ -15992,37 +15839,22 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z17, Z17
 	VMOVAPS.Z   Z17, K1, Z17
-	CMPQ        R8, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z4, Z18
-	VADDPS      Z3, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-
-grouptailrarenarrow:
-	VPACKSSDW  Z16, Z1, Z1
-	VPACKSSDW  Z18, Z17, Z17
-	VPACKSSWB  Z17, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPANDD     Z9, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMADDWD   Z7, Z0, Z0
-	VPMOVDB    Z0, X0
-	LEAQ       3(R8), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (DI)
-	JMP        grouptailback
+	VPACKSSDW   Z17, Z16, Z16
+	VPACKSSWB   Z16, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z8, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z9, Z0, Z0
+	VPMADDWD    Z7, Z0, Z0
+	VPMOVDB     Z0, X0
+	LEAQ        3(R8), CX
+	SHRQ        $0x02, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    X0, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -16071,8 +15903,8 @@ short2stream:
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z9, Z1, Z0
-	VPMADDUBSW        Z8, Z0, Z0
+	VPANDD            Z8, Z1, Z0
+	VPMADDUBSW        Z9, Z0, Z0
 	VPMADDWD          Z7, Z0, Z0
 	VPMOVDB           Z0, X0
 	VMOVNTPS          X0, (DI)
@@ -16132,8 +15964,8 @@ short2rare:
 	VPACKSSDW   Z17, Z16, Z16
 	VPACKSSWB   Z16, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z9, Z0, Z0
 	VPMADDWD    Z7, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
@@ -16178,8 +16010,8 @@ short4stream:
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z9, Z1, Z0
-	VPMADDUBSW        Z8, Z0, Z0
+	VPANDD            Z8, Z1, Z0
+	VPMADDUBSW        Z9, Z0, Z0
 	VPMADDWD          Z7, Z0, Z0
 	VPMOVDB           Z0, X0
 	VMOVNTPS          X0, (DI)
@@ -16239,8 +16071,8 @@ short4rare:
 	VPACKSSDW   Z19, Z18, Z18
 	VPACKSSWB   Z18, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z9, Z0, Z0
 	VPMADDWD    Z7, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
@@ -16297,8 +16129,8 @@ lanerare:
 	VPACKSSDW   Z6, Z5, Z5
 	VPACKSSWB   Z5, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z9, Z0, Z0
 	VPMADDWD    Z7, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
@@ -16322,8 +16154,6 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R8, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(SI), K7, Z0
 	VMOVUPS.Z   64(DX), K7, Z5
@@ -16335,11 +16165,21 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R8, $+33
-	JLT         lanetailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(SI), K7, Z0
-	VMOVUPS.Z   128(DX), K7, Z6
+	VMOVUPS.Z   128(DX), K7, Z5
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
+	VMOVUPS.Z   192(DX), K7, Z6
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
 	VMAXPS      Z6, Z2, Z6
@@ -16348,44 +16188,28 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z6, Z6
 	VMOVAPS.Z   Z6, K1, Z6
-	CMPQ        R8, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VMOVUPS.Z   192(DX), K7, Z16
-	VDIVPS      Z16, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-
-lanetailrarenarrow:
-	VPACKSSDW  Z5, Z1, Z1
-	VPACKSSDW  Z16, Z6, Z6
-	VPACKSSWB  Z6, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPANDD     Z9, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMADDWD   Z7, Z0, Z0
-	VPMOVDB    Z0, X0
-	LEAQ       3(R8), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (DI)
-	JMP        lanetailback
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKSSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z8, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z9, Z0, Z0
+	VPMADDWD    Z7, Z0, Z0
+	VPMOVDB     Z0, X0
+	LEAQ        3(R8), CX
+	SHRQ        $0x02, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    X0, K7, (DI)
+	JMP         lanetailback
 
 // func QuantizeZeroPointPacked2AVX512(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeZeroPointPacked2AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
-	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0x3030303, Z8 0x4010401, Z7 0x100001
+	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0x4010401, Z8 0x3030303, Z7 0x100001
 	// per group: Z6 scale, Z5 recip, Z4 zeroPoint, Z3 Narrow16
 	// vector registers in use at once: 26
 	MOVQ         q+0(FP), DI
@@ -16500,8 +16324,8 @@ groupahead:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z9, Z0, Z18
-	VPMADDUBSW   Z8, Z18, Z18
+	VPANDD       Z8, Z0, Z18
+	VPMADDUBSW   Z9, Z18, Z18
 	VPMADDWD     Z7, Z18, Z18
 	VPMOVDB      Z18, X18
 	VMOVUPS      X18, (DI)
@@ -16554,8 +16378,8 @@ groupturn:
 	VPERMD            Z18, Z14, Z18
 	VPMAXSB           Z13, Z18, Z18
 	VPMINSB           Z11, Z18, Z18
-	VPANDD            Z9, Z18, Z0
-	VPMADDUBSW        Z8, Z0, Z0
+	VPANDD            Z8, Z18, Z0
+	VPMADDUBSW        Z9, Z0, Z0
 	VPMADDWD          Z7, Z0, Z0
 	VPMOVDB           Z0, X0
 	VMOVUPS           X0, (DI)
@@ -16614,8 +16438,8 @@ grouploop:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z9, Z0, Z1
-	VPMADDUBSW   Z8, Z1, Z1
+	VPANDD       Z8, Z0, Z1
+	VPMADDUBSW   Z9, Z1, Z1
 	VPMADDWD     Z7, Z1, Z1
 	VPMOVDB      Z1, X1
 	VMOVUPS      X1, (DI)
@@ -16696,8 +16520,8 @@ groupmeet3:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z9, Z0, Z1
-	VPMADDUBSW   Z8, Z1, Z1
+	VPANDD       Z8, Z0, Z1
+	VPMADDUBSW   Z9, Z1, Z1
 	VPMADDWD     Z7, Z1, Z1
 	VPMOVDB      Z1, X1
 	VMOVUPS      X1, (DI)
@@ -16787,10 +16611,10 @@ grouptailnarrow:
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
 	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z9, Z0, Z1
+	VPANDD     Z8, Z0, Z1
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z8, Z1, Z1
+	VPMADDUBSW Z9, Z1, Z1
 	VPMADDWD   Z7, Z1, Z1
 	VPMOVDB    Z1, X1
 	LEAQ       3(R9), CX
@@ -16898,8 +16722,8 @@ short2ahead:
 	VPERMD            Z17, Z14, Z17
 	VPMAXSB           Z13, Z17, Z17
 	VPMINSB           Z11, Z17, Z17
-	VPANDD            Z9, Z17, Z20
-	VPMADDUBSW        Z8, Z20, Z20
+	VPANDD            Z8, Z17, Z20
+	VPMADDUBSW        Z9, Z20, Z20
 	VPMADDWD          Z7, Z20, Z20
 	VPMOVDB           Z20, X20
 	VMOVUPS           X20, (DI)
@@ -16953,8 +16777,8 @@ short2loop:
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z9, Z0, Z16
-	VPMADDUBSW        Z8, Z16, Z16
+	VPANDD            Z8, Z0, Z16
+	VPMADDUBSW        Z9, Z16, Z16
 	VPMADDWD          Z7, Z16, Z16
 	VPMOVDB           Z16, X16
 	VMOVUPS           X16, (DI)
@@ -17048,8 +16872,8 @@ short4ahead:
 	VPERMD            Z21, Z14, Z21
 	VPMAXSB           Z13, Z21, Z21
 	VPMINSB           Z11, Z21, Z21
-	VPANDD            Z9, Z21, Z24
-	VPMADDUBSW        Z8, Z24, Z24
+	VPANDD            Z8, Z21, Z24
+	VPMADDUBSW        Z9, Z24, Z24
 	VPMADDWD          Z7, Z24, Z24
 	VPMOVDB           Z24, X24
 	VMOVUPS           X24, (DI)
@@ -17107,8 +16931,8 @@ short4loop:
 	VPERMD            Z19, Z14, Z19
 	VPMAXSB           Z13, Z19, Z19
 	VPMINSB           Z11, Z19, Z19
-	VPANDD            Z9, Z19, Z20
-	VPMADDUBSW        Z8, Z20, Z20
+	VPANDD            Z8, Z19, Z20
+	VPMADDUBSW        Z9, Z20, Z20
 	VPMADDWD          Z7, Z20, Z20
 	VPMOVDB           Z20, X20
 	VMOVUPS           X20, (DI)
@@ -17184,8 +17008,8 @@ laneloop:
 	VPERMD       Z3, Z14, Z3
 	VPMAXSB      Z13, Z3, Z3
 	VPMINSB      Z11, Z3, Z3
-	VPANDD       Z9, Z3, Z0
-	VPMADDUBSW   Z8, Z0, Z0
+	VPANDD       Z8, Z3, Z0
+	VPMADDUBSW   Z9, Z0, Z0
 	VPMADDWD     Z7, Z0, Z0
 	VPMOVDB      Z0, X0
 	VMOVUPS      X0, (DI)
@@ -17264,10 +17088,10 @@ lanetailnarrow:
 	VPERMD     Z3, Z14, Z3
 	VPMAXSB    Z13, Z3, Z3
 	VPMINSB    Z11, Z3, Z3
-	VPANDD     Z9, Z3, Z0
+	VPANDD     Z8, Z3, Z0
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
+	VPMADDUBSW Z9, Z0, Z0
 	VPMADDWD   Z7, Z0, Z0
 	VPMOVDB    Z0, X0
 	LEAQ       3(R9), CX
@@ -17327,8 +17151,8 @@ groupstream:
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z9, Z0, Z1
-	VPMADDUBSW   Z8, Z1, Z1
+	VPANDD       Z8, Z0, Z1
+	VPMADDUBSW   Z9, Z1, Z1
 	VPMADDWD     Z7, Z1, Z1
 	VPMOVDB      Z1, X1
 	VMOVNTPS     X1, (DI)
@@ -17350,8 +17174,8 @@ grouplast:
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
 	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z9, Z0, Z16
-	VPMADDUBSW Z8, Z16, Z16
+	VPANDD     Z8, Z0, Z16
+	VPMADDUBSW Z9, Z16, Z16
 	VPMADDWD   Z7, Z16, Z16
 	VPMOVDB    Z16, X16
 	VMOVUPS    X16, (DI)
@@ -17406,8 +17230,8 @@ grouprare:
 	VPACKSSDW   Z19, Z18, Z18
 	VPACKSSWB   Z18, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z9, Z0, Z0
 	VPMADDWD    Z7, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
@@ -17549,8 +17373,6 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(SI), K7, Z0
 	VDIVPS      Z6, Z0, Z0
@@ -17561,10 +17383,19 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z18, Z18
 	VMOVAPS.Z   Z18, K1, Z18
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
+	VPACKSSDW   Z18, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(SI), K7, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z17, Z18
+	VADDPS      Z16, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z19
 	VMAXPS      Z19, Z2, Z19
@@ -17573,37 +17404,22 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z19, Z19
 	VMOVAPS.Z   Z19, K1, Z19
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z2, Z20
-	VMINPS      Z20, Z17, Z20
-	VADDPS      Z16, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-
-grouptailrarenarrow:
-	VPACKSSDW  Z18, Z1, Z1
-	VPACKSSDW  Z20, Z19, Z19
-	VPACKSSWB  Z19, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPANDD     Z9, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMADDWD   Z7, Z0, Z0
-	VPMOVDB    Z0, X0
-	LEAQ       3(R9), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (DI)
-	JMP        grouptailback
+	VPACKSSDW   Z19, Z18, Z18
+	VPACKSSWB   Z18, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z8, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z9, Z0, Z0
+	VPMADDWD    Z7, Z0, Z0
+	VPMOVDB     Z0, X0
+	LEAQ        3(R9), CX
+	SHRQ        $0x02, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    X0, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -17659,8 +17475,8 @@ short2stream:
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z9, Z0, Z16
-	VPMADDUBSW        Z8, Z16, Z16
+	VPANDD            Z8, Z0, Z16
+	VPMADDUBSW        Z9, Z16, Z16
 	VPMADDWD          Z7, Z16, Z16
 	VPMOVDB           Z16, X16
 	VMOVNTPS          X16, (DI)
@@ -17723,8 +17539,8 @@ short2rare:
 	VPACKSSDW   Z21, Z18, Z18
 	VPACKSSWB   Z18, Z16, Z16
 	VPERMD      Z16, Z14, Z16
-	VPANDD      Z9, Z16, Z0
-	VPMADDUBSW  Z8, Z0, Z0
+	VPANDD      Z8, Z16, Z0
+	VPMADDUBSW  Z9, Z0, Z0
 	VPMADDWD    Z7, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
@@ -17777,8 +17593,8 @@ short4stream:
 	VPERMD            Z19, Z14, Z19
 	VPMAXSB           Z13, Z19, Z19
 	VPMINSB           Z11, Z19, Z19
-	VPANDD            Z9, Z19, Z20
-	VPMADDUBSW        Z8, Z20, Z20
+	VPANDD            Z8, Z19, Z20
+	VPMADDUBSW        Z9, Z20, Z20
 	VPMADDWD          Z7, Z20, Z20
 	VPMOVDB           Z20, X20
 	VMOVNTPS          X20, (DI)
@@ -17847,8 +17663,8 @@ short4rare:
 	VPACKSSDW   Z24, Z22, Z22
 	VPACKSSWB   Z22, Z20, Z20
 	VPERMD      Z20, Z14, Z20
-	VPANDD      Z9, Z20, Z19
-	VPMADDUBSW  Z8, Z19, Z19
+	VPANDD      Z8, Z20, Z19
+	VPMADDUBSW  Z9, Z19, Z19
 	VPMADDWD    Z7, Z19, Z19
 	VPMOVDB     Z19, X19
 	VMOVUPS     X19, (DI)
@@ -17917,8 +17733,8 @@ lanerare:
 	VPACKSSDW   Z5, Z2, Z2
 	VPACKSSWB   Z2, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z9, Z0, Z0
 	VPMADDWD    Z7, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
@@ -17942,8 +17758,6 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(SI), K7, Z0
 	VMOVUPS.Z   64(DX), K7, Z2
@@ -17959,65 +17773,59 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
+	VPACKSSDW   Z2, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(SI), K7, Z0
-	VMOVUPS.Z   128(DX), K7, Z5
-	VMOVUPS.Z   128(R8), K7, Z6
+	VMOVUPS.Z   128(DX), K7, Z2
+	VMOVUPS.Z   128(R8), K7, Z5
+	VDIVPS      Z2, Z0, Z0
+	VCVTDQ2PS   Z5, Z5
+	VRNDSCALEPS $0x08, Z0, Z2
+	VSUBPS      Z5, Z3, Z6
+	VMAXPS      Z2, Z6, Z2
+	VSUBPS      Z5, Z4, Z6
+	VMINPS      Z2, Z6, Z2
+	VADDPS      Z5, Z2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z2, Z2
+	VMOVAPS.Z   Z2, K1, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
+	VMOVUPS.Z   192(DX), K7, Z5
+	VMOVUPS.Z   192(R8), K7, Z6
 	VDIVPS      Z5, Z0, Z0
 	VCVTDQ2PS   Z6, Z6
 	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z6, Z3, Z16
-	VMAXPS      Z5, Z16, Z5
-	VSUBPS      Z6, Z4, Z16
-	VMINPS      Z5, Z16, Z5
+	VSUBPS      Z6, Z3, Z3
+	VMAXPS      Z5, Z3, Z5
+	VSUBPS      Z6, Z4, Z4
+	VMINPS      Z5, Z4, Z5
 	VADDPS      Z6, Z5, Z5
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VMOVUPS.Z   192(DX), K7, Z6
-	VMOVUPS.Z   192(R8), K7, Z16
-	VDIVPS      Z6, Z0, Z0
-	VCVTDQ2PS   Z16, Z16
-	VRNDSCALEPS $0x08, Z0, Z6
-	VSUBPS      Z16, Z3, Z3
-	VMAXPS      Z6, Z3, Z6
-	VSUBPS      Z16, Z4, Z4
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z16, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-
-lanetailrarenarrow:
-	VPACKSSDW  Z2, Z1, Z1
-	VPACKSSDW  Z6, Z5, Z5
-	VPACKSSWB  Z5, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPANDD     Z9, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMADDWD   Z7, Z0, Z0
-	VPMOVDB    Z0, X0
-	LEAQ       3(R9), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (DI)
-	JMP        lanetailback
+	VPACKSSDW   Z5, Z2, Z2
+	VPACKSSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z8, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z9, Z0, Z0
+	VPMADDWD    Z7, Z0, Z0
+	VPMOVDB     Z0, X0
+	LEAQ        3(R9), CX
+	SHRQ        $0x02, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    X0, K7, (DI)
+	JMP         lanetailback
 
 // func QuantizeMinvalPacked2AVX512(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeMinvalPacked2AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
-	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowS8, Z0 Narrow16, Z10 NarrowS8, Z9 0x80008000, Z13 table, Z8 0x3030303, Z7 0x4010401, Z6 0x100001
+	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowS8, Z0 Narrow16, Z10 NarrowS8, Z9 0x80008000, Z13 table, Z8 0x4010401, Z7 0x3030303, Z6 0x100001
 	// per group: Z5 scale, Z4 recip, Z3 minval
 	// vector registers in use at once: 21
 	MOVQ         q+0(FP), DI
@@ -18139,8 +17947,8 @@ groupahead:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z8, Z0, Z18
-	VPMADDUBSW   Z7, Z18, Z18
+	VPANDD       Z7, Z0, Z18
+	VPMADDUBSW   Z8, Z18, Z18
 	VPMADDWD     Z6, Z18, Z18
 	VPMOVDB      Z18, X18
 	VMOVUPS      X18, (DI)
@@ -18195,8 +18003,8 @@ groupturn:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z18
-	VPMADDUBSW        Z7, Z18, Z18
+	VPANDD            Z7, Z0, Z18
+	VPMADDUBSW        Z8, Z18, Z18
 	VPMADDWD          Z6, Z18, Z18
 	VPMOVDB           Z18, X18
 	VMOVUPS           X18, (DI)
@@ -18258,8 +18066,8 @@ grouploop:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
+	VPANDD       Z7, Z0, Z1
+	VPMADDUBSW   Z8, Z1, Z1
 	VPMADDWD     Z6, Z1, Z1
 	VPMOVDB      Z1, X1
 	VMOVUPS      X1, (DI)
@@ -18338,8 +18146,8 @@ groupmeet3:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
+	VPANDD       Z7, Z0, Z1
+	VPMADDUBSW   Z8, Z1, Z1
 	VPMADDWD     Z6, Z1, Z1
 	VPMOVDB      Z1, X1
 	VMOVUPS      X1, (DI)
@@ -18432,10 +18240,10 @@ grouptailnarrow:
 	VPERMD     Z0, Z13, Z0
 	VPMAXSB    Z12, Z0, Z0
 	VPMINSB    Z10, Z0, Z0
-	VPANDD     Z8, Z0, Z1
+	VPANDD     Z7, Z0, Z1
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z7, Z1, Z1
+	VPMADDUBSW Z8, Z1, Z1
 	VPMADDWD   Z6, Z1, Z1
 	VPMOVDB    Z1, X1
 	LEAQ       3(R9), CX
@@ -18547,8 +18355,8 @@ short2ahead:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z17
-	VPMADDUBSW        Z7, Z17, Z17
+	VPANDD            Z7, Z0, Z17
+	VPMADDUBSW        Z8, Z17, Z17
 	VPMADDWD          Z6, Z17, Z17
 	VPMOVDB           Z17, X17
 	VMOVUPS           X17, (DI)
@@ -18602,8 +18410,8 @@ short2loop:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
+	VPANDD            Z7, Z0, Z1
+	VPMADDUBSW        Z8, Z1, Z1
 	VPMADDWD          Z6, Z1, Z1
 	VPMOVDB           Z1, X1
 	VMOVUPS           X1, (DI)
@@ -18699,8 +18507,8 @@ short4ahead:
 	VPERMD            Z16, Z13, Z16
 	VPMAXSB           Z12, Z16, Z16
 	VPMINSB           Z10, Z16, Z16
-	VPANDD            Z8, Z16, Z19
-	VPMADDUBSW        Z7, Z19, Z19
+	VPANDD            Z7, Z16, Z19
+	VPMADDUBSW        Z8, Z19, Z19
 	VPMADDWD          Z6, Z19, Z19
 	VPMOVDB           Z19, X19
 	VMOVUPS           X19, (DI)
@@ -18756,8 +18564,8 @@ short4loop:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
+	VPANDD            Z7, Z0, Z1
+	VPMADDUBSW        Z8, Z1, Z1
 	VPMADDWD          Z6, Z1, Z1
 	VPMOVDB           Z1, X1
 	VMOVUPS           X1, (DI)
@@ -18835,8 +18643,8 @@ laneloop:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
+	VPANDD       Z7, Z0, Z1
+	VPMADDUBSW   Z8, Z1, Z1
 	VPMADDWD     Z6, Z1, Z1
 	VPMOVDB      Z1, X1
 	VMOVUPS      X1, (DI)
@@ -18917,10 +18725,10 @@ lanetailnarrow:
 	VPERMD     Z0, Z13, Z0
 	VPMAXSB    Z12, Z0, Z0
 	VPMINSB    Z10, Z0, Z0
-	VPANDD     Z8, Z0, Z1
+	VPANDD     Z7, Z0, Z1
 	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z7, Z1, Z1
+	VPMADDUBSW Z8, Z1, Z1
 	VPMADDWD   Z6, Z1, Z1
 	VPMOVDB    Z1, X1
 	LEAQ       3(R9), CX
@@ -18984,8 +18792,8 @@ groupstream:
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
+	VPANDD       Z7, Z0, Z1
+	VPMADDUBSW   Z8, Z1, Z1
 	VPMADDWD     Z6, Z1, Z1
 	VPMOVDB      Z1, X1
 	VMOVNTPS     X1, (DI)
@@ -19007,8 +18815,8 @@ grouplast:
 	VPERMD     Z0, Z13, Z0
 	VPMAXSB    Z12, Z0, Z0
 	VPMINSB    Z10, Z0, Z0
-	VPANDD     Z8, Z0, Z16
-	VPMADDUBSW Z7, Z16, Z16
+	VPANDD     Z7, Z0, Z16
+	VPMADDUBSW Z8, Z16, Z16
 	VPMADDWD   Z6, Z16, Z16
 	VPMOVDB    Z16, X16
 	VMOVUPS    X16, (DI)
@@ -19066,8 +18874,8 @@ grouprare:
 	VPACKSSDW   Z19, Z18, Z18
 	VPACKSSWB   Z18, Z1, Z1
 	VPERMD      Z1, Z13, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
+	VPANDD      Z7, Z1, Z0
+	VPMADDUBSW  Z8, Z0, Z0
 	VPMADDWD    Z6, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
@@ -19209,8 +19017,6 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(SI), K7, Z0
 	VSUBPS      Z3, Z0, Z0
@@ -19222,10 +19028,20 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z18, Z18
 	VMOVAPS.Z   Z18, K1, Z18
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
+	VPACKSSDW   Z18, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(SI), K7, Z0
+	VSUBPS      Z3, Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z16, Z18
+	VMINPS      Z18, Z17, Z18
+	VADDPS      Z2, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
 	VSUBPS      Z3, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z19
@@ -19235,38 +19051,22 @@ grouptailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z19, Z19
 	VMOVAPS.Z   Z19, K1, Z19
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VSUBPS      Z3, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z16, Z20
-	VMINPS      Z20, Z17, Z20
-	VADDPS      Z2, Z20, Z20
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-
-grouptailrarenarrow:
-	VPACKSSDW  Z18, Z1, Z1
-	VPACKSSDW  Z20, Z19, Z19
-	VPACKSSWB  Z19, Z1, Z1
-	VPERMD     Z1, Z13, Z1
-	VPANDD     Z8, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMADDWD   Z6, Z0, Z0
-	VPMOVDB    Z0, X0
-	LEAQ       3(R9), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (DI)
-	JMP        grouptailback
+	VPACKSSDW   Z19, Z18, Z18
+	VPACKSSWB   Z18, Z1, Z1
+	VPERMD      Z1, Z13, Z1
+	VPANDD      Z7, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z8, Z0, Z0
+	VPMADDWD    Z6, Z0, Z0
+	VPMOVDB     Z0, X0
+	LEAQ        3(R9), CX
+	SHRQ        $0x02, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    X0, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -19322,8 +19122,8 @@ short2stream:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
+	VPANDD            Z7, Z0, Z1
+	VPMADDUBSW        Z8, Z1, Z1
 	VPMADDWD          Z6, Z1, Z1
 	VPMOVDB           Z1, X1
 	VMOVNTPS          X1, (DI)
@@ -19386,8 +19186,8 @@ short2rare:
 	VPACKSSDW   Z18, Z17, Z17
 	VPACKSSWB   Z17, Z1, Z1
 	VPERMD      Z1, Z13, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
+	VPANDD      Z7, Z1, Z0
+	VPMADDUBSW  Z8, Z0, Z0
 	VPMADDWD    Z6, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
@@ -19438,8 +19238,8 @@ short4stream:
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
+	VPANDD            Z7, Z0, Z1
+	VPMADDUBSW        Z8, Z1, Z1
 	VPMADDWD          Z6, Z1, Z1
 	VPMOVDB           Z1, X1
 	VMOVNTPS          X1, (DI)
@@ -19502,8 +19302,8 @@ short4rare:
 	VPACKSSDW   Z20, Z19, Z19
 	VPACKSSWB   Z19, Z1, Z1
 	VPERMD      Z1, Z13, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
+	VPANDD      Z7, Z1, Z0
+	VPMADDUBSW  Z8, Z0, Z0
 	VPMADDWD    Z6, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
@@ -19566,8 +19366,8 @@ lanerare:
 	VPACKSSDW   Z16, Z5, Z5
 	VPACKSSWB   Z5, Z1, Z1
 	VPERMD      Z1, Z13, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
+	VPANDD      Z7, Z1, Z0
+	VPMADDUBSW  Z8, Z0, Z0
 	VPMADDWD    Z6, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
@@ -19591,8 +19391,6 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(SI), K7, Z0
 	VMOVUPS.Z   64(DX), K7, Z5
@@ -19606,12 +19404,24 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
+	VPACKSSDW   Z5, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(SI), K7, Z0
-	VMOVUPS.Z   128(DX), K7, Z16
-	VMOVUPS.Z   128(R8), K7, Z17
+	VMOVUPS.Z   128(DX), K7, Z5
+	VMOVUPS.Z   128(R8), K7, Z16
+	VSUBPS      Z16, Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
+	VMOVUPS.Z   192(DX), K7, Z16
+	VMOVUPS.Z   192(R8), K7, Z17
 	VSUBPS      Z17, Z0, Z0
 	VDIVPS      Z16, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
@@ -19621,40 +19431,22 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z16, Z16
 	VMOVAPS.Z   Z16, K1, Z16
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VMOVUPS.Z   192(DX), K7, Z17
-	VMOVUPS.Z   192(R8), K7, Z18
-	VSUBPS      Z18, Z0, Z0
-	VDIVPS      Z17, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-
-lanetailrarenarrow:
-	VPACKSSDW  Z5, Z1, Z1
-	VPACKSSDW  Z17, Z16, Z16
-	VPACKSSWB  Z16, Z1, Z1
-	VPERMD     Z1, Z13, Z1
-	VPANDD     Z8, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMADDWD   Z6, Z0, Z0
-	VPMOVDB    Z0, X0
-	LEAQ       3(R9), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (DI)
-	JMP        lanetailback
+	VPACKSSDW   Z16, Z5, Z5
+	VPACKSSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z13, Z1
+	VPANDD      Z7, Z1, Z0
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z0, K7, Z0
+	VPMADDUBSW  Z8, Z0, Z0
+	VPMADDWD    Z6, Z0, Z0
+	VPMOVDB     Z0, X0
+	LEAQ        3(R9), CX
+	SHRQ        $0x02, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    X0, K7, (DI)
+	JMP         lanetailback
 
 DATA constantsAVX512<>+0(SB)/4, $0x80008000
 DATA constantsAVX512<>+4(SB)/4, $0x00000000
@@ -19675,9 +19467,9 @@ DATA constantsAVX512<>+60(SB)/4, $0x0000000b
 DATA constantsAVX512<>+64(SB)/4, $0x0000000f
 DATA constantsAVX512<>+68(SB)/4, $0xffffff80
 DATA constantsAVX512<>+72(SB)/4, $0x0000007f
-DATA constantsAVX512<>+76(SB)/4, $0x0f0f0f0f
-DATA constantsAVX512<>+80(SB)/4, $0x10011001
-DATA constantsAVX512<>+84(SB)/4, $0x03030303
-DATA constantsAVX512<>+88(SB)/4, $0x04010401
+DATA constantsAVX512<>+76(SB)/4, $0x10011001
+DATA constantsAVX512<>+80(SB)/4, $0x0f0f0f0f
+DATA constantsAVX512<>+84(SB)/4, $0x04010401
+DATA constantsAVX512<>+88(SB)/4, $0x03030303
 DATA constantsAVX512<>+92(SB)/4, $0x00100001
 GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $96

@@ -674,8 +674,6 @@ grouptailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	CMP $5, R4
-	BLT grouptailrarenarrow
 	FMOVQ 48(RSP), F1
 	WORD $0x6e2ffc21 // fdiv v1.4s, v1.4s, v15.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
@@ -685,9 +683,18 @@ grouptailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V1.B16, V1.B16
-	CMP $9, R4
-	BLT grouptailrarenarrow
-	FMOVQ 64(RSP), F5
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 64(RSP), F1
+	WORD $0x6e2ffc21 // fdiv v1.4s, v1.4s, v15.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	FMOVQ 80(RSP), F5
 	WORD $0x6e2ffca5 // fdiv v5.4s, v5.4s, v15.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
 	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
@@ -696,24 +703,10 @@ grouptailrare:
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VAND V6.B16, V5.B16, V5.B16
-	CMP $13, R4
-	BLT grouptailrarenarrow
-	FMOVQ 80(RSP), F6
-	WORD $0x6e2ffcc6 // fdiv v6.4s, v6.4s, v15.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e22f4e7 // fmax v7.4s, v7.4s, v2.4s
-	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-grouptailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
 	FMOVQ F0, 16(RSP)
 	B grouptailback
 groupmeetrare:
@@ -805,8 +798,6 @@ lanetailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	CMP $5, R4
-	BLT lanetailrarenarrow
 	FMOVQ 48(RSP), F1
 	FMOVQ 112(RSP), F5
 	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
@@ -817,10 +808,20 @@ lanetailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V1.B16, V1.B16
-	CMP $9, R4
-	BLT lanetailrarenarrow
-	FMOVQ 64(RSP), F5
-	FMOVQ 128(RSP), F6
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 64(RSP), F1
+	FMOVQ 128(RSP), F5
+	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	FMOVQ 80(RSP), F5
+	FMOVQ 144(RSP), F6
 	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
 	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
@@ -829,25 +830,10 @@ lanetailrare:
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VAND V6.B16, V5.B16, V5.B16
-	CMP $13, R4
-	BLT lanetailrarenarrow
-	FMOVQ 80(RSP), F6
-	FMOVQ 144(RSP), F7
-	WORD $0x6e27fcc6 // fdiv v6.4s, v6.4s, v7.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e22f4e7 // fmax v7.4s, v7.4s, v2.4s
-	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-lanetailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
 	FMOVQ F0, 16(RSP)
 	B lanetailback
 
@@ -1535,8 +1521,6 @@ grouptailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	CMP $5, R4
-	BLT grouptailrarenarrow
 	FMOVQ 48(RSP), F1
 	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
@@ -1546,9 +1530,18 @@ grouptailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V1.B16, V1.B16
-	CMP $9, R4
-	BLT grouptailrarenarrow
-	FMOVQ 64(RSP), F5
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 64(RSP), F1
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	FMOVQ 80(RSP), F5
 	WORD $0x6e2bfca5 // fdiv v5.4s, v5.4s, v11.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
 	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
@@ -1557,24 +1550,10 @@ grouptailrare:
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VAND V6.B16, V5.B16, V5.B16
-	CMP $13, R4
-	BLT grouptailrarenarrow
-	FMOVQ 80(RSP), F6
-	WORD $0x6e2bfcc6 // fdiv v6.4s, v6.4s, v11.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e22f4e7 // fmax v7.4s, v7.4s, v2.4s
-	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-grouptailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
 	FMOVQ F0, 16(RSP)
 	B grouptailback
 groupmeetrare:
@@ -1658,8 +1637,6 @@ lanetailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	CMP $5, R4
-	BLT lanetailrarenarrow
 	FMOVQ 48(RSP), F1
 	FMOVQ 112(RSP), F5
 	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
@@ -1670,10 +1647,20 @@ lanetailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V1.B16, V1.B16
-	CMP $9, R4
-	BLT lanetailrarenarrow
-	FMOVQ 64(RSP), F5
-	FMOVQ 128(RSP), F6
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 64(RSP), F1
+	FMOVQ 128(RSP), F5
+	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	FMOVQ 80(RSP), F5
+	FMOVQ 144(RSP), F6
 	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
 	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
@@ -1682,25 +1669,10 @@ lanetailrare:
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VAND V6.B16, V5.B16, V5.B16
-	CMP $13, R4
-	BLT lanetailrarenarrow
-	FMOVQ 80(RSP), F6
-	FMOVQ 144(RSP), F7
-	WORD $0x6e27fcc6 // fdiv v6.4s, v6.4s, v7.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e22f4e7 // fmax v7.4s, v7.4s, v2.4s
-	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-lanetailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
 	FMOVQ F0, 16(RSP)
 	B lanetailback
 
@@ -2486,8 +2458,6 @@ grouptailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	CMP $5, R5
-	BLT grouptailrarenarrow
 	FMOVQ 48(RSP), F1
 	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
@@ -2497,9 +2467,18 @@ grouptailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V1.B16, V1.B16
-	CMP $9, R5
-	BLT grouptailrarenarrow
-	FMOVQ 64(RSP), F5
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 64(RSP), F1
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	FMOVQ 80(RSP), F5
 	WORD $0x6e2bfca5 // fdiv v5.4s, v5.4s, v11.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
 	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
@@ -2508,24 +2487,10 @@ grouptailrare:
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VAND V6.B16, V5.B16, V5.B16
-	CMP $13, R5
-	BLT grouptailrarenarrow
-	FMOVQ 80(RSP), F6
-	WORD $0x6e2bfcc6 // fdiv v6.4s, v6.4s, v11.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e22f4e7 // fmax v7.4s, v7.4s, v2.4s
-	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-grouptailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
 	FMOVQ F0, 16(RSP)
 	B grouptailback
 groupmeetrare:
@@ -2622,8 +2587,6 @@ lanetailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	CMP $5, R5
-	BLT lanetailrarenarrow
 	FMOVQ 48(RSP), F1
 	FMOVQ 112(RSP), F2
 	FMOVQ 240(RSP), F5
@@ -2638,45 +2601,40 @@ lanetailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $9, R5
-	BLT lanetailrarenarrow
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F5
-	FMOVQ 256(RSP), F6
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 64(RSP), F1
+	FMOVQ 128(RSP), F2
+	FMOVQ 256(RSP), F5
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x4ea5d486 // fsub v6.4s, v4.4s, v5.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	FMOVQ 80(RSP), F2
+	FMOVQ 144(RSP), F5
+	FMOVQ 272(RSP), F6
 	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x4e218845 // frintn v5.4s, v2.4s
-	WORD $0x4ea6d467 // fsub v7.4s, v3.4s, v6.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4ea6d487 // fsub v7.4s, v4.4s, v6.4s
-	WORD $0x4ea7f4a5 // fmin v5.4s, v5.4s, v7.4s
+	WORD $0x4ea6d463 // fsub v3.4s, v3.4s, v6.4s
+	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
+	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
 	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V2.B16, V2.B16
-	CMP $13, R5
-	BLT lanetailrarenarrow
-	FMOVQ 80(RSP), F5
-	FMOVQ 144(RSP), F6
-	FMOVQ 272(RSP), F7
-	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-lanetailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
 	FMOVQ F0, 16(RSP)
 	B lanetailback
 
@@ -3465,8 +3423,6 @@ grouptailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	CMP $5, R5
-	BLT grouptailrarenarrow
 	FMOVQ 48(RSP), F1
 	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
 	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
@@ -3477,9 +3433,19 @@ grouptailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V1.B16, V1.B16
-	CMP $9, R5
-	BLT grouptailrarenarrow
-	FMOVQ 64(RSP), F5
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 64(RSP), F1
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	FMOVQ 80(RSP), F5
 	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
 	WORD $0x6e2afca5 // fdiv v5.4s, v5.4s, v10.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
@@ -3489,25 +3455,10 @@ grouptailrare:
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VAND V6.B16, V5.B16, V5.B16
-	CMP $13, R5
-	BLT grouptailrarenarrow
-	FMOVQ 80(RSP), F6
-	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
-	WORD $0x6e2afcc6 // fdiv v6.4s, v6.4s, v10.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
-	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-grouptailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
 	FMOVQ F0, 16(RSP)
 	B grouptailback
 groupmeetrare:
@@ -3598,8 +3549,6 @@ lanetailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	CMP $5, R5
-	BLT lanetailrarenarrow
 	FMOVQ 48(RSP), F1
 	FMOVQ 112(RSP), F5
 	FMOVQ 240(RSP), F6
@@ -3612,11 +3561,23 @@ lanetailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V1.B16, V1.B16
-	CMP $9, R5
-	BLT lanetailrarenarrow
-	FMOVQ 64(RSP), F5
-	FMOVQ 128(RSP), F6
-	FMOVQ 256(RSP), F7
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 64(RSP), F1
+	FMOVQ 128(RSP), F5
+	FMOVQ 256(RSP), F6
+	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
+	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	FMOVQ 80(RSP), F5
+	FMOVQ 144(RSP), F6
+	FMOVQ 272(RSP), F7
 	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
 	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
@@ -3626,27 +3587,10 @@ lanetailrare:
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VAND V6.B16, V5.B16, V5.B16
-	CMP $13, R5
-	BLT lanetailrarenarrow
-	FMOVQ 80(RSP), F6
-	FMOVQ 144(RSP), F7
-	FMOVQ 272(RSP), F8
-	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
-	WORD $0x6e27fcc6 // fdiv v6.4s, v6.4s, v7.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
-	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-lanetailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
 	FMOVQ F0, 16(RSP)
 	B lanetailback
 
@@ -4334,8 +4278,6 @@ grouptailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	CMP $5, R4
-	BLT grouptailrarenarrow
 	FMOVQ 48(RSP), F1
 	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
@@ -4345,9 +4287,18 @@ grouptailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V1.B16, V1.B16
-	CMP $9, R4
-	BLT grouptailrarenarrow
-	FMOVQ 64(RSP), F5
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 64(RSP), F1
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	FMOVQ 80(RSP), F5
 	WORD $0x6e2bfca5 // fdiv v5.4s, v5.4s, v11.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
 	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
@@ -4356,24 +4307,10 @@ grouptailrare:
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VAND V6.B16, V5.B16, V5.B16
-	CMP $13, R4
-	BLT grouptailrarenarrow
-	FMOVQ 80(RSP), F6
-	WORD $0x6e2bfcc6 // fdiv v6.4s, v6.4s, v11.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e22f4e7 // fmax v7.4s, v7.4s, v2.4s
-	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-grouptailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
 	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e2128a0 // sqxtun2 v0.16b, v5.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
 	FMOVQ F0, 16(RSP)
 	B grouptailback
 groupmeetrare:
@@ -4457,8 +4394,6 @@ lanetailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	CMP $5, R4
-	BLT lanetailrarenarrow
 	FMOVQ 48(RSP), F1
 	FMOVQ 112(RSP), F5
 	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
@@ -4469,10 +4404,20 @@ lanetailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V1.B16, V1.B16
-	CMP $9, R4
-	BLT lanetailrarenarrow
-	FMOVQ 64(RSP), F5
-	FMOVQ 128(RSP), F6
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 64(RSP), F1
+	FMOVQ 128(RSP), F5
+	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	FMOVQ 80(RSP), F5
+	FMOVQ 144(RSP), F6
 	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
 	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
@@ -4481,25 +4426,10 @@ lanetailrare:
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VAND V6.B16, V5.B16, V5.B16
-	CMP $13, R4
-	BLT lanetailrarenarrow
-	FMOVQ 80(RSP), F6
-	FMOVQ 144(RSP), F7
-	WORD $0x6e27fcc6 // fdiv v6.4s, v6.4s, v7.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e22f4e7 // fmax v7.4s, v7.4s, v2.4s
-	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-lanetailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
 	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e2128a0 // sqxtun2 v0.16b, v5.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
 	FMOVQ F0, 16(RSP)
 	B lanetailback
 
@@ -5285,8 +5215,6 @@ grouptailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	CMP $5, R5
-	BLT grouptailrarenarrow
 	FMOVQ 48(RSP), F1
 	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
@@ -5296,9 +5224,18 @@ grouptailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V1.B16, V1.B16
-	CMP $9, R5
-	BLT grouptailrarenarrow
-	FMOVQ 64(RSP), F5
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 64(RSP), F1
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	FMOVQ 80(RSP), F5
 	WORD $0x6e2bfca5 // fdiv v5.4s, v5.4s, v11.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
 	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
@@ -5307,24 +5244,10 @@ grouptailrare:
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VAND V6.B16, V5.B16, V5.B16
-	CMP $13, R5
-	BLT grouptailrarenarrow
-	FMOVQ 80(RSP), F6
-	WORD $0x6e2bfcc6 // fdiv v6.4s, v6.4s, v11.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e22f4e7 // fmax v7.4s, v7.4s, v2.4s
-	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-grouptailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
 	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e2128a0 // sqxtun2 v0.16b, v5.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
 	FMOVQ F0, 16(RSP)
 	B grouptailback
 groupmeetrare:
@@ -5421,8 +5344,6 @@ lanetailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	CMP $5, R5
-	BLT lanetailrarenarrow
 	FMOVQ 48(RSP), F1
 	FMOVQ 112(RSP), F2
 	FMOVQ 240(RSP), F5
@@ -5437,45 +5358,40 @@ lanetailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $9, R5
-	BLT lanetailrarenarrow
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F5
-	FMOVQ 256(RSP), F6
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 64(RSP), F1
+	FMOVQ 128(RSP), F2
+	FMOVQ 256(RSP), F5
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x4ea5d486 // fsub v6.4s, v4.4s, v5.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	FMOVQ 80(RSP), F2
+	FMOVQ 144(RSP), F5
+	FMOVQ 272(RSP), F6
 	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x4e218845 // frintn v5.4s, v2.4s
-	WORD $0x4ea6d467 // fsub v7.4s, v3.4s, v6.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4ea6d487 // fsub v7.4s, v4.4s, v6.4s
-	WORD $0x4ea7f4a5 // fmin v5.4s, v5.4s, v7.4s
+	WORD $0x4ea6d463 // fsub v3.4s, v3.4s, v6.4s
+	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
+	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
 	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V2.B16, V2.B16
-	CMP $13, R5
-	BLT lanetailrarenarrow
-	FMOVQ 80(RSP), F5
-	FMOVQ 144(RSP), F6
-	FMOVQ 272(RSP), F7
-	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-lanetailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
 	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
 	FMOVQ F0, 16(RSP)
 	B lanetailback
 
@@ -6264,8 +6180,6 @@ grouptailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	CMP $5, R5
-	BLT grouptailrarenarrow
 	FMOVQ 48(RSP), F1
 	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
 	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
@@ -6276,9 +6190,19 @@ grouptailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V1.B16, V1.B16
-	CMP $9, R5
-	BLT grouptailrarenarrow
-	FMOVQ 64(RSP), F5
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 64(RSP), F1
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	FMOVQ 80(RSP), F5
 	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
 	WORD $0x6e2afca5 // fdiv v5.4s, v5.4s, v10.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
@@ -6288,25 +6212,10 @@ grouptailrare:
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VAND V6.B16, V5.B16, V5.B16
-	CMP $13, R5
-	BLT grouptailrarenarrow
-	FMOVQ 80(RSP), F6
-	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
-	WORD $0x6e2afcc6 // fdiv v6.4s, v6.4s, v10.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
-	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-grouptailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
 	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e2128a0 // sqxtun2 v0.16b, v5.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
 	FMOVQ F0, 16(RSP)
 	B grouptailback
 groupmeetrare:
@@ -6397,8 +6306,6 @@ lanetailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	CMP $5, R5
-	BLT lanetailrarenarrow
 	FMOVQ 48(RSP), F1
 	FMOVQ 112(RSP), F5
 	FMOVQ 240(RSP), F6
@@ -6411,11 +6318,23 @@ lanetailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V1.B16, V1.B16
-	CMP $9, R5
-	BLT lanetailrarenarrow
-	FMOVQ 64(RSP), F5
-	FMOVQ 128(RSP), F6
-	FMOVQ 256(RSP), F7
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 64(RSP), F1
+	FMOVQ 128(RSP), F5
+	FMOVQ 256(RSP), F6
+	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
+	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	FMOVQ 80(RSP), F5
+	FMOVQ 144(RSP), F6
+	FMOVQ 272(RSP), F7
 	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
 	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
@@ -6425,27 +6344,10 @@ lanetailrare:
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VAND V6.B16, V5.B16, V5.B16
-	CMP $13, R5
-	BLT lanetailrarenarrow
-	FMOVQ 80(RSP), F6
-	FMOVQ 144(RSP), F7
-	FMOVQ 272(RSP), F8
-	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
-	WORD $0x6e27fcc6 // fdiv v6.4s, v6.4s, v7.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
-	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-lanetailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
 	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e2128a0 // sqxtun2 v0.16b, v5.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
 	FMOVQ F0, 16(RSP)
 	B lanetailback
 
@@ -7173,8 +7075,6 @@ grouptailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	CMP $5, R4
-	BLT grouptailrarenarrow
 	FMOVQ 48(RSP), F1
 	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
@@ -7184,9 +7084,18 @@ grouptailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V1.B16, V1.B16
-	CMP $9, R4
-	BLT grouptailrarenarrow
-	FMOVQ 64(RSP), F5
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 64(RSP), F1
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	FMOVQ 80(RSP), F5
 	WORD $0x6e2bfca5 // fdiv v5.4s, v5.4s, v11.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
 	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
@@ -7195,24 +7104,10 @@ grouptailrare:
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VAND V6.B16, V5.B16, V5.B16
-	CMP $13, R4
-	BLT grouptailrarenarrow
-	FMOVQ 80(RSP), F6
-	WORD $0x6e2bfcc6 // fdiv v6.4s, v6.4s, v11.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e22f4e7 // fmax v7.4s, v7.4s, v2.4s
-	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-grouptailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
@@ -7302,8 +7197,6 @@ lanetailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	CMP $5, R4
-	BLT lanetailrarenarrow
 	FMOVQ 48(RSP), F1
 	FMOVQ 112(RSP), F5
 	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
@@ -7314,10 +7207,20 @@ lanetailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V1.B16, V1.B16
-	CMP $9, R4
-	BLT lanetailrarenarrow
-	FMOVQ 64(RSP), F5
-	FMOVQ 128(RSP), F6
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 64(RSP), F1
+	FMOVQ 128(RSP), F5
+	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	FMOVQ 80(RSP), F5
+	FMOVQ 144(RSP), F6
 	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
 	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
@@ -7326,25 +7229,10 @@ lanetailrare:
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VAND V6.B16, V5.B16, V5.B16
-	CMP $13, R4
-	BLT lanetailrarenarrow
-	FMOVQ 80(RSP), F6
-	FMOVQ 144(RSP), F7
-	WORD $0x6e27fcc6 // fdiv v6.4s, v6.4s, v7.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e22f4e7 // fmax v7.4s, v7.4s, v2.4s
-	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-lanetailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
@@ -8173,8 +8061,6 @@ grouptailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	CMP $5, R5
-	BLT grouptailrarenarrow
 	FMOVQ 48(RSP), F1
 	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
@@ -8184,9 +8070,18 @@ grouptailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V1.B16, V1.B16
-	CMP $9, R5
-	BLT grouptailrarenarrow
-	FMOVQ 64(RSP), F5
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 64(RSP), F1
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	FMOVQ 80(RSP), F5
 	WORD $0x6e2bfca5 // fdiv v5.4s, v5.4s, v11.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
 	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
@@ -8195,24 +8090,10 @@ grouptailrare:
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VAND V6.B16, V5.B16, V5.B16
-	CMP $13, R5
-	BLT grouptailrarenarrow
-	FMOVQ 80(RSP), F6
-	WORD $0x6e2bfcc6 // fdiv v6.4s, v6.4s, v11.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e22f4e7 // fmax v7.4s, v7.4s, v2.4s
-	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-grouptailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
@@ -8315,8 +8196,6 @@ lanetailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	CMP $5, R5
-	BLT lanetailrarenarrow
 	FMOVQ 48(RSP), F1
 	FMOVQ 112(RSP), F2
 	FMOVQ 240(RSP), F5
@@ -8331,45 +8210,40 @@ lanetailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $9, R5
-	BLT lanetailrarenarrow
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F5
-	FMOVQ 256(RSP), F6
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 64(RSP), F1
+	FMOVQ 128(RSP), F2
+	FMOVQ 256(RSP), F5
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x4ea5d486 // fsub v6.4s, v4.4s, v5.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	FMOVQ 80(RSP), F2
+	FMOVQ 144(RSP), F5
+	FMOVQ 272(RSP), F6
 	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x4e218845 // frintn v5.4s, v2.4s
-	WORD $0x4ea6d467 // fsub v7.4s, v3.4s, v6.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4ea6d487 // fsub v7.4s, v4.4s, v6.4s
-	WORD $0x4ea7f4a5 // fmin v5.4s, v5.4s, v7.4s
+	WORD $0x4ea6d463 // fsub v3.4s, v3.4s, v6.4s
+	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
+	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
 	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V2.B16, V2.B16
-	CMP $13, R5
-	BLT lanetailrarenarrow
-	FMOVQ 80(RSP), F5
-	FMOVQ 144(RSP), F6
-	FMOVQ 272(RSP), F7
-	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-lanetailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
@@ -9201,8 +9075,6 @@ grouptailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	CMP $5, R5
-	BLT grouptailrarenarrow
 	FMOVQ 48(RSP), F1
 	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
 	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
@@ -9213,9 +9085,19 @@ grouptailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V1.B16, V1.B16
-	CMP $9, R5
-	BLT grouptailrarenarrow
-	FMOVQ 64(RSP), F5
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 64(RSP), F1
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	FMOVQ 80(RSP), F5
 	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
 	WORD $0x6e2afca5 // fdiv v5.4s, v5.4s, v10.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
@@ -9225,25 +9107,10 @@ grouptailrare:
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VAND V6.B16, V5.B16, V5.B16
-	CMP $13, R5
-	BLT grouptailrarenarrow
-	FMOVQ 80(RSP), F6
-	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
-	WORD $0x6e2afcc6 // fdiv v6.4s, v6.4s, v10.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
-	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-grouptailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
@@ -9340,8 +9207,6 @@ lanetailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	CMP $5, R5
-	BLT lanetailrarenarrow
 	FMOVQ 48(RSP), F1
 	FMOVQ 112(RSP), F5
 	FMOVQ 240(RSP), F6
@@ -9354,11 +9219,23 @@ lanetailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V1.B16, V1.B16
-	CMP $9, R5
-	BLT lanetailrarenarrow
-	FMOVQ 64(RSP), F5
-	FMOVQ 128(RSP), F6
-	FMOVQ 256(RSP), F7
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 64(RSP), F1
+	FMOVQ 128(RSP), F5
+	FMOVQ 256(RSP), F6
+	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
+	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	FMOVQ 80(RSP), F5
+	FMOVQ 144(RSP), F6
+	FMOVQ 272(RSP), F7
 	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
 	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
@@ -9368,27 +9245,10 @@ lanetailrare:
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VAND V6.B16, V5.B16, V5.B16
-	CMP $13, R5
-	BLT lanetailrarenarrow
-	FMOVQ 80(RSP), F6
-	FMOVQ 144(RSP), F7
-	FMOVQ 272(RSP), F8
-	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
-	WORD $0x6e27fcc6 // fdiv v6.4s, v6.4s, v7.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
-	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-lanetailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
@@ -10129,8 +9989,6 @@ grouptailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	CMP $5, R4
-	BLT grouptailrarenarrow
 	FMOVQ 48(RSP), F1
 	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
@@ -10140,9 +9998,18 @@ grouptailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V1.B16, V1.B16
-	CMP $9, R4
-	BLT grouptailrarenarrow
-	FMOVQ 64(RSP), F5
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 64(RSP), F1
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	FMOVQ 80(RSP), F5
 	WORD $0x6e2bfca5 // fdiv v5.4s, v5.4s, v11.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
 	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
@@ -10151,24 +10018,10 @@ grouptailrare:
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VAND V6.B16, V5.B16, V5.B16
-	CMP $13, R4
-	BLT grouptailrarenarrow
-	FMOVQ 80(RSP), F6
-	WORD $0x6e2bfcc6 // fdiv v6.4s, v6.4s, v11.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e22f4e7 // fmax v7.4s, v7.4s, v2.4s
-	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-grouptailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $2, V0.B16, V1.B16
@@ -10264,8 +10117,6 @@ lanetailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	CMP $5, R4
-	BLT lanetailrarenarrow
 	FMOVQ 48(RSP), F1
 	FMOVQ 112(RSP), F5
 	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
@@ -10276,10 +10127,20 @@ lanetailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V1.B16, V1.B16
-	CMP $9, R4
-	BLT lanetailrarenarrow
-	FMOVQ 64(RSP), F5
-	FMOVQ 128(RSP), F6
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 64(RSP), F1
+	FMOVQ 128(RSP), F5
+	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	FMOVQ 80(RSP), F5
+	FMOVQ 144(RSP), F6
 	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
 	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
@@ -10288,25 +10149,10 @@ lanetailrare:
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VAND V6.B16, V5.B16, V5.B16
-	CMP $13, R4
-	BLT lanetailrarenarrow
-	FMOVQ 80(RSP), F6
-	FMOVQ 144(RSP), F7
-	WORD $0x6e27fcc6 // fdiv v6.4s, v6.4s, v7.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e22f4e7 // fmax v7.4s, v7.4s, v2.4s
-	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-lanetailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $2, V0.B16, V1.B16
@@ -11148,8 +10994,6 @@ grouptailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	CMP $5, R5
-	BLT grouptailrarenarrow
 	FMOVQ 48(RSP), F1
 	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
@@ -11159,9 +11003,18 @@ grouptailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V1.B16, V1.B16
-	CMP $9, R5
-	BLT grouptailrarenarrow
-	FMOVQ 64(RSP), F5
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 64(RSP), F1
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	FMOVQ 80(RSP), F5
 	WORD $0x6e2bfca5 // fdiv v5.4s, v5.4s, v11.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
 	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
@@ -11170,24 +11023,10 @@ grouptailrare:
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VAND V6.B16, V5.B16, V5.B16
-	CMP $13, R5
-	BLT grouptailrarenarrow
-	FMOVQ 80(RSP), F6
-	WORD $0x6e2bfcc6 // fdiv v6.4s, v6.4s, v11.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e22f4e7 // fmax v7.4s, v7.4s, v2.4s
-	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-grouptailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $2, V0.B16, V1.B16
@@ -11296,8 +11135,6 @@ lanetailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	CMP $5, R5
-	BLT lanetailrarenarrow
 	FMOVQ 48(RSP), F1
 	FMOVQ 112(RSP), F2
 	FMOVQ 240(RSP), F5
@@ -11312,45 +11149,40 @@ lanetailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
-	CMP $9, R5
-	BLT lanetailrarenarrow
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F5
-	FMOVQ 256(RSP), F6
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 64(RSP), F1
+	FMOVQ 128(RSP), F2
+	FMOVQ 256(RSP), F5
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x4ea5d486 // fsub v6.4s, v4.4s, v5.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	FMOVQ 80(RSP), F2
+	FMOVQ 144(RSP), F5
+	FMOVQ 272(RSP), F6
 	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x4e218845 // frintn v5.4s, v2.4s
-	WORD $0x4ea6d467 // fsub v7.4s, v3.4s, v6.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4ea6d487 // fsub v7.4s, v4.4s, v6.4s
-	WORD $0x4ea7f4a5 // fmin v5.4s, v5.4s, v7.4s
+	WORD $0x4ea6d463 // fsub v3.4s, v3.4s, v6.4s
+	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
+	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
 	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V2.B16, V2.B16
-	CMP $13, R5
-	BLT lanetailrarenarrow
-	FMOVQ 80(RSP), F5
-	FMOVQ 144(RSP), F6
-	FMOVQ 272(RSP), F7
-	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-lanetailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $2, V0.B16, V1.B16
@@ -12195,8 +12027,6 @@ grouptailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	CMP $5, R5
-	BLT grouptailrarenarrow
 	FMOVQ 48(RSP), F1
 	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
 	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
@@ -12207,9 +12037,19 @@ grouptailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V1.B16, V1.B16
-	CMP $9, R5
-	BLT grouptailrarenarrow
-	FMOVQ 64(RSP), F5
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 64(RSP), F1
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	FMOVQ 80(RSP), F5
 	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
 	WORD $0x6e2afca5 // fdiv v5.4s, v5.4s, v10.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
@@ -12219,25 +12059,10 @@ grouptailrare:
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VAND V6.B16, V5.B16, V5.B16
-	CMP $13, R5
-	BLT grouptailrarenarrow
-	FMOVQ 80(RSP), F6
-	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
-	WORD $0x6e2afcc6 // fdiv v6.4s, v6.4s, v10.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
-	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-grouptailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $2, V0.B16, V1.B16
@@ -12340,8 +12165,6 @@ lanetailrare:
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
-	CMP $5, R5
-	BLT lanetailrarenarrow
 	FMOVQ 48(RSP), F1
 	FMOVQ 112(RSP), F5
 	FMOVQ 240(RSP), F6
@@ -12354,11 +12177,23 @@ lanetailrare:
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V1.B16, V1.B16
-	CMP $9, R5
-	BLT lanetailrarenarrow
-	FMOVQ 64(RSP), F5
-	FMOVQ 128(RSP), F6
-	FMOVQ 256(RSP), F7
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 64(RSP), F1
+	FMOVQ 128(RSP), F5
+	FMOVQ 256(RSP), F6
+	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
+	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	FMOVQ 80(RSP), F5
+	FMOVQ 144(RSP), F6
+	FMOVQ 272(RSP), F7
 	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
 	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
@@ -12368,27 +12203,10 @@ lanetailrare:
 	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VAND V6.B16, V5.B16, V5.B16
-	CMP $13, R5
-	BLT lanetailrarenarrow
-	FMOVQ 80(RSP), F6
-	FMOVQ 144(RSP), F7
-	FMOVQ 272(RSP), F8
-	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
-	WORD $0x6e27fcc6 // fdiv v6.4s, v6.4s, v7.4s
-	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
-	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
-	VAND V7.B16, V6.B16, V6.B16
-lanetailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $2, V0.B16, V1.B16

@@ -8,19 +8,30 @@
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·QuantizeFpE4M3BF16AVX2(SB), $352-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x7f800000, Y13 0x3c800000, Y12 0x46800000, Y11 0x80
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x7fffffff, 0x7f, table
+	// per call: Y15 0x4980fb98, Y14 0x7fffffff, Y0 And, Y0 UMax, Y1 And, Y1 MulAdd, Y2 Halves, Y13 ShuffledU8
+	// per group: Y12 recip
+	// loaded at each use: most, scale, 0x1, 0x3f800000, 0x34800000, 0x7f800000, 0x3c800000, 0x80808080, 0x1010101, 0x7f7f7f7f, 0x10010, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	VBROADCASTSS most+32(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
-	VBROADCASTSS constantsAVX2<>+12(SB), Y11
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VBROADCASTSS constantsAVX2<>+4(SB), Y14
+	VBROADCASTSS most+32(FP), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VPMAXUD      Y1, Y0, Y0
+	VBROADCASTSS most+32(FP), Y1
+	VPAND        Y14, Y1, Y1
+	VFMADD231PS  Y15, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y1, Y2
+	VPMADDWD     Y0, Y1, Y1
+	VPACKSSDW    Y1, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPACKUSWB    Y2, Y2, Y13
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -44,8 +55,7 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (BX), Y12
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
@@ -54,88 +64,79 @@ groupbegin:
 grouploop:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VBROADCASTSS (DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y12, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VBROADCASTSS (DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
 	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y14, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y13, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 groupback:
 	ADDQ $+32, DI
@@ -152,8 +153,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
 
 groupmeet:
 	MOVQ R9, R11
@@ -164,100 +165,87 @@ groupmeet:
 groupmeet0:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFMSUB231PS  Y9, Y1, Y0
-	VFNMADD231PS Y10, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFMSUB231PS  Y9, Y2, Y0
-	VFNMADD231PS Y10, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VFNMADD231PS Y12, Y0, Y3
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VFMSUB231PS  Y11, Y4, Y0
+	VFNMADD231PS Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
 	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y14, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y13, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
 	SUBQ         $+32, R8
@@ -292,8 +280,7 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (BX), Y12
 	XORL         AX, AX
 	MOVQ         AX, 32(SP)
 	MOVQ         AX, 40(SP)
@@ -358,96 +345,87 @@ piece4:
 piece5:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VBROADCASTSS (DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y12, Y0, Y3
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VBROADCASTSS (DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VPAND        Y14, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y3, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y2, Y2
-	VPSUBD       Y6, Y2, Y2
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y2, Y2
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VPMAXUD      Y7, Y0, Y0
+	VPAND        Y14, Y3, Y7
+	VFMADD231PS  Y15, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y4, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y3, Y3
-	VPSUBD       Y6, Y3, Y3
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y3, Y3
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y8
+	VPMAXUD      Y8, Y0, Y0
+	VPAND        Y14, Y4, Y8
+	VFMADD231PS  Y15, Y0, Y8
 
 grouptailnarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y7, Y7
+	VPMADDWD     Y0, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y7, Y5, Y5
+	VPMINUB      Y13, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
 
 grouptailback:
 	TESTQ $0x00000010, R8
@@ -520,14 +498,14 @@ groupdone:
 
 longs:
 	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y1
-	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS (DX), Y9
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VFNMADD231PS Y9, Y10, Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y1
+	VPSUBD       Y1, Y0, Y12
+	VBROADCASTSS (DX), Y0
 	VBROADCASTSS constantsAVX2<>+60(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y10, Y0, Y8
+	VFNMADD231PS Y0, Y12, Y1
+	VBROADCASTSS constantsAVX2<>+64(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y12, Y1, Y11
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          longtail
@@ -538,84 +516,71 @@ longs:
 longloop:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y12, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y12, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VFMADD231PS  Y12, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFMADD231PS  Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
 	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y14, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y13, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 longback:
 	ADDQ $+32, DI
@@ -691,92 +656,79 @@ piece14:
 piece15:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y12, Y0, Y1
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y12, Y0, Y2
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VFMADD231PS  Y12, Y0, Y3
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFMADD231PS  Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longtailrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VPAND        Y14, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
 	CMPQ         R8, $+9
 	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y3, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y2, Y2
-	VPSUBD       Y6, Y2, Y2
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y2, Y2
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VPMAXUD      Y7, Y0, Y0
+	VPAND        Y14, Y3, Y7
+	VFMADD231PS  Y15, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y4, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y3, Y3
-	VPSUBD       Y6, Y3, Y3
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y3, Y3
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y8
+	VPMAXUD      Y8, Y0, Y0
+	VPAND        Y14, Y4, Y8
+	VFMADD231PS  Y15, Y0, Y8
 
 longtailnarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y7, Y7
+	VPMADDWD     Y0, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y7, Y5, Y5
+	VPMINUB      Y13, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
 
 longtailback:
 	TESTQ $0x00000010, R8
@@ -844,94 +796,83 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VBROADCASTSS 4(DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y11, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VBROADCASTSS 4(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
 	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y14, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y13, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -991,64 +932,51 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPSUBUSW     Y13, Y1, Y1
-	VPADDD       Y12, Y1, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x14, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y4, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y5, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y11, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VPMAXUD      Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VFMADD231PS  Y15, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y3, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y1, Y1
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VPMAXUD      Y3, Y0, Y0
+	VPAND        Y14, Y4, Y3
+	VFMADD231PS  Y15, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y5, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y3, Y3
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x04, Y3, Y3
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKUSWB    Y3, Y1, Y1
+	VPMINUB      Y13, Y1, Y1
+	VPACKSSWB    Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (DI)
 
 laneback:
 	ADDQ $+32, DI
@@ -1326,72 +1254,59 @@ piece35:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPSUBUSW     Y13, Y1, Y1
-	VPADDD       Y12, Y1, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x14, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VPMAXUD      Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VFMADD231PS  Y15, Y0, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y3, Y6
+	VFMADD231PS  Y15, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y6
-	VADDPS       Y6, Y2, Y2
-	VPSUBD       Y6, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VPMAXUD      Y7, Y0, Y0
+	VPAND        Y14, Y4, Y7
+	VFMADD231PS  Y15, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y5, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y6
-	VADDPS       Y6, Y3, Y3
-	VPSUBD       Y6, Y3, Y3
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y11, Y5, Y5
-	VPOR         Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y8
+	VPMAXUD      Y8, Y0, Y0
+	VPAND        Y14, Y5, Y8
+	VFMADD231PS  Y15, Y0, Y8
 
 lanetailnarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y1, Y1
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y7, Y7
+	VPMADDWD     Y0, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKUSWB    Y7, Y1, Y1
+	VPMINUB      Y13, Y1, Y1
+	VPACKSSWB    Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (SP)
 
 lanetailback:
 	TESTQ $0x00000010, R8
@@ -1452,88 +1367,79 @@ groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VBROADCASTSS (DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y12, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VBROADCASTSS (DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
 	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVNTPS     Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y14, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y13, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
 	SUBQ         $+32, R9
@@ -1544,86 +1450,84 @@ groupstream:
 grouprare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y14, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VPMOVZXWD    16(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x04, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y14, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VPMOVZXWD    48(SI), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VBROADCASTSS (DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y14, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y13, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	JMP          groupback
 
 groupmeet0cross:
@@ -1631,12 +1535,12 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y1
+	VMOVDQU      constantsAVX2<>+76(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBLENDVPS    Y0, Y1, Y12, Y12
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -1655,8 +1559,8 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -1664,12 +1568,12 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y2
+	VMOVDQU      constantsAVX2<>+76(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBLENDVPS    Y0, Y2, Y12, Y12
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBLENDVPS    Y0, Y2, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -1688,8 +1592,8 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -1697,12 +1601,12 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y3
+	VMOVDQU      constantsAVX2<>+76(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y10, Y10
+	VBLENDVPS    Y0, Y3, Y12, Y12
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBLENDVPS    Y0, Y3, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -1721,8 +1625,8 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -1730,12 +1634,12 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y4
+	VMOVDQU      constantsAVX2<>+76(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y10, Y10
+	VBLENDVPS    Y0, Y4, Y12, Y12
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y0, Y4, Y9, Y9
+	VBLENDVPS    Y0, Y4, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -1747,95 +1651,85 @@ groupmeet3mix:
 grouptailrare:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	CMPQ         R8, $+9
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         R8, $+17
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	CMPQ         R8, $+25
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y14, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VPMOVZXWD    48(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
 	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPAND        Y5, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y14, Y5, Y6
-	VPSUBUSW     Y13, Y6, Y6
-	VPADDD       Y12, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x14, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+64(SB), Y6
-	VBLENDVPS    Y4, Y5, Y6, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-
-grouptailrarenarrow:
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+20(SB), Y0
-	VPACKUSWB Y3, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (SP)
-	JMP       grouptailback
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x04, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VPMOVZXWD    64(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y14, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VPMOVZXWD    80(SP), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VBROADCASTSS (DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y14, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y13, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -1851,84 +1745,71 @@ longstream:
 	PREFETCHNTA  (SI)(CX*1)
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y12, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y12, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VFMADD231PS  Y12, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFMADD231PS  Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
 	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVNTPS     Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y14, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y13, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
 	SUBQ         $+32, R8
@@ -1939,271 +1820,248 @@ longstream:
 longrare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y14, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VPMOVZXWD    16(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x04, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y14, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VPMOVZXWD    48(SI), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VBROADCASTSS (DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y14, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y13, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	JMP          longback
 
 longtailrare:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	CMPQ         R8, $+9
-	JLT          longtailrarenarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         R8, $+17
-	JLT          longtailrarenarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	CMPQ         R8, $+25
-	JLT          longtailrarenarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y14, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VPMOVZXWD    48(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
 	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPAND        Y5, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y14, Y5, Y6
-	VPSUBUSW     Y13, Y6, Y6
-	VPADDD       Y12, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x14, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+64(SB), Y6
-	VBLENDVPS    Y4, Y5, Y6, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-
-longtailrarenarrow:
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+20(SB), Y0
-	VPACKUSWB Y3, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (SP)
-	JMP       longtailback
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x04, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VPMOVZXWD    64(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y14, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VPMOVZXWD    80(SP), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VBROADCASTSS (DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y14, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y13, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (SP)
+	JMP          longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VBROADCASTSS 4(DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y11, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VBROADCASTSS 4(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
 	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVNTPS     Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y14, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y13, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
 	ADDQ         $+32, DI
@@ -2216,86 +2074,84 @@ short2stream:
 short2rare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y14, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VPMOVZXWD    16(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x04, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS 4(DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y14, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VPMOVZXWD    48(SI), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VBROADCASTSS 4(DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y14, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y13, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	JMP          short2back
 
 lanerare:
@@ -2304,87 +2160,81 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(DX), Y3
-	VDIVPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y14, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VPMOVZXWD    16(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVUPS      32(DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x04, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVUPS      64(DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y14, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VPMOVZXWD    48(SI), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VMOVUPS      96(DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y14, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y13, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	JMP          laneback
 
 lanetailrare:
@@ -2393,114 +2243,109 @@ lanetailrare:
 	VMOVUPS      96(SP), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	CMPQ         R8, $+9
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      128(SP), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         R8, $+17
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y3
-	VDIVPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	CMPQ         R8, $+25
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y4
-	VDIVPS       Y4, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y14, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VPMOVZXWD    48(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVUPS      128(SP), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
 	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPAND        Y5, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y14, Y5, Y6
-	VPSUBUSW     Y13, Y6, Y6
-	VPADDD       Y12, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x14, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+64(SB), Y6
-	VBLENDVPS    Y4, Y5, Y6, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-
-lanetailrarenarrow:
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+20(SB), Y0
-	VPACKUSWB Y3, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (SP)
-	JMP       lanetailback
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x04, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VPMOVZXWD    64(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVUPS      160(SP), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y14, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VPMOVZXWD    80(SP), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VMOVUPS      192(SP), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y14, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y13, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (SP)
+	JMP          lanetailback
 
 // func QuantizeFpPowerOfTwoE4M3BF16AVX2(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, MMX+
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·QuantizeFpPowerOfTwoE4M3BF16AVX2(SB), NOSPLIT, $224-56
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x3c800000, Y11 0x46800000, Y10 0x80, Y9 table
-	// per group: Y8 recip
+	// per call: Y0 most, Y15 0x4980fb98, Y14 0x7f800000, Y13 0x3c800000, Y12 0x7fffffff, Y1 And, Y1 UMax, Y0 And, Y0 MulAdd, Y1 Halves, Y10 ShuffledU8, Y11 0x10010
+	// per group: nothing
+	// loaded at each use: recip, 0x80808080, 0x1010101, 0x7f7f7f7f, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
-	VBROADCASTSS most+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+16(SB), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VBROADCASTSS constantsAVX2<>+8(SB), Y14
+	VBROADCASTSS constantsAVX2<>+12(SB), Y13
 	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS constantsAVX2<>+8(SB), Y11
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
-	VMOVUPS      constantsAVX2<>+20(SB), Y9
+	VBROADCASTSS most+24(FP), Y0
+	VPAND        Y14, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y0
+	VFMADD231PS  Y15, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y11
+	VPMADDWD     Y11, Y0, Y1
+	VPMADDWD     Y11, Y0, Y0
+	VPACKSSDW    Y0, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y1, Y1, Y10
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -2514,88 +2359,73 @@ groups:
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+32
-	JLT          grouptail
-	CMPQ         R8, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Y8
-	SUBQ         R8, BX
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
+	CMPQ BX, $+32
+	JLT  grouptail
+	CMPQ R8, $+32
+	JLT  grouptomeet
+	SUBQ R8, BX
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  groupstream
 
 grouploop:
-	VPMOVZXWD (SI), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMULPS    Y8, Y0, Y0
-	VPMOVZXWD 16(SI), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMULPS    Y8, Y1, Y1
-	VPMOVZXWD 32(SI), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMULPS    Y8, Y2, Y2
-	VPMOVZXWD 48(SI), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMULPS    Y8, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       grouprare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VPACKSSDW Y0, Y4, Y4
-	VPAND     Y14, Y2, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y1
-	VPSUBUSW  Y12, Y1, Y1
-	VPADDD    Y11, Y1, Y5
-	VADDPS    Y5, Y0, Y0
-	VPSUBD    Y5, Y0, Y0
-	VPSRLD    $0x14, Y1, Y1
-	VPADDD    Y1, Y0, Y0
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	VPAND     Y14, Y3, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y2
-	VPSUBUSW  Y12, Y2, Y2
-	VPADDD    Y11, Y2, Y5
-	VADDPS    Y5, Y1, Y1
-	VPSUBD    Y5, Y1, Y1
-	VPSRLD    $0x14, Y2, Y2
-	VPADDD    Y2, Y1, Y1
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y9, Y4
-	VMOVUPS   Y4, (DI)
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VPMOVZXWD    48(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 groupback:
 	ADDQ $+32, DI
@@ -2612,7 +2442,7 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 
 groupmeet:
 	MOVQ R8, R10
@@ -2623,97 +2453,79 @@ groupmeet:
 groupmeet0:
 	VPMOVZXWD (SI), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VMULPS    Y8, Y0, Y0
+	VMULPS    Y9, Y0, Y0
 	SUBQ      $+8, R8
 	JLT       groupmeet1cross
 
 groupmeet1:
 	VPMOVZXWD 16(SI), Y1
 	VPSLLD    $0x10, Y1, Y1
-	VMULPS    Y8, Y1, Y1
+	VMULPS    Y9, Y1, Y1
 	SUBQ      $+8, R8
 	JLT       groupmeet2cross
 
 groupmeet2:
 	VPMOVZXWD 32(SI), Y2
 	VPSLLD    $0x10, Y2, Y2
-	VMULPS    Y8, Y2, Y2
+	VMULPS    Y9, Y2, Y2
 	SUBQ      $+8, R8
 	JLT       groupmeet3cross
 
 groupmeet3:
-	VPMOVZXWD 48(SI), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMULPS    Y8, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       groupmeetrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VPACKSSDW Y0, Y4, Y4
-	VPAND     Y14, Y2, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y1
-	VPSUBUSW  Y12, Y1, Y1
-	VPADDD    Y11, Y1, Y5
-	VADDPS    Y5, Y0, Y0
-	VPSUBD    Y5, Y0, Y0
-	VPSRLD    $0x14, Y1, Y1
-	VPADDD    Y1, Y0, Y0
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	VPAND     Y14, Y3, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y2
-	VPSUBUSW  Y12, Y2, Y2
-	VPADDD    Y11, Y2, Y5
-	VADDPS    Y5, Y1, Y1
-	VPSUBD    Y5, Y1, Y1
-	VPSRLD    $0x14, Y2, Y2
-	VPADDD    Y2, Y1, Y1
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y9, Y4
-	VMOVUPS   Y4, (DI)
-	ADDQ      $+32, DI
-	ADDQ      $+64, SI
-	SUBQ      $+32, BX
-	CMPQ      R8, $+1
-	JLT       groupnext
-	CMPQ      BX, $+32
-	JLT       grouptail
-	CMPQ      R8, $+32
-	JLT       groupmeet
-	JMP       groupbegin
+	VPMOVZXWD    48(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMULPS       Y9, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, BX
+	CMPQ         R8, $+1
+	JLT          groupnext
+	CMPQ         BX, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          groupmeet
+	JMP          groupbegin
 
 groupnext:
 	TESTQ BX, BX
@@ -2737,29 +2549,28 @@ grouppieces:
 	MOVQ R8, BX
 
 grouppiece:
-	VBROADCASTSS (DX), Y8
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece1
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece1
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, BX
@@ -2800,85 +2611,71 @@ piece4:
 	MOVW  CX, 32(SP)(AX*1)
 
 piece5:
-	VPMOVZXWD 32(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMULPS    Y8, Y0, Y0
-	VPMOVZXWD 48(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMULPS    Y8, Y1, Y1
-	VPMOVZXWD 64(SP), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMULPS    Y8, Y2, Y2
-	VPMOVZXWD 80(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMULPS    Y8, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       grouptailrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	CMPQ      BX, $+9
-	JLT       grouptailnarrow
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	CMPQ      BX, $+17
-	JLT       grouptailnarrow
-	VPAND     Y14, Y2, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y1, Y1
-	VPSUBD    Y6, Y1, Y1
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y1, Y1
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	CMPQ      BX, $+25
-	JLT       grouptailnarrow
-	VPAND     Y14, Y3, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y2, Y2
-	VPSUBD    Y6, Y2, Y2
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y2, Y2
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y2, Y2
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VPMOVZXWD    48(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VPMOVZXWD    64(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VPMOVZXWD    80(SP), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	CMPQ         BX, $+9
+	JLT          grouptailnarrow
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	VPAND        Y14, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y2, Y7
+	VFMADD231PS  Y15, Y4, Y7
+	CMPQ         BX, $+25
+	JLT          grouptailnarrow
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y8
+	VFMADD231PS  Y15, Y4, Y8
 
 grouptailnarrow:
-	VPACKSSDW Y0, Y4, Y4
-	VPACKSSDW Y2, Y1, Y1
-	VPACKUSWB Y1, Y4, Y4
-	VPERMD    Y4, Y9, Y4
-	VMOVUPS   Y4, (SP)
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMADDWD     Y11, Y7, Y7
+	VPMADDWD     Y11, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y7, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
 
 grouptailback:
 	TESTQ $0x00000010, BX
@@ -2956,20 +2753,22 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y8
-	VBROADCASTSS 4(DX), Y7
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VPMOVZXWD    16(SI), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y8, Y1, Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
 	VPMOVZXWD    32(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y7, Y2, Y2
+	VBROADCASTSS 4(DX), Y3
+	VMULPS       Y3, Y2, Y2
 	VPMOVZXWD    48(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y7, Y3, Y3
+	VBROADCASTSS 4(DX), Y4
+	VMULPS       Y4, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -2977,58 +2776,40 @@ short2loop:
 	TESTL        AX, AX
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y5
-	VADDPS       Y5, Y0, Y0
-	VPSUBD       Y5, Y0, Y0
-	VPSRLD       $0x14, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y9, Y4
-	VMOVUPS      Y4, (DI)
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -3053,81 +2834,63 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVZXWD (SI), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   (DX), Y1
-	VMULPS    Y1, Y0, Y0
-	VPMOVZXWD 16(SI), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   32(DX), Y2
-	VMULPS    Y2, Y1, Y1
-	VPMOVZXWD 32(SI), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMOVUPS   64(DX), Y3
-	VMULPS    Y3, Y2, Y2
-	VPMOVZXWD 48(SI), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMOVUPS   96(DX), Y4
-	VMULPS    Y4, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanerare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VPACKSSDW Y0, Y4, Y4
-	VPAND     Y14, Y2, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y1
-	VPSUBUSW  Y12, Y1, Y1
-	VPADDD    Y11, Y1, Y5
-	VADDPS    Y5, Y0, Y0
-	VPSUBD    Y5, Y0, Y0
-	VPSRLD    $0x14, Y1, Y1
-	VPADDD    Y1, Y0, Y0
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	VPAND     Y14, Y3, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y2
-	VPSUBUSW  Y12, Y2, Y2
-	VPADDD    Y11, Y2, Y5
-	VADDPS    Y5, Y1, Y1
-	VPSUBD    Y5, Y1, Y1
-	VPSRLD    $0x14, Y2, Y2
-	VPADDD    Y2, Y1, Y1
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y9, Y4
-	VMOVUPS   Y4, (DI)
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      32(DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVUPS      64(DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VPMOVZXWD    48(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMOVUPS      96(DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 laneback:
 	ADDQ $+32, DI
@@ -3286,89 +3049,71 @@ piece19:
 	MOVL  CX, 96(SP)(AX*1)
 
 piece20:
-	VPMOVZXWD 32(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   96(SP), Y1
-	VMULPS    Y1, Y0, Y0
-	VPMOVZXWD 48(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   128(SP), Y2
-	VMULPS    Y2, Y1, Y1
-	VPMOVZXWD 64(SP), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMOVUPS   160(SP), Y3
-	VMULPS    Y3, Y2, Y2
-	VPMOVZXWD 80(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMOVUPS   192(SP), Y4
-	VMULPS    Y4, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanetailrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	CMPQ      BX, $+9
-	JLT       lanetailnarrow
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	CMPQ      BX, $+17
-	JLT       lanetailnarrow
-	VPAND     Y14, Y2, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y1, Y1
-	VPSUBD    Y6, Y1, Y1
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y1, Y1
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	CMPQ      BX, $+25
-	JLT       lanetailnarrow
-	VPAND     Y14, Y3, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y2, Y2
-	VPSUBD    Y6, Y2, Y2
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y2, Y2
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y2, Y2
+	VPMOVZXWD   32(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMOVUPS     96(SP), Y1
+	VMULPS      Y1, Y0, Y0
+	VPMOVZXWD   48(SP), Y1
+	VPSLLD      $0x10, Y1, Y1
+	VMOVUPS     128(SP), Y2
+	VMULPS      Y2, Y1, Y1
+	VPMOVZXWD   64(SP), Y2
+	VPSLLD      $0x10, Y2, Y2
+	VMOVUPS     160(SP), Y3
+	VMULPS      Y3, Y2, Y2
+	VPMOVZXWD   80(SP), Y3
+	VPSLLD      $0x10, Y3, Y3
+	VMOVUPS     192(SP), Y4
+	VMULPS      Y4, Y3, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         lanetailrare
+	VPAND       Y14, Y0, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y0, Y5
+	VFMADD231PS Y15, Y4, Y5
+	CMPQ        BX, $+9
+	JLT         lanetailnarrow
+	VPAND       Y14, Y1, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y1, Y6
+	VFMADD231PS Y15, Y4, Y6
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	VPAND       Y14, Y2, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y2, Y7
+	VFMADD231PS Y15, Y4, Y7
+	CMPQ        BX, $+25
+	JLT         lanetailnarrow
+	VPAND       Y14, Y3, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y3, Y8
+	VFMADD231PS Y15, Y4, Y8
 
 lanetailnarrow:
-	VPACKSSDW Y0, Y4, Y4
-	VPACKSSDW Y2, Y1, Y1
-	VPACKUSWB Y1, Y4, Y4
-	VPERMD    Y4, Y9, Y4
-	VMOVUPS   Y4, (SP)
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMADDWD     Y11, Y7, Y7
+	VPMADDWD     Y11, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y7, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
 
 lanetailback:
 	TESTQ $0x00000010, BX
@@ -3426,160 +3171,142 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXWD   (SI), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y8, Y0, Y0
-	VPMOVZXWD   16(SI), Y1
-	VPSLLD      $0x10, Y1, Y1
-	VMULPS      Y8, Y1, Y1
-	VPMOVZXWD   32(SI), Y2
-	VPSLLD      $0x10, Y2, Y2
-	VMULPS      Y8, Y2, Y2
-	VPMOVZXWD   48(SI), Y3
-	VPSLLD      $0x10, Y3, Y3
-	VMULPS      Y8, Y3, Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         grouprare
-	VPAND       Y14, Y0, Y4
-	VPMINUD     Y15, Y4, Y4
-	VPAND       Y13, Y4, Y5
-	VPSUBUSW    Y12, Y5, Y5
-	VPADDD      Y11, Y5, Y6
-	VADDPS      Y6, Y4, Y4
-	VPSUBD      Y6, Y4, Y4
-	VPSRLD      $0x14, Y5, Y5
-	VPADDD      Y5, Y4, Y4
-	VPSRLD      $0x18, Y0, Y0
-	VPAND       Y10, Y0, Y0
-	VPOR        Y0, Y4, Y4
-	VPAND       Y14, Y1, Y0
-	VPMINUD     Y15, Y0, Y0
-	VPAND       Y13, Y0, Y5
-	VPSUBUSW    Y12, Y5, Y5
-	VPADDD      Y11, Y5, Y6
-	VADDPS      Y6, Y0, Y0
-	VPSUBD      Y6, Y0, Y0
-	VPSRLD      $0x14, Y5, Y5
-	VPADDD      Y5, Y0, Y0
-	VPSRLD      $0x18, Y1, Y1
-	VPAND       Y10, Y1, Y1
-	VPOR        Y1, Y0, Y0
-	VPACKSSDW   Y0, Y4, Y4
-	VPAND       Y14, Y2, Y0
-	VPMINUD     Y15, Y0, Y0
-	VPAND       Y13, Y0, Y1
-	VPSUBUSW    Y12, Y1, Y1
-	VPADDD      Y11, Y1, Y5
-	VADDPS      Y5, Y0, Y0
-	VPSUBD      Y5, Y0, Y0
-	VPSRLD      $0x14, Y1, Y1
-	VPADDD      Y1, Y0, Y0
-	VPSRLD      $0x18, Y2, Y2
-	VPAND       Y10, Y2, Y2
-	VPOR        Y2, Y0, Y0
-	VPAND       Y14, Y3, Y1
-	VPMINUD     Y15, Y1, Y1
-	VPAND       Y13, Y1, Y2
-	VPSUBUSW    Y12, Y2, Y2
-	VPADDD      Y11, Y2, Y5
-	VADDPS      Y5, Y1, Y1
-	VPSUBD      Y5, Y1, Y1
-	VPSRLD      $0x14, Y2, Y2
-	VPADDD      Y2, Y1, Y1
-	VPSRLD      $0x18, Y3, Y3
-	VPAND       Y10, Y3, Y3
-	VPOR        Y3, Y1, Y1
-	VPACKSSDW   Y1, Y0, Y0
-	VPACKUSWB   Y0, Y4, Y4
-	VPERMD      Y4, Y9, Y4
-	VMOVNTPS    Y4, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+64, SI
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
-	JGE         groupstream
-	JMP         groupwhole
+	PREFETCHNTA  (SI)(CX*1)
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VPMOVZXWD    48(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          groupstream
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPMOVZXWD    48(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y9, Y0
-	VMOVUPS      Y0, (DI)
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VPMOVZXWD    16(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPMOVZXWD    32(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS (DX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VPMOVZXWD    48(SI), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VBROADCASTSS (DX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	JMP          groupback
 
 groupmeet0cross:
@@ -3587,10 +3314,10 @@ groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y1
+	VMOVDQU      constantsAVX2<>+76(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
+	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -3607,7 +3334,7 @@ groupmeet1next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -3615,10 +3342,10 @@ groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+68(SB), Y2
+	VMOVDQU      constantsAVX2<>+76(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y1, Y2, Y8, Y8
+	VBLENDVPS    Y1, Y2, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -3635,7 +3362,7 @@ groupmeet2next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -3643,10 +3370,10 @@ groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+68(SB), Y3
+	VMOVDQU      constantsAVX2<>+76(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y2, Y3, Y8, Y8
+	VBLENDVPS    Y2, Y3, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -3663,7 +3390,7 @@ groupmeet3next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -3671,10 +3398,10 @@ groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+68(SB), Y4
+	VMOVDQU      constantsAVX2<>+76(SB), Y4
 	VPCMPGTD     Y3, Y4, Y3
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y3, Y4, Y8, Y8
+	VBLENDVPS    Y3, Y4, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -3685,87 +3412,75 @@ groupmeet3mix:
 grouptailrare:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	CMPQ         BX, $+9
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	CMPQ         BX, $+17
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    64(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	CMPQ         BX, $+25
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    80(SP), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VMULPS       Y8, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPSUBUSW     Y12, Y6, Y6
-	VPADDD       Y11, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x14, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSRLD       $0x18, Y4, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y3, Y4
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y4, Y4
-
-grouptailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y4, Y2, Y2
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y9, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       grouptailback
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VPMOVZXWD    48(SP), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPMOVZXWD    64(SP), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS (DX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VPMOVZXWD    80(SP), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VBROADCASTSS (DX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R10, R8
@@ -3778,20 +3493,22 @@ groupmeetrare:
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y8
-	VBROADCASTSS 4(DX), Y7
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VPMOVZXWD    16(SI), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y8, Y1, Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
 	VPMOVZXWD    32(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y7, Y2, Y2
+	VBROADCASTSS 4(DX), Y3
+	VMULPS       Y3, Y2, Y2
 	VPMOVZXWD    48(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y7, Y3, Y3
+	VBROADCASTSS 4(DX), Y4
+	VMULPS       Y4, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -3799,58 +3516,40 @@ short2stream:
 	TESTL        AX, AX
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y5
-	VADDPS       Y5, Y0, Y0
-	VPSUBD       Y5, Y0, Y0
-	VPSRLD       $0x14, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y9, Y4
-	VMOVNTPS     Y4, (DI)
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
@@ -3862,78 +3561,74 @@ short2stream:
 short2rare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPMOVZXWD    48(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y7, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y9, Y0
-	VMOVUPS      Y0, (DI)
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VPMOVZXWD    16(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPMOVZXWD    32(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS 4(DX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VPMOVZXWD    48(SI), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VBROADCASTSS 4(DX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	JMP          short2back
 
 lanerare:
@@ -3942,79 +3637,71 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      32(DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPMOVZXWD    48(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      96(DX), Y4
-	VMULPS       Y4, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y9, Y0
-	VMOVUPS      Y0, (DI)
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VPMOVZXWD    16(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMOVUPS      32(DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPMOVZXWD    32(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMOVUPS      64(DX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VPMOVZXWD    48(SI), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VMOVUPS      96(DX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	JMP          laneback
 
 lanetailrare:
@@ -4023,106 +3710,101 @@ lanetailrare:
 	VMOVUPS      96(SP), Y1
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	CMPQ         BX, $+9
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      128(SP), Y2
-	VMULPS       Y2, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	CMPQ         BX, $+17
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    64(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      160(SP), Y4
-	VMULPS       Y4, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	CMPQ         BX, $+25
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    80(SP), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VMOVUPS      192(SP), Y5
-	VMULPS       Y5, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPSUBUSW     Y12, Y6, Y6
-	VPADDD       Y11, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x14, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSRLD       $0x18, Y4, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y3, Y4
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y4, Y4
-
-lanetailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y4, Y2, Y2
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y9, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       lanetailback
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VPMOVZXWD    48(SP), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMOVUPS      128(SP), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPMOVZXWD    64(SP), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMOVUPS      160(SP), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VPMOVZXWD    80(SP), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VMOVUPS      192(SP), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	JMP          lanetailback
 
 // func QuantizeFpE5M2BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·QuantizeFpE5M2BF16AVX2(SB), $352-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x7f800000, Y13 0x38800000, Y12 0x43000000, Y11 0x80
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x7fffffff, 0x7f, table
+	// per call: Y15 0x4a00fde8, Y14 0x7fffffff, Y0 And, Y0 UMax, Y1 And, Y1 MulAdd, Y2 Halves, Y13 ShuffledU8
+	// per group: Y12 recip
+	// loaded at each use: most, scale, 0x1, 0x3f800000, 0x34800000, 0x7f800000, 0x38800000, 0x80808080, 0x1010101, 0x7f7f7f7f, 0x10020, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	VBROADCASTSS most+32(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+100(SB), Y13
-	VBROADCASTSS constantsAVX2<>+104(SB), Y12
-	VBROADCASTSS constantsAVX2<>+12(SB), Y11
+	VBROADCASTSS constantsAVX2<>+108(SB), Y15
+	VBROADCASTSS constantsAVX2<>+4(SB), Y14
+	VBROADCASTSS most+32(FP), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y1
+	VPMAXUD      Y1, Y0, Y0
+	VBROADCASTSS most+32(FP), Y1
+	VPAND        Y14, Y1, Y1
+	VFMADD231PS  Y15, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y1, Y2
+	VPMADDWD     Y0, Y1, Y1
+	VPACKSSDW    Y1, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VPACKUSWB    Y2, Y2, Y13
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -4146,8 +3828,7 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (BX), Y12
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
@@ -4156,88 +3837,79 @@ groupbegin:
 grouploop:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VBROADCASTSS (DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y12, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VBROADCASTSS (DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
 	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y14, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y13, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 groupback:
 	ADDQ $+32, DI
@@ -4254,8 +3926,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
 
 groupmeet:
 	MOVQ R9, R11
@@ -4266,100 +3938,87 @@ groupmeet:
 groupmeet0:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFMSUB231PS  Y9, Y1, Y0
-	VFNMADD231PS Y10, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFMSUB231PS  Y9, Y2, Y0
-	VFNMADD231PS Y10, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VFNMADD231PS Y12, Y0, Y3
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VFMSUB231PS  Y11, Y4, Y0
+	VFNMADD231PS Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
 	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y14, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y13, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
 	SUBQ         $+32, R8
@@ -4394,8 +4053,7 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (BX), Y12
 	XORL         AX, AX
 	MOVQ         AX, 32(SP)
 	MOVQ         AX, 40(SP)
@@ -4460,96 +4118,87 @@ piece4:
 piece5:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VBROADCASTSS (DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y12, Y0, Y3
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VBROADCASTSS (DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VPAND        Y14, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y3, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y2, Y2
-	VPSUBD       Y6, Y2, Y2
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y2, Y2
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y7
+	VPMAXUD      Y7, Y0, Y0
+	VPAND        Y14, Y3, Y7
+	VFMADD231PS  Y15, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y4, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y3, Y3
-	VPSUBD       Y6, Y3, Y3
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y3, Y3
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y8
+	VPMAXUD      Y8, Y0, Y0
+	VPAND        Y14, Y4, Y8
+	VFMADD231PS  Y15, Y0, Y8
 
 grouptailnarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y7, Y7
+	VPMADDWD     Y0, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y7, Y5, Y5
+	VPMINUB      Y13, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
 
 grouptailback:
 	TESTQ $0x00000010, R8
@@ -4622,14 +4271,14 @@ groupdone:
 
 longs:
 	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y1
-	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS (DX), Y9
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VFNMADD231PS Y9, Y10, Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y1
+	VPSUBD       Y1, Y0, Y12
+	VBROADCASTSS (DX), Y0
 	VBROADCASTSS constantsAVX2<>+60(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y10, Y0, Y8
+	VFNMADD231PS Y0, Y12, Y1
+	VBROADCASTSS constantsAVX2<>+64(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y12, Y1, Y11
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          longtail
@@ -4640,84 +4289,71 @@ longs:
 longloop:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y12, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y12, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VFMADD231PS  Y12, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFMADD231PS  Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
 	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y14, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y13, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 longback:
 	ADDQ $+32, DI
@@ -4793,92 +4429,79 @@ piece14:
 piece15:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y12, Y0, Y1
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y12, Y0, Y2
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VFMADD231PS  Y12, Y0, Y3
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFMADD231PS  Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longtailrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VPAND        Y14, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
 	CMPQ         R8, $+9
 	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y3, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y2, Y2
-	VPSUBD       Y6, Y2, Y2
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y2, Y2
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y7
+	VPMAXUD      Y7, Y0, Y0
+	VPAND        Y14, Y3, Y7
+	VFMADD231PS  Y15, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y4, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y3, Y3
-	VPSUBD       Y6, Y3, Y3
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y3, Y3
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y8
+	VPMAXUD      Y8, Y0, Y0
+	VPAND        Y14, Y4, Y8
+	VFMADD231PS  Y15, Y0, Y8
 
 longtailnarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y7, Y7
+	VPMADDWD     Y0, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y7, Y5, Y5
+	VPMINUB      Y13, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
 
 longtailback:
 	TESTQ $0x00000010, R8
@@ -4946,94 +4569,83 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VBROADCASTSS 4(DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y11, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VBROADCASTSS 4(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
 	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y14, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y13, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -5093,64 +4705,51 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPSUBUSW     Y13, Y1, Y1
-	VPADDD       Y12, Y1, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x15, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y4, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y5, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y11, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+112(SB), Y1
+	VPMAXUD      Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VFMADD231PS  Y15, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y3, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y1, Y1
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y1, Y1
+	VPSRLW       $0x05, Y1, Y1
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y3
+	VPMAXUD      Y3, Y0, Y0
+	VPAND        Y14, Y4, Y3
+	VFMADD231PS  Y15, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y5, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y3, Y3
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x05, Y3, Y3
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKUSWB    Y3, Y1, Y1
+	VPMINUB      Y13, Y1, Y1
+	VPACKSSWB    Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (DI)
 
 laneback:
 	ADDQ $+32, DI
@@ -5428,72 +5027,59 @@ piece35:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPSUBUSW     Y13, Y1, Y1
-	VPADDD       Y12, Y1, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x15, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y1
+	VPMAXUD      Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VFMADD231PS  Y15, Y0, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y3, Y6
+	VFMADD231PS  Y15, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y6
-	VADDPS       Y6, Y2, Y2
-	VPSUBD       Y6, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y7
+	VPMAXUD      Y7, Y0, Y0
+	VPAND        Y14, Y4, Y7
+	VFMADD231PS  Y15, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y5, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y6
-	VADDPS       Y6, Y3, Y3
-	VPSUBD       Y6, Y3, Y3
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y11, Y5, Y5
-	VPOR         Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y8
+	VPMAXUD      Y8, Y0, Y0
+	VPAND        Y14, Y5, Y8
+	VFMADD231PS  Y15, Y0, Y8
 
 lanetailnarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y1, Y1
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y1, Y1
+	VPSRLW       $0x05, Y1, Y1
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y7, Y7
+	VPMADDWD     Y0, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKUSWB    Y7, Y1, Y1
+	VPMINUB      Y13, Y1, Y1
+	VPACKSSWB    Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (SP)
 
 lanetailback:
 	TESTQ $0x00000010, R8
@@ -5554,88 +5140,79 @@ groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VBROADCASTSS (DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y12, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VBROADCASTSS (DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
 	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVNTPS     Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y14, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y13, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
 	SUBQ         $+32, R9
@@ -5646,86 +5223,84 @@ groupstream:
 grouprare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y14, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VPMOVZXWD    16(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x05, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+112(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y14, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VPMOVZXWD    48(SI), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VBROADCASTSS (DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+112(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y14, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+116(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y13, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	JMP          groupback
 
 groupmeet0cross:
@@ -5733,12 +5308,12 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y1
+	VMOVDQU      constantsAVX2<>+76(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBLENDVPS    Y0, Y1, Y12, Y12
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -5757,8 +5332,8 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -5766,12 +5341,12 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y2
+	VMOVDQU      constantsAVX2<>+76(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBLENDVPS    Y0, Y2, Y12, Y12
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBLENDVPS    Y0, Y2, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -5790,8 +5365,8 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -5799,12 +5374,12 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y3
+	VMOVDQU      constantsAVX2<>+76(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y10, Y10
+	VBLENDVPS    Y0, Y3, Y12, Y12
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBLENDVPS    Y0, Y3, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -5823,8 +5398,8 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -5832,12 +5407,12 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y4
+	VMOVDQU      constantsAVX2<>+76(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y10, Y10
+	VBLENDVPS    Y0, Y4, Y12, Y12
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y0, Y4, Y9, Y9
+	VBLENDVPS    Y0, Y4, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -5849,95 +5424,85 @@ groupmeet3mix:
 grouptailrare:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	CMPQ         R8, $+9
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         R8, $+17
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y14, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VPMOVZXWD    48(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x05, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VPMOVZXWD    64(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+112(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y14, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VPMOVZXWD    80(SP), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VBROADCASTSS (DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+112(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y14, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+116(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y13, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	CMPQ         R8, $+25
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPAND        Y5, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y14, Y5, Y6
-	VPSUBUSW     Y13, Y6, Y6
-	VPADDD       Y12, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x15, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+64(SB), Y6
-	VBLENDVPS    Y4, Y5, Y6, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-
-grouptailrarenarrow:
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+20(SB), Y0
-	VPACKUSWB Y3, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (SP)
-	JMP       grouptailback
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -5953,84 +5518,71 @@ longstream:
 	PREFETCHNTA  (SI)(CX*1)
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y12, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y12, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VFMADD231PS  Y12, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFMADD231PS  Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
 	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVNTPS     Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y14, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y13, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
 	SUBQ         $+32, R8
@@ -6041,271 +5593,248 @@ longstream:
 longrare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y14, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VPMOVZXWD    16(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x05, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+112(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y14, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VPMOVZXWD    48(SI), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VBROADCASTSS (DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+112(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y14, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+116(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y13, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	JMP          longback
 
 longtailrare:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	CMPQ         R8, $+9
-	JLT          longtailrarenarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         R8, $+17
-	JLT          longtailrarenarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y14, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VPMOVZXWD    48(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x05, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VPMOVZXWD    64(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+112(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y14, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VPMOVZXWD    80(SP), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VBROADCASTSS (DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+112(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y14, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+116(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y13, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	CMPQ         R8, $+25
-	JLT          longtailrarenarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPAND        Y5, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y14, Y5, Y6
-	VPSUBUSW     Y13, Y6, Y6
-	VPADDD       Y12, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x15, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+64(SB), Y6
-	VBLENDVPS    Y4, Y5, Y6, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-
-longtailrarenarrow:
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+20(SB), Y0
-	VPACKUSWB Y3, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (SP)
-	JMP       longtailback
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (SP)
+	JMP          longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VBROADCASTSS 4(DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y11, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VBROADCASTSS 4(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
 	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVNTPS     Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y14, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y13, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
 	ADDQ         $+32, DI
@@ -6318,86 +5847,84 @@ short2stream:
 short2rare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y14, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VPMOVZXWD    16(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x05, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS 4(DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+112(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y14, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VPMOVZXWD    48(SI), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VBROADCASTSS 4(DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+112(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y14, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+116(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y13, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	JMP          short2back
 
 lanerare:
@@ -6406,87 +5933,81 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(DX), Y3
-	VDIVPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y14, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VPMOVZXWD    16(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVUPS      32(DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x05, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVUPS      64(DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+112(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y14, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VPMOVZXWD    48(SI), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VMOVUPS      96(DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+112(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y14, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+116(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y13, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	JMP          laneback
 
 lanetailrare:
@@ -6495,114 +6016,109 @@ lanetailrare:
 	VMOVUPS      96(SP), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	CMPQ         R8, $+9
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      128(SP), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         R8, $+17
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y3
-	VDIVPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y14, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VPMOVZXWD    48(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVUPS      128(SP), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x05, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VPMOVZXWD    64(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVUPS      160(SP), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+112(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y14, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VPMOVZXWD    80(SP), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VMOVUPS      192(SP), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+112(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y14, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+116(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y13, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	CMPQ         R8, $+25
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y4
-	VDIVPS       Y4, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPAND        Y5, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y14, Y5, Y6
-	VPSUBUSW     Y13, Y6, Y6
-	VPADDD       Y12, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x15, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+64(SB), Y6
-	VBLENDVPS    Y4, Y5, Y6, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-
-lanetailrarenarrow:
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+20(SB), Y0
-	VPACKUSWB Y3, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (SP)
-	JMP       lanetailback
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (SP)
+	JMP          lanetailback
 
 // func QuantizeFpPowerOfTwoE5M2BF16AVX2(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, MMX+
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·QuantizeFpPowerOfTwoE5M2BF16AVX2(SB), NOSPLIT, $224-56
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x38800000, Y11 0x43000000, Y10 0x80, Y9 table
-	// per group: Y8 recip
+	// per call: Y0 most, Y15 0x4a00fde8, Y14 0x7f800000, Y13 0x38800000, Y12 0x7fffffff, Y1 And, Y1 UMax, Y0 And, Y0 MulAdd, Y1 Halves, Y10 ShuffledU8, Y11 0x10020
+	// per group: nothing
+	// loaded at each use: recip, 0x80808080, 0x1010101, 0x7f7f7f7f, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
-	VBROADCASTSS most+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+16(SB), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VBROADCASTSS constantsAVX2<>+100(SB), Y12
-	VBROADCASTSS constantsAVX2<>+104(SB), Y11
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
-	VMOVUPS      constantsAVX2<>+20(SB), Y9
+	VBROADCASTSS constantsAVX2<>+108(SB), Y15
+	VBROADCASTSS constantsAVX2<>+8(SB), Y14
+	VBROADCASTSS constantsAVX2<>+112(SB), Y13
+	VBROADCASTSS constantsAVX2<>+4(SB), Y12
+	VBROADCASTSS most+24(FP), Y0
+	VPAND        Y14, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y0
+	VFMADD231PS  Y15, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y11
+	VPMADDWD     Y11, Y0, Y1
+	VPMADDWD     Y11, Y0, Y0
+	VPACKSSDW    Y0, Y1, Y1
+	VPSRLW       $0x05, Y1, Y1
+	VPACKUSWB    Y1, Y1, Y10
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -6616,88 +6132,73 @@ groups:
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+32
-	JLT          grouptail
-	CMPQ         R8, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Y8
-	SUBQ         R8, BX
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
+	CMPQ BX, $+32
+	JLT  grouptail
+	CMPQ R8, $+32
+	JLT  grouptomeet
+	SUBQ R8, BX
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  groupstream
 
 grouploop:
-	VPMOVZXWD (SI), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMULPS    Y8, Y0, Y0
-	VPMOVZXWD 16(SI), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMULPS    Y8, Y1, Y1
-	VPMOVZXWD 32(SI), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMULPS    Y8, Y2, Y2
-	VPMOVZXWD 48(SI), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMULPS    Y8, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       grouprare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VPACKSSDW Y0, Y4, Y4
-	VPAND     Y14, Y2, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y1
-	VPSUBUSW  Y12, Y1, Y1
-	VPADDD    Y11, Y1, Y5
-	VADDPS    Y5, Y0, Y0
-	VPSUBD    Y5, Y0, Y0
-	VPSRLD    $0x15, Y1, Y1
-	VPADDD    Y1, Y0, Y0
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	VPAND     Y14, Y3, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y2
-	VPSUBUSW  Y12, Y2, Y2
-	VPADDD    Y11, Y2, Y5
-	VADDPS    Y5, Y1, Y1
-	VPSUBD    Y5, Y1, Y1
-	VPSRLD    $0x15, Y2, Y2
-	VPADDD    Y2, Y1, Y1
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y9, Y4
-	VMOVUPS   Y4, (DI)
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VPMOVZXWD    48(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x05, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 groupback:
 	ADDQ $+32, DI
@@ -6714,7 +6215,7 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 
 groupmeet:
 	MOVQ R8, R10
@@ -6725,97 +6226,79 @@ groupmeet:
 groupmeet0:
 	VPMOVZXWD (SI), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VMULPS    Y8, Y0, Y0
+	VMULPS    Y9, Y0, Y0
 	SUBQ      $+8, R8
 	JLT       groupmeet1cross
 
 groupmeet1:
 	VPMOVZXWD 16(SI), Y1
 	VPSLLD    $0x10, Y1, Y1
-	VMULPS    Y8, Y1, Y1
+	VMULPS    Y9, Y1, Y1
 	SUBQ      $+8, R8
 	JLT       groupmeet2cross
 
 groupmeet2:
 	VPMOVZXWD 32(SI), Y2
 	VPSLLD    $0x10, Y2, Y2
-	VMULPS    Y8, Y2, Y2
+	VMULPS    Y9, Y2, Y2
 	SUBQ      $+8, R8
 	JLT       groupmeet3cross
 
 groupmeet3:
-	VPMOVZXWD 48(SI), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMULPS    Y8, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       groupmeetrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VPACKSSDW Y0, Y4, Y4
-	VPAND     Y14, Y2, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y1
-	VPSUBUSW  Y12, Y1, Y1
-	VPADDD    Y11, Y1, Y5
-	VADDPS    Y5, Y0, Y0
-	VPSUBD    Y5, Y0, Y0
-	VPSRLD    $0x15, Y1, Y1
-	VPADDD    Y1, Y0, Y0
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	VPAND     Y14, Y3, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y2
-	VPSUBUSW  Y12, Y2, Y2
-	VPADDD    Y11, Y2, Y5
-	VADDPS    Y5, Y1, Y1
-	VPSUBD    Y5, Y1, Y1
-	VPSRLD    $0x15, Y2, Y2
-	VPADDD    Y2, Y1, Y1
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y9, Y4
-	VMOVUPS   Y4, (DI)
-	ADDQ      $+32, DI
-	ADDQ      $+64, SI
-	SUBQ      $+32, BX
-	CMPQ      R8, $+1
-	JLT       groupnext
-	CMPQ      BX, $+32
-	JLT       grouptail
-	CMPQ      R8, $+32
-	JLT       groupmeet
-	JMP       groupbegin
+	VPMOVZXWD    48(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMULPS       Y9, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x05, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, BX
+	CMPQ         R8, $+1
+	JLT          groupnext
+	CMPQ         BX, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          groupmeet
+	JMP          groupbegin
 
 groupnext:
 	TESTQ BX, BX
@@ -6839,29 +6322,28 @@ grouppieces:
 	MOVQ R8, BX
 
 grouppiece:
-	VBROADCASTSS (DX), Y8
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece1
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece1
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, BX
@@ -6902,85 +6384,71 @@ piece4:
 	MOVW  CX, 32(SP)(AX*1)
 
 piece5:
-	VPMOVZXWD 32(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMULPS    Y8, Y0, Y0
-	VPMOVZXWD 48(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMULPS    Y8, Y1, Y1
-	VPMOVZXWD 64(SP), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMULPS    Y8, Y2, Y2
-	VPMOVZXWD 80(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMULPS    Y8, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       grouptailrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	CMPQ      BX, $+9
-	JLT       grouptailnarrow
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	CMPQ      BX, $+17
-	JLT       grouptailnarrow
-	VPAND     Y14, Y2, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y1, Y1
-	VPSUBD    Y6, Y1, Y1
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y1, Y1
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	CMPQ      BX, $+25
-	JLT       grouptailnarrow
-	VPAND     Y14, Y3, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y2, Y2
-	VPSUBD    Y6, Y2, Y2
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y2, Y2
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y2, Y2
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VPMOVZXWD    48(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VPMOVZXWD    64(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VPMOVZXWD    80(SP), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	CMPQ         BX, $+9
+	JLT          grouptailnarrow
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	VPAND        Y14, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y2, Y7
+	VFMADD231PS  Y15, Y4, Y7
+	CMPQ         BX, $+25
+	JLT          grouptailnarrow
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y8
+	VFMADD231PS  Y15, Y4, Y8
 
 grouptailnarrow:
-	VPACKSSDW Y0, Y4, Y4
-	VPACKSSDW Y2, Y1, Y1
-	VPACKUSWB Y1, Y4, Y4
-	VPERMD    Y4, Y9, Y4
-	VMOVUPS   Y4, (SP)
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMADDWD     Y11, Y7, Y7
+	VPMADDWD     Y11, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y7, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
 
 grouptailback:
 	TESTQ $0x00000010, BX
@@ -7058,20 +6526,22 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y8
-	VBROADCASTSS 4(DX), Y7
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VPMOVZXWD    16(SI), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y8, Y1, Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
 	VPMOVZXWD    32(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y7, Y2, Y2
+	VBROADCASTSS 4(DX), Y3
+	VMULPS       Y3, Y2, Y2
 	VPMOVZXWD    48(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y7, Y3, Y3
+	VBROADCASTSS 4(DX), Y4
+	VMULPS       Y4, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -7079,58 +6549,40 @@ short2loop:
 	TESTL        AX, AX
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y5
-	VADDPS       Y5, Y0, Y0
-	VPSUBD       Y5, Y0, Y0
-	VPSRLD       $0x15, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y9, Y4
-	VMOVUPS      Y4, (DI)
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x05, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -7155,81 +6607,63 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVZXWD (SI), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   (DX), Y1
-	VMULPS    Y1, Y0, Y0
-	VPMOVZXWD 16(SI), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   32(DX), Y2
-	VMULPS    Y2, Y1, Y1
-	VPMOVZXWD 32(SI), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMOVUPS   64(DX), Y3
-	VMULPS    Y3, Y2, Y2
-	VPMOVZXWD 48(SI), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMOVUPS   96(DX), Y4
-	VMULPS    Y4, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanerare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VPACKSSDW Y0, Y4, Y4
-	VPAND     Y14, Y2, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y1
-	VPSUBUSW  Y12, Y1, Y1
-	VPADDD    Y11, Y1, Y5
-	VADDPS    Y5, Y0, Y0
-	VPSUBD    Y5, Y0, Y0
-	VPSRLD    $0x15, Y1, Y1
-	VPADDD    Y1, Y0, Y0
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	VPAND     Y14, Y3, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y2
-	VPSUBUSW  Y12, Y2, Y2
-	VPADDD    Y11, Y2, Y5
-	VADDPS    Y5, Y1, Y1
-	VPSUBD    Y5, Y1, Y1
-	VPSRLD    $0x15, Y2, Y2
-	VPADDD    Y2, Y1, Y1
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y9, Y4
-	VMOVUPS   Y4, (DI)
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      32(DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVUPS      64(DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VPMOVZXWD    48(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMOVUPS      96(DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x05, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 laneback:
 	ADDQ $+32, DI
@@ -7388,89 +6822,71 @@ piece19:
 	MOVL  CX, 96(SP)(AX*1)
 
 piece20:
-	VPMOVZXWD 32(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   96(SP), Y1
-	VMULPS    Y1, Y0, Y0
-	VPMOVZXWD 48(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   128(SP), Y2
-	VMULPS    Y2, Y1, Y1
-	VPMOVZXWD 64(SP), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMOVUPS   160(SP), Y3
-	VMULPS    Y3, Y2, Y2
-	VPMOVZXWD 80(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMOVUPS   192(SP), Y4
-	VMULPS    Y4, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanetailrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	CMPQ      BX, $+9
-	JLT       lanetailnarrow
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	CMPQ      BX, $+17
-	JLT       lanetailnarrow
-	VPAND     Y14, Y2, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y1, Y1
-	VPSUBD    Y6, Y1, Y1
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y1, Y1
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	CMPQ      BX, $+25
-	JLT       lanetailnarrow
-	VPAND     Y14, Y3, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y2, Y2
-	VPSUBD    Y6, Y2, Y2
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y2, Y2
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y2, Y2
+	VPMOVZXWD   32(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMOVUPS     96(SP), Y1
+	VMULPS      Y1, Y0, Y0
+	VPMOVZXWD   48(SP), Y1
+	VPSLLD      $0x10, Y1, Y1
+	VMOVUPS     128(SP), Y2
+	VMULPS      Y2, Y1, Y1
+	VPMOVZXWD   64(SP), Y2
+	VPSLLD      $0x10, Y2, Y2
+	VMOVUPS     160(SP), Y3
+	VMULPS      Y3, Y2, Y2
+	VPMOVZXWD   80(SP), Y3
+	VPSLLD      $0x10, Y3, Y3
+	VMOVUPS     192(SP), Y4
+	VMULPS      Y4, Y3, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         lanetailrare
+	VPAND       Y14, Y0, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y0, Y5
+	VFMADD231PS Y15, Y4, Y5
+	CMPQ        BX, $+9
+	JLT         lanetailnarrow
+	VPAND       Y14, Y1, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y1, Y6
+	VFMADD231PS Y15, Y4, Y6
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	VPAND       Y14, Y2, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y2, Y7
+	VFMADD231PS Y15, Y4, Y7
+	CMPQ        BX, $+25
+	JLT         lanetailnarrow
+	VPAND       Y14, Y3, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y3, Y8
+	VFMADD231PS Y15, Y4, Y8
 
 lanetailnarrow:
-	VPACKSSDW Y0, Y4, Y4
-	VPACKSSDW Y2, Y1, Y1
-	VPACKUSWB Y1, Y4, Y4
-	VPERMD    Y4, Y9, Y4
-	VMOVUPS   Y4, (SP)
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMADDWD     Y11, Y7, Y7
+	VPMADDWD     Y11, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y7, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
 
 lanetailback:
 	TESTQ $0x00000010, BX
@@ -7528,160 +6944,142 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXWD   (SI), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y8, Y0, Y0
-	VPMOVZXWD   16(SI), Y1
-	VPSLLD      $0x10, Y1, Y1
-	VMULPS      Y8, Y1, Y1
-	VPMOVZXWD   32(SI), Y2
-	VPSLLD      $0x10, Y2, Y2
-	VMULPS      Y8, Y2, Y2
-	VPMOVZXWD   48(SI), Y3
-	VPSLLD      $0x10, Y3, Y3
-	VMULPS      Y8, Y3, Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         grouprare
-	VPAND       Y14, Y0, Y4
-	VPMINUD     Y15, Y4, Y4
-	VPAND       Y13, Y4, Y5
-	VPSUBUSW    Y12, Y5, Y5
-	VPADDD      Y11, Y5, Y6
-	VADDPS      Y6, Y4, Y4
-	VPSUBD      Y6, Y4, Y4
-	VPSRLD      $0x15, Y5, Y5
-	VPADDD      Y5, Y4, Y4
-	VPSRLD      $0x18, Y0, Y0
-	VPAND       Y10, Y0, Y0
-	VPOR        Y0, Y4, Y4
-	VPAND       Y14, Y1, Y0
-	VPMINUD     Y15, Y0, Y0
-	VPAND       Y13, Y0, Y5
-	VPSUBUSW    Y12, Y5, Y5
-	VPADDD      Y11, Y5, Y6
-	VADDPS      Y6, Y0, Y0
-	VPSUBD      Y6, Y0, Y0
-	VPSRLD      $0x15, Y5, Y5
-	VPADDD      Y5, Y0, Y0
-	VPSRLD      $0x18, Y1, Y1
-	VPAND       Y10, Y1, Y1
-	VPOR        Y1, Y0, Y0
-	VPACKSSDW   Y0, Y4, Y4
-	VPAND       Y14, Y2, Y0
-	VPMINUD     Y15, Y0, Y0
-	VPAND       Y13, Y0, Y1
-	VPSUBUSW    Y12, Y1, Y1
-	VPADDD      Y11, Y1, Y5
-	VADDPS      Y5, Y0, Y0
-	VPSUBD      Y5, Y0, Y0
-	VPSRLD      $0x15, Y1, Y1
-	VPADDD      Y1, Y0, Y0
-	VPSRLD      $0x18, Y2, Y2
-	VPAND       Y10, Y2, Y2
-	VPOR        Y2, Y0, Y0
-	VPAND       Y14, Y3, Y1
-	VPMINUD     Y15, Y1, Y1
-	VPAND       Y13, Y1, Y2
-	VPSUBUSW    Y12, Y2, Y2
-	VPADDD      Y11, Y2, Y5
-	VADDPS      Y5, Y1, Y1
-	VPSUBD      Y5, Y1, Y1
-	VPSRLD      $0x15, Y2, Y2
-	VPADDD      Y2, Y1, Y1
-	VPSRLD      $0x18, Y3, Y3
-	VPAND       Y10, Y3, Y3
-	VPOR        Y3, Y1, Y1
-	VPACKSSDW   Y1, Y0, Y0
-	VPACKUSWB   Y0, Y4, Y4
-	VPERMD      Y4, Y9, Y4
-	VMOVNTPS    Y4, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+64, SI
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
-	JGE         groupstream
-	JMP         groupwhole
+	PREFETCHNTA  (SI)(CX*1)
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VPMOVZXWD    48(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x05, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          groupstream
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPMOVZXWD    48(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y9, Y0
-	VMOVUPS      Y0, (DI)
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VPMOVZXWD    16(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VPMOVZXWD    32(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS (DX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VPMOVZXWD    48(SI), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VBROADCASTSS (DX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x05, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	JMP          groupback
 
 groupmeet0cross:
@@ -7689,10 +7087,10 @@ groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y1
+	VMOVDQU      constantsAVX2<>+76(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
+	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -7709,7 +7107,7 @@ groupmeet1next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -7717,10 +7115,10 @@ groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+68(SB), Y2
+	VMOVDQU      constantsAVX2<>+76(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y1, Y2, Y8, Y8
+	VBLENDVPS    Y1, Y2, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -7737,7 +7135,7 @@ groupmeet2next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -7745,10 +7143,10 @@ groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+68(SB), Y3
+	VMOVDQU      constantsAVX2<>+76(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y2, Y3, Y8, Y8
+	VBLENDVPS    Y2, Y3, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -7765,7 +7163,7 @@ groupmeet3next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -7773,10 +7171,10 @@ groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+68(SB), Y4
+	VMOVDQU      constantsAVX2<>+76(SB), Y4
 	VPCMPGTD     Y3, Y4, Y3
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y3, Y4, Y8, Y8
+	VBLENDVPS    Y3, Y4, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -7787,87 +7185,75 @@ groupmeet3mix:
 grouptailrare:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	CMPQ         BX, $+9
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	CMPQ         BX, $+17
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    64(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	CMPQ         BX, $+25
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    80(SP), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VMULPS       Y8, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPSUBUSW     Y12, Y6, Y6
-	VPADDD       Y11, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x15, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSRLD       $0x18, Y4, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y3, Y4
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y4, Y4
-
-grouptailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y4, Y2, Y2
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y9, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       grouptailback
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VPMOVZXWD    48(SP), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VPMOVZXWD    64(SP), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS (DX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VPMOVZXWD    80(SP), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VBROADCASTSS (DX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x05, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R10, R8
@@ -7880,20 +7266,22 @@ groupmeetrare:
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y8
-	VBROADCASTSS 4(DX), Y7
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VPMOVZXWD    16(SI), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y8, Y1, Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
 	VPMOVZXWD    32(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y7, Y2, Y2
+	VBROADCASTSS 4(DX), Y3
+	VMULPS       Y3, Y2, Y2
 	VPMOVZXWD    48(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y7, Y3, Y3
+	VBROADCASTSS 4(DX), Y4
+	VMULPS       Y4, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -7901,58 +7289,40 @@ short2stream:
 	TESTL        AX, AX
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y5
-	VADDPS       Y5, Y0, Y0
-	VPSUBD       Y5, Y0, Y0
-	VPSRLD       $0x15, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y9, Y4
-	VMOVNTPS     Y4, (DI)
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x05, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
@@ -7964,78 +7334,74 @@ short2stream:
 short2rare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPMOVZXWD    48(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y7, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y9, Y0
-	VMOVUPS      Y0, (DI)
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VPMOVZXWD    16(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VPMOVZXWD    32(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS 4(DX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VPMOVZXWD    48(SI), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VBROADCASTSS 4(DX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x05, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	JMP          short2back
 
 lanerare:
@@ -8044,79 +7410,71 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      32(DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPMOVZXWD    48(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      96(DX), Y4
-	VMULPS       Y4, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y9, Y0
-	VMOVUPS      Y0, (DI)
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VPMOVZXWD    16(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMOVUPS      32(DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VPMOVZXWD    32(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMOVUPS      64(DX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VPMOVZXWD    48(SI), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VMOVUPS      96(DX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x05, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	JMP          laneback
 
 lanetailrare:
@@ -8125,106 +7483,86 @@ lanetailrare:
 	VMOVUPS      96(SP), Y1
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	CMPQ         BX, $+9
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      128(SP), Y2
-	VMULPS       Y2, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	CMPQ         BX, $+17
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    64(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      160(SP), Y4
-	VMULPS       Y4, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	CMPQ         BX, $+25
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    80(SP), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VMOVUPS      192(SP), Y5
-	VMULPS       Y5, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPSUBUSW     Y12, Y6, Y6
-	VPADDD       Y11, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x15, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSRLD       $0x18, Y4, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y3, Y4
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y4, Y4
-
-lanetailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y4, Y2, Y2
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y9, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       lanetailback
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VPMOVZXWD    48(SP), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMOVUPS      128(SP), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VPMOVZXWD    64(SP), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMOVUPS      160(SP), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VPMOVZXWD    80(SP), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VMOVUPS      192(SP), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x05, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	JMP          lanetailback
 
 // func QuantizeFpE2M1BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·QuantizeFpE2M1BF16AVX2(SB), $352-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x7f800000, Y13 0x3c0, Y12 0x0, Y11 0x80
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x7fffffff, 0x3f800000, 0xb000000, 0x7f, table
+	// per call: Y15 0x4a80fed6
+	// per group: Y14 scale, Y13 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x7f800000, 0x3f800000, 0x7fffffff, 0x8080808, 0x1010101, 0x7f7f7f7f, 0x401000, table, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	VBROADCASTSS most+32(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+108(SB), Y13
-	VXORPS       Y12, Y12, Y12
-	VBROADCASTSS constantsAVX2<>+12(SB), Y11
+	VBROADCASTSS constantsAVX2<>+120(SB), Y15
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -8248,8 +7586,8 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y13
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
@@ -8258,100 +7596,81 @@ groupbegin:
 grouploop:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y13, Y0, Y1
+	VFMSUB231PS  Y14, Y1, Y0
+	VFNMADD231PS Y13, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y13, Y0, Y2
+	VFMSUB231PS  Y14, Y2, Y0
+	VFNMADD231PS Y13, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y13, Y0, Y3
+	VFMSUB231PS  Y14, Y3, Y0
+	VFNMADD231PS Y13, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y13, Y0, Y4
+	VFMSUB231PS  Y14, Y4, Y0
+	VFNMADD231PS Y13, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y13, Y0, Y0
-	VPMAXSD      Y12, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y1, Y1
-	VSUBPS       Y5, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 groupback:
 	ADDQ $+32, DI
@@ -8368,8 +7687,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (DX), Y13
 
 groupmeet:
 	MOVQ R9, R11
@@ -8380,112 +7699,93 @@ groupmeet:
 groupmeet0:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFMSUB231PS  Y9, Y1, Y0
-	VFNMADD231PS Y10, Y0, Y1
+	VMULPS       Y14, Y0, Y1
+	VFMSUB231PS  Y13, Y1, Y0
+	VFNMADD231PS Y14, Y0, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFMSUB231PS  Y9, Y2, Y0
-	VFNMADD231PS Y10, Y0, Y2
+	VMULPS       Y14, Y0, Y2
+	VFMSUB231PS  Y13, Y2, Y0
+	VFNMADD231PS Y14, Y0, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
+	VMULPS       Y14, Y0, Y3
+	VFMSUB231PS  Y13, Y3, Y0
+	VFNMADD231PS Y14, Y0, Y3
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
+	VMULPS       Y14, Y0, Y4
+	VFMSUB231PS  Y13, Y4, Y0
+	VFNMADD231PS Y14, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y13, Y0, Y0
-	VPMAXSD      Y12, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y1, Y1
-	VSUBPS       Y5, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
 	SUBQ         $+32, R8
@@ -8520,8 +7820,8 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y13
 	XORL         AX, AX
 	MOVQ         AX, 32(SP)
 	MOVQ         AX, 40(SP)
@@ -8586,108 +7886,89 @@ piece4:
 piece5:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y13, Y0, Y1
+	VFMSUB231PS  Y14, Y1, Y0
+	VFNMADD231PS Y13, Y0, Y1
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y13, Y0, Y2
+	VFMSUB231PS  Y14, Y2, Y0
+	VFNMADD231PS Y13, Y0, Y2
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y13, Y0, Y3
+	VFMSUB231PS  Y14, Y3, Y0
+	VFNMADD231PS Y13, Y0, Y3
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y13, Y0, Y4
+	VFMSUB231PS  Y14, Y4, Y0
+	VFNMADD231PS Y13, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y13, Y0, Y0
-	VPMAXSD      Y12, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y1, Y1
-	VSUBPS       Y5, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y3, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y2, Y2
-	VSUBPS       Y5, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y7
+	VPMAXUD      Y7, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y3, Y7
+	VFMADD231PS  Y15, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y4, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y3, Y3
-	VSUBPS       Y5, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y13, Y3, Y3
-	VPMAXSD      Y12, Y3, Y3
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y8
+	VPMAXUD      Y8, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y4, Y8
+	VFMADD231PS  Y15, Y0, Y8
 
 grouptailnarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y7, Y7
+	VPMADDWD     Y0, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y7, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
 
 grouptailback:
 	TESTQ $0x00000010, R8
@@ -8760,14 +8041,14 @@ groupdone:
 
 longs:
 	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y1
-	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS (DX), Y9
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VFNMADD231PS Y9, Y10, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y1
+	VPSUBD       Y1, Y0, Y14
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VFNMADD231PS Y13, Y14, Y0
+	VBROADCASTSS constantsAVX2<>+64(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y10, Y0, Y8
+	VMULPS       Y14, Y0, Y12
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          longtail
@@ -8778,96 +8059,77 @@ longs:
 longloop:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VFMADD231PS  Y14, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VFMADD231PS  Y14, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VFMADD231PS  Y14, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VFMADD231PS  Y14, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y13, Y0, Y0
-	VPMAXSD      Y12, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y1, Y1
-	VSUBPS       Y5, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 longback:
 	ADDQ $+32, DI
@@ -8943,104 +8205,85 @@ piece14:
 piece15:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VFMADD231PS  Y14, Y0, Y1
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VFMADD231PS  Y14, Y0, Y2
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VFMADD231PS  Y14, Y0, Y3
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VFMADD231PS  Y14, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longtailrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y13, Y0, Y0
-	VPMAXSD      Y12, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
 	CMPQ         R8, $+9
 	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y1, Y1
-	VSUBPS       Y5, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y3, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y2, Y2
-	VSUBPS       Y5, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y7
+	VPMAXUD      Y7, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y3, Y7
+	VFMADD231PS  Y15, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y4, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y3, Y3
-	VSUBPS       Y5, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y13, Y3, Y3
-	VPMAXSD      Y12, Y3, Y3
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y8
+	VPMAXUD      Y8, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y4, Y8
+	VFMADD231PS  Y15, Y0, Y8
 
 longtailnarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y7, Y7
+	VPMADDWD     Y0, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y7, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
 
 longtailback:
 	TESTQ $0x00000010, R8
@@ -9108,106 +8351,87 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS 4(DX), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VFMSUB231PS  Y14, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VFMSUB231PS  Y14, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VFMSUB231PS  Y13, Y3, Y0
+	VFNMADD231PS Y11, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFMSUB231PS  Y13, Y4, Y0
+	VFNMADD231PS Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y13, Y0, Y0
-	VPMAXSD      Y12, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y1, Y1
-	VSUBPS       Y5, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -9267,76 +8491,57 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y13, Y0, Y0
-	VPMAXSD      Y12, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y4, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+112(SB), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y5, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+112(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y11, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+60(SB), Y1
+	VPMAXUD      Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y2, Y1
+	VFMADD231PS  Y15, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y3, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y1, Y1
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y3
+	VPMAXUD      Y3, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y4, Y3
+	VFMADD231PS  Y15, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y3, Y3
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKUSWB    Y3, Y1, Y1
+	VPACKSSWB    Y4, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y1, Y0, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (DI)
 
 laneback:
 	ADDQ $+32, DI
@@ -9614,84 +8819,65 @@ piece35:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y13, Y0, Y0
-	VPMAXSD      Y12, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y1
+	VPMAXUD      Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y2, Y1
+	VFMADD231PS  Y15, Y0, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y3, Y6
+	VFMADD231PS  Y15, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y7
+	VPMAXUD      Y7, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y4, Y7
+	VFMADD231PS  Y15, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y5, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y13, Y3, Y3
-	VPMAXSD      Y12, Y3, Y3
-	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y11, Y5, Y5
-	VPOR         Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y8
+	VPMAXUD      Y8, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y5, Y8
+	VFMADD231PS  Y15, Y0, Y8
 
 lanetailnarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y1, Y1
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y7, Y7
+	VPMADDWD     Y0, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKUSWB    Y7, Y1, Y1
+	VPACKSSWB    Y4, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y1, Y0, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (SP)
 
 lanetailback:
 	TESTQ $0x00000010, R8
@@ -9752,100 +8938,81 @@ groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y13, Y0, Y1
+	VFMSUB231PS  Y14, Y1, Y0
+	VFNMADD231PS Y13, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y13, Y0, Y2
+	VFMSUB231PS  Y14, Y2, Y0
+	VFNMADD231PS Y13, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y13, Y0, Y3
+	VFMSUB231PS  Y14, Y3, Y0
+	VFNMADD231PS Y13, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y13, Y0, Y4
+	VFMSUB231PS  Y14, Y4, Y0
+	VFNMADD231PS Y13, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y13, Y0, Y0
-	VPMAXSD      Y12, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y1, Y1
-	VSUBPS       Y5, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVNTPS     Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
 	SUBQ         $+32, R9
@@ -9856,98 +9023,86 @@ groupstream:
 grouprare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+112(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
 	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y13, Y3, Y3
-	VPMAXSD      Y12, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y13, Y3, Y3
-	VPMAXSD      Y12, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VPMOVZXWD    16(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VDIVPS       Y14, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPMAXSD      Y12, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VDIVPS       Y14, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+60(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VPMOVZXWD    48(SI), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VDIVPS       Y14, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+60(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+124(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	JMP          groupback
 
 groupmeet0cross:
@@ -9955,12 +9110,12 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y1
+	VMOVDQU      constantsAVX2<>+76(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBLENDVPS    Y0, Y1, Y14, Y14
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -9979,8 +9134,8 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (DX), Y13
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -9988,12 +9143,12 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y2
+	VMOVDQU      constantsAVX2<>+76(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBLENDVPS    Y0, Y2, Y14, Y14
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBLENDVPS    Y0, Y2, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -10012,8 +9167,8 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (DX), Y13
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -10021,12 +9176,12 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y3
+	VMOVDQU      constantsAVX2<>+76(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y10, Y10
+	VBLENDVPS    Y0, Y3, Y14, Y14
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBLENDVPS    Y0, Y3, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -10045,8 +9200,8 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (DX), Y13
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -10054,12 +9209,12 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y4
+	VMOVDQU      constantsAVX2<>+76(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y10, Y10
+	VBLENDVPS    Y0, Y4, Y14, Y14
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y0, Y4, Y9, Y9
+	VBLENDVPS    Y0, Y4, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -10071,107 +9226,87 @@ groupmeet3mix:
 grouptailrare:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+112(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	CMPQ         R8, $+9
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
 	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y13, Y3, Y3
-	VPMAXSD      Y12, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         R8, $+17
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VPMOVZXWD    48(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VDIVPS       Y14, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPMAXSD      Y12, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	CMPQ         R8, $+25
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPAND        Y5, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y14, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+56(SB), Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VPMOVZXWD    64(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VDIVPS       Y14, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+60(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+112(SB), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y13, Y5, Y5
-	VPMAXSD      Y12, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+64(SB), Y6
-	VBLENDVPS    Y4, Y5, Y6, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-
-grouptailrarenarrow:
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+20(SB), Y0
-	VPACKUSWB Y3, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (SP)
-	JMP       grouptailback
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VPMOVZXWD    80(SP), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VDIVPS       Y14, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+60(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+124(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -10187,96 +9322,77 @@ longstream:
 	PREFETCHNTA  (SI)(CX*1)
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VFMADD231PS  Y14, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VFMADD231PS  Y14, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VFMADD231PS  Y14, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VFMADD231PS  Y14, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y13, Y0, Y0
-	VPMAXSD      Y12, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y1, Y1
-	VSUBPS       Y5, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVNTPS     Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
 	SUBQ         $+32, R8
@@ -10287,307 +9403,256 @@ longstream:
 longrare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+112(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
 	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y13, Y3, Y3
-	VPMAXSD      Y12, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y13, Y3, Y3
-	VPMAXSD      Y12, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VPMOVZXWD    16(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VDIVPS       Y13, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPMAXSD      Y12, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VDIVPS       Y13, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+60(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VPMOVZXWD    48(SI), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VDIVPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+60(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+124(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	JMP          longback
 
 longtailrare:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+112(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	CMPQ         R8, $+9
-	JLT          longtailrarenarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
 	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y13, Y3, Y3
-	VPMAXSD      Y12, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         R8, $+17
-	JLT          longtailrarenarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VPMOVZXWD    48(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VDIVPS       Y13, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPMAXSD      Y12, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	CMPQ         R8, $+25
-	JLT          longtailrarenarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPAND        Y5, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y14, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+56(SB), Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VPMOVZXWD    64(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VDIVPS       Y13, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+60(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+112(SB), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y13, Y5, Y5
-	VPMAXSD      Y12, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+64(SB), Y6
-	VBLENDVPS    Y4, Y5, Y6, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-
-longtailrarenarrow:
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+20(SB), Y0
-	VPACKUSWB Y3, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (SP)
-	JMP       longtailback
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VPMOVZXWD    80(SP), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VDIVPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+60(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+124(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (SP)
+	JMP          longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS 4(DX), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VFMSUB231PS  Y14, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VFMSUB231PS  Y14, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VFMSUB231PS  Y13, Y3, Y0
+	VFNMADD231PS Y11, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFMSUB231PS  Y13, Y4, Y0
+	VFNMADD231PS Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y13, Y0, Y0
-	VPMAXSD      Y12, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y1, Y1
-	VSUBPS       Y5, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVNTPS     Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
 	ADDQ         $+32, DI
@@ -10600,98 +9665,86 @@ short2stream:
 short2rare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+112(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
 	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y13, Y3, Y3
-	VPMAXSD      Y12, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y13, Y3, Y3
-	VPMAXSD      Y12, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VPMOVZXWD    16(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VDIVPS       Y14, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPMAXSD      Y12, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VDIVPS       Y13, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+60(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VPMOVZXWD    48(SI), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VDIVPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+60(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+124(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	JMP          short2back
 
 lanerare:
@@ -10700,99 +9753,87 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+112(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
 	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y13, Y3, Y3
-	VPMAXSD      Y12, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y13, Y3, Y3
-	VPMAXSD      Y12, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(DX), Y3
-	VDIVPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VPMOVZXWD    16(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVUPS      32(DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPMAXSD      Y12, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVUPS      64(DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+60(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VPMOVZXWD    48(SI), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VMOVUPS      96(DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+60(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+124(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	JMP          laneback
 
 lanetailrare:
@@ -10801,128 +9842,105 @@ lanetailrare:
 	VMOVUPS      96(SP), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+112(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	CMPQ         R8, $+9
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      128(SP), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
 	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y13, Y3, Y3
-	VPMAXSD      Y12, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         R8, $+17
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y3
-	VDIVPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VPMOVZXWD    48(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVUPS      128(SP), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPMAXSD      Y12, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	CMPQ         R8, $+25
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y4
-	VDIVPS       Y4, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPAND        Y5, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y14, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+56(SB), Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VPMOVZXWD    64(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVUPS      160(SP), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+60(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+112(SB), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y13, Y5, Y5
-	VPMAXSD      Y12, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+64(SB), Y6
-	VBLENDVPS    Y4, Y5, Y6, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-
-lanetailrarenarrow:
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+20(SB), Y0
-	VPACKUSWB Y3, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (SP)
-	JMP       lanetailback
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VPMOVZXWD    80(SP), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VMOVUPS      192(SP), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+60(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+124(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (SP)
+	JMP          lanetailback
 
 // func QuantizeFpPowerOfTwoE2M1BF16AVX2(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, MMX+
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·QuantizeFpPowerOfTwoE2M1BF16AVX2(SB), NOSPLIT, $224-56
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3f800000, Y12 0xb000000, Y11 0x7f800000, Y10 0x3c0, Y9 0x0, Y8 0x80
-	// per group: Y7 recip
-	// loaded at each use: table
-	// vector registers in use at once: 16
+	// per call: Y15 0x4a80fed6, Y14 0x7f800000, Y13 0x3f800000, Y12 0x7fffffff, Y11 0x401000
+	// per group: nothing
+	// loaded at each use: recip, 0x8080808, 0x1010101, 0x7f7f7f7f, table, table
+	// vector registers in use at once: 15
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
-	VBROADCASTSS most+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+16(SB), Y14
-	VBROADCASTSS constantsAVX2<>+56(SB), Y13
-	VBROADCASTSS constantsAVX2<>+112(SB), Y12
-	VBROADCASTSS constantsAVX2<>+0(SB), Y11
-	VBROADCASTSS constantsAVX2<>+108(SB), Y10
-	VXORPS       Y9, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+12(SB), Y8
+	VBROADCASTSS constantsAVX2<>+120(SB), Y15
+	VBROADCASTSS constantsAVX2<>+8(SB), Y14
+	VBROADCASTSS constantsAVX2<>+60(SB), Y13
+	VBROADCASTSS constantsAVX2<>+4(SB), Y12
+	VBROADCASTSS constantsAVX2<>+124(SB), Y11
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -10936,93 +9954,75 @@ groups:
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+32
-	JLT          grouptail
-	CMPQ         R8, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Y7
-	SUBQ         R8, BX
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
+	CMPQ BX, $+32
+	JLT  grouptail
+	CMPQ R8, $+32
+	JLT  grouptomeet
+	SUBQ R8, BX
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  groupstream
 
 grouploop:
-	VPMOVZXWD (SI), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMULPS    Y7, Y0, Y0
-	VPMOVZXWD 16(SI), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMULPS    Y7, Y1, Y1
-	VPMOVZXWD 32(SI), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMULPS    Y7, Y2, Y2
-	VPMOVZXWD 48(SI), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMULPS    Y7, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       grouprare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y11, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y4, Y4
-	VSUBPS    Y5, Y4, Y4
-	VPSRLD    $0x14, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
-	VPMAXSD   Y9, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y8, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y11, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y0, Y0
-	VSUBPS    Y5, Y0, Y0
-	VPSRLD    $0x14, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
-	VPMAXSD   Y9, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y8, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VPACKSSDW Y0, Y4, Y4
-	VPAND     Y14, Y2, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y11, Y0, Y1
-	VPMAXUD   Y13, Y1, Y1
-	VPADDD    Y12, Y1, Y1
-	VADDPS    Y1, Y0, Y0
-	VSUBPS    Y1, Y0, Y0
-	VPSRLD    $0x14, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
-	VPMAXSD   Y9, Y0, Y0
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y8, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	VPAND     Y14, Y3, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y11, Y1, Y2
-	VPMAXUD   Y13, Y2, Y2
-	VPADDD    Y12, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VSUBPS    Y2, Y1, Y1
-	VPSRLD    $0x14, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
-	VPMAXSD   Y9, Y1, Y1
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y8, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y1, Y4
-	VMOVUPS   Y4, (DI)
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VPMOVZXWD    48(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 groupback:
 	ADDQ $+32, DI
@@ -11039,7 +10039,7 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y7
+	VBROADCASTSS (DX), Y10
 
 groupmeet:
 	MOVQ R8, R10
@@ -11050,102 +10050,81 @@ groupmeet:
 groupmeet0:
 	VPMOVZXWD (SI), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VMULPS    Y7, Y0, Y0
+	VMULPS    Y10, Y0, Y0
 	SUBQ      $+8, R8
 	JLT       groupmeet1cross
 
 groupmeet1:
 	VPMOVZXWD 16(SI), Y1
 	VPSLLD    $0x10, Y1, Y1
-	VMULPS    Y7, Y1, Y1
+	VMULPS    Y10, Y1, Y1
 	SUBQ      $+8, R8
 	JLT       groupmeet2cross
 
 groupmeet2:
 	VPMOVZXWD 32(SI), Y2
 	VPSLLD    $0x10, Y2, Y2
-	VMULPS    Y7, Y2, Y2
+	VMULPS    Y10, Y2, Y2
 	SUBQ      $+8, R8
 	JLT       groupmeet3cross
 
 groupmeet3:
-	VPMOVZXWD 48(SI), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMULPS    Y7, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       groupmeetrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y11, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y4, Y4
-	VSUBPS    Y5, Y4, Y4
-	VPSRLD    $0x14, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
-	VPMAXSD   Y9, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y8, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y11, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y0, Y0
-	VSUBPS    Y5, Y0, Y0
-	VPSRLD    $0x14, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
-	VPMAXSD   Y9, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y8, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VPACKSSDW Y0, Y4, Y4
-	VPAND     Y14, Y2, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y11, Y0, Y1
-	VPMAXUD   Y13, Y1, Y1
-	VPADDD    Y12, Y1, Y1
-	VADDPS    Y1, Y0, Y0
-	VSUBPS    Y1, Y0, Y0
-	VPSRLD    $0x14, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
-	VPMAXSD   Y9, Y0, Y0
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y8, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	VPAND     Y14, Y3, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y11, Y1, Y2
-	VPMAXUD   Y13, Y2, Y2
-	VPADDD    Y12, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VSUBPS    Y2, Y1, Y1
-	VPSRLD    $0x14, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
-	VPMAXSD   Y9, Y1, Y1
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y8, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y1, Y4
-	VMOVUPS   Y4, (DI)
-	ADDQ      $+32, DI
-	ADDQ      $+64, SI
-	SUBQ      $+32, BX
-	CMPQ      R8, $+1
-	JLT       groupnext
-	CMPQ      BX, $+32
-	JLT       grouptail
-	CMPQ      R8, $+32
-	JLT       groupmeet
-	JMP       groupbegin
+	VPMOVZXWD    48(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMULPS       Y10, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, BX
+	CMPQ         R8, $+1
+	JLT          groupnext
+	CMPQ         BX, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          groupmeet
+	JMP          groupbegin
 
 groupnext:
 	TESTQ BX, BX
@@ -11169,29 +10148,28 @@ grouppieces:
 	MOVQ R8, BX
 
 grouppiece:
-	VBROADCASTSS (DX), Y7
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece1
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece1
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, BX
@@ -11232,90 +10210,73 @@ piece4:
 	MOVW  CX, 32(SP)(AX*1)
 
 piece5:
-	VPMOVZXWD 32(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMULPS    Y7, Y0, Y0
-	VPMOVZXWD 48(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMULPS    Y7, Y1, Y1
-	VPMOVZXWD 64(SP), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMULPS    Y7, Y2, Y2
-	VPMOVZXWD 80(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMULPS    Y7, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       grouptailrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y11, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y4, Y4
-	VSUBPS    Y5, Y4, Y4
-	VPSRLD    $0x14, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
-	VPMAXSD   Y9, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y8, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	CMPQ      BX, $+9
-	JLT       grouptailnarrow
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y11, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y0, Y0
-	VSUBPS    Y5, Y0, Y0
-	VPSRLD    $0x14, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
-	VPMAXSD   Y9, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y8, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	CMPQ      BX, $+17
-	JLT       grouptailnarrow
-	VPAND     Y14, Y2, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y11, Y1, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y1, Y1
-	VSUBPS    Y5, Y1, Y1
-	VPSRLD    $0x14, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
-	VPMAXSD   Y9, Y1, Y1
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y8, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	CMPQ      BX, $+25
-	JLT       grouptailnarrow
-	VPAND     Y14, Y3, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y11, Y2, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y2, Y2
-	VSUBPS    Y5, Y2, Y2
-	VPSRLD    $0x14, Y2, Y2
-	VPSUBD    Y10, Y2, Y2
-	VPMAXSD   Y9, Y2, Y2
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y8, Y3, Y3
-	VPOR      Y3, Y2, Y2
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VPMOVZXWD    48(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VPMOVZXWD    64(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VPMOVZXWD    80(SP), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	CMPQ         BX, $+9
+	JLT          grouptailnarrow
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	VPAND        Y14, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y2, Y7
+	VFMADD231PS  Y15, Y4, Y7
+	CMPQ         BX, $+25
+	JLT          grouptailnarrow
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y8
+	VFMADD231PS  Y15, Y4, Y8
 
 grouptailnarrow:
-	VPACKSSDW Y0, Y4, Y4
-	VPACKSSDW Y2, Y1, Y1
-	VMOVUPS   constantsAVX2<>+20(SB), Y0
-	VPACKUSWB Y1, Y4, Y4
-	VPERMD    Y4, Y0, Y4
-	VMOVUPS   Y4, (SP)
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMADDWD     Y11, Y7, Y7
+	VPMADDWD     Y11, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y7, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
 
 grouptailback:
 	TESTQ $0x00000010, BX
@@ -11393,20 +10354,22 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y7
-	VBROADCASTSS 4(DX), Y6
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VPMOVZXWD    16(SI), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y7, Y1, Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
 	VPMOVZXWD    32(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y6, Y2, Y2
+	VBROADCASTSS 4(DX), Y3
+	VMULPS       Y3, Y2, Y2
 	VPMOVZXWD    48(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS 4(DX), Y4
+	VMULPS       Y4, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -11414,63 +10377,42 @@ short2loop:
 	TESTL        AX, AX
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y11, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPMAXSD      Y9, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y11, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
-	VPMAXSD      Y9, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y8, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y11, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
-	VPMAXSD      Y9, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y8, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+20(SB), Y1
-	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y1, Y4
-	VMOVUPS      Y4, (DI)
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -11495,86 +10437,65 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVZXWD (SI), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   (DX), Y1
-	VMULPS    Y1, Y0, Y0
-	VPMOVZXWD 16(SI), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   32(DX), Y2
-	VMULPS    Y2, Y1, Y1
-	VPMOVZXWD 32(SI), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMOVUPS   64(DX), Y3
-	VMULPS    Y3, Y2, Y2
-	VPMOVZXWD 48(SI), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMOVUPS   96(DX), Y4
-	VMULPS    Y4, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanerare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y11, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y4, Y4
-	VSUBPS    Y5, Y4, Y4
-	VPSRLD    $0x14, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
-	VPMAXSD   Y9, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y8, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y11, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y0, Y0
-	VSUBPS    Y5, Y0, Y0
-	VPSRLD    $0x14, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
-	VPMAXSD   Y9, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y8, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VPACKSSDW Y0, Y4, Y4
-	VPAND     Y14, Y2, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y11, Y0, Y1
-	VPMAXUD   Y13, Y1, Y1
-	VPADDD    Y12, Y1, Y1
-	VADDPS    Y1, Y0, Y0
-	VSUBPS    Y1, Y0, Y0
-	VPSRLD    $0x14, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
-	VPMAXSD   Y9, Y0, Y0
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y8, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	VPAND     Y14, Y3, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y11, Y1, Y2
-	VPMAXUD   Y13, Y2, Y2
-	VPADDD    Y12, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VSUBPS    Y2, Y1, Y1
-	VPSRLD    $0x14, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
-	VPMAXSD   Y9, Y1, Y1
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y8, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y1, Y4
-	VMOVUPS   Y4, (DI)
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      32(DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVUPS      64(DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VPMOVZXWD    48(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMOVUPS      96(DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 laneback:
 	ADDQ $+32, DI
@@ -11733,94 +10654,73 @@ piece19:
 	MOVL  CX, 96(SP)(AX*1)
 
 piece20:
-	VPMOVZXWD 32(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   96(SP), Y1
-	VMULPS    Y1, Y0, Y0
-	VPMOVZXWD 48(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   128(SP), Y2
-	VMULPS    Y2, Y1, Y1
-	VPMOVZXWD 64(SP), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMOVUPS   160(SP), Y3
-	VMULPS    Y3, Y2, Y2
-	VPMOVZXWD 80(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMOVUPS   192(SP), Y4
-	VMULPS    Y4, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanetailrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y11, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y4, Y4
-	VSUBPS    Y5, Y4, Y4
-	VPSRLD    $0x14, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
-	VPMAXSD   Y9, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y8, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	CMPQ      BX, $+9
-	JLT       lanetailnarrow
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y11, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y0, Y0
-	VSUBPS    Y5, Y0, Y0
-	VPSRLD    $0x14, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
-	VPMAXSD   Y9, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y8, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	CMPQ      BX, $+17
-	JLT       lanetailnarrow
-	VPAND     Y14, Y2, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y11, Y1, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y1, Y1
-	VSUBPS    Y5, Y1, Y1
-	VPSRLD    $0x14, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
-	VPMAXSD   Y9, Y1, Y1
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y8, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	CMPQ      BX, $+25
-	JLT       lanetailnarrow
-	VPAND     Y14, Y3, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y11, Y2, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y2, Y2
-	VSUBPS    Y5, Y2, Y2
-	VPSRLD    $0x14, Y2, Y2
-	VPSUBD    Y10, Y2, Y2
-	VPMAXSD   Y9, Y2, Y2
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y8, Y3, Y3
-	VPOR      Y3, Y2, Y2
+	VPMOVZXWD   32(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMOVUPS     96(SP), Y1
+	VMULPS      Y1, Y0, Y0
+	VPMOVZXWD   48(SP), Y1
+	VPSLLD      $0x10, Y1, Y1
+	VMOVUPS     128(SP), Y2
+	VMULPS      Y2, Y1, Y1
+	VPMOVZXWD   64(SP), Y2
+	VPSLLD      $0x10, Y2, Y2
+	VMOVUPS     160(SP), Y3
+	VMULPS      Y3, Y2, Y2
+	VPMOVZXWD   80(SP), Y3
+	VPSLLD      $0x10, Y3, Y3
+	VMOVUPS     192(SP), Y4
+	VMULPS      Y4, Y3, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         lanetailrare
+	VPAND       Y14, Y0, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y0, Y5
+	VFMADD231PS Y15, Y4, Y5
+	CMPQ        BX, $+9
+	JLT         lanetailnarrow
+	VPAND       Y14, Y1, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y1, Y6
+	VFMADD231PS Y15, Y4, Y6
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	VPAND       Y14, Y2, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y2, Y7
+	VFMADD231PS Y15, Y4, Y7
+	CMPQ        BX, $+25
+	JLT         lanetailnarrow
+	VPAND       Y14, Y3, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y3, Y8
+	VFMADD231PS Y15, Y4, Y8
 
 lanetailnarrow:
-	VPACKSSDW Y0, Y4, Y4
-	VPACKSSDW Y2, Y1, Y1
-	VMOVUPS   constantsAVX2<>+20(SB), Y0
-	VPACKUSWB Y1, Y4, Y4
-	VPERMD    Y4, Y0, Y4
-	VMOVUPS   Y4, (SP)
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMADDWD     Y11, Y7, Y7
+	VPMADDWD     Y11, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y7, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
 
 lanetailback:
 	TESTQ $0x00000010, BX
@@ -11878,170 +10778,146 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXWD   (SI), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y7, Y0, Y0
-	VPMOVZXWD   16(SI), Y1
-	VPSLLD      $0x10, Y1, Y1
-	VMULPS      Y7, Y1, Y1
-	VPMOVZXWD   32(SI), Y2
-	VPSLLD      $0x10, Y2, Y2
-	VMULPS      Y7, Y2, Y2
-	VPMOVZXWD   48(SI), Y3
-	VPSLLD      $0x10, Y3, Y3
-	VMULPS      Y7, Y3, Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         grouprare
-	VPAND       Y14, Y0, Y4
-	VPMINUD     Y15, Y4, Y4
-	VPAND       Y11, Y4, Y5
-	VPMAXUD     Y13, Y5, Y5
-	VPADDD      Y12, Y5, Y5
-	VADDPS      Y5, Y4, Y4
-	VSUBPS      Y5, Y4, Y4
-	VPSRLD      $0x14, Y4, Y4
-	VPSUBD      Y10, Y4, Y4
-	VPMAXSD     Y9, Y4, Y4
-	VPSRLD      $0x18, Y0, Y0
-	VPAND       Y8, Y0, Y0
-	VPOR        Y0, Y4, Y4
-	VPAND       Y14, Y1, Y0
-	VPMINUD     Y15, Y0, Y0
-	VPAND       Y11, Y0, Y5
-	VPMAXUD     Y13, Y5, Y5
-	VPADDD      Y12, Y5, Y5
-	VADDPS      Y5, Y0, Y0
-	VSUBPS      Y5, Y0, Y0
-	VPSRLD      $0x14, Y0, Y0
-	VPSUBD      Y10, Y0, Y0
-	VPMAXSD     Y9, Y0, Y0
-	VPSRLD      $0x18, Y1, Y1
-	VPAND       Y8, Y1, Y1
-	VPOR        Y1, Y0, Y0
-	VPACKSSDW   Y0, Y4, Y4
-	VPAND       Y14, Y2, Y0
-	VPMINUD     Y15, Y0, Y0
-	VPAND       Y11, Y0, Y1
-	VPMAXUD     Y13, Y1, Y1
-	VPADDD      Y12, Y1, Y1
-	VADDPS      Y1, Y0, Y0
-	VSUBPS      Y1, Y0, Y0
-	VPSRLD      $0x14, Y0, Y0
-	VPSUBD      Y10, Y0, Y0
-	VPMAXSD     Y9, Y0, Y0
-	VPSRLD      $0x18, Y2, Y2
-	VPAND       Y8, Y2, Y2
-	VPOR        Y2, Y0, Y0
-	VPAND       Y14, Y3, Y1
-	VPMINUD     Y15, Y1, Y1
-	VPAND       Y11, Y1, Y2
-	VPMAXUD     Y13, Y2, Y2
-	VPADDD      Y12, Y2, Y2
-	VADDPS      Y2, Y1, Y1
-	VSUBPS      Y2, Y1, Y1
-	VPSRLD      $0x14, Y1, Y1
-	VPSUBD      Y10, Y1, Y1
-	VPMAXSD     Y9, Y1, Y1
-	VPSRLD      $0x18, Y3, Y3
-	VPAND       Y8, Y3, Y3
-	VPOR        Y3, Y1, Y1
-	VPACKSSDW   Y1, Y0, Y0
-	VMOVUPS     constantsAVX2<>+20(SB), Y1
-	VPACKUSWB   Y0, Y4, Y4
-	VPERMD      Y4, Y1, Y4
-	VMOVNTPS    Y4, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+64, SI
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
-	JGE         groupstream
-	JMP         groupwhole
+	PREFETCHNTA  (SI)(CX*1)
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VPMOVZXWD    48(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          groupstream
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y4
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VPMOVZXWD    16(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
 	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VSUBPS       Y4, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y8, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VSUBPS       Y4, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y8, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPMOVZXWD    48(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y7, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y11, Y4, Y5
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPMOVZXWD    32(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS (DX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
 	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPMAXSD      Y9, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y8, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VPMOVZXWD    48(SI), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VBROADCASTSS (DX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x0c, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+128(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	JMP          groupback
 
 groupmeet0cross:
@@ -12049,10 +10925,10 @@ groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y1
+	VMOVDQU      constantsAVX2<>+76(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y7, Y7
+	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -12069,7 +10945,7 @@ groupmeet1next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y7
+	VBROADCASTSS (DX), Y10
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -12077,10 +10953,10 @@ groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+68(SB), Y2
+	VMOVDQU      constantsAVX2<>+76(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y1, Y2, Y7, Y7
+	VBLENDVPS    Y1, Y2, Y10, Y10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -12097,7 +10973,7 @@ groupmeet2next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y7
+	VBROADCASTSS (DX), Y10
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -12105,10 +10981,10 @@ groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+68(SB), Y3
+	VMOVDQU      constantsAVX2<>+76(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y2, Y3, Y7, Y7
+	VBLENDVPS    Y2, Y3, Y10, Y10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -12125,7 +11001,7 @@ groupmeet3next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y7
+	VBROADCASTSS (DX), Y10
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -12133,10 +11009,10 @@ groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+68(SB), Y4
+	VMOVDQU      constantsAVX2<>+76(SB), Y4
 	VPCMPGTD     Y3, Y4, Y3
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y3, Y4, Y7, Y7
+	VBLENDVPS    Y3, Y4, Y10, Y10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -12147,92 +11023,77 @@ groupmeet3mix:
 grouptailrare:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	CMPQ         BX, $+9
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y4
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VPMOVZXWD    48(SP), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
 	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VSUBPS       Y4, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y8, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	CMPQ         BX, $+17
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    64(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y7, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y11, Y4, Y5
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPMOVZXWD    64(SP), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS (DX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
 	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPMAXSD      Y9, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y8, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	CMPQ         BX, $+25
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    80(SP), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VMULPS       Y7, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y11, Y5, Y6
-	VPMAXUD      Y13, Y6, Y6
-	VPADDD       Y12, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
-	VPMAXSD      Y9, Y5, Y5
-	VPSRLD       $0x18, Y4, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y3, Y4
-	VPAND        Y8, Y6, Y6
-	VPOR         Y6, Y4, Y4
-
-grouptailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y4, Y2, Y2
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       grouptailback
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VPMOVZXWD    80(SP), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VBROADCASTSS (DX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x0c, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+128(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R10, R8
@@ -12245,20 +11106,22 @@ groupmeetrare:
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y7
-	VBROADCASTSS 4(DX), Y6
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VPMOVZXWD    16(SI), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y7, Y1, Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
 	VPMOVZXWD    32(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y6, Y2, Y2
+	VBROADCASTSS 4(DX), Y3
+	VMULPS       Y3, Y2, Y2
 	VPMOVZXWD    48(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS 4(DX), Y4
+	VMULPS       Y4, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -12266,63 +11129,42 @@ short2stream:
 	TESTL        AX, AX
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y11, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPMAXSD      Y9, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y11, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
-	VPMAXSD      Y9, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y8, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y11, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
-	VPMAXSD      Y9, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y8, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+20(SB), Y1
-	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y1, Y4
-	VMOVNTPS     Y4, (DI)
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
@@ -12334,83 +11176,76 @@ short2stream:
 short2rare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y4
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VPMOVZXWD    16(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
 	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VSUBPS       Y4, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y8, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y6, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VSUBPS       Y4, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y8, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPMOVZXWD    48(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y6, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y11, Y4, Y5
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPMOVZXWD    32(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS 4(DX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
 	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPMAXSD      Y9, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y8, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VPMOVZXWD    48(SI), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VBROADCASTSS 4(DX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x0c, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+128(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	JMP          short2back
 
 lanerare:
@@ -12419,84 +11254,73 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      32(DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y4
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VPMOVZXWD    16(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMOVUPS      32(DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
 	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VSUBPS       Y4, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y8, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMOVZXWD    32(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VSUBPS       Y4, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y8, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPMOVZXWD    48(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      96(DX), Y4
-	VMULPS       Y4, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y11, Y4, Y5
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPMOVZXWD    32(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMOVUPS      64(DX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
 	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPMAXSD      Y9, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y8, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VPMOVZXWD    48(SI), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VMOVUPS      96(DX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x0c, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+128(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	JMP          laneback
 
 lanetailrare:
@@ -12505,111 +11329,91 @@ lanetailrare:
 	VMOVUPS      96(SP), Y1
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	CMPQ         BX, $+9
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      128(SP), Y2
-	VMULPS       Y2, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y4
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VPMOVZXWD    48(SP), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMOVUPS      128(SP), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
 	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VSUBPS       Y4, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y8, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	CMPQ         BX, $+17
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    64(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      160(SP), Y4
-	VMULPS       Y4, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y11, Y4, Y5
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPMOVZXWD    64(SP), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMOVUPS      160(SP), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
 	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPMAXSD      Y9, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y8, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	CMPQ         BX, $+25
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    80(SP), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VMOVUPS      192(SP), Y5
-	VMULPS       Y5, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y11, Y5, Y6
-	VPMAXUD      Y13, Y6, Y6
-	VPADDD       Y12, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
-	VPMAXSD      Y9, Y5, Y5
-	VPSRLD       $0x18, Y4, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y3, Y4
-	VPAND        Y8, Y6, Y6
-	VPOR         Y6, Y4, Y4
-
-lanetailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y4, Y2, Y2
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       lanetailback
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VPMOVZXWD    80(SP), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VMOVUPS      192(SP), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x0c, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+128(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	JMP          lanetailback
 
 // func QuantizeFpE2M1PackedBF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·QuantizeFpE2M1PackedBF16AVX2(SB), $336-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x7f800000, Y13 0x3f800000, Y12 0x4a800000, Y11 0x8
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x7fffffff, table, 0xf0f0f0f, 0x10011001
+	// per call: Y15 0x4a80fed6, Y14 0x7f800000, Y13 0x3f800000, Y12 0x7fffffff
+	// per group: Y11 scale, Y10 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x8080808, 0x401000, table, 0x10011001
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	VBROADCASTSS most+32(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+56(SB), Y13
-	VBROADCASTSS constantsAVX2<>+116(SB), Y12
-	VBROADCASTSS constantsAVX2<>+120(SB), Y11
+	VBROADCASTSS constantsAVX2<>+120(SB), Y15
+	VBROADCASTSS constantsAVX2<>+8(SB), Y14
+	VBROADCASTSS constantsAVX2<>+60(SB), Y13
+	VBROADCASTSS constantsAVX2<>+4(SB), Y12
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -12633,8 +11437,8 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y10
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
@@ -12643,94 +11447,71 @@ groupbegin:
 grouploop:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y11, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPAND        Y14, Y1, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
 
 groupback:
 	ADDQ $+16, DI
@@ -12747,8 +11528,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (DX), Y10
 
 groupmeet:
 	MOVQ R9, R11
@@ -12759,106 +11540,83 @@ groupmeet:
 groupmeet0:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFMSUB231PS  Y9, Y1, Y0
-	VFNMADD231PS Y10, Y0, Y1
+	VMULPS       Y11, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y11, Y0, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFMSUB231PS  Y9, Y2, Y0
-	VFNMADD231PS Y10, Y0, Y2
+	VMULPS       Y11, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y11, Y0, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VFNMADD231PS Y11, Y0, Y3
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VFNMADD231PS Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPAND        Y14, Y1, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+64, SI
 	SUBQ         $+32, R8
@@ -12893,8 +11651,8 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y10
 	XORL         AX, AX
 	MOVQ         AX, 16(SP)
 	MOVQ         AX, 24(SP)
@@ -12959,102 +11717,79 @@ piece4:
 piece5:
 	VPMOVZXWD    16(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y11, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
+	VPAND        Y14, Y1, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y3, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y2, Y2
-	VPSUBD       Y6, Y2, Y2
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y2, Y2
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y2, Y2
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y7
+	VFMADD231PS  Y15, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y4, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y3, Y3
-	VPSUBD       Y6, Y3, Y3
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y3, Y3
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y3, Y3
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y8
+	VFMADD231PS  Y15, Y0, Y8
 
 grouptailnarrow:
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y1
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y7, Y7
+	VPMADDWD     Y0, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y7, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SP)
 
 grouptailback:
 	MOVQ R8, AX
@@ -13138,14 +11873,14 @@ groupdone:
 
 longs:
 	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y1
-	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS (DX), Y9
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VFNMADD231PS Y9, Y10, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y1
+	VPSUBD       Y1, Y0, Y11
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VFNMADD231PS Y10, Y11, Y0
+	VBROADCASTSS constantsAVX2<>+64(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y10, Y0, Y8
+	VMULPS       Y11, Y0, Y9
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          longtail
@@ -13156,90 +11891,67 @@ longs:
 longloop:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFMADD231PS  Y11, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFMADD231PS  Y11, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y9, Y0, Y3
+	VFMADD231PS  Y11, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y9, Y0, Y4
+	VFMADD231PS  Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPAND        Y14, Y1, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
 
 longback:
 	ADDQ $+16, DI
@@ -13313,100 +12025,77 @@ piece15:
 	MOVW  CX, 16(SP)(AX*1)
 
 piece16:
-	VPMOVZXWD    16(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          longtailrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	CMPQ         R8, $+9
-	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	CMPQ         R8, $+17
-	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y3, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y2, Y2
-	VPSUBD       Y6, Y2, Y2
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y2, Y2
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y2, Y2
-	CMPQ         R8, $+25
-	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y4, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y3, Y3
-	VPSUBD       Y6, Y3, Y3
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y3, Y3
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y3, Y3
+	VPMOVZXWD   16(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y9, Y0, Y1
+	VFMADD231PS Y11, Y0, Y1
+	VPMOVZXWD   32(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y9, Y0, Y2
+	VFMADD231PS Y11, Y0, Y2
+	VPMOVZXWD   48(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y9, Y0, Y3
+	VFMADD231PS Y11, Y0, Y3
+	VPMOVZXWD   64(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y9, Y0, Y4
+	VFMADD231PS Y11, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longtailrare
+	VPAND       Y14, Y1, Y0
+	VPMAXUD     Y13, Y0, Y0
+	VPAND       Y12, Y1, Y5
+	VFMADD231PS Y15, Y0, Y5
+	CMPQ        R8, $+9
+	JLT         longtailnarrow
+	VPAND       Y14, Y2, Y0
+	VPMAXUD     Y13, Y0, Y0
+	VPAND       Y12, Y2, Y6
+	VFMADD231PS Y15, Y0, Y6
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	VPAND       Y14, Y3, Y0
+	VPMAXUD     Y13, Y0, Y0
+	VPAND       Y12, Y3, Y7
+	VFMADD231PS Y15, Y0, Y7
+	CMPQ        R8, $+25
+	JLT         longtailnarrow
+	VPAND       Y14, Y4, Y0
+	VPMAXUD     Y13, Y0, Y0
+	VPAND       Y12, Y4, Y8
+	VFMADD231PS Y15, Y0, Y8
 
 longtailnarrow:
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y1
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y7, Y7
+	VPMADDWD     Y0, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y7, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SP)
 
 longtailback:
 	MOVQ R8, AX
@@ -13485,100 +12174,77 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS 4(DX), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VMULPS       Y8, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VFNMADD231PS Y8, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VMULPS       Y8, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPAND        Y14, Y1, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -13638,70 +12304,47 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPSUBUSW     Y13, Y1, Y1
-	VPADDD       Y12, Y1, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y4, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y5, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x1c, Y5, Y5
-	VPAND        Y11, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y1
+	VFMADD231PS  Y15, Y0, Y1
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y1, Y1
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
+	VPACKSSDW    Y3, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y3
+	VFMADD231PS  Y15, Y0, Y3
+	VPAND        Y14, Y5, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y5, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y3, Y3
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKUSWB    Y3, Y1, Y1
+	VPACKSSWB    Y4, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VPMADDUBSW   Y0, Y1, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (DI)
 
 laneback:
 	ADDQ $+16, DI
@@ -13979,78 +12622,55 @@ piece37:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPSUBUSW     Y13, Y1, Y1
-	VPADDD       Y12, Y1, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y0, Y0
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y1
+	VFMADD231PS  Y15, Y0, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y6
-	VADDPS       Y6, Y2, Y2
-	VPSUBD       Y6, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y7
+	VFMADD231PS  Y15, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y5, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y6
-	VADDPS       Y6, Y3, Y3
-	VPSUBD       Y6, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VPSRLD       $0x1c, Y5, Y5
-	VPAND        Y11, Y5, Y5
-	VPOR         Y5, Y3, Y3
+	VPAND        Y14, Y5, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y5, Y8
+	VFMADD231PS  Y15, Y0, Y8
 
 lanetailnarrow:
-	VPACKSSDW    Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y1, Y1
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y1
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y7, Y7
+	VPMADDWD     Y0, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKUSWB    Y7, Y1, Y1
+	VPACKSSWB    Y4, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VPMADDUBSW   Y0, Y1, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (SP)
 
 lanetailback:
 	MOVQ R8, AX
@@ -14120,94 +12740,71 @@ groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y11, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPAND        Y14, Y1, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVNTPS     X3, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVNTPS     X1, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+64, SI
 	SUBQ         $+32, R9
@@ -14218,92 +12815,69 @@ groupstream:
 grouprare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VANDPS       Y2, Y1, Y2
+	VPAND        Y14, Y0, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y2, Y2
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
+	VDIVPS       Y11, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y3, Y3
+	VPMADDWD     Y0, Y5, Y5
+	VPACKSSDW    Y5, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y1, Y1
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y3, Y3
+	VDIVPS       Y11, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VANDPS       Y4, Y1, Y4
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y0, Y2
+	VDIVPS       Y11, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VPAND        Y14, Y0, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y12, Y0, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y4, Y7
+	VANDPS       Y0, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
-	VPAND        Y0, Y2, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKUSWB    Y5, Y3, Y3
+	VPACKSSWB    Y2, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VPMADDUBSW   Y0, Y3, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
 	JMP          groupback
 
 groupmeet0cross:
@@ -14311,12 +12885,12 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y1
+	VMOVDQU      constantsAVX2<>+76(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBLENDVPS    Y0, Y1, Y11, Y11
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -14335,8 +12909,8 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (DX), Y10
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -14344,12 +12918,12 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y2
+	VMOVDQU      constantsAVX2<>+76(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBLENDVPS    Y0, Y2, Y11, Y11
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBLENDVPS    Y0, Y2, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -14368,8 +12942,8 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (DX), Y10
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -14377,12 +12951,12 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y3
+	VMOVDQU      constantsAVX2<>+76(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y10, Y10
+	VBLENDVPS    Y0, Y3, Y11, Y11
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBLENDVPS    Y0, Y3, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -14401,8 +12975,8 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (DX), Y10
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -14410,12 +12984,12 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y4
+	VMOVDQU      constantsAVX2<>+76(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y10, Y10
+	VBLENDVPS    Y0, Y4, Y11, Y11
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y0, Y4, Y9, Y9
+	VBLENDVPS    Y0, Y4, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -14427,100 +13001,69 @@ groupmeet3mix:
 grouptailrare:
 	VPMOVZXWD    16(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	CMPQ         R8, $+9
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
+	VPAND        Y14, Y0, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	CMPQ         R8, $+17
-	JLT          grouptailrarenarrow
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y3, Y3
+	VPMADDWD     Y0, Y5, Y5
+	VPACKSSDW    Y5, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y1, Y1
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VANDPS       Y4, Y1, Y4
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y4, Y4
-	CMPQ         R8, $+25
-	JLT          grouptailrarenarrow
+	VDIVPS       Y11, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPAND        Y5, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y14, Y5, Y6
-	VPSUBUSW     Y13, Y6, Y6
-	VPADDD       Y12, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x16, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VANDPS       Y5, Y1, Y5
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y5, Y5
-
-grouptailrarenarrow:
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSDW    Y5, Y4, Y4
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y4, Y2, Y2
-	VPERMD       Y2, Y0, Y2
+	VDIVPS       Y11, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VPAND        Y14, Y0, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y12, Y0, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y4, Y7
+	VANDPS       Y0, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
-	VPAND        Y0, Y2, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKUSWB    Y5, Y3, Y3
+	VPACKSSWB    Y2, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VPMADDUBSW   Y0, Y3, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SP)
 	JMP          grouptailback
 
 groupmeetrare:
@@ -14537,90 +13080,67 @@ longstream:
 	PREFETCHNTA  (SI)(CX*1)
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFMADD231PS  Y11, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFMADD231PS  Y11, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y9, Y0, Y3
+	VFMADD231PS  Y11, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y9, Y0, Y4
+	VFMADD231PS  Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPAND        Y14, Y1, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVNTPS     X3, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVNTPS     X1, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+64, SI
 	SUBQ         $+32, R8
@@ -14631,289 +13151,212 @@ longstream:
 longrare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VANDPS       Y2, Y1, Y2
+	VPAND        Y14, Y0, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y2, Y2
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
+	VDIVPS       Y10, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y3, Y3
+	VPMADDWD     Y0, Y5, Y5
+	VPACKSSDW    Y5, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y1, Y1
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y3, Y3
+	VDIVPS       Y10, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VANDPS       Y4, Y1, Y4
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y0, Y2
+	VDIVPS       Y10, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VPAND        Y14, Y0, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y12, Y0, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y4, Y7
+	VANDPS       Y0, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
-	VPAND        Y0, Y2, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKUSWB    Y5, Y3, Y3
+	VPACKSSWB    Y2, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VPMADDUBSW   Y0, Y3, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
 	JMP          longback
 
 longtailrare:
 	VPMOVZXWD    16(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	CMPQ         R8, $+9
-	JLT          longtailrarenarrow
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
+	VPAND        Y14, Y0, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	CMPQ         R8, $+17
-	JLT          longtailrarenarrow
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y3, Y3
+	VPMADDWD     Y0, Y5, Y5
+	VPACKSSDW    Y5, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y1, Y1
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VANDPS       Y4, Y1, Y4
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y4, Y4
-	CMPQ         R8, $+25
-	JLT          longtailrarenarrow
+	VDIVPS       Y10, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPAND        Y5, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y14, Y5, Y6
-	VPSUBUSW     Y13, Y6, Y6
-	VPADDD       Y12, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x16, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VANDPS       Y5, Y1, Y5
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y5, Y5
-
-longtailrarenarrow:
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSDW    Y5, Y4, Y4
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y4, Y2, Y2
-	VPERMD       Y2, Y0, Y2
+	VDIVPS       Y10, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VPAND        Y14, Y0, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y12, Y0, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y4, Y7
+	VANDPS       Y0, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
-	VPAND        Y0, Y2, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKUSWB    Y5, Y3, Y3
+	VPACKSSWB    Y2, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VPMADDUBSW   Y0, Y3, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SP)
 	JMP          longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS 4(DX), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VMULPS       Y8, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VFNMADD231PS Y8, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VMULPS       Y8, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPAND        Y14, Y1, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVNTPS     X3, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVNTPS     X1, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
 	ADDQ         $+16, DI
@@ -14926,92 +13369,69 @@ short2stream:
 short2rare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VANDPS       Y2, Y1, Y2
+	VPAND        Y14, Y0, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y2, Y2
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
+	VDIVPS       Y11, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y3, Y3
+	VPMADDWD     Y0, Y5, Y5
+	VPACKSSDW    Y5, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y1, Y1
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y3, Y3
+	VDIVPS       Y10, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VANDPS       Y4, Y1, Y4
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y0, Y2
+	VDIVPS       Y10, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VPAND        Y14, Y0, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y12, Y0, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y4, Y7
+	VANDPS       Y0, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
-	VPAND        Y0, Y2, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKUSWB    Y5, Y3, Y3
+	VPACKSSWB    Y2, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VPMADDUBSW   Y0, Y3, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
 	JMP          short2back
 
 lanerare:
@@ -15020,93 +13440,70 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VANDPS       Y2, Y1, Y2
+	VPAND        Y14, Y0, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y2, Y2
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
+	VMOVUPS      32(DX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y3, Y3
+	VPMADDWD     Y0, Y5, Y5
+	VPACKSSDW    Y5, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y1, Y1
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y3, Y3
+	VMOVUPS      64(DX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VANDPS       Y4, Y1, Y4
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y0, Y2
+	VMOVUPS      96(DX), Y4
+	VDIVPS       Y4, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VPAND        Y14, Y0, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y12, Y0, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y4, Y7
+	VANDPS       Y0, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
-	VPAND        Y0, Y2, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKUSWB    Y5, Y3, Y3
+	VPACKSSWB    Y2, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VPMADDUBSW   Y0, Y3, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
 	JMP          laneback
 
 lanetailrare:
@@ -15115,121 +13512,89 @@ lanetailrare:
 	VMOVUPS      80(SP), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	CMPQ         R8, $+9
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      112(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
+	VPAND        Y14, Y0, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	CMPQ         R8, $+17
-	JLT          lanetailrarenarrow
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      112(SP), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y3, Y3
+	VPMADDWD     Y0, Y5, Y5
+	VPACKSSDW    Y5, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y1, Y1
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      144(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VANDPS       Y4, Y1, Y4
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y4, Y4
-	CMPQ         R8, $+25
-	JLT          lanetailrarenarrow
+	VMOVUPS      144(SP), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      176(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPAND        Y5, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y14, Y5, Y6
-	VPSUBUSW     Y13, Y6, Y6
-	VPADDD       Y12, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x16, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VANDPS       Y5, Y1, Y5
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y5, Y5
-
-lanetailrarenarrow:
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSDW    Y5, Y4, Y4
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y4, Y2, Y2
-	VPERMD       Y2, Y0, Y2
+	VMOVUPS      176(SP), Y4
+	VDIVPS       Y4, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VPAND        Y14, Y0, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y12, Y0, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y4, Y7
+	VANDPS       Y0, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
-	VPAND        Y0, Y2, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKUSWB    Y5, Y3, Y3
+	VPACKSSWB    Y2, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VPMADDUBSW   Y0, Y3, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SP)
 	JMP          lanetailback
 
 // func QuantizeFpPowerOfTwoE2M1PackedBF16AVX2(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, MMX+
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·QuantizeFpPowerOfTwoE2M1PackedBF16AVX2(SB), NOSPLIT, $208-56
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x3f800000, Y11 0x4a800000, Y10 0x8, Y9 0x10011001
-	// per group: Y8 recip
-	// loaded at each use: table, 0xf0f0f0f
+	// per call: Y15 0x4a80fed6, Y14 0x7f800000, Y13 0x3f800000, Y12 0x7fffffff, Y11 0x401000, Y10 0x10011001
+	// per group: Y9 recip
+	// loaded at each use: 0x8080808, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
-	VBROADCASTSS most+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+16(SB), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VBROADCASTSS constantsAVX2<>+56(SB), Y12
-	VBROADCASTSS constantsAVX2<>+116(SB), Y11
-	VBROADCASTSS constantsAVX2<>+120(SB), Y10
-	VBROADCASTSS constantsAVX2<>+128(SB), Y9
+	VBROADCASTSS constantsAVX2<>+120(SB), Y15
+	VBROADCASTSS constantsAVX2<>+8(SB), Y14
+	VBROADCASTSS constantsAVX2<>+60(SB), Y13
+	VBROADCASTSS constantsAVX2<>+4(SB), Y12
+	VBROADCASTSS constantsAVX2<>+124(SB), Y11
+	VBROADCASTSS constantsAVX2<>+164(SB), Y10
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -15247,7 +13612,7 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
@@ -15256,16 +13621,16 @@ groupbegin:
 grouploop:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y0
+	VMULPS       Y9, Y0, Y0
 	VPMOVZXWD    16(SI), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y8, Y1, Y1
+	VMULPS       Y9, Y1, Y1
 	VPMOVZXWD    32(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y8, Y2, Y2
+	VMULPS       Y9, Y2, Y2
 	VPMOVZXWD    48(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y8, Y3, Y3
+	VMULPS       Y9, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -15273,64 +13638,43 @@ grouploop:
 	TESTL        AX, AX
 	JNE          grouprare
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y5
-	VADDPS       Y5, Y0, Y0
-	VPSUBD       Y5, Y0, Y0
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+20(SB), Y1
-	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VPAND        Y0, Y4, Y1
-	VPMADDUBSW   Y9, Y1, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VPMADDUBSW   Y10, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (DI)
 
 groupback:
 	ADDQ $+16, DI
@@ -15347,7 +13691,7 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 
 groupmeet:
 	MOVQ R8, R10
@@ -15358,28 +13702,28 @@ groupmeet:
 groupmeet0:
 	VPMOVZXWD (SI), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VMULPS    Y8, Y0, Y0
+	VMULPS    Y9, Y0, Y0
 	SUBQ      $+8, R8
 	JLT       groupmeet1cross
 
 groupmeet1:
 	VPMOVZXWD 16(SI), Y1
 	VPSLLD    $0x10, Y1, Y1
-	VMULPS    Y8, Y1, Y1
+	VMULPS    Y9, Y1, Y1
 	SUBQ      $+8, R8
 	JLT       groupmeet2cross
 
 groupmeet2:
 	VPMOVZXWD 32(SI), Y2
 	VPSLLD    $0x10, Y2, Y2
-	VMULPS    Y8, Y2, Y2
+	VMULPS    Y9, Y2, Y2
 	SUBQ      $+8, R8
 	JLT       groupmeet3cross
 
 groupmeet3:
 	VPMOVZXWD    48(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y8, Y3, Y3
+	VMULPS       Y9, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -15387,64 +13731,43 @@ groupmeet3:
 	TESTL        AX, AX
 	JNE          groupmeetrare
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y5
-	VADDPS       Y5, Y0, Y0
-	VPSUBD       Y5, Y0, Y0
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+20(SB), Y1
-	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VPAND        Y0, Y4, Y1
-	VPMADDUBSW   Y9, Y1, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VPMADDUBSW   Y10, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+64, SI
 	SUBQ         $+32, BX
@@ -15478,7 +13801,7 @@ grouppieces:
 	MOVQ R8, BX
 
 grouppiece:
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 	XORL         AX, AX
 	MOVQ         AX, 16(SP)
 	MOVQ         AX, 24(SP)
@@ -15541,91 +13864,70 @@ piece4:
 	MOVW  CX, 16(SP)(AX*1)
 
 piece5:
-	VPMOVZXWD 16(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMULPS    Y8, Y0, Y0
-	VPMOVZXWD 32(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMULPS    Y8, Y1, Y1
-	VPMOVZXWD 48(SP), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMULPS    Y8, Y2, Y2
-	VPMOVZXWD 64(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMULPS    Y8, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       grouptailrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x1c, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	CMPQ      BX, $+9
-	JLT       grouptailnarrow
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x1c, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	CMPQ      BX, $+17
-	JLT       grouptailnarrow
-	VPAND     Y14, Y2, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y1, Y1
-	VPSUBD    Y6, Y1, Y1
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y1, Y1
-	VPSRLD    $0x1c, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	CMPQ      BX, $+25
-	JLT       grouptailnarrow
-	VPAND     Y14, Y3, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y2, Y2
-	VPSUBD    Y6, Y2, Y2
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y2, Y2
-	VPSRLD    $0x1c, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y2, Y2
+	VPMOVZXWD   16(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y9, Y0, Y0
+	VPMOVZXWD   32(SP), Y1
+	VPSLLD      $0x10, Y1, Y1
+	VMULPS      Y9, Y1, Y1
+	VPMOVZXWD   48(SP), Y2
+	VPSLLD      $0x10, Y2, Y2
+	VMULPS      Y9, Y2, Y2
+	VPMOVZXWD   64(SP), Y3
+	VPSLLD      $0x10, Y3, Y3
+	VMULPS      Y9, Y3, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         grouptailrare
+	VPAND       Y14, Y0, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y0, Y5
+	VFMADD231PS Y15, Y4, Y5
+	CMPQ        BX, $+9
+	JLT         grouptailnarrow
+	VPAND       Y14, Y1, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y1, Y6
+	VFMADD231PS Y15, Y4, Y6
+	CMPQ        BX, $+17
+	JLT         grouptailnarrow
+	VPAND       Y14, Y2, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y2, Y7
+	VFMADD231PS Y15, Y4, Y7
+	CMPQ        BX, $+25
+	JLT         grouptailnarrow
+	VPAND       Y14, Y3, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y3, Y8
+	VFMADD231PS Y15, Y4, Y8
 
 grouptailnarrow:
-	VPACKSSDW    Y0, Y4, Y4
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y1, Y4, Y4
-	VPERMD       Y4, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VPAND        Y0, Y4, Y1
-	VPMADDUBSW   Y9, Y1, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SP)
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMADDWD     Y11, Y7, Y7
+	VPMADDWD     Y11, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y7, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VPMADDUBSW   Y10, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SP)
 
 grouptailback:
 	MOVQ BX, AX
@@ -15714,20 +14016,20 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y8
-	VBROADCASTSS 4(DX), Y7
+	VBROADCASTSS (DX), Y9
+	VBROADCASTSS 4(DX), Y8
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y0
+	VMULPS       Y9, Y0, Y0
 	VPMOVZXWD    16(SI), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y8, Y1, Y1
+	VMULPS       Y9, Y1, Y1
 	VPMOVZXWD    32(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y7, Y2, Y2
+	VMULPS       Y8, Y2, Y2
 	VPMOVZXWD    48(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y7, Y3, Y3
+	VMULPS       Y8, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -15735,64 +14037,43 @@ short2loop:
 	TESTL        AX, AX
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y5
-	VADDPS       Y5, Y0, Y0
-	VPSUBD       Y5, Y0, Y0
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+20(SB), Y1
-	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VPAND        Y0, Y4, Y1
-	VPMADDUBSW   Y9, Y1, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VPMADDUBSW   Y10, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -15840,64 +14121,43 @@ laneloop:
 	TESTL        AX, AX
 	JNE          lanerare
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y5
-	VADDPS       Y5, Y0, Y0
-	VPSUBD       Y5, Y0, Y0
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+20(SB), Y1
-	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VPAND        Y0, Y4, Y1
-	VPMADDUBSW   Y9, Y1, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VPMADDUBSW   Y10, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (DI)
 
 laneback:
 	ADDQ $+16, DI
@@ -16056,95 +14316,74 @@ piece20:
 	MOVL  CX, 80(SP)(AX*1)
 
 piece21:
-	VPMOVZXWD 16(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   80(SP), Y1
-	VMULPS    Y1, Y0, Y0
-	VPMOVZXWD 32(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   112(SP), Y2
-	VMULPS    Y2, Y1, Y1
-	VPMOVZXWD 48(SP), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMOVUPS   144(SP), Y3
-	VMULPS    Y3, Y2, Y2
-	VPMOVZXWD 64(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMOVUPS   176(SP), Y4
-	VMULPS    Y4, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanetailrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x1c, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	CMPQ      BX, $+9
-	JLT       lanetailnarrow
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x1c, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	CMPQ      BX, $+17
-	JLT       lanetailnarrow
-	VPAND     Y14, Y2, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y1, Y1
-	VPSUBD    Y6, Y1, Y1
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y1, Y1
-	VPSRLD    $0x1c, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	CMPQ      BX, $+25
-	JLT       lanetailnarrow
-	VPAND     Y14, Y3, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y2, Y2
-	VPSUBD    Y6, Y2, Y2
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y2, Y2
-	VPSRLD    $0x1c, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y2, Y2
+	VPMOVZXWD   16(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMOVUPS     80(SP), Y1
+	VMULPS      Y1, Y0, Y0
+	VPMOVZXWD   32(SP), Y1
+	VPSLLD      $0x10, Y1, Y1
+	VMOVUPS     112(SP), Y2
+	VMULPS      Y2, Y1, Y1
+	VPMOVZXWD   48(SP), Y2
+	VPSLLD      $0x10, Y2, Y2
+	VMOVUPS     144(SP), Y3
+	VMULPS      Y3, Y2, Y2
+	VPMOVZXWD   64(SP), Y3
+	VPSLLD      $0x10, Y3, Y3
+	VMOVUPS     176(SP), Y4
+	VMULPS      Y4, Y3, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         lanetailrare
+	VPAND       Y14, Y0, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y0, Y5
+	VFMADD231PS Y15, Y4, Y5
+	CMPQ        BX, $+9
+	JLT         lanetailnarrow
+	VPAND       Y14, Y1, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y1, Y6
+	VFMADD231PS Y15, Y4, Y6
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	VPAND       Y14, Y2, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y2, Y7
+	VFMADD231PS Y15, Y4, Y7
+	CMPQ        BX, $+25
+	JLT         lanetailnarrow
+	VPAND       Y14, Y3, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y3, Y8
+	VFMADD231PS Y15, Y4, Y8
 
 lanetailnarrow:
-	VPACKSSDW    Y0, Y4, Y4
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y1, Y4, Y4
-	VPERMD       Y4, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VPAND        Y0, Y4, Y1
-	VPMADDUBSW   Y9, Y1, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SP)
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMADDWD     Y11, Y7, Y7
+	VPMADDWD     Y11, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y7, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VPMADDUBSW   Y10, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SP)
 
 lanetailback:
 	MOVQ BX, AX
@@ -16214,16 +14453,16 @@ groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y0
+	VMULPS       Y9, Y0, Y0
 	VPMOVZXWD    16(SI), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y8, Y1, Y1
+	VMULPS       Y9, Y1, Y1
 	VPMOVZXWD    32(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y8, Y2, Y2
+	VMULPS       Y9, Y2, Y2
 	VPMOVZXWD    48(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y8, Y3, Y3
+	VMULPS       Y9, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -16231,64 +14470,43 @@ groupstream:
 	TESTL        AX, AX
 	JNE          grouprare
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y5
-	VADDPS       Y5, Y0, Y0
-	VPSUBD       Y5, Y0, Y0
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+20(SB), Y1
-	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VPAND        Y0, Y4, Y1
-	VPMADDUBSW   Y9, Y1, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVNTPS     X1, (DI)
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VPMADDUBSW   Y10, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVNTPS     X0, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+64, SI
 	SUBQ         $+32, R8
@@ -16299,87 +14517,66 @@ groupstream:
 grouprare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y0
+	VMULPS       Y9, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VANDPS       Y1, Y2, Y1
-	VANDPS       Y0, Y2, Y2
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y1, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
+	VMULPS       Y9, Y0, Y0
+	VPAND        Y14, Y0, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y12, Y0, Y4
+	VFMADD231PS  Y15, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y2, Y3, Y2
+	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y3, Y1, Y1
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
+	VMULPS       Y9, Y0, Y0
+	VPAND        Y14, Y0, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y12, Y0, Y4
+	VFMADD231PS  Y15, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y2, Y3, Y2
+	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y0
-	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VANDPS       Y3, Y4, Y3
-	VANDPS       Y0, Y4, Y4
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VPAND        Y0, Y1, Y2
-	VPMADDUBSW   Y9, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
+	VMULPS       Y9, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y0, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y0, Y0, Y5
+	VANDPS       Y6, Y5, Y6
+	VANDPS       Y0, Y5, Y5
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y5, Y3, Y3
+	VPACKUSWB    Y4, Y2, Y2
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VPMADDUBSW   Y10, Y2, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (DI)
 	JMP          groupback
 
 groupmeet0cross:
@@ -16387,10 +14584,10 @@ groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y1
+	VMOVDQU      constantsAVX2<>+76(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
+	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -16407,7 +14604,7 @@ groupmeet1next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -16415,10 +14612,10 @@ groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+68(SB), Y2
+	VMOVDQU      constantsAVX2<>+76(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y1, Y2, Y8, Y8
+	VBLENDVPS    Y1, Y2, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -16435,7 +14632,7 @@ groupmeet2next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -16443,10 +14640,10 @@ groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+68(SB), Y3
+	VMOVDQU      constantsAVX2<>+76(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y2, Y3, Y8, Y8
+	VBLENDVPS    Y2, Y3, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -16463,7 +14660,7 @@ groupmeet3next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -16471,10 +14668,10 @@ groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+68(SB), Y4
+	VMOVDQU      constantsAVX2<>+76(SB), Y4
 	VPCMPGTD     Y3, Y4, Y3
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y3, Y4, Y8, Y8
+	VBLENDVPS    Y3, Y4, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -16483,97 +14680,68 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	VPMOVZXWD 16(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMULPS    Y8, Y0, Y0
-	VPAND     Y14, Y0, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y2
-	VPSUBUSW  Y12, Y2, Y2
-	VPADDD    Y11, Y2, Y3
-	VADDPS    Y3, Y1, Y1
-	VPSUBD    Y3, Y1, Y1
-	VPSRLD    $0x16, Y2, Y2
-	VPADDD    Y2, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y2
-	VANDPS    Y1, Y2, Y1
-	VANDPS    Y0, Y2, Y2
-	VPSRLD    $0x1c, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	CMPQ      BX, $+9
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 32(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMULPS    Y8, Y0, Y0
-	VPAND     Y14, Y0, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y3
-	VPSUBUSW  Y12, Y3, Y3
-	VPADDD    Y11, Y3, Y4
-	VADDPS    Y4, Y2, Y2
-	VPSUBD    Y4, Y2, Y2
-	VPSRLD    $0x16, Y3, Y3
-	VPADDD    Y3, Y2, Y2
-	VCMPPS    $0x07, Y0, Y0, Y3
-	VANDPS    Y2, Y3, Y2
-	VANDPS    Y0, Y3, Y3
-	VPSRLD    $0x1c, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y2, Y2
-	CMPQ      BX, $+17
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 48(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMULPS    Y8, Y0, Y0
-	VPAND     Y14, Y0, Y3
-	VPMINUD   Y15, Y3, Y3
-	VPAND     Y13, Y3, Y4
-	VPSUBUSW  Y12, Y4, Y4
-	VPADDD    Y11, Y4, Y5
-	VADDPS    Y5, Y3, Y3
-	VPSUBD    Y5, Y3, Y3
-	VPSRLD    $0x16, Y4, Y4
-	VPADDD    Y4, Y3, Y3
-	VCMPPS    $0x07, Y0, Y0, Y4
-	VANDPS    Y3, Y4, Y3
-	VANDPS    Y0, Y4, Y4
-	VPSRLD    $0x1c, Y4, Y4
-	VPAND     Y10, Y4, Y4
-	VPOR      Y4, Y3, Y3
-	CMPQ      BX, $+25
-	JLT       grouptailrarenarrow
-	VPMOVZXWD 64(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMULPS    Y8, Y0, Y0
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VCMPPS    $0x07, Y0, Y0, Y5
-	VANDPS    Y4, Y5, Y4
-	VANDPS    Y0, Y5, Y5
-	VPSRLD    $0x1c, Y5, Y5
-	VPAND     Y10, Y5, Y5
-	VPOR      Y5, Y4, Y4
-
-grouptailrarenarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VPAND        Y0, Y1, Y2
-	VPMADDUBSW   Y9, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SP)
+	VPMOVZXWD    16(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y1
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VPAND        Y14, Y0, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y12, Y0, Y4
+	VFMADD231PS  Y15, Y3, Y4
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VANDPS       Y4, Y3, Y4
+	VANDPS       Y0, Y3, Y3
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y3, Y1, Y1
+	VPMOVZXWD    48(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VPAND        Y14, Y0, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y12, Y0, Y4
+	VFMADD231PS  Y15, Y3, Y4
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VANDPS       Y4, Y3, Y4
+	VANDPS       Y0, Y3, Y3
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y0, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y0, Y0, Y5
+	VANDPS       Y6, Y5, Y6
+	VANDPS       Y0, Y5, Y5
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y5, Y3, Y3
+	VPACKUSWB    Y4, Y2, Y2
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VPMADDUBSW   Y10, Y2, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SP)
 	JMP          grouptailback
 
 groupmeetrare:
@@ -16587,20 +14755,20 @@ groupmeetrare:
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y8
-	VBROADCASTSS 4(DX), Y7
+	VBROADCASTSS (DX), Y9
+	VBROADCASTSS 4(DX), Y8
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y0
+	VMULPS       Y9, Y0, Y0
 	VPMOVZXWD    16(SI), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y8, Y1, Y1
+	VMULPS       Y9, Y1, Y1
 	VPMOVZXWD    32(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y7, Y2, Y2
+	VMULPS       Y8, Y2, Y2
 	VPMOVZXWD    48(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y7, Y3, Y3
+	VMULPS       Y8, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -16608,64 +14776,43 @@ short2stream:
 	TESTL        AX, AX
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y5
-	VADDPS       Y5, Y0, Y0
-	VPSUBD       Y5, Y0, Y0
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+20(SB), Y1
-	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VPAND        Y0, Y4, Y1
-	VPMADDUBSW   Y9, Y1, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVNTPS     X1, (DI)
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VPMADDUBSW   Y10, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVNTPS     X0, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+16, DI
 	ADDQ         $+64, SI
@@ -16677,87 +14824,66 @@ short2stream:
 short2rare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y0
+	VMULPS       Y9, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VANDPS       Y1, Y2, Y1
-	VANDPS       Y0, Y2, Y2
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y1, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
+	VMULPS       Y9, Y0, Y0
+	VPAND        Y14, Y0, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y12, Y0, Y4
+	VFMADD231PS  Y15, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y2, Y3, Y2
+	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y3, Y1, Y1
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
+	VMULPS       Y8, Y0, Y0
+	VPAND        Y14, Y0, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y12, Y0, Y4
+	VFMADD231PS  Y15, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y2, Y3, Y2
+	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y0
-	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VANDPS       Y3, Y4, Y3
-	VANDPS       Y0, Y4, Y4
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VPAND        Y0, Y1, Y2
-	VPMADDUBSW   Y9, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
+	VMULPS       Y8, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y0, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y0, Y0, Y5
+	VANDPS       Y6, Y5, Y6
+	VANDPS       Y0, Y5, Y5
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y5, Y3, Y3
+	VPACKUSWB    Y4, Y2, Y2
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VPMADDUBSW   Y10, Y2, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (DI)
 	JMP          short2back
 
 lanerare:
@@ -16766,219 +14892,178 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VANDPS       Y1, Y2, Y1
-	VANDPS       Y0, Y2, Y2
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y1, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(DX), Y2
-	VMULPS       Y2, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y2, Y3, Y2
-	VANDPS       Y0, Y3, Y3
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y2, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y2, Y3, Y2
-	VANDPS       Y0, Y3, Y3
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y2, Y2
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(DX), Y3
+	VMOVUPS      32(DX), Y3
 	VMULPS       Y3, Y0, Y0
 	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VANDPS       Y3, Y4, Y3
-	VANDPS       Y0, Y4, Y4
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VPAND        Y0, Y1, Y2
-	VPMADDUBSW   Y9, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
+	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y12, Y0, Y4
+	VFMADD231PS  Y15, Y3, Y4
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VANDPS       Y4, Y3, Y4
+	VANDPS       Y0, Y3, Y3
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y3, Y1, Y1
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(DX), Y3
+	VMULPS       Y3, Y0, Y0
+	VPAND        Y14, Y0, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y12, Y0, Y4
+	VFMADD231PS  Y15, Y3, Y4
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VANDPS       Y4, Y3, Y4
+	VANDPS       Y0, Y3, Y3
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(DX), Y5
+	VMULPS       Y5, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y0, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y0, Y0, Y5
+	VANDPS       Y6, Y5, Y6
+	VANDPS       Y0, Y5, Y5
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y5, Y3, Y3
+	VPACKUSWB    Y4, Y2, Y2
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VPMADDUBSW   Y10, Y2, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (DI)
 	JMP          laneback
 
 lanetailrare:
-	VPMOVZXWD 16(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   80(SP), Y1
-	VMULPS    Y1, Y0, Y0
-	VPAND     Y14, Y0, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y2
-	VPSUBUSW  Y12, Y2, Y2
-	VPADDD    Y11, Y2, Y3
-	VADDPS    Y3, Y1, Y1
-	VPSUBD    Y3, Y1, Y1
-	VPSRLD    $0x16, Y2, Y2
-	VPADDD    Y2, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y2
-	VANDPS    Y1, Y2, Y1
-	VANDPS    Y0, Y2, Y2
-	VPSRLD    $0x1c, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	CMPQ      BX, $+9
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 32(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   112(SP), Y2
-	VMULPS    Y2, Y0, Y0
-	VPAND     Y14, Y0, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y3
-	VPSUBUSW  Y12, Y3, Y3
-	VPADDD    Y11, Y3, Y4
-	VADDPS    Y4, Y2, Y2
-	VPSUBD    Y4, Y2, Y2
-	VPSRLD    $0x16, Y3, Y3
-	VPADDD    Y3, Y2, Y2
-	VCMPPS    $0x07, Y0, Y0, Y3
-	VANDPS    Y2, Y3, Y2
-	VANDPS    Y0, Y3, Y3
-	VPSRLD    $0x1c, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y2, Y2
-	CMPQ      BX, $+17
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 48(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   144(SP), Y3
-	VMULPS    Y3, Y0, Y0
-	VPAND     Y14, Y0, Y3
-	VPMINUD   Y15, Y3, Y3
-	VPAND     Y13, Y3, Y4
-	VPSUBUSW  Y12, Y4, Y4
-	VPADDD    Y11, Y4, Y5
-	VADDPS    Y5, Y3, Y3
-	VPSUBD    Y5, Y3, Y3
-	VPSRLD    $0x16, Y4, Y4
-	VPADDD    Y4, Y3, Y3
-	VCMPPS    $0x07, Y0, Y0, Y4
-	VANDPS    Y3, Y4, Y3
-	VANDPS    Y0, Y4, Y4
-	VPSRLD    $0x1c, Y4, Y4
-	VPAND     Y10, Y4, Y4
-	VPOR      Y4, Y3, Y3
-	CMPQ      BX, $+25
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 64(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   176(SP), Y4
-	VMULPS    Y4, Y0, Y0
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VCMPPS    $0x07, Y0, Y0, Y5
-	VANDPS    Y4, Y5, Y4
-	VANDPS    Y0, Y5, Y5
-	VPSRLD    $0x1c, Y5, Y5
-	VPAND     Y10, Y5, Y5
-	VPOR      Y5, Y4, Y4
-
-lanetailrarenarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VPAND        Y0, Y1, Y2
-	VPMADDUBSW   Y9, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SP)
+	VPMOVZXWD    16(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      80(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y1
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      112(SP), Y3
+	VMULPS       Y3, Y0, Y0
+	VPAND        Y14, Y0, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y12, Y0, Y4
+	VFMADD231PS  Y15, Y3, Y4
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VANDPS       Y4, Y3, Y4
+	VANDPS       Y0, Y3, Y3
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y3, Y1, Y1
+	VPMOVZXWD    48(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      144(SP), Y3
+	VMULPS       Y3, Y0, Y0
+	VPAND        Y14, Y0, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y12, Y0, Y4
+	VFMADD231PS  Y15, Y3, Y4
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VANDPS       Y4, Y3, Y4
+	VANDPS       Y0, Y3, Y3
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      176(SP), Y5
+	VMULPS       Y5, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y0, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y0, Y0, Y5
+	VANDPS       Y6, Y5, Y6
+	VANDPS       Y0, Y5, Y5
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y5, Y3, Y3
+	VPACKUSWB    Y4, Y2, Y2
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VPMADDUBSW   Y10, Y2, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SP)
 	JMP          lanetailback
 
-DATA constantsAVX2<>+0(SB)/4, $0x7f800000
-DATA constantsAVX2<>+4(SB)/4, $0x3c800000
-DATA constantsAVX2<>+8(SB)/4, $0x46800000
-DATA constantsAVX2<>+12(SB)/4, $0x00000080
-DATA constantsAVX2<>+16(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+20(SB)/4, $0x00000000
-DATA constantsAVX2<>+24(SB)/4, $0x00000004
-DATA constantsAVX2<>+28(SB)/4, $0x00000001
-DATA constantsAVX2<>+32(SB)/4, $0x00000005
-DATA constantsAVX2<>+36(SB)/4, $0x00000002
-DATA constantsAVX2<>+40(SB)/4, $0x00000006
-DATA constantsAVX2<>+44(SB)/4, $0x00000003
-DATA constantsAVX2<>+48(SB)/4, $0x00000007
-DATA constantsAVX2<>+52(SB)/4, $0x00000001
-DATA constantsAVX2<>+56(SB)/4, $0x3f800000
-DATA constantsAVX2<>+60(SB)/4, $0x34800000
-DATA constantsAVX2<>+64(SB)/4, $0x0000007f
-DATA constantsAVX2<>+68(SB)/4, $0x00000000
-DATA constantsAVX2<>+72(SB)/4, $0x00000001
-DATA constantsAVX2<>+76(SB)/4, $0x00000002
-DATA constantsAVX2<>+80(SB)/4, $0x00000003
-DATA constantsAVX2<>+84(SB)/4, $0x00000004
-DATA constantsAVX2<>+88(SB)/4, $0x00000005
-DATA constantsAVX2<>+92(SB)/4, $0x00000006
-DATA constantsAVX2<>+96(SB)/4, $0x00000007
-DATA constantsAVX2<>+100(SB)/4, $0x38800000
-DATA constantsAVX2<>+104(SB)/4, $0x43000000
-DATA constantsAVX2<>+108(SB)/4, $0x000003c0
-DATA constantsAVX2<>+112(SB)/4, $0x0b000000
-DATA constantsAVX2<>+116(SB)/4, $0x4a800000
-DATA constantsAVX2<>+120(SB)/4, $0x00000008
-DATA constantsAVX2<>+124(SB)/4, $0x0f0f0f0f
-DATA constantsAVX2<>+128(SB)/4, $0x10011001
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $132
+DATA constantsAVX2<>+0(SB)/4, $0x4980fb98
+DATA constantsAVX2<>+4(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+8(SB)/4, $0x7f800000
+DATA constantsAVX2<>+12(SB)/4, $0x3c800000
+DATA constantsAVX2<>+16(SB)/4, $0x00010010
+DATA constantsAVX2<>+20(SB)/4, $0x80808080
+DATA constantsAVX2<>+24(SB)/4, $0x00000000
+DATA constantsAVX2<>+28(SB)/4, $0x00000004
+DATA constantsAVX2<>+32(SB)/4, $0x00000001
+DATA constantsAVX2<>+36(SB)/4, $0x00000005
+DATA constantsAVX2<>+40(SB)/4, $0x00000002
+DATA constantsAVX2<>+44(SB)/4, $0x00000006
+DATA constantsAVX2<>+48(SB)/4, $0x00000003
+DATA constantsAVX2<>+52(SB)/4, $0x00000007
+DATA constantsAVX2<>+56(SB)/4, $0x00000001
+DATA constantsAVX2<>+60(SB)/4, $0x3f800000
+DATA constantsAVX2<>+64(SB)/4, $0x34800000
+DATA constantsAVX2<>+68(SB)/4, $0x01010101
+DATA constantsAVX2<>+72(SB)/4, $0x7f7f7f7f
+DATA constantsAVX2<>+76(SB)/4, $0x00000000
+DATA constantsAVX2<>+80(SB)/4, $0x00000001
+DATA constantsAVX2<>+84(SB)/4, $0x00000002
+DATA constantsAVX2<>+88(SB)/4, $0x00000003
+DATA constantsAVX2<>+92(SB)/4, $0x00000004
+DATA constantsAVX2<>+96(SB)/4, $0x00000005
+DATA constantsAVX2<>+100(SB)/4, $0x00000006
+DATA constantsAVX2<>+104(SB)/4, $0x00000007
+DATA constantsAVX2<>+108(SB)/4, $0x4a00fde8
+DATA constantsAVX2<>+112(SB)/4, $0x38800000
+DATA constantsAVX2<>+116(SB)/4, $0x00010020
+DATA constantsAVX2<>+120(SB)/4, $0x4a80fed6
+DATA constantsAVX2<>+124(SB)/4, $0x00401000
+DATA constantsAVX2<>+128(SB)/4, $0x08080808
+DATA constantsAVX2<>+132(SB)/4, $0x3c383000
+DATA constantsAVX2<>+136(SB)/4, $0x4c484440
+DATA constantsAVX2<>+140(SB)/4, $0xbcb8b080
+DATA constantsAVX2<>+144(SB)/4, $0xccc8c4c0
+DATA constantsAVX2<>+148(SB)/4, $0x3c383000
+DATA constantsAVX2<>+152(SB)/4, $0x4c484440
+DATA constantsAVX2<>+156(SB)/4, $0xbcb8b080
+DATA constantsAVX2<>+160(SB)/4, $0xccc8c4c0
+DATA constantsAVX2<>+164(SB)/4, $0x10011001
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $168

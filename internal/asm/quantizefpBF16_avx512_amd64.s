@@ -8,9209 +8,35 @@
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeFpE4M3BF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x3c800000, Z11 0x46800000, Z10 0x80, Z9 table, Z8 table, K6 Uppers, Z7 table
-	// per group: Z6 scale, Z5 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 26
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	VBROADCASTSS most+32(FP), Z15
-	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+4(SB), Z13
-	VBROADCASTSS constantsAVX512<>+8(SB), Z12
-	VBROADCASTSS constantsAVX512<>+12(SB), Z11
-	VBROADCASTSS constantsAVX512<>+16(SB), Z10
-	VMOVUPS      constantsAVX512<>+20(SB), Z9
-	VMOVUPS      constantsAVX512<>+84(SB), Z8
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VMOVUPS      constantsAVX512<>+148(SB), Z7
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
-	JEQ          lanes
-	CMPQ         R10, $+32
-	JEQ          short2
-	CMPQ         R10, $+16
-	JEQ          short4
-	CMPQ         R10, $+512
-	JLT          groups
-	TESTQ        $0x0000003f, R10
-	JEQ          longs
-	CMPQ         R9, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
-	MOVQ  R10, R9
-
-groupbegin:
-	CMPQ         R8, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	SUBQ         R9, R8
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R9, $+256
-	JGE          groupfirst
-	CMPQ         R8, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R9
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMULPS       Z5, Z0, Z16
-	VFMSUB231PS  Z6, Z16, Z0
-	VMOVAPS      Z16, Z4
-	VFNMADD231PS Z5, Z0, Z4
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VMULPS       Z5, Z0, Z16
-	VFMSUB231PS  Z6, Z16, Z0
-	VMOVAPS      Z16, Z3
-	VFNMADD231PS Z5, Z0, Z3
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VMULPS       Z5, Z0, Z16
-	VFMSUB231PS  Z6, Z16, Z0
-	VMOVAPS      Z16, Z2
-	VFNMADD231PS Z5, Z0, Z2
-	VPERMW.Z     64(SI), Z8, K6, Z0
-	VMULPS       Z5, Z0, Z16
-	VFMSUB231PS  Z6, Z16, Z0
-	VMOVAPS      Z16, Z1
-	VFNMADD231PS Z5, Z0, Z1
-	CMPQ         R9, $+128
-	JLT          groupends
-
-groupahead:
-	VPERMW.Z     128(SI), Z9, K6, Z0
-	VMULPS       Z5, Z0, Z16
-	VFMSUB231PS  Z6, Z16, Z0
-	VFNMADD231PS Z5, Z0, Z16
-	VPERMW.Z     128(SI), Z8, K6, Z0
-	VMULPS       Z5, Z0, Z17
-	VFMSUB231PS  Z6, Z17, Z0
-	VFNMADD231PS Z5, Z0, Z17
-	VPERMW.Z     192(SI), Z9, K6, Z0
-	VMULPS       Z5, Z0, Z18
-	VFMSUB231PS  Z6, Z18, Z0
-	VFNMADD231PS Z5, Z0, Z18
-	VPERMW.Z     192(SI), Z8, K6, Z0
-	VMULPS       Z5, Z0, Z19
-	VFMSUB231PS  Z6, Z19, Z0
-	VFNMADD231PS Z5, Z0, Z19
-	VADDPS       Z3, Z4, Z0
-	VADDPS       Z1, Z2, Z20
-	VADDPS       Z20, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouploop
-	VPANDD       Z14, Z4, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z20
-	VPSUBUSW     Z12, Z20, Z20
-	VPADDD       Z11, Z20, Z21
-	VADDPS       Z21, Z0, Z0
-	VPSUBD       Z21, Z0, Z0
-	VPSRLD       $0x14, Z20, Z20
-	VPADDD       Z20, Z0, Z0
-	VPSRLD       $0x18, Z4, Z20
-	VPTERNLOGD   $0xf8, Z10, Z20, Z0
-	VPANDD       Z14, Z3, Z20
-	VPMINUD      Z15, Z20, Z20
-	VPANDD       Z13, Z20, Z21
-	VPSUBUSW     Z12, Z21, Z21
-	VPADDD       Z11, Z21, Z22
-	VADDPS       Z22, Z20, Z20
-	VPSUBD       Z22, Z20, Z20
-	VPSRLD       $0x14, Z21, Z21
-	VPADDD       Z21, Z20, Z20
-	VPSRLD       $0x18, Z3, Z21
-	VPTERNLOGD   $0xf8, Z10, Z21, Z20
-	VPACKSSDW    Z20, Z0, Z0
-	VPANDD       Z14, Z2, Z20
-	VPMINUD      Z15, Z20, Z20
-	VPANDD       Z13, Z20, Z21
-	VPSUBUSW     Z12, Z21, Z21
-	VPADDD       Z11, Z21, Z22
-	VADDPS       Z22, Z20, Z20
-	VPSUBD       Z22, Z20, Z20
-	VPSRLD       $0x14, Z21, Z21
-	VPADDD       Z21, Z20, Z20
-	VPSRLD       $0x18, Z2, Z21
-	VPTERNLOGD   $0xf8, Z10, Z21, Z20
-	VPANDD       Z14, Z1, Z21
-	VPMINUD      Z15, Z21, Z21
-	VPANDD       Z13, Z21, Z22
-	VPSUBUSW     Z12, Z22, Z22
-	VPADDD       Z11, Z22, Z23
-	VADDPS       Z23, Z21, Z21
-	VPSUBD       Z23, Z21, Z21
-	VPSRLD       $0x14, Z22, Z22
-	VPADDD       Z22, Z21, Z21
-	VPSRLD       $0x18, Z1, Z22
-	VPTERNLOGD   $0xf8, Z10, Z22, Z21
-	VPACKSSDW    Z21, Z20, Z20
-	VPACKUSWB    Z20, Z0, Z0
-	VPERMD       Z0, Z7, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z16, Z4
-	VMOVAPS      Z17, Z3
-	VMOVAPS      Z18, Z2
-	VMOVAPS      Z19, Z1
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R9, $+64
-	JNE   grouplast
-	TESTQ R8, R8
-	JEQ   grouplast
-
-groupturn:
-	VPERMW.Z          128(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z16
-	VPERMW.Z          128(SI), Z8, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z17
-	VPERMW.Z          192(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z18
-	VFMSUB231PS.BCST  4(DX), Z18, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z18
-	VPERMW.Z          192(SI), Z8, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z19
-	VFMSUB231PS.BCST  4(DX), Z19, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z19
-	VADDPS            Z3, Z4, Z0
-	VADDPS            Z1, Z2, Z20
-	VADDPS            Z20, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
-	VPANDD            Z14, Z4, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z20
-	VPSUBUSW          Z12, Z20, Z20
-	VPADDD            Z11, Z20, Z21
-	VADDPS            Z21, Z0, Z0
-	VPSUBD            Z21, Z0, Z0
-	VPSRLD            $0x14, Z20, Z20
-	VPADDD            Z20, Z0, Z0
-	VPSRLD            $0x18, Z4, Z20
-	VPTERNLOGD        $0xf8, Z10, Z20, Z0
-	VPANDD            Z14, Z3, Z20
-	VPMINUD           Z15, Z20, Z20
-	VPANDD            Z13, Z20, Z21
-	VPSUBUSW          Z12, Z21, Z21
-	VPADDD            Z11, Z21, Z22
-	VADDPS            Z22, Z20, Z20
-	VPSUBD            Z22, Z20, Z20
-	VPSRLD            $0x14, Z21, Z21
-	VPADDD            Z21, Z20, Z20
-	VPSRLD            $0x18, Z3, Z21
-	VPTERNLOGD        $0xf8, Z10, Z21, Z20
-	VPACKSSDW         Z20, Z0, Z0
-	VPANDD            Z14, Z2, Z20
-	VPMINUD           Z15, Z20, Z20
-	VPANDD            Z13, Z20, Z21
-	VPSUBUSW          Z12, Z21, Z21
-	VPADDD            Z11, Z21, Z22
-	VADDPS            Z22, Z20, Z20
-	VPSUBD            Z22, Z20, Z20
-	VPSRLD            $0x14, Z21, Z21
-	VPADDD            Z21, Z20, Z20
-	VPSRLD            $0x18, Z2, Z21
-	VPTERNLOGD        $0xf8, Z10, Z21, Z20
-	VPANDD            Z14, Z1, Z21
-	VPMINUD           Z15, Z21, Z21
-	VPANDD            Z13, Z21, Z22
-	VPSUBUSW          Z12, Z22, Z22
-	VPADDD            Z11, Z22, Z23
-	VADDPS            Z23, Z21, Z21
-	VPSUBD            Z23, Z21, Z21
-	VPSRLD            $0x14, Z22, Z22
-	VPADDD            Z22, Z21, Z21
-	VPSRLD            $0x18, Z1, Z22
-	VPTERNLOGD        $0xf8, Z10, Z22, Z21
-	VPACKSSDW         Z21, Z20, Z20
-	VPACKUSWB         Z20, Z0, Z0
-	VPERMD            Z0, Z7, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	ADDQ              $+4, DX
-	ADDQ              $+4, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	MOVQ              R10, R9
-	SUBQ              R9, R8
-	CMPQ              R9, $+64
-	JNE               groupturned
-	TESTQ             R8, R8
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	CMPQ         R9, $+128
-	JGE          groupahead
-
-grouploop:
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMULPS       Z5, Z0, Z1
-	VFMSUB231PS  Z6, Z1, Z0
-	VFNMADD231PS Z5, Z0, Z1
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VMULPS       Z5, Z0, Z2
-	VFMSUB231PS  Z6, Z2, Z0
-	VFNMADD231PS Z5, Z0, Z2
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VMULPS       Z5, Z0, Z3
-	VFMSUB231PS  Z6, Z3, Z0
-	VFNMADD231PS Z5, Z0, Z3
-	VPERMW.Z     64(SI), Z8, K6, Z0
-	VMULPS       Z5, Z0, Z4
-	VFMSUB231PS  Z6, Z4, Z0
-	VFNMADD231PS Z5, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z0, Z0
-	VPSUBD       Z17, Z0, Z0
-	VPSRLD       $0x14, Z16, Z16
-	VPADDD       Z16, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z1, Z1
-	VPSUBD       Z17, Z1, Z1
-	VPSRLD       $0x14, Z16, Z16
-	VPADDD       Z16, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z16
-	VADDPS       Z16, Z1, Z1
-	VPSUBD       Z16, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z1
-	VPANDD       Z14, Z4, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z3
-	VPSUBUSW     Z12, Z3, Z3
-	VPADDD       Z11, Z3, Z16
-	VADDPS       Z16, Z2, Z2
-	VPSUBD       Z16, Z2, Z2
-	VPSRLD       $0x14, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z7, Z0
-	VMOVUPS      Z0, (DI)
-
-groupback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R9, R8
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  R8, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
-
-groupmeet:
-	MOVQ R9, R11
-	MOVQ DX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z5, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFMSUB231PS  Z5, Z2, Z0
-	VFNMADD231PS Z6, Z0, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z3
-	VFMSUB231PS  Z5, Z3, Z0
-	VFNMADD231PS Z6, Z0, Z3
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VPERMW.Z     64(SI), Z8, K6, Z0
-	VMULPS       Z6, Z0, Z4
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z6, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z0, Z0
-	VPSUBD       Z17, Z0, Z0
-	VPSRLD       $0x14, Z16, Z16
-	VPADDD       Z16, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z1, Z1
-	VPSUBD       Z17, Z1, Z1
-	VPSRLD       $0x14, Z16, Z16
-	VPADDD       Z16, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z16
-	VADDPS       Z16, Z1, Z1
-	VPSUBD       Z16, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z1
-	VPANDD       Z14, Z4, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z3
-	VPSUBUSW     Z12, Z3, Z3
-	VPADDD       Z11, Z3, Z16
-	VADDPS       Z16, Z2, Z2
-	VPSUBD       Z16, Z2, Z2
-	VPSRLD       $0x14, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z7, Z0
-	VMOVUPS      Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         R8, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R8, R8
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, DX
-	ADDQ $+4, BX
-	CMPQ R9, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
-
-grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
-	JGE  grouppiece
-	MOVQ R9, R8
-
-grouppiece:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z1
-	VFMSUB231PS  Z6, Z1, Z0
-	VFNMADD231PS Z5, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z2
-	VFMSUB231PS  Z6, Z2, Z0
-	VFNMADD231PS Z5, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z3
-	VFMSUB231PS  Z6, Z3, Z0
-	VFNMADD231PS Z5, Z0, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z4
-	VFMSUB231PS  Z6, Z4, Z0
-	VFNMADD231PS Z5, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouptailrare
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z0, Z0
-	VPSUBD       Z17, Z0, Z0
-	VPSRLD       $0x14, Z16, Z16
-	VPADDD       Z16, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z1, Z1
-	VPSUBD       Z17, Z1, Z1
-	VPSRLD       $0x14, Z16, Z16
-	VPADDD       Z16, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	CMPQ         R8, $+33
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z3, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z2, Z2
-	VPSUBD       Z17, Z2, Z2
-	VPSRLD       $0x14, Z16, Z16
-	VPADDD       Z16, Z2, Z2
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z2
-	CMPQ         R8, $+49
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z4, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z3, Z3
-	VPSUBD       Z17, Z3, Z3
-	VPSRLD       $0x14, Z16, Z16
-	VPADDD       Z16, Z3, Z3
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-
-grouptailnarrow:
-	VPACKSSDW Z1, Z0, Z0
-	VPACKSSDW Z3, Z2, Z2
-	VPACKUSWB Z2, Z0, Z0
-	VPERMD    Z0, Z7, Z0
-	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
-
-grouptailback:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
-	TESTQ R11, R11
-	JEQ   groupdone
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, R8
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-longs:
-	VBROADCASTSS (BX), Z16
-	VBROADCASTSS constantsAVX512<>+212(SB), Z17
-	VPSUBD       Z17, Z16, Z6
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS constantsAVX512<>+216(SB), Z16
-	VFNMADD231PS Z5, Z6, Z16
-	VBROADCASTSS constantsAVX512<>+220(SB), Z17
-	VFMADD231PS  Z17, Z16, Z16
-	VMULPS       Z6, Z16, Z4
-	MOVQ         R10, R8
-	CMPQ         R8, $+64
-	JLT          longtail
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-	CMPQ         R8, $+256
-	JLT          longloop
-	VPERMW.Z     (SI), Z9, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VMOVAPS      Z17, Z3
-	VFMADD231PS  Z6, Z16, Z3
-	VPERMW.Z     (SI), Z8, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VMOVAPS      Z17, Z2
-	VFMADD231PS  Z6, Z16, Z2
-	VPERMW.Z     64(SI), Z9, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VMOVAPS      Z17, Z1
-	VFMADD231PS  Z6, Z16, Z1
-	VPERMW.Z     64(SI), Z8, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VMOVAPS      Z17, Z0
-	VFMADD231PS  Z6, Z16, Z0
-
-longahead:
-	VPERMW.Z    128(SI), Z9, K6, Z16
-	VMULPS      Z4, Z16, Z17
-	VFMADD231PS Z6, Z16, Z17
-	VPERMW.Z    128(SI), Z8, K6, Z16
-	VMULPS      Z4, Z16, Z18
-	VFMADD231PS Z6, Z16, Z18
-	VPERMW.Z    192(SI), Z9, K6, Z16
-	VMULPS      Z4, Z16, Z19
-	VFMADD231PS Z6, Z16, Z19
-	VPERMW.Z    192(SI), Z8, K6, Z16
-	VMULPS      Z4, Z16, Z20
-	VFMADD231PS Z6, Z16, Z20
-	VADDPS      Z2, Z3, Z16
-	VADDPS      Z0, Z1, Z21
-	VADDPS      Z21, Z16, Z16
-	VCMPPS      $0x03, Z16, Z16, K1
-	KORTESTQ    K1, K1
-	JNE         longloop
-	VPANDD      Z14, Z3, Z16
-	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z13, Z16, Z21
-	VPSUBUSW    Z12, Z21, Z21
-	VPADDD      Z11, Z21, Z22
-	VADDPS      Z22, Z16, Z16
-	VPSUBD      Z22, Z16, Z16
-	VPSRLD      $0x14, Z21, Z21
-	VPADDD      Z21, Z16, Z16
-	VPSRLD      $0x18, Z3, Z21
-	VPTERNLOGD  $0xf8, Z10, Z21, Z16
-	VPANDD      Z14, Z2, Z21
-	VPMINUD     Z15, Z21, Z21
-	VPANDD      Z13, Z21, Z22
-	VPSUBUSW    Z12, Z22, Z22
-	VPADDD      Z11, Z22, Z23
-	VADDPS      Z23, Z21, Z21
-	VPSUBD      Z23, Z21, Z21
-	VPSRLD      $0x14, Z22, Z22
-	VPADDD      Z22, Z21, Z21
-	VPSRLD      $0x18, Z2, Z22
-	VPTERNLOGD  $0xf8, Z10, Z22, Z21
-	VPACKSSDW   Z21, Z16, Z16
-	VPANDD      Z14, Z1, Z21
-	VPMINUD     Z15, Z21, Z21
-	VPANDD      Z13, Z21, Z22
-	VPSUBUSW    Z12, Z22, Z22
-	VPADDD      Z11, Z22, Z23
-	VADDPS      Z23, Z21, Z21
-	VPSUBD      Z23, Z21, Z21
-	VPSRLD      $0x14, Z22, Z22
-	VPADDD      Z22, Z21, Z21
-	VPSRLD      $0x18, Z1, Z22
-	VPTERNLOGD  $0xf8, Z10, Z22, Z21
-	VPANDD      Z14, Z0, Z22
-	VPMINUD     Z15, Z22, Z22
-	VPANDD      Z13, Z22, Z23
-	VPSUBUSW    Z12, Z23, Z23
-	VPADDD      Z11, Z23, Z24
-	VADDPS      Z24, Z22, Z22
-	VPSUBD      Z24, Z22, Z22
-	VPSRLD      $0x14, Z23, Z23
-	VPADDD      Z23, Z22, Z22
-	VPSRLD      $0x18, Z0, Z23
-	VPTERNLOGD  $0xf8, Z10, Z23, Z22
-	VPACKSSDW   Z22, Z21, Z21
-	VPACKUSWB   Z21, Z16, Z16
-	VPERMD      Z16, Z7, Z16
-	VMOVUPS     Z16, (DI)
-	VMOVAPS     Z17, Z3
-	VMOVAPS     Z18, Z2
-	VMOVAPS     Z19, Z1
-	VMOVAPS     Z20, Z0
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+128
-	JGE         longahead
-
-longloop:
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS      Z4, Z0, Z1
-	VFMADD231PS Z6, Z0, Z1
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VMULPS      Z4, Z0, Z2
-	VFMADD231PS Z6, Z0, Z2
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMULPS      Z4, Z0, Z3
-	VFMADD231PS Z6, Z0, Z3
-	VPERMW.Z    64(SI), Z8, K6, Z0
-	VMULPS      Z4, Z0, Z16
-	VFMADD231PS Z6, Z0, Z16
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z16, Z3, Z17
-	VADDPS      Z17, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         longrare
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z0, Z0
-	VPSUBD      Z18, Z0, Z0
-	VPSRLD      $0x14, Z17, Z17
-	VPADDD      Z17, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z1, Z1
-	VPSUBD      Z18, Z1, Z1
-	VPSRLD      $0x14, Z17, Z17
-	VPADDD      Z17, Z1, Z1
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z17
-	VADDPS      Z17, Z1, Z1
-	VPSUBD      Z17, Z1, Z1
-	VPSRLD      $0x14, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
-	VPANDD      Z14, Z16, Z2
-	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z13, Z2, Z3
-	VPSUBUSW    Z12, Z3, Z3
-	VPADDD      Z11, Z3, Z17
-	VADDPS      Z17, Z2, Z2
-	VPSUBD      Z17, Z2, Z2
-	VPSRLD      $0x14, Z3, Z3
-	VPADDD      Z3, Z2, Z2
-	VPSRLD      $0x18, Z16, Z16
-	VPTERNLOGD  $0xf8, Z10, Z16, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VPACKUSWB   Z1, Z0, Z0
-	VPERMD      Z0, Z7, Z0
-	VMOVUPS     Z0, (DI)
-
-longback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  longloop
-
-longtail:
-	TESTQ       R8, R8
-	JEQ         longend
-	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z4, Z0, Z1
-	VFMADD231PS Z6, Z0, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z4, Z0, Z2
-	VFMADD231PS Z6, Z0, Z2
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z4, Z0, Z3
-	VFMADD231PS Z6, Z0, Z3
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z4, Z0, Z16
-	VFMADD231PS Z6, Z0, Z16
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z16, Z3, Z17
-	VADDPS      Z17, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         longtailrare
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z0, Z0
-	VPSUBD      Z18, Z0, Z0
-	VPSRLD      $0x14, Z17, Z17
-	VPADDD      Z17, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	CMPQ        R8, $+17
-	JLT         longtailnarrow
-	VPANDD      Z14, Z2, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z1, Z1
-	VPSUBD      Z18, Z1, Z1
-	VPSRLD      $0x14, Z17, Z17
-	VPADDD      Z17, Z1, Z1
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z1
-	CMPQ        R8, $+33
-	JLT         longtailnarrow
-	VPANDD      Z14, Z3, Z2
-	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z13, Z2, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z2, Z2
-	VPSUBD      Z18, Z2, Z2
-	VPSRLD      $0x14, Z17, Z17
-	VPADDD      Z17, Z2, Z2
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z2
-	CMPQ        R8, $+49
-	JLT         longtailnarrow
-	VPANDD      Z14, Z16, Z3
-	VPMINUD     Z15, Z3, Z3
-	VPANDD      Z13, Z3, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z3, Z3
-	VPSUBD      Z18, Z3, Z3
-	VPSRLD      $0x14, Z17, Z17
-	VPADDD      Z17, Z3, Z3
-	VPSRLD      $0x18, Z16, Z16
-	VPTERNLOGD  $0xf8, Z10, Z16, Z3
-
-longtailnarrow:
-	VPACKSSDW Z1, Z0, Z0
-	VPACKSSDW Z3, Z2, Z2
-	VPACKUSWB Z2, Z0, Z0
-	VPERMD    Z0, Z7, Z0
-	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
-
-longtailback:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
-
-longend:
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   longs
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R9, $+2
-	JLT               short2end
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R9, $+8
-	JLT               short2loop
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFMSUB231PS.BCST  (DX), Z16, Z0
-	VMOVAPS           Z16, Z4
-	VFNMADD231PS.BCST (BX), Z0, Z4
-	VPERMW.Z          (SI), Z8, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFMSUB231PS.BCST  (DX), Z16, Z0
-	VMOVAPS           Z16, Z3
-	VFNMADD231PS.BCST (BX), Z0, Z3
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VMOVAPS           Z16, Z2
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VPERMW.Z          64(SI), Z8, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VMOVAPS           Z16, Z1
-	VFNMADD231PS.BCST 4(BX), Z0, Z1
-
-short2ahead:
-	VPERMW.Z          128(SI), Z9, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFMSUB231PS.BCST  8(DX), Z16, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z16
-	VPERMW.Z          128(SI), Z8, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z17
-	VFMSUB231PS.BCST  8(DX), Z17, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z17
-	VPERMW.Z          192(SI), Z9, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z18
-	VFMSUB231PS.BCST  12(DX), Z18, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z18
-	VPERMW.Z          192(SI), Z8, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z19
-	VFMSUB231PS.BCST  12(DX), Z19, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z19
-	VADDPS            Z3, Z4, Z0
-	VADDPS            Z1, Z2, Z20
-	VADDPS            Z20, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
-	VPANDD            Z14, Z4, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z20
-	VPSUBUSW          Z12, Z20, Z20
-	VPADDD            Z11, Z20, Z21
-	VADDPS            Z21, Z0, Z0
-	VPSUBD            Z21, Z0, Z0
-	VPSRLD            $0x14, Z20, Z20
-	VPADDD            Z20, Z0, Z0
-	VPSRLD            $0x18, Z4, Z20
-	VPTERNLOGD        $0xf8, Z10, Z20, Z0
-	VPANDD            Z14, Z3, Z20
-	VPMINUD           Z15, Z20, Z20
-	VPANDD            Z13, Z20, Z21
-	VPSUBUSW          Z12, Z21, Z21
-	VPADDD            Z11, Z21, Z22
-	VADDPS            Z22, Z20, Z20
-	VPSUBD            Z22, Z20, Z20
-	VPSRLD            $0x14, Z21, Z21
-	VPADDD            Z21, Z20, Z20
-	VPSRLD            $0x18, Z3, Z21
-	VPTERNLOGD        $0xf8, Z10, Z21, Z20
-	VPACKSSDW         Z20, Z0, Z0
-	VPANDD            Z14, Z2, Z20
-	VPMINUD           Z15, Z20, Z20
-	VPANDD            Z13, Z20, Z21
-	VPSUBUSW          Z12, Z21, Z21
-	VPADDD            Z11, Z21, Z22
-	VADDPS            Z22, Z20, Z20
-	VPSUBD            Z22, Z20, Z20
-	VPSRLD            $0x14, Z21, Z21
-	VPADDD            Z21, Z20, Z20
-	VPSRLD            $0x18, Z2, Z21
-	VPTERNLOGD        $0xf8, Z10, Z21, Z20
-	VPANDD            Z14, Z1, Z21
-	VPMINUD           Z15, Z21, Z21
-	VPANDD            Z13, Z21, Z22
-	VPSUBUSW          Z12, Z22, Z22
-	VPADDD            Z11, Z22, Z23
-	VADDPS            Z23, Z21, Z21
-	VPSUBD            Z23, Z21, Z21
-	VPSRLD            $0x14, Z22, Z22
-	VPADDD            Z22, Z21, Z21
-	VPSRLD            $0x18, Z1, Z22
-	VPTERNLOGD        $0xf8, Z10, Z22, Z21
-	VPACKSSDW         Z21, Z20, Z20
-	VPACKUSWB         Z20, Z0, Z0
-	VPERMD            Z0, Z7, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPERMW.Z          (SI), Z8, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VPERMW.Z          64(SI), Z8, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z16
-	VADDPS            Z16, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPANDD            Z14, Z1, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z16
-	VPSUBUSW          Z12, Z16, Z16
-	VPADDD            Z11, Z16, Z17
-	VADDPS            Z17, Z0, Z0
-	VPSUBD            Z17, Z0, Z0
-	VPSRLD            $0x14, Z16, Z16
-	VPADDD            Z16, Z0, Z0
-	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z10, Z1, Z0
-	VPANDD            Z14, Z2, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z16
-	VPSUBUSW          Z12, Z16, Z16
-	VPADDD            Z11, Z16, Z17
-	VADDPS            Z17, Z1, Z1
-	VPSUBD            Z17, Z1, Z1
-	VPSRLD            $0x14, Z16, Z16
-	VPADDD            Z16, Z1, Z1
-	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z10, Z2, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z3, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z2
-	VPSUBUSW          Z12, Z2, Z2
-	VPADDD            Z11, Z2, Z16
-	VADDPS            Z16, Z1, Z1
-	VPSUBD            Z16, Z1, Z1
-	VPSRLD            $0x14, Z2, Z2
-	VPADDD            Z2, Z1, Z1
-	VPSRLD            $0x18, Z3, Z3
-	VPTERNLOGD        $0xf8, Z10, Z3, Z1
-	VPANDD            Z14, Z4, Z2
-	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z13, Z2, Z3
-	VPSUBUSW          Z12, Z3, Z3
-	VPADDD            Z11, Z3, Z16
-	VADDPS            Z16, Z2, Z2
-	VPSUBD            Z16, Z2, Z2
-	VPSRLD            $0x14, Z3, Z3
-	VPADDD            Z3, Z2, Z2
-	VPSRLD            $0x18, Z4, Z4
-	VPTERNLOGD        $0xf8, Z10, Z4, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z7, Z0
-	VMOVUPS           Z0, (DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+8, BX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+2, R9
-	CMPQ R9, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R9, $+4
-	JLT               short4end
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R9, $+16
-	JLT               short4loop
-	VPERMW.Z          (SI), Z9, K6, Z17
-	VMULPS.BCST       (BX), Z17, Z18
-	VFMSUB231PS.BCST  (DX), Z18, Z17
-	VMOVAPS           Z18, Z2
-	VFNMADD231PS.BCST (BX), Z17, Z2
-	VPERMW.Z          (SI), Z8, K6, Z17
-	VMULPS.BCST       4(BX), Z17, Z18
-	VFMSUB231PS.BCST  4(DX), Z18, Z17
-	VMOVAPS           Z18, Z1
-	VFNMADD231PS.BCST 4(BX), Z17, Z1
-	VPERMW.Z          64(SI), Z9, K6, Z17
-	VMULPS.BCST       8(BX), Z17, Z18
-	VFMSUB231PS.BCST  8(DX), Z18, Z17
-	VMOVAPS           Z18, Z0
-	VFNMADD231PS.BCST 8(BX), Z17, Z0
-	VPERMW.Z          64(SI), Z8, K6, Z17
-	VMULPS.BCST       12(BX), Z17, Z18
-	VFMSUB231PS.BCST  12(DX), Z18, Z17
-	VMOVAPS           Z18, Z16
-	VFNMADD231PS.BCST 12(BX), Z17, Z16
-
-short4ahead:
-	VPERMW.Z          128(SI), Z9, K6, Z17
-	VMULPS.BCST       16(BX), Z17, Z18
-	VFMSUB231PS.BCST  16(DX), Z18, Z17
-	VFNMADD231PS.BCST 16(BX), Z17, Z18
-	VPERMW.Z          128(SI), Z8, K6, Z17
-	VMULPS.BCST       20(BX), Z17, Z19
-	VFMSUB231PS.BCST  20(DX), Z19, Z17
-	VFNMADD231PS.BCST 20(BX), Z17, Z19
-	VPERMW.Z          192(SI), Z9, K6, Z17
-	VMULPS.BCST       24(BX), Z17, Z20
-	VFMSUB231PS.BCST  24(DX), Z20, Z17
-	VFNMADD231PS.BCST 24(BX), Z17, Z20
-	VPERMW.Z          192(SI), Z8, K6, Z17
-	VMULPS.BCST       28(BX), Z17, Z21
-	VFMSUB231PS.BCST  28(DX), Z21, Z17
-	VFNMADD231PS.BCST 28(BX), Z17, Z21
-	VADDPS            Z1, Z2, Z17
-	VADDPS            Z16, Z0, Z22
-	VADDPS            Z22, Z17, Z17
-	VCMPPS            $0x03, Z17, Z17, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
-	VPANDD            Z14, Z2, Z17
-	VPMINUD           Z15, Z17, Z17
-	VPANDD            Z13, Z17, Z22
-	VPSUBUSW          Z12, Z22, Z22
-	VPADDD            Z11, Z22, Z23
-	VADDPS            Z23, Z17, Z17
-	VPSUBD            Z23, Z17, Z17
-	VPSRLD            $0x14, Z22, Z22
-	VPADDD            Z22, Z17, Z17
-	VPSRLD            $0x18, Z2, Z22
-	VPTERNLOGD        $0xf8, Z10, Z22, Z17
-	VPANDD            Z14, Z1, Z22
-	VPMINUD           Z15, Z22, Z22
-	VPANDD            Z13, Z22, Z23
-	VPSUBUSW          Z12, Z23, Z23
-	VPADDD            Z11, Z23, Z24
-	VADDPS            Z24, Z22, Z22
-	VPSUBD            Z24, Z22, Z22
-	VPSRLD            $0x14, Z23, Z23
-	VPADDD            Z23, Z22, Z22
-	VPSRLD            $0x18, Z1, Z23
-	VPTERNLOGD        $0xf8, Z10, Z23, Z22
-	VPACKSSDW         Z22, Z17, Z17
-	VPANDD            Z14, Z0, Z22
-	VPMINUD           Z15, Z22, Z22
-	VPANDD            Z13, Z22, Z23
-	VPSUBUSW          Z12, Z23, Z23
-	VPADDD            Z11, Z23, Z24
-	VADDPS            Z24, Z22, Z22
-	VPSUBD            Z24, Z22, Z22
-	VPSRLD            $0x14, Z23, Z23
-	VPADDD            Z23, Z22, Z22
-	VPSRLD            $0x18, Z0, Z23
-	VPTERNLOGD        $0xf8, Z10, Z23, Z22
-	VPANDD            Z14, Z16, Z23
-	VPMINUD           Z15, Z23, Z23
-	VPANDD            Z13, Z23, Z24
-	VPSUBUSW          Z12, Z24, Z24
-	VPADDD            Z11, Z24, Z25
-	VADDPS            Z25, Z23, Z23
-	VPSUBD            Z25, Z23, Z23
-	VPSRLD            $0x14, Z24, Z24
-	VPADDD            Z24, Z23, Z23
-	VPSRLD            $0x18, Z16, Z24
-	VPTERNLOGD        $0xf8, Z10, Z24, Z23
-	VPACKSSDW         Z23, Z22, Z22
-	VPACKUSWB         Z22, Z17, Z17
-	VPERMD            Z17, Z7, Z17
-	VMOVUPS           Z17, (DI)
-	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	VMOVAPS           Z20, Z0
-	VMOVAPS           Z21, Z16
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPERMW.Z          (SI), Z8, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFMSUB231PS.BCST  8(DX), Z16, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z16
-	VPERMW.Z          64(SI), Z8, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFMSUB231PS.BCST  12(DX), Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z17
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z17, Z16, Z18
-	VADDPS            Z18, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPANDD            Z14, Z1, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z18
-	VPSUBUSW          Z12, Z18, Z18
-	VPADDD            Z11, Z18, Z19
-	VADDPS            Z19, Z0, Z0
-	VPSUBD            Z19, Z0, Z0
-	VPSRLD            $0x14, Z18, Z18
-	VPADDD            Z18, Z0, Z0
-	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z10, Z1, Z0
-	VPANDD            Z14, Z2, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z18
-	VPSUBUSW          Z12, Z18, Z18
-	VPADDD            Z11, Z18, Z19
-	VADDPS            Z19, Z1, Z1
-	VPSUBD            Z19, Z1, Z1
-	VPSRLD            $0x14, Z18, Z18
-	VPADDD            Z18, Z1, Z1
-	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z10, Z2, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z16, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z2
-	VPSUBUSW          Z12, Z2, Z2
-	VPADDD            Z11, Z2, Z18
-	VADDPS            Z18, Z1, Z1
-	VPSUBD            Z18, Z1, Z1
-	VPSRLD            $0x14, Z2, Z2
-	VPADDD            Z2, Z1, Z1
-	VPSRLD            $0x18, Z16, Z16
-	VPTERNLOGD        $0xf8, Z10, Z16, Z1
-	VPANDD            Z14, Z17, Z2
-	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z13, Z2, Z16
-	VPSUBUSW          Z12, Z16, Z16
-	VPADDD            Z11, Z16, Z18
-	VADDPS            Z18, Z2, Z2
-	VPSUBD            Z18, Z2, Z2
-	VPSRLD            $0x14, Z16, Z16
-	VPADDD            Z16, Z2, Z2
-	VPSRLD            $0x18, Z17, Z17
-	VPTERNLOGD        $0xf8, Z10, Z17, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z7, Z0
-	VMOVUPS           Z0, (DI)
-
-short4back:
-	ADDQ $+16, DX
-	ADDQ $+16, BX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+4, R9
-	CMPQ R9, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
-
-laneloop:
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMOVUPS      (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VMOVUPS      64(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VMOVUPS      64(DX), Z4
-	VFMSUB231PS  Z4, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VMOVUPS      128(BX), Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS      128(DX), Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	VPERMW.Z     64(SI), Z8, K6, Z0
-	VMOVUPS      192(BX), Z1
-	VMULPS       Z1, Z0, Z5
-	VMOVUPS      192(DX), Z6
-	VFMSUB231PS  Z6, Z5, Z0
-	VFNMADD231PS Z1, Z0, Z5
-	VADDPS       Z3, Z2, Z0
-	VADDPS       Z5, Z4, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          lanerare
-	VPANDD       Z14, Z2, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z1
-	VPSUBUSW     Z12, Z1, Z1
-	VPADDD       Z11, Z1, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x14, Z1, Z1
-	VPADDD       Z1, Z0, Z0
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z4, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z1
-	VPANDD       Z14, Z5, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z3
-	VPSUBUSW     Z12, Z3, Z3
-	VPADDD       Z11, Z3, Z4
-	VADDPS       Z4, Z2, Z2
-	VPSUBD       Z4, Z2, Z2
-	VPSRLD       $0x14, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSRLD       $0x18, Z5, Z5
-	VPTERNLOGD   $0xf8, Z10, Z5, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z7, Z0
-	VMOVUPS      Z0, (DI)
-
-laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ        R8, R8
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS.Z    (DX), K7, Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(BX), K7, Z1
-	VMULPS       Z1, Z0, Z3
-	VMOVUPS.Z    64(DX), K7, Z4
-	VFMSUB231PS  Z4, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(BX), K7, Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    128(DX), K7, Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(BX), K7, Z1
-	VMULPS       Z1, Z0, Z5
-	VMOVUPS.Z    192(DX), K7, Z6
-	VFMSUB231PS  Z6, Z5, Z0
-	VFNMADD231PS Z1, Z0, Z5
-	VADDPS       Z3, Z2, Z0
-	VADDPS       Z5, Z4, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          lanetailrare
-	VPANDD       Z14, Z2, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z1
-	VPSUBUSW     Z12, Z1, Z1
-	VPADDD       Z11, Z1, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x14, Z1, Z1
-	VPADDD       Z1, Z0, Z0
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z0
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z1
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	VPANDD       Z14, Z4, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z3
-	VPSUBUSW     Z12, Z3, Z3
-	VPADDD       Z11, Z3, Z6
-	VADDPS       Z6, Z2, Z2
-	VPSUBD       Z6, Z2, Z2
-	VPSRLD       $0x14, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z2
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	VPANDD       Z14, Z5, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z6
-	VADDPS       Z6, Z3, Z3
-	VPSUBD       Z6, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z5, Z5
-	VPTERNLOGD   $0xf8, Z10, Z5, Z3
-
-lanetailnarrow:
-	VPACKSSDW Z1, Z0, Z0
-	VPACKSSDW Z3, Z2, Z2
-	VPACKUSWB Z2, Z0, Z0
-	VPERMD    Z0, Z7, Z0
-	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
-
-lanetailback:
-laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMULPS       Z5, Z0, Z1
-	VFMSUB231PS  Z6, Z1, Z0
-	VFNMADD231PS Z5, Z0, Z1
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VMULPS       Z5, Z0, Z2
-	VFMSUB231PS  Z6, Z2, Z0
-	VFNMADD231PS Z5, Z0, Z2
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VMULPS       Z5, Z0, Z3
-	VFMSUB231PS  Z6, Z3, Z0
-	VFNMADD231PS Z5, Z0, Z3
-	VPERMW.Z     64(SI), Z8, K6, Z0
-	VMULPS       Z5, Z0, Z4
-	VFMSUB231PS  Z6, Z4, Z0
-	VFNMADD231PS Z5, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z0, Z0
-	VPSUBD       Z17, Z0, Z0
-	VPSRLD       $0x14, Z16, Z16
-	VPADDD       Z16, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z1, Z1
-	VPSUBD       Z17, Z1, Z1
-	VPSRLD       $0x14, Z16, Z16
-	VPADDD       Z16, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z16
-	VADDPS       Z16, Z1, Z1
-	VPSUBD       Z16, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z1
-	VPANDD       Z14, Z4, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z3
-	VPSUBUSW     Z12, Z3, Z3
-	VPADDD       Z11, Z3, Z16
-	VADDPS       Z16, Z2, Z2
-	VPSUBD       Z16, Z2, Z2
-	VPSRLD       $0x14, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z7, Z0
-	VMOVNTPS     Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VADDPS     Z3, Z4, Z0
-	VADDPS     Z1, Z2, Z16
-	VADDPS     Z16, Z0, Z0
-	VCMPPS     $0x03, Z0, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPANDD     Z14, Z4, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z16
-	VPSUBUSW   Z12, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z0, Z0
-	VPSUBD     Z17, Z0, Z0
-	VPSRLD     $0x14, Z16, Z16
-	VPADDD     Z16, Z0, Z0
-	VPSRLD     $0x18, Z4, Z16
-	VPTERNLOGD $0xf8, Z10, Z16, Z0
-	VPANDD     Z14, Z3, Z16
-	VPMINUD    Z15, Z16, Z16
-	VPANDD     Z13, Z16, Z17
-	VPSUBUSW   Z12, Z17, Z17
-	VPADDD     Z11, Z17, Z18
-	VADDPS     Z18, Z16, Z16
-	VPSUBD     Z18, Z16, Z16
-	VPSRLD     $0x14, Z17, Z17
-	VPADDD     Z17, Z16, Z16
-	VPSRLD     $0x18, Z3, Z17
-	VPTERNLOGD $0xf8, Z10, Z17, Z16
-	VPACKSSDW  Z16, Z0, Z0
-	VPANDD     Z14, Z2, Z16
-	VPMINUD    Z15, Z16, Z16
-	VPANDD     Z13, Z16, Z17
-	VPSUBUSW   Z12, Z17, Z17
-	VPADDD     Z11, Z17, Z18
-	VADDPS     Z18, Z16, Z16
-	VPSUBD     Z18, Z16, Z16
-	VPSRLD     $0x14, Z17, Z17
-	VPADDD     Z17, Z16, Z16
-	VPSRLD     $0x18, Z2, Z17
-	VPTERNLOGD $0xf8, Z10, Z17, Z16
-	VPANDD     Z14, Z1, Z17
-	VPMINUD    Z15, Z17, Z17
-	VPANDD     Z13, Z17, Z18
-	VPSUBUSW   Z12, Z18, Z18
-	VPADDD     Z11, Z18, Z19
-	VADDPS     Z19, Z17, Z17
-	VPSUBD     Z19, Z17, Z17
-	VPSRLD     $0x14, Z18, Z18
-	VPADDD     Z18, Z17, Z17
-	VPSRLD     $0x18, Z1, Z18
-	VPTERNLOGD $0xf8, Z10, Z18, Z17
-	VPACKSSDW  Z17, Z16, Z16
-	VPACKUSWB  Z16, Z0, Z0
-	VPERMD     Z0, Z7, Z0
-	VMOVUPS    Z0, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+128, SI
-	SUBQ       $+64, R9
-	JMP        groupwhole
-
-grouprare:
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z16
-	VADDPS       Z16, Z3, Z3
-	VPSUBD       Z16, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z16
-	VADDPS       Z16, Z3, Z3
-	VPSUBD       Z16, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPERMW.Z     64(SI), Z8, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z4, Z4
-	VPSUBD       Z17, Z4, Z4
-	VPSRLD       $0x14, Z16, Z16
-	VPADDD       Z16, Z4, Z4
-	VBLENDMPS    Z4, Z2, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z7, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet0
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R9, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R9, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R9, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet3mix
-
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	CMPQ         R8, $+17
-	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z16
-	VADDPS       Z16, Z3, Z3
-	VPSUBD       Z16, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	CMPQ         R8, $+33
-	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z4, Z4
-	VPSUBD       Z17, Z4, Z4
-	VPSRLD       $0x14, Z16, Z16
-	VPADDD       Z16, Z4, Z4
-	VBLENDMPS    Z4, Z2, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	CMPQ         R8, $+49
-	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z13, Z16, Z17
-	VPSUBUSW     Z12, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z16, Z16
-	VPSUBD       Z18, Z16, Z16
-	VPSRLD       $0x14, Z17, Z17
-	VPADDD       Z17, Z16, Z16
-	VBLENDMPS    Z16, Z2, K1, Z16
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z16
-
-grouptailrarenarrow:
-	VPACKSSDW Z3, Z1, Z1
-	VPACKSSDW Z16, Z4, Z4
-	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z7, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
-
-groupmeetrare:
-	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
-	ADDQ R12, BX
-	MOVQ R8, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
-
-longstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS      Z4, Z0, Z1
-	VFMADD231PS Z6, Z0, Z1
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VMULPS      Z4, Z0, Z2
-	VFMADD231PS Z6, Z0, Z2
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMULPS      Z4, Z0, Z3
-	VFMADD231PS Z6, Z0, Z3
-	VPERMW.Z    64(SI), Z8, K6, Z0
-	VMULPS      Z4, Z0, Z16
-	VFMADD231PS Z6, Z0, Z16
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z16, Z3, Z17
-	VADDPS      Z17, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         longrare
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z0, Z0
-	VPSUBD      Z18, Z0, Z0
-	VPSRLD      $0x14, Z17, Z17
-	VPADDD      Z17, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z1, Z1
-	VPSUBD      Z18, Z1, Z1
-	VPSRLD      $0x14, Z17, Z17
-	VPADDD      Z17, Z1, Z1
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z17
-	VADDPS      Z17, Z1, Z1
-	VPSUBD      Z17, Z1, Z1
-	VPSRLD      $0x14, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
-	VPANDD      Z14, Z16, Z2
-	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z13, Z2, Z3
-	VPSUBUSW    Z12, Z3, Z3
-	VPADDD      Z11, Z3, Z17
-	VADDPS      Z17, Z2, Z2
-	VPSUBD      Z17, Z2, Z2
-	VPSRLD      $0x14, Z3, Z3
-	VPADDD      Z3, Z2, Z2
-	VPSRLD      $0x18, Z16, Z16
-	VPTERNLOGD  $0xf8, Z10, Z16, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VPACKUSWB   Z1, Z0, Z0
-	VPERMD      Z0, Z7, Z0
-	VMOVNTPS    Z0, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
-	JGE         longstream
-	JMP         longtail
-
-longrare:
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z3, Z3
-	VPSUBD       Z17, Z3, Z3
-	VPSRLD       $0x14, Z16, Z16
-	VPADDD       Z16, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z3, Z3
-	VPSUBD       Z17, Z3, Z3
-	VPSRLD       $0x14, Z16, Z16
-	VPADDD       Z16, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPERMW.Z     64(SI), Z8, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z13, Z16, Z17
-	VPSUBUSW     Z12, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z16, Z16
-	VPSUBD       Z18, Z16, Z16
-	VPSRLD       $0x14, Z17, Z17
-	VPADDD       Z17, Z16, Z16
-	VBLENDMPS    Z16, Z2, K1, Z16
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z16
-	VPACKSSDW    Z16, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z7, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          longback
-
-longtailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	CMPQ         R8, $+17
-	JLT          longtailrarenarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z3, Z3
-	VPSUBD       Z17, Z3, Z3
-	VPSRLD       $0x14, Z16, Z16
-	VPADDD       Z16, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	CMPQ         R8, $+33
-	JLT          longtailrarenarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z13, Z16, Z17
-	VPSUBUSW     Z12, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z16, Z16
-	VPSUBD       Z18, Z16, Z16
-	VPSRLD       $0x14, Z17, Z17
-	VPADDD       Z17, Z16, Z16
-	VBLENDMPS    Z16, Z2, K1, Z16
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z16
-	CMPQ         R8, $+49
-	JLT          longtailrarenarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z17
-	VPMINUD      Z15, Z17, Z17
-	VPANDD       Z13, Z17, Z18
-	VPSUBUSW     Z12, Z18, Z18
-	VPADDD       Z11, Z18, Z19
-	VADDPS       Z19, Z17, Z17
-	VPSUBD       Z19, Z17, Z17
-	VPSRLD       $0x14, Z18, Z18
-	VPADDD       Z18, Z17, Z17
-	VBLENDMPS    Z17, Z2, K1, Z17
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z17
-
-longtailrarenarrow:
-	VPACKSSDW Z3, Z1, Z1
-	VPACKSSDW Z17, Z16, Z16
-	VPACKUSWB Z16, Z1, Z1
-	VPERMD    Z1, Z7, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       longtailback
-
-short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPERMW.Z          (SI), Z8, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VPERMW.Z          64(SI), Z8, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z16
-	VADDPS            Z16, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPANDD            Z14, Z1, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z16
-	VPSUBUSW          Z12, Z16, Z16
-	VPADDD            Z11, Z16, Z17
-	VADDPS            Z17, Z0, Z0
-	VPSUBD            Z17, Z0, Z0
-	VPSRLD            $0x14, Z16, Z16
-	VPADDD            Z16, Z0, Z0
-	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z10, Z1, Z0
-	VPANDD            Z14, Z2, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z16
-	VPSUBUSW          Z12, Z16, Z16
-	VPADDD            Z11, Z16, Z17
-	VADDPS            Z17, Z1, Z1
-	VPSUBD            Z17, Z1, Z1
-	VPSRLD            $0x14, Z16, Z16
-	VPADDD            Z16, Z1, Z1
-	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z10, Z2, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z3, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z2
-	VPSUBUSW          Z12, Z2, Z2
-	VPADDD            Z11, Z2, Z16
-	VADDPS            Z16, Z1, Z1
-	VPSUBD            Z16, Z1, Z1
-	VPSRLD            $0x14, Z2, Z2
-	VPADDD            Z2, Z1, Z1
-	VPSRLD            $0x18, Z3, Z3
-	VPTERNLOGD        $0xf8, Z10, Z3, Z1
-	VPANDD            Z14, Z4, Z2
-	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z13, Z2, Z3
-	VPSUBUSW          Z12, Z3, Z3
-	VPADDD            Z11, Z3, Z16
-	VADDPS            Z16, Z2, Z2
-	VPSUBD            Z16, Z2, Z2
-	VPSRLD            $0x14, Z3, Z3
-	VPADDD            Z3, Z2, Z2
-	VPSRLD            $0x18, Z4, Z4
-	VPTERNLOGD        $0xf8, Z10, Z4, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z7, Z0
-	VMOVNTPS          Z0, (DI)
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z16
-	VADDPS       Z16, Z3, Z3
-	VPSUBD       Z16, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z16
-	VADDPS       Z16, Z3, Z3
-	VPSUBD       Z16, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPERMW.Z     64(SI), Z8, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z4, Z4
-	VPSUBD       Z17, Z4, Z4
-	VPSRLD       $0x14, Z16, Z16
-	VPADDD       Z16, Z4, Z4
-	VBLENDMPS    Z4, Z2, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z7, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          short2back
-
-short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPERMW.Z          (SI), Z8, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFMSUB231PS.BCST  8(DX), Z16, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z16
-	VPERMW.Z          64(SI), Z8, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFMSUB231PS.BCST  12(DX), Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z17
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z17, Z16, Z18
-	VADDPS            Z18, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPANDD            Z14, Z1, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z18
-	VPSUBUSW          Z12, Z18, Z18
-	VPADDD            Z11, Z18, Z19
-	VADDPS            Z19, Z0, Z0
-	VPSUBD            Z19, Z0, Z0
-	VPSRLD            $0x14, Z18, Z18
-	VPADDD            Z18, Z0, Z0
-	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z10, Z1, Z0
-	VPANDD            Z14, Z2, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z18
-	VPSUBUSW          Z12, Z18, Z18
-	VPADDD            Z11, Z18, Z19
-	VADDPS            Z19, Z1, Z1
-	VPSUBD            Z19, Z1, Z1
-	VPSRLD            $0x14, Z18, Z18
-	VPADDD            Z18, Z1, Z1
-	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z10, Z2, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z16, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z2
-	VPSUBUSW          Z12, Z2, Z2
-	VPADDD            Z11, Z2, Z18
-	VADDPS            Z18, Z1, Z1
-	VPSUBD            Z18, Z1, Z1
-	VPSRLD            $0x14, Z2, Z2
-	VPADDD            Z2, Z1, Z1
-	VPSRLD            $0x18, Z16, Z16
-	VPTERNLOGD        $0xf8, Z10, Z16, Z1
-	VPANDD            Z14, Z17, Z2
-	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z13, Z2, Z16
-	VPSUBUSW          Z12, Z16, Z16
-	VPADDD            Z11, Z16, Z18
-	VADDPS            Z18, Z2, Z2
-	VPSUBD            Z18, Z2, Z2
-	VPSRLD            $0x14, Z16, Z16
-	VPADDD            Z16, Z2, Z2
-	VPSRLD            $0x18, Z17, Z17
-	VPTERNLOGD        $0xf8, Z10, Z17, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z7, Z0
-	VMOVNTPS          Z0, (DI)
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z16
-	VADDPS       Z16, Z1, Z1
-	VPSUBD       Z16, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z13, Z16, Z17
-	VPSUBUSW     Z12, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z16, Z16
-	VPSUBD       Z18, Z16, Z16
-	VPSRLD       $0x14, Z17, Z17
-	VPADDD       Z17, Z16, Z16
-	VBLENDMPS    Z16, Z2, K1, Z16
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z16
-	VPACKSSDW    Z16, Z1, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VDIVPS       Z4, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z13, Z16, Z17
-	VPSUBUSW     Z12, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z16, Z16
-	VPSUBD       Z18, Z16, Z16
-	VPSRLD       $0x14, Z17, Z17
-	VPADDD       Z17, Z16, Z16
-	VBLENDMPS    Z16, Z2, K1, Z16
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z16
-	VPERMW.Z     64(SI), Z8, K6, Z0
-	VDIVPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z17
-	VPMINUD      Z15, Z17, Z17
-	VPANDD       Z13, Z17, Z18
-	VPSUBUSW     Z12, Z18, Z18
-	VPADDD       Z11, Z18, Z19
-	VADDPS       Z19, Z17, Z17
-	VPSUBD       Z19, Z17, Z17
-	VPSRLD       $0x14, Z18, Z18
-	VPADDD       Z18, Z17, Z17
-	VBLENDMPS    Z17, Z2, K1, Z17
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPACKUSWB    Z16, Z1, Z1
-	VPERMD       Z1, Z7, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          short4back
-
-lanerare:
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMOVUPS      (DX), Z1
-	VDIVPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VMOVUPS      64(DX), Z3
-	VDIVPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VMOVUPS      128(DX), Z3
-	VDIVPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPERMW.Z     64(SI), Z8, K6, Z0
-	VMOVUPS      192(DX), Z4
-	VDIVPS       Z4, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VBLENDMPS    Z4, Z2, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z7, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          laneback
-
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VDIVPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	CMPQ         R8, $+17
-	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(DX), K7, Z3
-	VDIVPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	CMPQ         R8, $+33
-	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K7, Z4
-	VDIVPS       Z4, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VBLENDMPS    Z4, Z2, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	CMPQ         R8, $+49
-	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K7, Z5
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z5
-	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z13, Z5, Z6
-	VPSUBUSW     Z12, Z6, Z6
-	VPADDD       Z11, Z6, Z16
-	VADDPS       Z16, Z5, Z5
-	VPSUBD       Z16, Z5, Z5
-	VPSRLD       $0x14, Z6, Z6
-	VPADDD       Z6, Z5, Z5
-	VBLENDMPS    Z5, Z2, K1, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z5
-
-lanetailrarenarrow:
-	VPACKSSDW Z3, Z1, Z1
-	VPACKSSDW Z5, Z4, Z4
-	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z7, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
-
-// func QuantizeFpPowerOfTwoE4M3BF16AVX512(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpPowerOfTwoE4M3BF16AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x3c800000, Z11 0x46800000, Z10 0x80, Z9 table, Z8 table, K6 Uppers, Z7 table
-	// per group: Z6 recip
-	// vector registers in use at once: 23
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         recip+16(FP), DX
-	VBROADCASTSS most+24(FP), Z15
-	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+4(SB), Z13
-	VBROADCASTSS constantsAVX512<>+8(SB), Z12
-	VBROADCASTSS constantsAVX512<>+12(SB), Z11
-	VBROADCASTSS constantsAVX512<>+16(SB), Z10
-	VMOVUPS      constantsAVX512<>+20(SB), Z9
-	VMOVUPS      constantsAVX512<>+84(SB), Z8
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VMOVUPS      constantsAVX512<>+148(SB), Z7
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
-	JEQ          lanes
-	CMPQ         R9, $+32
-	JEQ          short2
-	CMPQ         R9, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
-	MOVQ  R9, R8
-
-groupbegin:
-	CMPQ         BX, $+64
-	JLT          grouptail
-	CMPQ         R8, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Z6
-	SUBQ         R8, BX
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R8, $+256
-	JGE          groupfirst
-	CMPQ         BX, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R8
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VPERMW.Z (SI), Z9, K6, Z0
-	VMULPS   Z6, Z0, Z5
-	VPERMW.Z (SI), Z8, K6, Z0
-	VMULPS   Z6, Z0, Z4
-	VPERMW.Z 64(SI), Z9, K6, Z0
-	VMULPS   Z6, Z0, Z3
-	VPERMW.Z 64(SI), Z8, K6, Z0
-	VMULPS   Z6, Z0, Z2
-	CMPQ     R8, $+128
-	JLT      groupends
-
-groupahead:
-	VPERMW.Z   128(SI), Z9, K6, Z0
-	VMULPS     Z6, Z0, Z0
-	VPERMW.Z   128(SI), Z8, K6, Z1
-	VMULPS     Z6, Z1, Z1
-	VPERMW.Z   192(SI), Z9, K6, Z16
-	VMULPS     Z6, Z16, Z16
-	VPERMW.Z   192(SI), Z8, K6, Z17
-	VMULPS     Z6, Z17, Z17
-	VADDPS     Z4, Z5, Z18
-	VADDPS     Z2, Z3, Z19
-	VADDPS     Z19, Z18, Z18
-	VCMPPS     $0x03, Z18, Z18, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPANDD     Z14, Z5, Z18
-	VPMINUD    Z15, Z18, Z18
-	VPANDD     Z13, Z18, Z19
-	VPSUBUSW   Z12, Z19, Z19
-	VPADDD     Z11, Z19, Z20
-	VADDPS     Z20, Z18, Z18
-	VPSUBD     Z20, Z18, Z18
-	VPSRLD     $0x14, Z19, Z19
-	VPADDD     Z19, Z18, Z18
-	VPSRLD     $0x18, Z5, Z19
-	VPTERNLOGD $0xf8, Z10, Z19, Z18
-	VPANDD     Z14, Z4, Z19
-	VPMINUD    Z15, Z19, Z19
-	VPANDD     Z13, Z19, Z20
-	VPSUBUSW   Z12, Z20, Z20
-	VPADDD     Z11, Z20, Z21
-	VADDPS     Z21, Z19, Z19
-	VPSUBD     Z21, Z19, Z19
-	VPSRLD     $0x14, Z20, Z20
-	VPADDD     Z20, Z19, Z19
-	VPSRLD     $0x18, Z4, Z20
-	VPTERNLOGD $0xf8, Z10, Z20, Z19
-	VPACKSSDW  Z19, Z18, Z18
-	VPANDD     Z14, Z3, Z19
-	VPMINUD    Z15, Z19, Z19
-	VPANDD     Z13, Z19, Z20
-	VPSUBUSW   Z12, Z20, Z20
-	VPADDD     Z11, Z20, Z21
-	VADDPS     Z21, Z19, Z19
-	VPSUBD     Z21, Z19, Z19
-	VPSRLD     $0x14, Z20, Z20
-	VPADDD     Z20, Z19, Z19
-	VPSRLD     $0x18, Z3, Z20
-	VPTERNLOGD $0xf8, Z10, Z20, Z19
-	VPANDD     Z14, Z2, Z20
-	VPMINUD    Z15, Z20, Z20
-	VPANDD     Z13, Z20, Z21
-	VPSUBUSW   Z12, Z21, Z21
-	VPADDD     Z11, Z21, Z22
-	VADDPS     Z22, Z20, Z20
-	VPSUBD     Z22, Z20, Z20
-	VPSRLD     $0x14, Z21, Z21
-	VPADDD     Z21, Z20, Z20
-	VPSRLD     $0x18, Z2, Z21
-	VPTERNLOGD $0xf8, Z10, Z21, Z20
-	VPACKSSDW  Z20, Z19, Z19
-	VPACKUSWB  Z19, Z18, Z18
-	VPERMD     Z18, Z7, Z18
-	VMOVUPS    Z18, (DI)
-	VMOVAPS    Z0, Z5
-	VMOVAPS    Z1, Z4
-	VMOVAPS    Z16, Z3
-	VMOVAPS    Z17, Z2
-	ADDQ       $+64, DI
-	ADDQ       $+128, SI
-	SUBQ       $+64, R8
-	CMPQ       R8, $+128
-	JGE        groupahead
-
-groupends:
-	CMPQ  R8, $+64
-	JNE   grouplast
-	TESTQ BX, BX
-	JEQ   grouplast
-
-groupturn:
-	VPERMW.Z    128(SI), Z9, K6, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VPERMW.Z    128(SI), Z8, K6, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VPERMW.Z    192(SI), Z9, K6, Z16
-	VMULPS.BCST 4(DX), Z16, Z16
-	VPERMW.Z    192(SI), Z8, K6, Z17
-	VMULPS.BCST 4(DX), Z17, Z17
-	VADDPS      Z4, Z5, Z18
-	VADDPS      Z2, Z3, Z19
-	VADDPS      Z19, Z18, Z18
-	VCMPPS      $0x03, Z18, Z18, K1
-	KORTESTQ    K1, K1
-	JNE         groupturned
-	VPANDD      Z14, Z5, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z13, Z18, Z19
-	VPSUBUSW    Z12, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z18, Z18
-	VPSUBD      Z20, Z18, Z18
-	VPSRLD      $0x14, Z19, Z19
-	VPADDD      Z19, Z18, Z18
-	VPSRLD      $0x18, Z5, Z19
-	VPTERNLOGD  $0xf8, Z10, Z19, Z18
-	VPANDD      Z14, Z4, Z19
-	VPMINUD     Z15, Z19, Z19
-	VPANDD      Z13, Z19, Z20
-	VPSUBUSW    Z12, Z20, Z20
-	VPADDD      Z11, Z20, Z21
-	VADDPS      Z21, Z19, Z19
-	VPSUBD      Z21, Z19, Z19
-	VPSRLD      $0x14, Z20, Z20
-	VPADDD      Z20, Z19, Z19
-	VPSRLD      $0x18, Z4, Z20
-	VPTERNLOGD  $0xf8, Z10, Z20, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPANDD      Z14, Z3, Z19
-	VPMINUD     Z15, Z19, Z19
-	VPANDD      Z13, Z19, Z20
-	VPSUBUSW    Z12, Z20, Z20
-	VPADDD      Z11, Z20, Z21
-	VADDPS      Z21, Z19, Z19
-	VPSUBD      Z21, Z19, Z19
-	VPSRLD      $0x14, Z20, Z20
-	VPADDD      Z20, Z19, Z19
-	VPSRLD      $0x18, Z3, Z20
-	VPTERNLOGD  $0xf8, Z10, Z20, Z19
-	VPANDD      Z14, Z2, Z20
-	VPMINUD     Z15, Z20, Z20
-	VPANDD      Z13, Z20, Z21
-	VPSUBUSW    Z12, Z21, Z21
-	VPADDD      Z11, Z21, Z22
-	VADDPS      Z22, Z20, Z20
-	VPSUBD      Z22, Z20, Z20
-	VPSRLD      $0x14, Z21, Z21
-	VPADDD      Z21, Z20, Z20
-	VPSRLD      $0x18, Z2, Z21
-	VPTERNLOGD  $0xf8, Z10, Z21, Z20
-	VPACKSSDW   Z20, Z19, Z19
-	VPACKUSWB   Z19, Z18, Z18
-	VPERMD      Z18, Z7, Z18
-	VMOVUPS     Z18, (DI)
-	VMOVAPS     Z0, Z5
-	VMOVAPS     Z1, Z4
-	VMOVAPS     Z16, Z3
-	VMOVAPS     Z17, Z2
-	ADDQ        $+4, DX
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	MOVQ        R9, R8
-	SUBQ        R8, BX
-	CMPQ        R8, $+64
-	JNE         groupturned
-	TESTQ       BX, BX
-	JNE         groupturn
-
-groupturned:
-	VBROADCASTSS (DX), Z6
-	CMPQ         R8, $+128
-	JGE          groupahead
-
-grouploop:
-	VPERMW.Z   (SI), Z9, K6, Z0
-	VMULPS     Z6, Z0, Z0
-	VPERMW.Z   (SI), Z8, K6, Z1
-	VMULPS     Z6, Z1, Z1
-	VPERMW.Z   64(SI), Z9, K6, Z2
-	VMULPS     Z6, Z2, Z2
-	VPERMW.Z   64(SI), Z8, K6, Z3
-	VMULPS     Z6, Z3, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        grouprare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z4, Z4
-	VPSUBD     Z16, Z4, Z4
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z0, Z0
-	VPSUBD     Z16, Z0, Z0
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x14, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x14, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z7, Z4
-	VMOVUPS    Z4, (DI)
-
-groupback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R8, BX
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  BX, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (DX), Z6
-
-groupmeet:
-	MOVQ R8, R10
-	MOVQ DX, R11
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VPERMW.Z (SI), Z9, K6, Z0
-	VMULPS   Z6, Z0, Z0
-	SUBQ     $+16, R8
-	JLT      groupmeet1cross
-
-groupmeet1:
-	VPERMW.Z (SI), Z8, K6, Z1
-	VMULPS   Z6, Z1, Z1
-	SUBQ     $+16, R8
-	JLT      groupmeet2cross
-
-groupmeet2:
-	VPERMW.Z 64(SI), Z9, K6, Z2
-	VMULPS   Z6, Z2, Z2
-	SUBQ     $+16, R8
-	JLT      groupmeet3cross
-
-groupmeet3:
-	VPERMW.Z   64(SI), Z8, K6, Z3
-	VMULPS     Z6, Z3, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        groupmeetrare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z4, Z4
-	VPSUBD     Z16, Z4, Z4
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z0, Z0
-	VPSUBD     Z16, Z0, Z0
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x14, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x14, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z7, Z4
-	VMOVUPS    Z4, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+128, SI
-	SUBQ       $+64, BX
-	CMPQ       R8, $+1
-	JLT        groupnext
-	CMPQ       BX, $+64
-	JLT        grouptail
-	CMPQ       R8, $+64
-	JLT        groupmeet
-	JMP        groupbegin
-
-groupnext:
-	TESTQ BX, BX
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, DX
-	CMPQ R8, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
-
-grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
-	JGE  grouppiece
-	MOVQ R8, BX
-
-grouppiece:
-	VBROADCASTSS (DX), Z6
-	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y1
-	VPMOVZXWD    Y1, Z1
-	VPSLLD       $0x10, Z1, Z1
-	VMULPS       Z6, Z1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z6, Z2, Z2
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y3
-	VPMOVZXWD    Y3, Z3
-	VPSLLD       $0x10, Z3, Z3
-	VMULPS       Z6, Z3, Z3
-	VADDPS       Z1, Z0, Z4
-	VADDPS       Z3, Z2, Z5
-	VADDPS       Z5, Z4, Z4
-	VCMPPS       $0x03, Z4, Z4, K1
-	KORTESTQ     K1, K1
-	JNE          grouptailrare
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z4, Z4
-	VPSUBD       Z16, Z4, Z4
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	CMPQ         BX, $+17
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z0, Z0
-	VPSUBD       Z16, Z0, Z0
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	CMPQ         BX, $+33
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z1, Z1
-	VPSUBD       Z16, Z1, Z1
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	CMPQ         BX, $+49
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z3, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z2, Z2
-	VPSUBD       Z16, Z2, Z2
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z2, Z2
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z2
-
-grouptailnarrow:
-	VPACKSSDW Z0, Z4, Z4
-	VPACKSSDW Z2, Z1, Z1
-	VPACKUSWB Z1, Z4, Z4
-	VPERMD    Z4, Z7, Z4
-	KMOVQ     K0, K7
-	VMOVDQU8  Z4, K7, (DI)
-
-grouptailback:
-	LEAQ  (DI)(BX*1), DI
-	LEAQ  (SI)(BX*2), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
-	TESTQ R10, R10
-	JEQ   groupdone
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, DX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, BX
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ        R8, $+2
-	JLT         short2end
-	MOVQ        ahead+48(FP), CX
-	CMPQ        CX, $+1
-	JGT         short2stream
-	CMPQ        R8, $+8
-	JLT         short2loop
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS.BCST (DX), Z0, Z6
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VMULPS.BCST (DX), Z0, Z5
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMULPS.BCST 4(DX), Z0, Z4
-	VPERMW.Z    64(SI), Z8, K6, Z0
-	VMULPS.BCST 4(DX), Z0, Z3
-
-short2ahead:
-	VPERMW.Z    128(SI), Z9, K6, Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VPERMW.Z    128(SI), Z8, K6, Z1
-	VMULPS.BCST 8(DX), Z1, Z1
-	VPERMW.Z    192(SI), Z9, K6, Z2
-	VMULPS.BCST 12(DX), Z2, Z2
-	VPERMW.Z    192(SI), Z8, K6, Z16
-	VMULPS.BCST 12(DX), Z16, Z16
-	VADDPS      Z5, Z6, Z17
-	VADDPS      Z3, Z4, Z18
-	VADDPS      Z18, Z17, Z17
-	VCMPPS      $0x03, Z17, Z17, K1
-	KORTESTQ    K1, K1
-	JNE         short2loop
-	VPANDD      Z14, Z6, Z17
-	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z13, Z17, Z18
-	VPSUBUSW    Z12, Z18, Z18
-	VPADDD      Z11, Z18, Z19
-	VADDPS      Z19, Z17, Z17
-	VPSUBD      Z19, Z17, Z17
-	VPSRLD      $0x14, Z18, Z18
-	VPADDD      Z18, Z17, Z17
-	VPSRLD      $0x18, Z6, Z18
-	VPTERNLOGD  $0xf8, Z10, Z18, Z17
-	VPANDD      Z14, Z5, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z13, Z18, Z19
-	VPSUBUSW    Z12, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z18, Z18
-	VPSUBD      Z20, Z18, Z18
-	VPSRLD      $0x14, Z19, Z19
-	VPADDD      Z19, Z18, Z18
-	VPSRLD      $0x18, Z5, Z19
-	VPTERNLOGD  $0xf8, Z10, Z19, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPANDD      Z14, Z4, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z13, Z18, Z19
-	VPSUBUSW    Z12, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z18, Z18
-	VPSUBD      Z20, Z18, Z18
-	VPSRLD      $0x14, Z19, Z19
-	VPADDD      Z19, Z18, Z18
-	VPSRLD      $0x18, Z4, Z19
-	VPTERNLOGD  $0xf8, Z10, Z19, Z18
-	VPANDD      Z14, Z3, Z19
-	VPMINUD     Z15, Z19, Z19
-	VPANDD      Z13, Z19, Z20
-	VPSUBUSW    Z12, Z20, Z20
-	VPADDD      Z11, Z20, Z21
-	VADDPS      Z21, Z19, Z19
-	VPSUBD      Z21, Z19, Z19
-	VPSRLD      $0x14, Z20, Z20
-	VPADDD      Z20, Z19, Z19
-	VPSRLD      $0x18, Z3, Z20
-	VPTERNLOGD  $0xf8, Z10, Z20, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKUSWB   Z18, Z17, Z17
-	VPERMD      Z17, Z7, Z17
-	VMOVUPS     Z17, (DI)
-	VMOVAPS     Z0, Z6
-	VMOVAPS     Z1, Z5
-	VMOVAPS     Z2, Z4
-	VMOVAPS     Z16, Z3
-	ADDQ        $+8, DX
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+2, R8
-	CMPQ        R8, $+4
-	JGE         short2ahead
-
-short2loop:
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VPERMW.Z    (SI), Z8, K6, Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VPERMW.Z    64(SI), Z8, K6, Z3
-	VMULPS.BCST 4(DX), Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
-	JNE         short2rare
-	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z5
-	VADDPS      Z5, Z0, Z0
-	VPSUBD      Z5, Z0, Z0
-	VPSRLD      $0x14, Z1, Z1
-	VPADDD      Z1, Z0, Z0
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z5
-	VADDPS      Z5, Z1, Z1
-	VPSUBD      Z5, Z1, Z1
-	VPSRLD      $0x14, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z7, Z4
-	VMOVUPS     Z4, (DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+2, R8
-	CMPQ R8, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ        R8, $+4
-	JLT         short4end
-	MOVQ        ahead+48(FP), CX
-	CMPQ        CX, $+1
-	JGT         short4stream
-	CMPQ        R8, $+16
-	JLT         short4loop
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS.BCST (DX), Z0, Z6
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VMULPS.BCST 4(DX), Z0, Z5
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMULPS.BCST 8(DX), Z0, Z4
-	VPERMW.Z    64(SI), Z8, K6, Z0
-	VMULPS.BCST 12(DX), Z0, Z3
-
-short4ahead:
-	VPERMW.Z    128(SI), Z9, K6, Z0
-	VMULPS.BCST 16(DX), Z0, Z0
-	VPERMW.Z    128(SI), Z8, K6, Z1
-	VMULPS.BCST 20(DX), Z1, Z1
-	VPERMW.Z    192(SI), Z9, K6, Z2
-	VMULPS.BCST 24(DX), Z2, Z2
-	VPERMW.Z    192(SI), Z8, K6, Z16
-	VMULPS.BCST 28(DX), Z16, Z16
-	VADDPS      Z5, Z6, Z17
-	VADDPS      Z3, Z4, Z18
-	VADDPS      Z18, Z17, Z17
-	VCMPPS      $0x03, Z17, Z17, K1
-	KORTESTQ    K1, K1
-	JNE         short4loop
-	VPANDD      Z14, Z6, Z17
-	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z13, Z17, Z18
-	VPSUBUSW    Z12, Z18, Z18
-	VPADDD      Z11, Z18, Z19
-	VADDPS      Z19, Z17, Z17
-	VPSUBD      Z19, Z17, Z17
-	VPSRLD      $0x14, Z18, Z18
-	VPADDD      Z18, Z17, Z17
-	VPSRLD      $0x18, Z6, Z18
-	VPTERNLOGD  $0xf8, Z10, Z18, Z17
-	VPANDD      Z14, Z5, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z13, Z18, Z19
-	VPSUBUSW    Z12, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z18, Z18
-	VPSUBD      Z20, Z18, Z18
-	VPSRLD      $0x14, Z19, Z19
-	VPADDD      Z19, Z18, Z18
-	VPSRLD      $0x18, Z5, Z19
-	VPTERNLOGD  $0xf8, Z10, Z19, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPANDD      Z14, Z4, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z13, Z18, Z19
-	VPSUBUSW    Z12, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z18, Z18
-	VPSUBD      Z20, Z18, Z18
-	VPSRLD      $0x14, Z19, Z19
-	VPADDD      Z19, Z18, Z18
-	VPSRLD      $0x18, Z4, Z19
-	VPTERNLOGD  $0xf8, Z10, Z19, Z18
-	VPANDD      Z14, Z3, Z19
-	VPMINUD     Z15, Z19, Z19
-	VPANDD      Z13, Z19, Z20
-	VPSUBUSW    Z12, Z20, Z20
-	VPADDD      Z11, Z20, Z21
-	VADDPS      Z21, Z19, Z19
-	VPSUBD      Z21, Z19, Z19
-	VPSRLD      $0x14, Z20, Z20
-	VPADDD      Z20, Z19, Z19
-	VPSRLD      $0x18, Z3, Z20
-	VPTERNLOGD  $0xf8, Z10, Z20, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKUSWB   Z18, Z17, Z17
-	VPERMD      Z17, Z7, Z17
-	VMOVUPS     Z17, (DI)
-	VMOVAPS     Z0, Z6
-	VMOVAPS     Z1, Z5
-	VMOVAPS     Z2, Z4
-	VMOVAPS     Z16, Z3
-	ADDQ        $+16, DX
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+4, R8
-	CMPQ        R8, $+8
-	JGE         short4ahead
-
-short4loop:
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VPERMW.Z    (SI), Z8, K6, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z2
-	VMULPS.BCST 8(DX), Z2, Z2
-	VPERMW.Z    64(SI), Z8, K6, Z3
-	VMULPS.BCST 12(DX), Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
-	JNE         short4rare
-	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z5
-	VADDPS      Z5, Z0, Z0
-	VPSUBD      Z5, Z0, Z0
-	VPSRLD      $0x14, Z1, Z1
-	VPADDD      Z1, Z0, Z0
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z5
-	VADDPS      Z5, Z1, Z1
-	VPSUBD      Z5, Z1, Z1
-	VPSRLD      $0x14, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z7, Z4
-	VMOVUPS     Z4, (DI)
-
-short4back:
-	ADDQ $+16, DX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+4, R8
-	CMPQ R8, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
-
-laneloop:
-	VPERMW.Z   (SI), Z9, K6, Z0
-	VMOVUPS    (DX), Z1
-	VMULPS     Z1, Z0, Z0
-	VPERMW.Z   (SI), Z8, K6, Z1
-	VMOVUPS    64(DX), Z2
-	VMULPS     Z2, Z1, Z1
-	VPERMW.Z   64(SI), Z9, K6, Z2
-	VMOVUPS    128(DX), Z3
-	VMULPS     Z3, Z2, Z2
-	VPERMW.Z   64(SI), Z8, K6, Z3
-	VMOVUPS    192(DX), Z4
-	VMULPS     Z4, Z3, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanerare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x14, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x14, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z7, Z4
-	VMOVUPS    Z4, (DI)
-
-laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	SUBQ $+64, BX
-	CMPQ BX, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ       BX, BX
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMULPS      Z1, Z0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMULPS      Z2, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y2
-	VPMOVZXWD   Y2, Z2
-	VPSLLD      $0x10, Z2, Z2
-	VMOVUPS.Z   128(DX), K7, Z3
-	VMULPS      Z3, Z2, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VMOVUPS.Z   192(DX), K7, Z4
-	VMULPS      Z4, Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
-	JNE         lanetailrare
-	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	CMPQ        BX, $+33
-	JLT         lanetailnarrow
-	VPANDD      Z14, Z2, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z1, Z1
-	VPSUBD      Z6, Z1, Z1
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z1, Z1
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z1
-	CMPQ        BX, $+49
-	JLT         lanetailnarrow
-	VPANDD      Z14, Z3, Z2
-	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z13, Z2, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z2, Z2
-	VPSUBD      Z6, Z2, Z2
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z2, Z2
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z2
-
-lanetailnarrow:
-	VPACKSSDW Z0, Z4, Z4
-	VPACKSSDW Z2, Z1, Z1
-	VPACKUSWB Z1, Z4, Z4
-	VPERMD    Z4, Z7, Z4
-	KMOVQ     K0, K7
-	VMOVDQU8  Z4, K7, (DI)
-
-lanetailback:
-laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS      Z6, Z0, Z0
-	VPERMW.Z    (SI), Z8, K6, Z1
-	VMULPS      Z6, Z1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z2
-	VMULPS      Z6, Z2, Z2
-	VPERMW.Z    64(SI), Z8, K6, Z3
-	VMULPS      Z6, Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
-	JNE         grouprare
-	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z16
-	VADDPS      Z16, Z4, Z4
-	VPSUBD      Z16, Z4, Z4
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z16
-	VADDPS      Z16, Z0, Z0
-	VPSUBD      Z16, Z0, Z0
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z5
-	VADDPS      Z5, Z0, Z0
-	VPSUBD      Z5, Z0, Z0
-	VPSRLD      $0x14, Z1, Z1
-	VPADDD      Z1, Z0, Z0
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z5
-	VADDPS      Z5, Z1, Z1
-	VPSUBD      Z5, Z1, Z1
-	VPSRLD      $0x14, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z7, Z4
-	VMOVNTPS    Z4, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
-	JGE         groupstream
-	JMP         groupwhole
-
-grouplast:
-	VADDPS     Z4, Z5, Z0
-	VADDPS     Z2, Z3, Z1
-	VADDPS     Z1, Z0, Z0
-	VCMPPS     $0x03, Z0, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPANDD     Z14, Z5, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z16
-	VADDPS     Z16, Z0, Z0
-	VPSUBD     Z16, Z0, Z0
-	VPSRLD     $0x14, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x18, Z5, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPANDD     Z14, Z4, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z16
-	VPSUBUSW   Z12, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z1, Z1
-	VPSUBD     Z17, Z1, Z1
-	VPSRLD     $0x14, Z16, Z16
-	VPADDD     Z16, Z1, Z1
-	VPSRLD     $0x18, Z4, Z16
-	VPTERNLOGD $0xf8, Z10, Z16, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z16
-	VPSUBUSW   Z12, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z1, Z1
-	VPSUBD     Z17, Z1, Z1
-	VPSRLD     $0x14, Z16, Z16
-	VPADDD     Z16, Z1, Z1
-	VPSRLD     $0x18, Z3, Z16
-	VPTERNLOGD $0xf8, Z10, Z16, Z1
-	VPANDD     Z14, Z2, Z16
-	VPMINUD    Z15, Z16, Z16
-	VPANDD     Z13, Z16, Z17
-	VPSUBUSW   Z12, Z17, Z17
-	VPADDD     Z11, Z17, Z18
-	VADDPS     Z18, Z16, Z16
-	VPSUBD     Z18, Z16, Z16
-	VPSRLD     $0x14, Z17, Z17
-	VPADDD     Z17, Z16, Z16
-	VPSRLD     $0x18, Z2, Z17
-	VPTERNLOGD $0xf8, Z10, Z17, Z16
-	VPACKSSDW  Z16, Z1, Z1
-	VPACKUSWB  Z1, Z0, Z0
-	VPERMD     Z0, Z7, Z0
-	VMOVUPS    Z0, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+128, SI
-	SUBQ       $+64, R8
-	JMP        groupwhole
-
-grouprare:
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPERMW.Z     (SI), Z8, K6, Z2
-	VMULPS       Z6, Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z2
-	VMULPS       Z6, Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VPERMW.Z     64(SI), Z8, K6, Z2
-	VMULPS       Z6, Z2, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z4, Z4
-	VPSUBD       Z16, Z4, Z4
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z10, Z5, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z7, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z6
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet0
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R8, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z6
-	CMPQ         R8, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z6
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet1
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R8, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z6
-	CMPQ         R8, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z6
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet2
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R8, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z6
-	CMPQ         R8, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z6
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet3
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet3mix
-
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	CMPQ         BX, $+17
-	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z6, Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	CMPQ         BX, $+33
-	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z6, Z2, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z4, Z4
-	VPSUBD       Z16, Z4, Z4
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z10, Z5, Z4
-	CMPQ         BX, $+49
-	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z6, Z2, Z2
-	VPANDD       Z14, Z2, Z5
-	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z13, Z5, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z5, Z5
-	VPSUBD       Z17, Z5, Z5
-	VPSRLD       $0x14, Z16, Z16
-	VPADDD       Z16, Z5, Z5
-	VPSRLD       $0x18, Z2, Z16
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z0, K1, Z5
-	VPTERNLOGD   $0xf8, Z10, Z16, Z5
-
-grouptailrarenarrow:
-	VPACKSSDW Z3, Z1, Z1
-	VPACKSSDW Z5, Z4, Z4
-	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z7, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
-
-groupmeetrare:
-	MOVQ R10, R8
-	SUBQ DX, R11
-	ADDQ R11, DX
-	MOVQ BX, R10
-	SUBQ R11, R11
-	ADDQ $+64, R11
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VPERMW.Z    (SI), Z8, K6, Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VPERMW.Z    64(SI), Z8, K6, Z3
-	VMULPS.BCST 4(DX), Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
-	JNE         short2rare
-	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z5
-	VADDPS      Z5, Z0, Z0
-	VPSUBD      Z5, Z0, Z0
-	VPSRLD      $0x14, Z1, Z1
-	VPADDD      Z1, Z0, Z0
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z5
-	VADDPS      Z5, Z1, Z1
-	VPSUBD      Z5, Z1, Z1
-	VPSRLD      $0x14, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z7, Z4
-	VMOVNTPS    Z4, (DI)
-	ADDQ        $+8, DX
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+2, R8
-	CMPQ        R8, $+2
-	JGE         short2stream
-	JMP         short2end
-
-short2rare:
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPERMW.Z     (SI), Z8, K6, Z2
-	VMULPS.BCST  (DX), Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z2
-	VMULPS.BCST  4(DX), Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VPERMW.Z     64(SI), Z8, K6, Z2
-	VMULPS.BCST  4(DX), Z2, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z10, Z5, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z7, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          short2back
-
-short4stream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VPERMW.Z    (SI), Z8, K6, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z2
-	VMULPS.BCST 8(DX), Z2, Z2
-	VPERMW.Z    64(SI), Z8, K6, Z3
-	VMULPS.BCST 12(DX), Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
-	JNE         short4rare
-	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z5
-	VADDPS      Z5, Z0, Z0
-	VPSUBD      Z5, Z0, Z0
-	VPSRLD      $0x14, Z1, Z1
-	VPADDD      Z1, Z0, Z0
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z5
-	VADDPS      Z5, Z1, Z1
-	VPSUBD      Z5, Z1, Z1
-	VPSRLD      $0x14, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z7, Z4
-	VMOVNTPS    Z4, (DI)
-	ADDQ        $+16, DX
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+4, R8
-	CMPQ        R8, $+4
-	JGE         short4stream
-	JMP         short4end
-
-short4rare:
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPERMW.Z     (SI), Z8, K6, Z2
-	VMULPS.BCST  4(DX), Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z2
-	VMULPS.BCST  8(DX), Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VPERMW.Z     64(SI), Z8, K6, Z2
-	VMULPS.BCST  12(DX), Z2, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z10, Z5, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z7, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          short4back
-
-lanerare:
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMOVUPS      (DX), Z1
-	VMULPS       Z1, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPERMW.Z     (SI), Z8, K6, Z2
-	VMOVUPS      64(DX), Z3
-	VMULPS       Z3, Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z2
-	VMOVUPS      128(DX), Z3
-	VMULPS       Z3, Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VPERMW.Z     64(SI), Z8, K6, Z2
-	VMOVUPS      192(DX), Z4
-	VMULPS       Z4, Z2, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z10, Z5, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z7, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          laneback
-
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMULPS       Z1, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	CMPQ         BX, $+17
-	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMOVUPS.Z    64(DX), K7, Z3
-	VMULPS       Z3, Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	CMPQ         BX, $+33
-	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMOVUPS.Z    128(DX), K7, Z4
-	VMULPS       Z4, Z2, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z10, Z5, Z4
-	CMPQ         BX, $+49
-	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMOVUPS.Z    192(DX), K7, Z5
-	VMULPS       Z5, Z2, Z2
-	VPANDD       Z14, Z2, Z5
-	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z13, Z5, Z6
-	VPSUBUSW     Z12, Z6, Z6
-	VPADDD       Z11, Z6, Z16
-	VADDPS       Z16, Z5, Z5
-	VPSUBD       Z16, Z5, Z5
-	VPSRLD       $0x14, Z6, Z6
-	VPADDD       Z6, Z5, Z5
-	VPSRLD       $0x18, Z2, Z6
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z0, K1, Z5
-	VPTERNLOGD   $0xf8, Z10, Z6, Z5
-
-lanetailrarenarrow:
-	VPACKSSDW Z3, Z1, Z1
-	VPACKSSDW Z5, Z4, Z4
-	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z7, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
-
-// func QuantizeFpE5M2BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpE5M2BF16AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x38800000, Z11 0x43000000, Z10 0x80, Z9 table, Z8 table, K6 Uppers, Z7 table
-	// per group: Z6 scale, Z5 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 26
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	VBROADCASTSS most+32(FP), Z15
-	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+4(SB), Z13
-	VBROADCASTSS constantsAVX512<>+228(SB), Z12
-	VBROADCASTSS constantsAVX512<>+232(SB), Z11
-	VBROADCASTSS constantsAVX512<>+16(SB), Z10
-	VMOVUPS      constantsAVX512<>+20(SB), Z9
-	VMOVUPS      constantsAVX512<>+84(SB), Z8
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VMOVUPS      constantsAVX512<>+148(SB), Z7
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
-	JEQ          lanes
-	CMPQ         R10, $+32
-	JEQ          short2
-	CMPQ         R10, $+16
-	JEQ          short4
-	CMPQ         R10, $+512
-	JLT          groups
-	TESTQ        $0x0000003f, R10
-	JEQ          longs
-	CMPQ         R9, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
-	MOVQ  R10, R9
-
-groupbegin:
-	CMPQ         R8, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	SUBQ         R9, R8
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R9, $+256
-	JGE          groupfirst
-	CMPQ         R8, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R9
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMULPS       Z5, Z0, Z16
-	VFMSUB231PS  Z6, Z16, Z0
-	VMOVAPS      Z16, Z4
-	VFNMADD231PS Z5, Z0, Z4
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VMULPS       Z5, Z0, Z16
-	VFMSUB231PS  Z6, Z16, Z0
-	VMOVAPS      Z16, Z3
-	VFNMADD231PS Z5, Z0, Z3
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VMULPS       Z5, Z0, Z16
-	VFMSUB231PS  Z6, Z16, Z0
-	VMOVAPS      Z16, Z2
-	VFNMADD231PS Z5, Z0, Z2
-	VPERMW.Z     64(SI), Z8, K6, Z0
-	VMULPS       Z5, Z0, Z16
-	VFMSUB231PS  Z6, Z16, Z0
-	VMOVAPS      Z16, Z1
-	VFNMADD231PS Z5, Z0, Z1
-	CMPQ         R9, $+128
-	JLT          groupends
-
-groupahead:
-	VPERMW.Z     128(SI), Z9, K6, Z0
-	VMULPS       Z5, Z0, Z16
-	VFMSUB231PS  Z6, Z16, Z0
-	VFNMADD231PS Z5, Z0, Z16
-	VPERMW.Z     128(SI), Z8, K6, Z0
-	VMULPS       Z5, Z0, Z17
-	VFMSUB231PS  Z6, Z17, Z0
-	VFNMADD231PS Z5, Z0, Z17
-	VPERMW.Z     192(SI), Z9, K6, Z0
-	VMULPS       Z5, Z0, Z18
-	VFMSUB231PS  Z6, Z18, Z0
-	VFNMADD231PS Z5, Z0, Z18
-	VPERMW.Z     192(SI), Z8, K6, Z0
-	VMULPS       Z5, Z0, Z19
-	VFMSUB231PS  Z6, Z19, Z0
-	VFNMADD231PS Z5, Z0, Z19
-	VADDPS       Z3, Z4, Z0
-	VADDPS       Z1, Z2, Z20
-	VADDPS       Z20, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouploop
-	VPANDD       Z14, Z4, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z20
-	VPSUBUSW     Z12, Z20, Z20
-	VPADDD       Z11, Z20, Z21
-	VADDPS       Z21, Z0, Z0
-	VPSUBD       Z21, Z0, Z0
-	VPSRLD       $0x15, Z20, Z20
-	VPADDD       Z20, Z0, Z0
-	VPSRLD       $0x18, Z4, Z20
-	VPTERNLOGD   $0xf8, Z10, Z20, Z0
-	VPANDD       Z14, Z3, Z20
-	VPMINUD      Z15, Z20, Z20
-	VPANDD       Z13, Z20, Z21
-	VPSUBUSW     Z12, Z21, Z21
-	VPADDD       Z11, Z21, Z22
-	VADDPS       Z22, Z20, Z20
-	VPSUBD       Z22, Z20, Z20
-	VPSRLD       $0x15, Z21, Z21
-	VPADDD       Z21, Z20, Z20
-	VPSRLD       $0x18, Z3, Z21
-	VPTERNLOGD   $0xf8, Z10, Z21, Z20
-	VPACKSSDW    Z20, Z0, Z0
-	VPANDD       Z14, Z2, Z20
-	VPMINUD      Z15, Z20, Z20
-	VPANDD       Z13, Z20, Z21
-	VPSUBUSW     Z12, Z21, Z21
-	VPADDD       Z11, Z21, Z22
-	VADDPS       Z22, Z20, Z20
-	VPSUBD       Z22, Z20, Z20
-	VPSRLD       $0x15, Z21, Z21
-	VPADDD       Z21, Z20, Z20
-	VPSRLD       $0x18, Z2, Z21
-	VPTERNLOGD   $0xf8, Z10, Z21, Z20
-	VPANDD       Z14, Z1, Z21
-	VPMINUD      Z15, Z21, Z21
-	VPANDD       Z13, Z21, Z22
-	VPSUBUSW     Z12, Z22, Z22
-	VPADDD       Z11, Z22, Z23
-	VADDPS       Z23, Z21, Z21
-	VPSUBD       Z23, Z21, Z21
-	VPSRLD       $0x15, Z22, Z22
-	VPADDD       Z22, Z21, Z21
-	VPSRLD       $0x18, Z1, Z22
-	VPTERNLOGD   $0xf8, Z10, Z22, Z21
-	VPACKSSDW    Z21, Z20, Z20
-	VPACKUSWB    Z20, Z0, Z0
-	VPERMD       Z0, Z7, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z16, Z4
-	VMOVAPS      Z17, Z3
-	VMOVAPS      Z18, Z2
-	VMOVAPS      Z19, Z1
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R9, $+64
-	JNE   grouplast
-	TESTQ R8, R8
-	JEQ   grouplast
-
-groupturn:
-	VPERMW.Z          128(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z16
-	VPERMW.Z          128(SI), Z8, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z17
-	VPERMW.Z          192(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z18
-	VFMSUB231PS.BCST  4(DX), Z18, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z18
-	VPERMW.Z          192(SI), Z8, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z19
-	VFMSUB231PS.BCST  4(DX), Z19, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z19
-	VADDPS            Z3, Z4, Z0
-	VADDPS            Z1, Z2, Z20
-	VADDPS            Z20, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
-	VPANDD            Z14, Z4, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z20
-	VPSUBUSW          Z12, Z20, Z20
-	VPADDD            Z11, Z20, Z21
-	VADDPS            Z21, Z0, Z0
-	VPSUBD            Z21, Z0, Z0
-	VPSRLD            $0x15, Z20, Z20
-	VPADDD            Z20, Z0, Z0
-	VPSRLD            $0x18, Z4, Z20
-	VPTERNLOGD        $0xf8, Z10, Z20, Z0
-	VPANDD            Z14, Z3, Z20
-	VPMINUD           Z15, Z20, Z20
-	VPANDD            Z13, Z20, Z21
-	VPSUBUSW          Z12, Z21, Z21
-	VPADDD            Z11, Z21, Z22
-	VADDPS            Z22, Z20, Z20
-	VPSUBD            Z22, Z20, Z20
-	VPSRLD            $0x15, Z21, Z21
-	VPADDD            Z21, Z20, Z20
-	VPSRLD            $0x18, Z3, Z21
-	VPTERNLOGD        $0xf8, Z10, Z21, Z20
-	VPACKSSDW         Z20, Z0, Z0
-	VPANDD            Z14, Z2, Z20
-	VPMINUD           Z15, Z20, Z20
-	VPANDD            Z13, Z20, Z21
-	VPSUBUSW          Z12, Z21, Z21
-	VPADDD            Z11, Z21, Z22
-	VADDPS            Z22, Z20, Z20
-	VPSUBD            Z22, Z20, Z20
-	VPSRLD            $0x15, Z21, Z21
-	VPADDD            Z21, Z20, Z20
-	VPSRLD            $0x18, Z2, Z21
-	VPTERNLOGD        $0xf8, Z10, Z21, Z20
-	VPANDD            Z14, Z1, Z21
-	VPMINUD           Z15, Z21, Z21
-	VPANDD            Z13, Z21, Z22
-	VPSUBUSW          Z12, Z22, Z22
-	VPADDD            Z11, Z22, Z23
-	VADDPS            Z23, Z21, Z21
-	VPSUBD            Z23, Z21, Z21
-	VPSRLD            $0x15, Z22, Z22
-	VPADDD            Z22, Z21, Z21
-	VPSRLD            $0x18, Z1, Z22
-	VPTERNLOGD        $0xf8, Z10, Z22, Z21
-	VPACKSSDW         Z21, Z20, Z20
-	VPACKUSWB         Z20, Z0, Z0
-	VPERMD            Z0, Z7, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	ADDQ              $+4, DX
-	ADDQ              $+4, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	MOVQ              R10, R9
-	SUBQ              R9, R8
-	CMPQ              R9, $+64
-	JNE               groupturned
-	TESTQ             R8, R8
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	CMPQ         R9, $+128
-	JGE          groupahead
-
-grouploop:
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMULPS       Z5, Z0, Z1
-	VFMSUB231PS  Z6, Z1, Z0
-	VFNMADD231PS Z5, Z0, Z1
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VMULPS       Z5, Z0, Z2
-	VFMSUB231PS  Z6, Z2, Z0
-	VFNMADD231PS Z5, Z0, Z2
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VMULPS       Z5, Z0, Z3
-	VFMSUB231PS  Z6, Z3, Z0
-	VFNMADD231PS Z5, Z0, Z3
-	VPERMW.Z     64(SI), Z8, K6, Z0
-	VMULPS       Z5, Z0, Z4
-	VFMSUB231PS  Z6, Z4, Z0
-	VFNMADD231PS Z5, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z0, Z0
-	VPSUBD       Z17, Z0, Z0
-	VPSRLD       $0x15, Z16, Z16
-	VPADDD       Z16, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z1, Z1
-	VPSUBD       Z17, Z1, Z1
-	VPSRLD       $0x15, Z16, Z16
-	VPADDD       Z16, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z16
-	VADDPS       Z16, Z1, Z1
-	VPSUBD       Z16, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z1
-	VPANDD       Z14, Z4, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z3
-	VPSUBUSW     Z12, Z3, Z3
-	VPADDD       Z11, Z3, Z16
-	VADDPS       Z16, Z2, Z2
-	VPSUBD       Z16, Z2, Z2
-	VPSRLD       $0x15, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z7, Z0
-	VMOVUPS      Z0, (DI)
-
-groupback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R9, R8
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  R8, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
-
-groupmeet:
-	MOVQ R9, R11
-	MOVQ DX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z5, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFMSUB231PS  Z5, Z2, Z0
-	VFNMADD231PS Z6, Z0, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z3
-	VFMSUB231PS  Z5, Z3, Z0
-	VFNMADD231PS Z6, Z0, Z3
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VPERMW.Z     64(SI), Z8, K6, Z0
-	VMULPS       Z6, Z0, Z4
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z6, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z0, Z0
-	VPSUBD       Z17, Z0, Z0
-	VPSRLD       $0x15, Z16, Z16
-	VPADDD       Z16, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z1, Z1
-	VPSUBD       Z17, Z1, Z1
-	VPSRLD       $0x15, Z16, Z16
-	VPADDD       Z16, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z16
-	VADDPS       Z16, Z1, Z1
-	VPSUBD       Z16, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z1
-	VPANDD       Z14, Z4, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z3
-	VPSUBUSW     Z12, Z3, Z3
-	VPADDD       Z11, Z3, Z16
-	VADDPS       Z16, Z2, Z2
-	VPSUBD       Z16, Z2, Z2
-	VPSRLD       $0x15, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z7, Z0
-	VMOVUPS      Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         R8, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R8, R8
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, DX
-	ADDQ $+4, BX
-	CMPQ R9, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
-
-grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
-	JGE  grouppiece
-	MOVQ R9, R8
-
-grouppiece:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z1
-	VFMSUB231PS  Z6, Z1, Z0
-	VFNMADD231PS Z5, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z2
-	VFMSUB231PS  Z6, Z2, Z0
-	VFNMADD231PS Z5, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z3
-	VFMSUB231PS  Z6, Z3, Z0
-	VFNMADD231PS Z5, Z0, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z4
-	VFMSUB231PS  Z6, Z4, Z0
-	VFNMADD231PS Z5, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouptailrare
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z0, Z0
-	VPSUBD       Z17, Z0, Z0
-	VPSRLD       $0x15, Z16, Z16
-	VPADDD       Z16, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z1, Z1
-	VPSUBD       Z17, Z1, Z1
-	VPSRLD       $0x15, Z16, Z16
-	VPADDD       Z16, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	CMPQ         R8, $+33
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z3, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z2, Z2
-	VPSUBD       Z17, Z2, Z2
-	VPSRLD       $0x15, Z16, Z16
-	VPADDD       Z16, Z2, Z2
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z2
-	CMPQ         R8, $+49
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z4, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z3, Z3
-	VPSUBD       Z17, Z3, Z3
-	VPSRLD       $0x15, Z16, Z16
-	VPADDD       Z16, Z3, Z3
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-
-grouptailnarrow:
-	VPACKSSDW Z1, Z0, Z0
-	VPACKSSDW Z3, Z2, Z2
-	VPACKUSWB Z2, Z0, Z0
-	VPERMD    Z0, Z7, Z0
-	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
-
-grouptailback:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
-	TESTQ R11, R11
-	JEQ   groupdone
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, R8
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-longs:
-	VBROADCASTSS (BX), Z16
-	VBROADCASTSS constantsAVX512<>+212(SB), Z17
-	VPSUBD       Z17, Z16, Z6
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS constantsAVX512<>+216(SB), Z16
-	VFNMADD231PS Z5, Z6, Z16
-	VBROADCASTSS constantsAVX512<>+220(SB), Z17
-	VFMADD231PS  Z17, Z16, Z16
-	VMULPS       Z6, Z16, Z4
-	MOVQ         R10, R8
-	CMPQ         R8, $+64
-	JLT          longtail
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-	CMPQ         R8, $+256
-	JLT          longloop
-	VPERMW.Z     (SI), Z9, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VMOVAPS      Z17, Z3
-	VFMADD231PS  Z6, Z16, Z3
-	VPERMW.Z     (SI), Z8, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VMOVAPS      Z17, Z2
-	VFMADD231PS  Z6, Z16, Z2
-	VPERMW.Z     64(SI), Z9, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VMOVAPS      Z17, Z1
-	VFMADD231PS  Z6, Z16, Z1
-	VPERMW.Z     64(SI), Z8, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VMOVAPS      Z17, Z0
-	VFMADD231PS  Z6, Z16, Z0
-
-longahead:
-	VPERMW.Z    128(SI), Z9, K6, Z16
-	VMULPS      Z4, Z16, Z17
-	VFMADD231PS Z6, Z16, Z17
-	VPERMW.Z    128(SI), Z8, K6, Z16
-	VMULPS      Z4, Z16, Z18
-	VFMADD231PS Z6, Z16, Z18
-	VPERMW.Z    192(SI), Z9, K6, Z16
-	VMULPS      Z4, Z16, Z19
-	VFMADD231PS Z6, Z16, Z19
-	VPERMW.Z    192(SI), Z8, K6, Z16
-	VMULPS      Z4, Z16, Z20
-	VFMADD231PS Z6, Z16, Z20
-	VADDPS      Z2, Z3, Z16
-	VADDPS      Z0, Z1, Z21
-	VADDPS      Z21, Z16, Z16
-	VCMPPS      $0x03, Z16, Z16, K1
-	KORTESTQ    K1, K1
-	JNE         longloop
-	VPANDD      Z14, Z3, Z16
-	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z13, Z16, Z21
-	VPSUBUSW    Z12, Z21, Z21
-	VPADDD      Z11, Z21, Z22
-	VADDPS      Z22, Z16, Z16
-	VPSUBD      Z22, Z16, Z16
-	VPSRLD      $0x15, Z21, Z21
-	VPADDD      Z21, Z16, Z16
-	VPSRLD      $0x18, Z3, Z21
-	VPTERNLOGD  $0xf8, Z10, Z21, Z16
-	VPANDD      Z14, Z2, Z21
-	VPMINUD     Z15, Z21, Z21
-	VPANDD      Z13, Z21, Z22
-	VPSUBUSW    Z12, Z22, Z22
-	VPADDD      Z11, Z22, Z23
-	VADDPS      Z23, Z21, Z21
-	VPSUBD      Z23, Z21, Z21
-	VPSRLD      $0x15, Z22, Z22
-	VPADDD      Z22, Z21, Z21
-	VPSRLD      $0x18, Z2, Z22
-	VPTERNLOGD  $0xf8, Z10, Z22, Z21
-	VPACKSSDW   Z21, Z16, Z16
-	VPANDD      Z14, Z1, Z21
-	VPMINUD     Z15, Z21, Z21
-	VPANDD      Z13, Z21, Z22
-	VPSUBUSW    Z12, Z22, Z22
-	VPADDD      Z11, Z22, Z23
-	VADDPS      Z23, Z21, Z21
-	VPSUBD      Z23, Z21, Z21
-	VPSRLD      $0x15, Z22, Z22
-	VPADDD      Z22, Z21, Z21
-	VPSRLD      $0x18, Z1, Z22
-	VPTERNLOGD  $0xf8, Z10, Z22, Z21
-	VPANDD      Z14, Z0, Z22
-	VPMINUD     Z15, Z22, Z22
-	VPANDD      Z13, Z22, Z23
-	VPSUBUSW    Z12, Z23, Z23
-	VPADDD      Z11, Z23, Z24
-	VADDPS      Z24, Z22, Z22
-	VPSUBD      Z24, Z22, Z22
-	VPSRLD      $0x15, Z23, Z23
-	VPADDD      Z23, Z22, Z22
-	VPSRLD      $0x18, Z0, Z23
-	VPTERNLOGD  $0xf8, Z10, Z23, Z22
-	VPACKSSDW   Z22, Z21, Z21
-	VPACKUSWB   Z21, Z16, Z16
-	VPERMD      Z16, Z7, Z16
-	VMOVUPS     Z16, (DI)
-	VMOVAPS     Z17, Z3
-	VMOVAPS     Z18, Z2
-	VMOVAPS     Z19, Z1
-	VMOVAPS     Z20, Z0
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+128
-	JGE         longahead
-
-longloop:
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS      Z4, Z0, Z1
-	VFMADD231PS Z6, Z0, Z1
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VMULPS      Z4, Z0, Z2
-	VFMADD231PS Z6, Z0, Z2
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMULPS      Z4, Z0, Z3
-	VFMADD231PS Z6, Z0, Z3
-	VPERMW.Z    64(SI), Z8, K6, Z0
-	VMULPS      Z4, Z0, Z16
-	VFMADD231PS Z6, Z0, Z16
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z16, Z3, Z17
-	VADDPS      Z17, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         longrare
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z0, Z0
-	VPSUBD      Z18, Z0, Z0
-	VPSRLD      $0x15, Z17, Z17
-	VPADDD      Z17, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z1, Z1
-	VPSUBD      Z18, Z1, Z1
-	VPSRLD      $0x15, Z17, Z17
-	VPADDD      Z17, Z1, Z1
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z17
-	VADDPS      Z17, Z1, Z1
-	VPSUBD      Z17, Z1, Z1
-	VPSRLD      $0x15, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
-	VPANDD      Z14, Z16, Z2
-	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z13, Z2, Z3
-	VPSUBUSW    Z12, Z3, Z3
-	VPADDD      Z11, Z3, Z17
-	VADDPS      Z17, Z2, Z2
-	VPSUBD      Z17, Z2, Z2
-	VPSRLD      $0x15, Z3, Z3
-	VPADDD      Z3, Z2, Z2
-	VPSRLD      $0x18, Z16, Z16
-	VPTERNLOGD  $0xf8, Z10, Z16, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VPACKUSWB   Z1, Z0, Z0
-	VPERMD      Z0, Z7, Z0
-	VMOVUPS     Z0, (DI)
-
-longback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  longloop
-
-longtail:
-	TESTQ       R8, R8
-	JEQ         longend
-	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z4, Z0, Z1
-	VFMADD231PS Z6, Z0, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z4, Z0, Z2
-	VFMADD231PS Z6, Z0, Z2
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z4, Z0, Z3
-	VFMADD231PS Z6, Z0, Z3
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z4, Z0, Z16
-	VFMADD231PS Z6, Z0, Z16
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z16, Z3, Z17
-	VADDPS      Z17, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         longtailrare
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z0, Z0
-	VPSUBD      Z18, Z0, Z0
-	VPSRLD      $0x15, Z17, Z17
-	VPADDD      Z17, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	CMPQ        R8, $+17
-	JLT         longtailnarrow
-	VPANDD      Z14, Z2, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z1, Z1
-	VPSUBD      Z18, Z1, Z1
-	VPSRLD      $0x15, Z17, Z17
-	VPADDD      Z17, Z1, Z1
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z1
-	CMPQ        R8, $+33
-	JLT         longtailnarrow
-	VPANDD      Z14, Z3, Z2
-	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z13, Z2, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z2, Z2
-	VPSUBD      Z18, Z2, Z2
-	VPSRLD      $0x15, Z17, Z17
-	VPADDD      Z17, Z2, Z2
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z2
-	CMPQ        R8, $+49
-	JLT         longtailnarrow
-	VPANDD      Z14, Z16, Z3
-	VPMINUD     Z15, Z3, Z3
-	VPANDD      Z13, Z3, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z3, Z3
-	VPSUBD      Z18, Z3, Z3
-	VPSRLD      $0x15, Z17, Z17
-	VPADDD      Z17, Z3, Z3
-	VPSRLD      $0x18, Z16, Z16
-	VPTERNLOGD  $0xf8, Z10, Z16, Z3
-
-longtailnarrow:
-	VPACKSSDW Z1, Z0, Z0
-	VPACKSSDW Z3, Z2, Z2
-	VPACKUSWB Z2, Z0, Z0
-	VPERMD    Z0, Z7, Z0
-	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
-
-longtailback:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
-
-longend:
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   longs
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R9, $+2
-	JLT               short2end
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R9, $+8
-	JLT               short2loop
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFMSUB231PS.BCST  (DX), Z16, Z0
-	VMOVAPS           Z16, Z4
-	VFNMADD231PS.BCST (BX), Z0, Z4
-	VPERMW.Z          (SI), Z8, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFMSUB231PS.BCST  (DX), Z16, Z0
-	VMOVAPS           Z16, Z3
-	VFNMADD231PS.BCST (BX), Z0, Z3
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VMOVAPS           Z16, Z2
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VPERMW.Z          64(SI), Z8, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VMOVAPS           Z16, Z1
-	VFNMADD231PS.BCST 4(BX), Z0, Z1
-
-short2ahead:
-	VPERMW.Z          128(SI), Z9, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFMSUB231PS.BCST  8(DX), Z16, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z16
-	VPERMW.Z          128(SI), Z8, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z17
-	VFMSUB231PS.BCST  8(DX), Z17, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z17
-	VPERMW.Z          192(SI), Z9, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z18
-	VFMSUB231PS.BCST  12(DX), Z18, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z18
-	VPERMW.Z          192(SI), Z8, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z19
-	VFMSUB231PS.BCST  12(DX), Z19, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z19
-	VADDPS            Z3, Z4, Z0
-	VADDPS            Z1, Z2, Z20
-	VADDPS            Z20, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
-	VPANDD            Z14, Z4, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z20
-	VPSUBUSW          Z12, Z20, Z20
-	VPADDD            Z11, Z20, Z21
-	VADDPS            Z21, Z0, Z0
-	VPSUBD            Z21, Z0, Z0
-	VPSRLD            $0x15, Z20, Z20
-	VPADDD            Z20, Z0, Z0
-	VPSRLD            $0x18, Z4, Z20
-	VPTERNLOGD        $0xf8, Z10, Z20, Z0
-	VPANDD            Z14, Z3, Z20
-	VPMINUD           Z15, Z20, Z20
-	VPANDD            Z13, Z20, Z21
-	VPSUBUSW          Z12, Z21, Z21
-	VPADDD            Z11, Z21, Z22
-	VADDPS            Z22, Z20, Z20
-	VPSUBD            Z22, Z20, Z20
-	VPSRLD            $0x15, Z21, Z21
-	VPADDD            Z21, Z20, Z20
-	VPSRLD            $0x18, Z3, Z21
-	VPTERNLOGD        $0xf8, Z10, Z21, Z20
-	VPACKSSDW         Z20, Z0, Z0
-	VPANDD            Z14, Z2, Z20
-	VPMINUD           Z15, Z20, Z20
-	VPANDD            Z13, Z20, Z21
-	VPSUBUSW          Z12, Z21, Z21
-	VPADDD            Z11, Z21, Z22
-	VADDPS            Z22, Z20, Z20
-	VPSUBD            Z22, Z20, Z20
-	VPSRLD            $0x15, Z21, Z21
-	VPADDD            Z21, Z20, Z20
-	VPSRLD            $0x18, Z2, Z21
-	VPTERNLOGD        $0xf8, Z10, Z21, Z20
-	VPANDD            Z14, Z1, Z21
-	VPMINUD           Z15, Z21, Z21
-	VPANDD            Z13, Z21, Z22
-	VPSUBUSW          Z12, Z22, Z22
-	VPADDD            Z11, Z22, Z23
-	VADDPS            Z23, Z21, Z21
-	VPSUBD            Z23, Z21, Z21
-	VPSRLD            $0x15, Z22, Z22
-	VPADDD            Z22, Z21, Z21
-	VPSRLD            $0x18, Z1, Z22
-	VPTERNLOGD        $0xf8, Z10, Z22, Z21
-	VPACKSSDW         Z21, Z20, Z20
-	VPACKUSWB         Z20, Z0, Z0
-	VPERMD            Z0, Z7, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPERMW.Z          (SI), Z8, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VPERMW.Z          64(SI), Z8, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z16
-	VADDPS            Z16, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPANDD            Z14, Z1, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z16
-	VPSUBUSW          Z12, Z16, Z16
-	VPADDD            Z11, Z16, Z17
-	VADDPS            Z17, Z0, Z0
-	VPSUBD            Z17, Z0, Z0
-	VPSRLD            $0x15, Z16, Z16
-	VPADDD            Z16, Z0, Z0
-	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z10, Z1, Z0
-	VPANDD            Z14, Z2, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z16
-	VPSUBUSW          Z12, Z16, Z16
-	VPADDD            Z11, Z16, Z17
-	VADDPS            Z17, Z1, Z1
-	VPSUBD            Z17, Z1, Z1
-	VPSRLD            $0x15, Z16, Z16
-	VPADDD            Z16, Z1, Z1
-	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z10, Z2, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z3, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z2
-	VPSUBUSW          Z12, Z2, Z2
-	VPADDD            Z11, Z2, Z16
-	VADDPS            Z16, Z1, Z1
-	VPSUBD            Z16, Z1, Z1
-	VPSRLD            $0x15, Z2, Z2
-	VPADDD            Z2, Z1, Z1
-	VPSRLD            $0x18, Z3, Z3
-	VPTERNLOGD        $0xf8, Z10, Z3, Z1
-	VPANDD            Z14, Z4, Z2
-	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z13, Z2, Z3
-	VPSUBUSW          Z12, Z3, Z3
-	VPADDD            Z11, Z3, Z16
-	VADDPS            Z16, Z2, Z2
-	VPSUBD            Z16, Z2, Z2
-	VPSRLD            $0x15, Z3, Z3
-	VPADDD            Z3, Z2, Z2
-	VPSRLD            $0x18, Z4, Z4
-	VPTERNLOGD        $0xf8, Z10, Z4, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z7, Z0
-	VMOVUPS           Z0, (DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+8, BX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+2, R9
-	CMPQ R9, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R9, $+4
-	JLT               short4end
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R9, $+16
-	JLT               short4loop
-	VPERMW.Z          (SI), Z9, K6, Z17
-	VMULPS.BCST       (BX), Z17, Z18
-	VFMSUB231PS.BCST  (DX), Z18, Z17
-	VMOVAPS           Z18, Z2
-	VFNMADD231PS.BCST (BX), Z17, Z2
-	VPERMW.Z          (SI), Z8, K6, Z17
-	VMULPS.BCST       4(BX), Z17, Z18
-	VFMSUB231PS.BCST  4(DX), Z18, Z17
-	VMOVAPS           Z18, Z1
-	VFNMADD231PS.BCST 4(BX), Z17, Z1
-	VPERMW.Z          64(SI), Z9, K6, Z17
-	VMULPS.BCST       8(BX), Z17, Z18
-	VFMSUB231PS.BCST  8(DX), Z18, Z17
-	VMOVAPS           Z18, Z0
-	VFNMADD231PS.BCST 8(BX), Z17, Z0
-	VPERMW.Z          64(SI), Z8, K6, Z17
-	VMULPS.BCST       12(BX), Z17, Z18
-	VFMSUB231PS.BCST  12(DX), Z18, Z17
-	VMOVAPS           Z18, Z16
-	VFNMADD231PS.BCST 12(BX), Z17, Z16
-
-short4ahead:
-	VPERMW.Z          128(SI), Z9, K6, Z17
-	VMULPS.BCST       16(BX), Z17, Z18
-	VFMSUB231PS.BCST  16(DX), Z18, Z17
-	VFNMADD231PS.BCST 16(BX), Z17, Z18
-	VPERMW.Z          128(SI), Z8, K6, Z17
-	VMULPS.BCST       20(BX), Z17, Z19
-	VFMSUB231PS.BCST  20(DX), Z19, Z17
-	VFNMADD231PS.BCST 20(BX), Z17, Z19
-	VPERMW.Z          192(SI), Z9, K6, Z17
-	VMULPS.BCST       24(BX), Z17, Z20
-	VFMSUB231PS.BCST  24(DX), Z20, Z17
-	VFNMADD231PS.BCST 24(BX), Z17, Z20
-	VPERMW.Z          192(SI), Z8, K6, Z17
-	VMULPS.BCST       28(BX), Z17, Z21
-	VFMSUB231PS.BCST  28(DX), Z21, Z17
-	VFNMADD231PS.BCST 28(BX), Z17, Z21
-	VADDPS            Z1, Z2, Z17
-	VADDPS            Z16, Z0, Z22
-	VADDPS            Z22, Z17, Z17
-	VCMPPS            $0x03, Z17, Z17, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
-	VPANDD            Z14, Z2, Z17
-	VPMINUD           Z15, Z17, Z17
-	VPANDD            Z13, Z17, Z22
-	VPSUBUSW          Z12, Z22, Z22
-	VPADDD            Z11, Z22, Z23
-	VADDPS            Z23, Z17, Z17
-	VPSUBD            Z23, Z17, Z17
-	VPSRLD            $0x15, Z22, Z22
-	VPADDD            Z22, Z17, Z17
-	VPSRLD            $0x18, Z2, Z22
-	VPTERNLOGD        $0xf8, Z10, Z22, Z17
-	VPANDD            Z14, Z1, Z22
-	VPMINUD           Z15, Z22, Z22
-	VPANDD            Z13, Z22, Z23
-	VPSUBUSW          Z12, Z23, Z23
-	VPADDD            Z11, Z23, Z24
-	VADDPS            Z24, Z22, Z22
-	VPSUBD            Z24, Z22, Z22
-	VPSRLD            $0x15, Z23, Z23
-	VPADDD            Z23, Z22, Z22
-	VPSRLD            $0x18, Z1, Z23
-	VPTERNLOGD        $0xf8, Z10, Z23, Z22
-	VPACKSSDW         Z22, Z17, Z17
-	VPANDD            Z14, Z0, Z22
-	VPMINUD           Z15, Z22, Z22
-	VPANDD            Z13, Z22, Z23
-	VPSUBUSW          Z12, Z23, Z23
-	VPADDD            Z11, Z23, Z24
-	VADDPS            Z24, Z22, Z22
-	VPSUBD            Z24, Z22, Z22
-	VPSRLD            $0x15, Z23, Z23
-	VPADDD            Z23, Z22, Z22
-	VPSRLD            $0x18, Z0, Z23
-	VPTERNLOGD        $0xf8, Z10, Z23, Z22
-	VPANDD            Z14, Z16, Z23
-	VPMINUD           Z15, Z23, Z23
-	VPANDD            Z13, Z23, Z24
-	VPSUBUSW          Z12, Z24, Z24
-	VPADDD            Z11, Z24, Z25
-	VADDPS            Z25, Z23, Z23
-	VPSUBD            Z25, Z23, Z23
-	VPSRLD            $0x15, Z24, Z24
-	VPADDD            Z24, Z23, Z23
-	VPSRLD            $0x18, Z16, Z24
-	VPTERNLOGD        $0xf8, Z10, Z24, Z23
-	VPACKSSDW         Z23, Z22, Z22
-	VPACKUSWB         Z22, Z17, Z17
-	VPERMD            Z17, Z7, Z17
-	VMOVUPS           Z17, (DI)
-	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	VMOVAPS           Z20, Z0
-	VMOVAPS           Z21, Z16
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPERMW.Z          (SI), Z8, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFMSUB231PS.BCST  8(DX), Z16, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z16
-	VPERMW.Z          64(SI), Z8, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFMSUB231PS.BCST  12(DX), Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z17
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z17, Z16, Z18
-	VADDPS            Z18, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPANDD            Z14, Z1, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z18
-	VPSUBUSW          Z12, Z18, Z18
-	VPADDD            Z11, Z18, Z19
-	VADDPS            Z19, Z0, Z0
-	VPSUBD            Z19, Z0, Z0
-	VPSRLD            $0x15, Z18, Z18
-	VPADDD            Z18, Z0, Z0
-	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z10, Z1, Z0
-	VPANDD            Z14, Z2, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z18
-	VPSUBUSW          Z12, Z18, Z18
-	VPADDD            Z11, Z18, Z19
-	VADDPS            Z19, Z1, Z1
-	VPSUBD            Z19, Z1, Z1
-	VPSRLD            $0x15, Z18, Z18
-	VPADDD            Z18, Z1, Z1
-	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z10, Z2, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z16, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z2
-	VPSUBUSW          Z12, Z2, Z2
-	VPADDD            Z11, Z2, Z18
-	VADDPS            Z18, Z1, Z1
-	VPSUBD            Z18, Z1, Z1
-	VPSRLD            $0x15, Z2, Z2
-	VPADDD            Z2, Z1, Z1
-	VPSRLD            $0x18, Z16, Z16
-	VPTERNLOGD        $0xf8, Z10, Z16, Z1
-	VPANDD            Z14, Z17, Z2
-	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z13, Z2, Z16
-	VPSUBUSW          Z12, Z16, Z16
-	VPADDD            Z11, Z16, Z18
-	VADDPS            Z18, Z2, Z2
-	VPSUBD            Z18, Z2, Z2
-	VPSRLD            $0x15, Z16, Z16
-	VPADDD            Z16, Z2, Z2
-	VPSRLD            $0x18, Z17, Z17
-	VPTERNLOGD        $0xf8, Z10, Z17, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z7, Z0
-	VMOVUPS           Z0, (DI)
-
-short4back:
-	ADDQ $+16, DX
-	ADDQ $+16, BX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+4, R9
-	CMPQ R9, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
-
-laneloop:
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMOVUPS      (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VMOVUPS      64(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VMOVUPS      64(DX), Z4
-	VFMSUB231PS  Z4, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VMOVUPS      128(BX), Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS      128(DX), Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	VPERMW.Z     64(SI), Z8, K6, Z0
-	VMOVUPS      192(BX), Z1
-	VMULPS       Z1, Z0, Z5
-	VMOVUPS      192(DX), Z6
-	VFMSUB231PS  Z6, Z5, Z0
-	VFNMADD231PS Z1, Z0, Z5
-	VADDPS       Z3, Z2, Z0
-	VADDPS       Z5, Z4, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          lanerare
-	VPANDD       Z14, Z2, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z1
-	VPSUBUSW     Z12, Z1, Z1
-	VPADDD       Z11, Z1, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x15, Z1, Z1
-	VPADDD       Z1, Z0, Z0
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z4, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z1
-	VPANDD       Z14, Z5, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z3
-	VPSUBUSW     Z12, Z3, Z3
-	VPADDD       Z11, Z3, Z4
-	VADDPS       Z4, Z2, Z2
-	VPSUBD       Z4, Z2, Z2
-	VPSRLD       $0x15, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSRLD       $0x18, Z5, Z5
-	VPTERNLOGD   $0xf8, Z10, Z5, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z7, Z0
-	VMOVUPS      Z0, (DI)
-
-laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ        R8, R8
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS.Z    (DX), K7, Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(BX), K7, Z1
-	VMULPS       Z1, Z0, Z3
-	VMOVUPS.Z    64(DX), K7, Z4
-	VFMSUB231PS  Z4, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(BX), K7, Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    128(DX), K7, Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(BX), K7, Z1
-	VMULPS       Z1, Z0, Z5
-	VMOVUPS.Z    192(DX), K7, Z6
-	VFMSUB231PS  Z6, Z5, Z0
-	VFNMADD231PS Z1, Z0, Z5
-	VADDPS       Z3, Z2, Z0
-	VADDPS       Z5, Z4, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          lanetailrare
-	VPANDD       Z14, Z2, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z1
-	VPSUBUSW     Z12, Z1, Z1
-	VPADDD       Z11, Z1, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x15, Z1, Z1
-	VPADDD       Z1, Z0, Z0
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z0
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z1
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	VPANDD       Z14, Z4, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z3
-	VPSUBUSW     Z12, Z3, Z3
-	VPADDD       Z11, Z3, Z6
-	VADDPS       Z6, Z2, Z2
-	VPSUBD       Z6, Z2, Z2
-	VPSRLD       $0x15, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z2
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	VPANDD       Z14, Z5, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z6
-	VADDPS       Z6, Z3, Z3
-	VPSUBD       Z6, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z5, Z5
-	VPTERNLOGD   $0xf8, Z10, Z5, Z3
-
-lanetailnarrow:
-	VPACKSSDW Z1, Z0, Z0
-	VPACKSSDW Z3, Z2, Z2
-	VPACKUSWB Z2, Z0, Z0
-	VPERMD    Z0, Z7, Z0
-	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
-
-lanetailback:
-laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMULPS       Z5, Z0, Z1
-	VFMSUB231PS  Z6, Z1, Z0
-	VFNMADD231PS Z5, Z0, Z1
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VMULPS       Z5, Z0, Z2
-	VFMSUB231PS  Z6, Z2, Z0
-	VFNMADD231PS Z5, Z0, Z2
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VMULPS       Z5, Z0, Z3
-	VFMSUB231PS  Z6, Z3, Z0
-	VFNMADD231PS Z5, Z0, Z3
-	VPERMW.Z     64(SI), Z8, K6, Z0
-	VMULPS       Z5, Z0, Z4
-	VFMSUB231PS  Z6, Z4, Z0
-	VFNMADD231PS Z5, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z0, Z0
-	VPSUBD       Z17, Z0, Z0
-	VPSRLD       $0x15, Z16, Z16
-	VPADDD       Z16, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z1, Z1
-	VPSUBD       Z17, Z1, Z1
-	VPSRLD       $0x15, Z16, Z16
-	VPADDD       Z16, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z16
-	VADDPS       Z16, Z1, Z1
-	VPSUBD       Z16, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z1
-	VPANDD       Z14, Z4, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z3
-	VPSUBUSW     Z12, Z3, Z3
-	VPADDD       Z11, Z3, Z16
-	VADDPS       Z16, Z2, Z2
-	VPSUBD       Z16, Z2, Z2
-	VPSRLD       $0x15, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z7, Z0
-	VMOVNTPS     Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VADDPS     Z3, Z4, Z0
-	VADDPS     Z1, Z2, Z16
-	VADDPS     Z16, Z0, Z0
-	VCMPPS     $0x03, Z0, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPANDD     Z14, Z4, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z16
-	VPSUBUSW   Z12, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z0, Z0
-	VPSUBD     Z17, Z0, Z0
-	VPSRLD     $0x15, Z16, Z16
-	VPADDD     Z16, Z0, Z0
-	VPSRLD     $0x18, Z4, Z16
-	VPTERNLOGD $0xf8, Z10, Z16, Z0
-	VPANDD     Z14, Z3, Z16
-	VPMINUD    Z15, Z16, Z16
-	VPANDD     Z13, Z16, Z17
-	VPSUBUSW   Z12, Z17, Z17
-	VPADDD     Z11, Z17, Z18
-	VADDPS     Z18, Z16, Z16
-	VPSUBD     Z18, Z16, Z16
-	VPSRLD     $0x15, Z17, Z17
-	VPADDD     Z17, Z16, Z16
-	VPSRLD     $0x18, Z3, Z17
-	VPTERNLOGD $0xf8, Z10, Z17, Z16
-	VPACKSSDW  Z16, Z0, Z0
-	VPANDD     Z14, Z2, Z16
-	VPMINUD    Z15, Z16, Z16
-	VPANDD     Z13, Z16, Z17
-	VPSUBUSW   Z12, Z17, Z17
-	VPADDD     Z11, Z17, Z18
-	VADDPS     Z18, Z16, Z16
-	VPSUBD     Z18, Z16, Z16
-	VPSRLD     $0x15, Z17, Z17
-	VPADDD     Z17, Z16, Z16
-	VPSRLD     $0x18, Z2, Z17
-	VPTERNLOGD $0xf8, Z10, Z17, Z16
-	VPANDD     Z14, Z1, Z17
-	VPMINUD    Z15, Z17, Z17
-	VPANDD     Z13, Z17, Z18
-	VPSUBUSW   Z12, Z18, Z18
-	VPADDD     Z11, Z18, Z19
-	VADDPS     Z19, Z17, Z17
-	VPSUBD     Z19, Z17, Z17
-	VPSRLD     $0x15, Z18, Z18
-	VPADDD     Z18, Z17, Z17
-	VPSRLD     $0x18, Z1, Z18
-	VPTERNLOGD $0xf8, Z10, Z18, Z17
-	VPACKSSDW  Z17, Z16, Z16
-	VPACKUSWB  Z16, Z0, Z0
-	VPERMD     Z0, Z7, Z0
-	VMOVUPS    Z0, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+128, SI
-	SUBQ       $+64, R9
-	JMP        groupwhole
-
-grouprare:
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z16
-	VADDPS       Z16, Z3, Z3
-	VPSUBD       Z16, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z16
-	VADDPS       Z16, Z3, Z3
-	VPSUBD       Z16, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPERMW.Z     64(SI), Z8, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z4, Z4
-	VPSUBD       Z17, Z4, Z4
-	VPSRLD       $0x15, Z16, Z16
-	VPADDD       Z16, Z4, Z4
-	VBLENDMPS    Z4, Z2, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z7, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet0
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R9, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R9, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R9, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet3mix
-
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	CMPQ         R8, $+17
-	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z16
-	VADDPS       Z16, Z3, Z3
-	VPSUBD       Z16, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	CMPQ         R8, $+33
-	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z4, Z4
-	VPSUBD       Z17, Z4, Z4
-	VPSRLD       $0x15, Z16, Z16
-	VPADDD       Z16, Z4, Z4
-	VBLENDMPS    Z4, Z2, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	CMPQ         R8, $+49
-	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z13, Z16, Z17
-	VPSUBUSW     Z12, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z16, Z16
-	VPSUBD       Z18, Z16, Z16
-	VPSRLD       $0x15, Z17, Z17
-	VPADDD       Z17, Z16, Z16
-	VBLENDMPS    Z16, Z2, K1, Z16
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z16
-
-grouptailrarenarrow:
-	VPACKSSDW Z3, Z1, Z1
-	VPACKSSDW Z16, Z4, Z4
-	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z7, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
-
-groupmeetrare:
-	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
-	ADDQ R12, BX
-	MOVQ R8, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
-
-longstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS      Z4, Z0, Z1
-	VFMADD231PS Z6, Z0, Z1
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VMULPS      Z4, Z0, Z2
-	VFMADD231PS Z6, Z0, Z2
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMULPS      Z4, Z0, Z3
-	VFMADD231PS Z6, Z0, Z3
-	VPERMW.Z    64(SI), Z8, K6, Z0
-	VMULPS      Z4, Z0, Z16
-	VFMADD231PS Z6, Z0, Z16
-	VADDPS      Z2, Z1, Z0
-	VADDPS      Z16, Z3, Z17
-	VADDPS      Z17, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         longrare
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z0, Z0
-	VPSUBD      Z18, Z0, Z0
-	VPSRLD      $0x15, Z17, Z17
-	VPADDD      Z17, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z1, Z1
-	VPSUBD      Z18, Z1, Z1
-	VPSRLD      $0x15, Z17, Z17
-	VPADDD      Z17, Z1, Z1
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z17
-	VADDPS      Z17, Z1, Z1
-	VPSUBD      Z17, Z1, Z1
-	VPSRLD      $0x15, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
-	VPANDD      Z14, Z16, Z2
-	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z13, Z2, Z3
-	VPSUBUSW    Z12, Z3, Z3
-	VPADDD      Z11, Z3, Z17
-	VADDPS      Z17, Z2, Z2
-	VPSUBD      Z17, Z2, Z2
-	VPSRLD      $0x15, Z3, Z3
-	VPADDD      Z3, Z2, Z2
-	VPSRLD      $0x18, Z16, Z16
-	VPTERNLOGD  $0xf8, Z10, Z16, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VPACKUSWB   Z1, Z0, Z0
-	VPERMD      Z0, Z7, Z0
-	VMOVNTPS    Z0, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
-	JGE         longstream
-	JMP         longtail
-
-longrare:
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z3, Z3
-	VPSUBD       Z17, Z3, Z3
-	VPSRLD       $0x15, Z16, Z16
-	VPADDD       Z16, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z3, Z3
-	VPSUBD       Z17, Z3, Z3
-	VPSRLD       $0x15, Z16, Z16
-	VPADDD       Z16, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPERMW.Z     64(SI), Z8, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z13, Z16, Z17
-	VPSUBUSW     Z12, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z16, Z16
-	VPSUBD       Z18, Z16, Z16
-	VPSRLD       $0x15, Z17, Z17
-	VPADDD       Z17, Z16, Z16
-	VBLENDMPS    Z16, Z2, K1, Z16
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z16
-	VPACKSSDW    Z16, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z7, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          longback
-
-longtailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	CMPQ         R8, $+17
-	JLT          longtailrarenarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z3, Z3
-	VPSUBD       Z17, Z3, Z3
-	VPSRLD       $0x15, Z16, Z16
-	VPADDD       Z16, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	CMPQ         R8, $+33
-	JLT          longtailrarenarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z13, Z16, Z17
-	VPSUBUSW     Z12, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z16, Z16
-	VPSUBD       Z18, Z16, Z16
-	VPSRLD       $0x15, Z17, Z17
-	VPADDD       Z17, Z16, Z16
-	VBLENDMPS    Z16, Z2, K1, Z16
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z16
-	CMPQ         R8, $+49
-	JLT          longtailrarenarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z17
-	VPMINUD      Z15, Z17, Z17
-	VPANDD       Z13, Z17, Z18
-	VPSUBUSW     Z12, Z18, Z18
-	VPADDD       Z11, Z18, Z19
-	VADDPS       Z19, Z17, Z17
-	VPSUBD       Z19, Z17, Z17
-	VPSRLD       $0x15, Z18, Z18
-	VPADDD       Z18, Z17, Z17
-	VBLENDMPS    Z17, Z2, K1, Z17
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z17
-
-longtailrarenarrow:
-	VPACKSSDW Z3, Z1, Z1
-	VPACKSSDW Z17, Z16, Z16
-	VPACKUSWB Z16, Z1, Z1
-	VPERMD    Z1, Z7, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       longtailback
-
-short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPERMW.Z          (SI), Z8, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VPERMW.Z          64(SI), Z8, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z16
-	VADDPS            Z16, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPANDD            Z14, Z1, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z16
-	VPSUBUSW          Z12, Z16, Z16
-	VPADDD            Z11, Z16, Z17
-	VADDPS            Z17, Z0, Z0
-	VPSUBD            Z17, Z0, Z0
-	VPSRLD            $0x15, Z16, Z16
-	VPADDD            Z16, Z0, Z0
-	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z10, Z1, Z0
-	VPANDD            Z14, Z2, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z16
-	VPSUBUSW          Z12, Z16, Z16
-	VPADDD            Z11, Z16, Z17
-	VADDPS            Z17, Z1, Z1
-	VPSUBD            Z17, Z1, Z1
-	VPSRLD            $0x15, Z16, Z16
-	VPADDD            Z16, Z1, Z1
-	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z10, Z2, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z3, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z2
-	VPSUBUSW          Z12, Z2, Z2
-	VPADDD            Z11, Z2, Z16
-	VADDPS            Z16, Z1, Z1
-	VPSUBD            Z16, Z1, Z1
-	VPSRLD            $0x15, Z2, Z2
-	VPADDD            Z2, Z1, Z1
-	VPSRLD            $0x18, Z3, Z3
-	VPTERNLOGD        $0xf8, Z10, Z3, Z1
-	VPANDD            Z14, Z4, Z2
-	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z13, Z2, Z3
-	VPSUBUSW          Z12, Z3, Z3
-	VPADDD            Z11, Z3, Z16
-	VADDPS            Z16, Z2, Z2
-	VPSUBD            Z16, Z2, Z2
-	VPSRLD            $0x15, Z3, Z3
-	VPADDD            Z3, Z2, Z2
-	VPSRLD            $0x18, Z4, Z4
-	VPTERNLOGD        $0xf8, Z10, Z4, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z7, Z0
-	VMOVNTPS          Z0, (DI)
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z16
-	VADDPS       Z16, Z3, Z3
-	VPSUBD       Z16, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z16
-	VADDPS       Z16, Z3, Z3
-	VPSUBD       Z16, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPERMW.Z     64(SI), Z8, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z4, Z4
-	VPSUBD       Z17, Z4, Z4
-	VPSRLD       $0x15, Z16, Z16
-	VPADDD       Z16, Z4, Z4
-	VBLENDMPS    Z4, Z2, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z7, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          short2back
-
-short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
-	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPERMW.Z          (SI), Z8, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFMSUB231PS.BCST  8(DX), Z16, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z16
-	VPERMW.Z          64(SI), Z8, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFMSUB231PS.BCST  12(DX), Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z17
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z17, Z16, Z18
-	VADDPS            Z18, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPANDD            Z14, Z1, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z18
-	VPSUBUSW          Z12, Z18, Z18
-	VPADDD            Z11, Z18, Z19
-	VADDPS            Z19, Z0, Z0
-	VPSUBD            Z19, Z0, Z0
-	VPSRLD            $0x15, Z18, Z18
-	VPADDD            Z18, Z0, Z0
-	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z10, Z1, Z0
-	VPANDD            Z14, Z2, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z18
-	VPSUBUSW          Z12, Z18, Z18
-	VPADDD            Z11, Z18, Z19
-	VADDPS            Z19, Z1, Z1
-	VPSUBD            Z19, Z1, Z1
-	VPSRLD            $0x15, Z18, Z18
-	VPADDD            Z18, Z1, Z1
-	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z10, Z2, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z16, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z2
-	VPSUBUSW          Z12, Z2, Z2
-	VPADDD            Z11, Z2, Z18
-	VADDPS            Z18, Z1, Z1
-	VPSUBD            Z18, Z1, Z1
-	VPSRLD            $0x15, Z2, Z2
-	VPADDD            Z2, Z1, Z1
-	VPSRLD            $0x18, Z16, Z16
-	VPTERNLOGD        $0xf8, Z10, Z16, Z1
-	VPANDD            Z14, Z17, Z2
-	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z13, Z2, Z16
-	VPSUBUSW          Z12, Z16, Z16
-	VPADDD            Z11, Z16, Z18
-	VADDPS            Z18, Z2, Z2
-	VPSUBD            Z18, Z2, Z2
-	VPSRLD            $0x15, Z16, Z16
-	VPADDD            Z16, Z2, Z2
-	VPSRLD            $0x18, Z17, Z17
-	VPTERNLOGD        $0xf8, Z10, Z17, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z7, Z0
-	VMOVNTPS          Z0, (DI)
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z16
-	VADDPS       Z16, Z1, Z1
-	VPSUBD       Z16, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z13, Z16, Z17
-	VPSUBUSW     Z12, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z16, Z16
-	VPSUBD       Z18, Z16, Z16
-	VPSRLD       $0x15, Z17, Z17
-	VPADDD       Z17, Z16, Z16
-	VBLENDMPS    Z16, Z2, K1, Z16
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z16
-	VPACKSSDW    Z16, Z1, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VDIVPS       Z4, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z13, Z16, Z17
-	VPSUBUSW     Z12, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z16, Z16
-	VPSUBD       Z18, Z16, Z16
-	VPSRLD       $0x15, Z17, Z17
-	VPADDD       Z17, Z16, Z16
-	VBLENDMPS    Z16, Z2, K1, Z16
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z16
-	VPERMW.Z     64(SI), Z8, K6, Z0
-	VDIVPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z17
-	VPMINUD      Z15, Z17, Z17
-	VPANDD       Z13, Z17, Z18
-	VPSUBUSW     Z12, Z18, Z18
-	VPADDD       Z11, Z18, Z19
-	VADDPS       Z19, Z17, Z17
-	VPSUBD       Z19, Z17, Z17
-	VPSRLD       $0x15, Z18, Z18
-	VPADDD       Z18, Z17, Z17
-	VBLENDMPS    Z17, Z2, K1, Z17
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPACKUSWB    Z16, Z1, Z1
-	VPERMD       Z1, Z7, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          short4back
-
-lanerare:
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMOVUPS      (DX), Z1
-	VDIVPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VMOVUPS      64(DX), Z3
-	VDIVPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VMOVUPS      128(DX), Z3
-	VDIVPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPERMW.Z     64(SI), Z8, K6, Z0
-	VMOVUPS      192(DX), Z4
-	VDIVPS       Z4, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VBLENDMPS    Z4, Z2, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z7, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          laneback
-
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VDIVPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	CMPQ         R8, $+17
-	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(DX), K7, Z3
-	VDIVPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	CMPQ         R8, $+33
-	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K7, Z4
-	VDIVPS       Z4, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VBLENDMPS    Z4, Z2, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	CMPQ         R8, $+49
-	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K7, Z5
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z5
-	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z13, Z5, Z6
-	VPSUBUSW     Z12, Z6, Z6
-	VPADDD       Z11, Z6, Z16
-	VADDPS       Z16, Z5, Z5
-	VPSUBD       Z16, Z5, Z5
-	VPSRLD       $0x15, Z6, Z6
-	VPADDD       Z6, Z5, Z5
-	VBLENDMPS    Z5, Z2, K1, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z5
-
-lanetailrarenarrow:
-	VPACKSSDW Z3, Z1, Z1
-	VPACKSSDW Z5, Z4, Z4
-	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z7, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
-
-// func QuantizeFpPowerOfTwoE5M2BF16AVX512(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpPowerOfTwoE5M2BF16AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x38800000, Z11 0x43000000, Z10 0x80, Z9 table, Z8 table, K6 Uppers, Z7 table
-	// per group: Z6 recip
-	// vector registers in use at once: 23
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         recip+16(FP), DX
-	VBROADCASTSS most+24(FP), Z15
-	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+4(SB), Z13
-	VBROADCASTSS constantsAVX512<>+228(SB), Z12
-	VBROADCASTSS constantsAVX512<>+232(SB), Z11
-	VBROADCASTSS constantsAVX512<>+16(SB), Z10
-	VMOVUPS      constantsAVX512<>+20(SB), Z9
-	VMOVUPS      constantsAVX512<>+84(SB), Z8
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VMOVUPS      constantsAVX512<>+148(SB), Z7
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
-	JEQ          lanes
-	CMPQ         R9, $+32
-	JEQ          short2
-	CMPQ         R9, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
-	MOVQ  R9, R8
-
-groupbegin:
-	CMPQ         BX, $+64
-	JLT          grouptail
-	CMPQ         R8, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Z6
-	SUBQ         R8, BX
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R8, $+256
-	JGE          groupfirst
-	CMPQ         BX, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R8
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VPERMW.Z (SI), Z9, K6, Z0
-	VMULPS   Z6, Z0, Z5
-	VPERMW.Z (SI), Z8, K6, Z0
-	VMULPS   Z6, Z0, Z4
-	VPERMW.Z 64(SI), Z9, K6, Z0
-	VMULPS   Z6, Z0, Z3
-	VPERMW.Z 64(SI), Z8, K6, Z0
-	VMULPS   Z6, Z0, Z2
-	CMPQ     R8, $+128
-	JLT      groupends
-
-groupahead:
-	VPERMW.Z   128(SI), Z9, K6, Z0
-	VMULPS     Z6, Z0, Z0
-	VPERMW.Z   128(SI), Z8, K6, Z1
-	VMULPS     Z6, Z1, Z1
-	VPERMW.Z   192(SI), Z9, K6, Z16
-	VMULPS     Z6, Z16, Z16
-	VPERMW.Z   192(SI), Z8, K6, Z17
-	VMULPS     Z6, Z17, Z17
-	VADDPS     Z4, Z5, Z18
-	VADDPS     Z2, Z3, Z19
-	VADDPS     Z19, Z18, Z18
-	VCMPPS     $0x03, Z18, Z18, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPANDD     Z14, Z5, Z18
-	VPMINUD    Z15, Z18, Z18
-	VPANDD     Z13, Z18, Z19
-	VPSUBUSW   Z12, Z19, Z19
-	VPADDD     Z11, Z19, Z20
-	VADDPS     Z20, Z18, Z18
-	VPSUBD     Z20, Z18, Z18
-	VPSRLD     $0x15, Z19, Z19
-	VPADDD     Z19, Z18, Z18
-	VPSRLD     $0x18, Z5, Z19
-	VPTERNLOGD $0xf8, Z10, Z19, Z18
-	VPANDD     Z14, Z4, Z19
-	VPMINUD    Z15, Z19, Z19
-	VPANDD     Z13, Z19, Z20
-	VPSUBUSW   Z12, Z20, Z20
-	VPADDD     Z11, Z20, Z21
-	VADDPS     Z21, Z19, Z19
-	VPSUBD     Z21, Z19, Z19
-	VPSRLD     $0x15, Z20, Z20
-	VPADDD     Z20, Z19, Z19
-	VPSRLD     $0x18, Z4, Z20
-	VPTERNLOGD $0xf8, Z10, Z20, Z19
-	VPACKSSDW  Z19, Z18, Z18
-	VPANDD     Z14, Z3, Z19
-	VPMINUD    Z15, Z19, Z19
-	VPANDD     Z13, Z19, Z20
-	VPSUBUSW   Z12, Z20, Z20
-	VPADDD     Z11, Z20, Z21
-	VADDPS     Z21, Z19, Z19
-	VPSUBD     Z21, Z19, Z19
-	VPSRLD     $0x15, Z20, Z20
-	VPADDD     Z20, Z19, Z19
-	VPSRLD     $0x18, Z3, Z20
-	VPTERNLOGD $0xf8, Z10, Z20, Z19
-	VPANDD     Z14, Z2, Z20
-	VPMINUD    Z15, Z20, Z20
-	VPANDD     Z13, Z20, Z21
-	VPSUBUSW   Z12, Z21, Z21
-	VPADDD     Z11, Z21, Z22
-	VADDPS     Z22, Z20, Z20
-	VPSUBD     Z22, Z20, Z20
-	VPSRLD     $0x15, Z21, Z21
-	VPADDD     Z21, Z20, Z20
-	VPSRLD     $0x18, Z2, Z21
-	VPTERNLOGD $0xf8, Z10, Z21, Z20
-	VPACKSSDW  Z20, Z19, Z19
-	VPACKUSWB  Z19, Z18, Z18
-	VPERMD     Z18, Z7, Z18
-	VMOVUPS    Z18, (DI)
-	VMOVAPS    Z0, Z5
-	VMOVAPS    Z1, Z4
-	VMOVAPS    Z16, Z3
-	VMOVAPS    Z17, Z2
-	ADDQ       $+64, DI
-	ADDQ       $+128, SI
-	SUBQ       $+64, R8
-	CMPQ       R8, $+128
-	JGE        groupahead
-
-groupends:
-	CMPQ  R8, $+64
-	JNE   grouplast
-	TESTQ BX, BX
-	JEQ   grouplast
-
-groupturn:
-	VPERMW.Z    128(SI), Z9, K6, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VPERMW.Z    128(SI), Z8, K6, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VPERMW.Z    192(SI), Z9, K6, Z16
-	VMULPS.BCST 4(DX), Z16, Z16
-	VPERMW.Z    192(SI), Z8, K6, Z17
-	VMULPS.BCST 4(DX), Z17, Z17
-	VADDPS      Z4, Z5, Z18
-	VADDPS      Z2, Z3, Z19
-	VADDPS      Z19, Z18, Z18
-	VCMPPS      $0x03, Z18, Z18, K1
-	KORTESTQ    K1, K1
-	JNE         groupturned
-	VPANDD      Z14, Z5, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z13, Z18, Z19
-	VPSUBUSW    Z12, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z18, Z18
-	VPSUBD      Z20, Z18, Z18
-	VPSRLD      $0x15, Z19, Z19
-	VPADDD      Z19, Z18, Z18
-	VPSRLD      $0x18, Z5, Z19
-	VPTERNLOGD  $0xf8, Z10, Z19, Z18
-	VPANDD      Z14, Z4, Z19
-	VPMINUD     Z15, Z19, Z19
-	VPANDD      Z13, Z19, Z20
-	VPSUBUSW    Z12, Z20, Z20
-	VPADDD      Z11, Z20, Z21
-	VADDPS      Z21, Z19, Z19
-	VPSUBD      Z21, Z19, Z19
-	VPSRLD      $0x15, Z20, Z20
-	VPADDD      Z20, Z19, Z19
-	VPSRLD      $0x18, Z4, Z20
-	VPTERNLOGD  $0xf8, Z10, Z20, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPANDD      Z14, Z3, Z19
-	VPMINUD     Z15, Z19, Z19
-	VPANDD      Z13, Z19, Z20
-	VPSUBUSW    Z12, Z20, Z20
-	VPADDD      Z11, Z20, Z21
-	VADDPS      Z21, Z19, Z19
-	VPSUBD      Z21, Z19, Z19
-	VPSRLD      $0x15, Z20, Z20
-	VPADDD      Z20, Z19, Z19
-	VPSRLD      $0x18, Z3, Z20
-	VPTERNLOGD  $0xf8, Z10, Z20, Z19
-	VPANDD      Z14, Z2, Z20
-	VPMINUD     Z15, Z20, Z20
-	VPANDD      Z13, Z20, Z21
-	VPSUBUSW    Z12, Z21, Z21
-	VPADDD      Z11, Z21, Z22
-	VADDPS      Z22, Z20, Z20
-	VPSUBD      Z22, Z20, Z20
-	VPSRLD      $0x15, Z21, Z21
-	VPADDD      Z21, Z20, Z20
-	VPSRLD      $0x18, Z2, Z21
-	VPTERNLOGD  $0xf8, Z10, Z21, Z20
-	VPACKSSDW   Z20, Z19, Z19
-	VPACKUSWB   Z19, Z18, Z18
-	VPERMD      Z18, Z7, Z18
-	VMOVUPS     Z18, (DI)
-	VMOVAPS     Z0, Z5
-	VMOVAPS     Z1, Z4
-	VMOVAPS     Z16, Z3
-	VMOVAPS     Z17, Z2
-	ADDQ        $+4, DX
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	MOVQ        R9, R8
-	SUBQ        R8, BX
-	CMPQ        R8, $+64
-	JNE         groupturned
-	TESTQ       BX, BX
-	JNE         groupturn
-
-groupturned:
-	VBROADCASTSS (DX), Z6
-	CMPQ         R8, $+128
-	JGE          groupahead
-
-grouploop:
-	VPERMW.Z   (SI), Z9, K6, Z0
-	VMULPS     Z6, Z0, Z0
-	VPERMW.Z   (SI), Z8, K6, Z1
-	VMULPS     Z6, Z1, Z1
-	VPERMW.Z   64(SI), Z9, K6, Z2
-	VMULPS     Z6, Z2, Z2
-	VPERMW.Z   64(SI), Z8, K6, Z3
-	VMULPS     Z6, Z3, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        grouprare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z4, Z4
-	VPSUBD     Z16, Z4, Z4
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z0, Z0
-	VPSUBD     Z16, Z0, Z0
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x15, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x15, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z7, Z4
-	VMOVUPS    Z4, (DI)
-
-groupback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R8, BX
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  BX, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (DX), Z6
-
-groupmeet:
-	MOVQ R8, R10
-	MOVQ DX, R11
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VPERMW.Z (SI), Z9, K6, Z0
-	VMULPS   Z6, Z0, Z0
-	SUBQ     $+16, R8
-	JLT      groupmeet1cross
-
-groupmeet1:
-	VPERMW.Z (SI), Z8, K6, Z1
-	VMULPS   Z6, Z1, Z1
-	SUBQ     $+16, R8
-	JLT      groupmeet2cross
-
-groupmeet2:
-	VPERMW.Z 64(SI), Z9, K6, Z2
-	VMULPS   Z6, Z2, Z2
-	SUBQ     $+16, R8
-	JLT      groupmeet3cross
-
-groupmeet3:
-	VPERMW.Z   64(SI), Z8, K6, Z3
-	VMULPS     Z6, Z3, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        groupmeetrare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z4, Z4
-	VPSUBD     Z16, Z4, Z4
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z0, Z0
-	VPSUBD     Z16, Z0, Z0
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x15, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x15, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z7, Z4
-	VMOVUPS    Z4, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+128, SI
-	SUBQ       $+64, BX
-	CMPQ       R8, $+1
-	JLT        groupnext
-	CMPQ       BX, $+64
-	JLT        grouptail
-	CMPQ       R8, $+64
-	JLT        groupmeet
-	JMP        groupbegin
-
-groupnext:
-	TESTQ BX, BX
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, DX
-	CMPQ R8, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
-
-grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
-	JGE  grouppiece
-	MOVQ R8, BX
-
-grouppiece:
-	VBROADCASTSS (DX), Z6
-	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y1
-	VPMOVZXWD    Y1, Z1
-	VPSLLD       $0x10, Z1, Z1
-	VMULPS       Z6, Z1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z6, Z2, Z2
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y3
-	VPMOVZXWD    Y3, Z3
-	VPSLLD       $0x10, Z3, Z3
-	VMULPS       Z6, Z3, Z3
-	VADDPS       Z1, Z0, Z4
-	VADDPS       Z3, Z2, Z5
-	VADDPS       Z5, Z4, Z4
-	VCMPPS       $0x03, Z4, Z4, K1
-	KORTESTQ     K1, K1
-	JNE          grouptailrare
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z4, Z4
-	VPSUBD       Z16, Z4, Z4
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	CMPQ         BX, $+17
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z0, Z0
-	VPSUBD       Z16, Z0, Z0
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	CMPQ         BX, $+33
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z1, Z1
-	VPSUBD       Z16, Z1, Z1
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	CMPQ         BX, $+49
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z3, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z2, Z2
-	VPSUBD       Z16, Z2, Z2
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z2, Z2
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z2
-
-grouptailnarrow:
-	VPACKSSDW Z0, Z4, Z4
-	VPACKSSDW Z2, Z1, Z1
-	VPACKUSWB Z1, Z4, Z4
-	VPERMD    Z4, Z7, Z4
-	KMOVQ     K0, K7
-	VMOVDQU8  Z4, K7, (DI)
-
-grouptailback:
-	LEAQ  (DI)(BX*1), DI
-	LEAQ  (SI)(BX*2), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
-	TESTQ R10, R10
-	JEQ   groupdone
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, DX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, BX
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ        R8, $+2
-	JLT         short2end
-	MOVQ        ahead+48(FP), CX
-	CMPQ        CX, $+1
-	JGT         short2stream
-	CMPQ        R8, $+8
-	JLT         short2loop
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS.BCST (DX), Z0, Z6
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VMULPS.BCST (DX), Z0, Z5
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMULPS.BCST 4(DX), Z0, Z4
-	VPERMW.Z    64(SI), Z8, K6, Z0
-	VMULPS.BCST 4(DX), Z0, Z3
-
-short2ahead:
-	VPERMW.Z    128(SI), Z9, K6, Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VPERMW.Z    128(SI), Z8, K6, Z1
-	VMULPS.BCST 8(DX), Z1, Z1
-	VPERMW.Z    192(SI), Z9, K6, Z2
-	VMULPS.BCST 12(DX), Z2, Z2
-	VPERMW.Z    192(SI), Z8, K6, Z16
-	VMULPS.BCST 12(DX), Z16, Z16
-	VADDPS      Z5, Z6, Z17
-	VADDPS      Z3, Z4, Z18
-	VADDPS      Z18, Z17, Z17
-	VCMPPS      $0x03, Z17, Z17, K1
-	KORTESTQ    K1, K1
-	JNE         short2loop
-	VPANDD      Z14, Z6, Z17
-	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z13, Z17, Z18
-	VPSUBUSW    Z12, Z18, Z18
-	VPADDD      Z11, Z18, Z19
-	VADDPS      Z19, Z17, Z17
-	VPSUBD      Z19, Z17, Z17
-	VPSRLD      $0x15, Z18, Z18
-	VPADDD      Z18, Z17, Z17
-	VPSRLD      $0x18, Z6, Z18
-	VPTERNLOGD  $0xf8, Z10, Z18, Z17
-	VPANDD      Z14, Z5, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z13, Z18, Z19
-	VPSUBUSW    Z12, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z18, Z18
-	VPSUBD      Z20, Z18, Z18
-	VPSRLD      $0x15, Z19, Z19
-	VPADDD      Z19, Z18, Z18
-	VPSRLD      $0x18, Z5, Z19
-	VPTERNLOGD  $0xf8, Z10, Z19, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPANDD      Z14, Z4, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z13, Z18, Z19
-	VPSUBUSW    Z12, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z18, Z18
-	VPSUBD      Z20, Z18, Z18
-	VPSRLD      $0x15, Z19, Z19
-	VPADDD      Z19, Z18, Z18
-	VPSRLD      $0x18, Z4, Z19
-	VPTERNLOGD  $0xf8, Z10, Z19, Z18
-	VPANDD      Z14, Z3, Z19
-	VPMINUD     Z15, Z19, Z19
-	VPANDD      Z13, Z19, Z20
-	VPSUBUSW    Z12, Z20, Z20
-	VPADDD      Z11, Z20, Z21
-	VADDPS      Z21, Z19, Z19
-	VPSUBD      Z21, Z19, Z19
-	VPSRLD      $0x15, Z20, Z20
-	VPADDD      Z20, Z19, Z19
-	VPSRLD      $0x18, Z3, Z20
-	VPTERNLOGD  $0xf8, Z10, Z20, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKUSWB   Z18, Z17, Z17
-	VPERMD      Z17, Z7, Z17
-	VMOVUPS     Z17, (DI)
-	VMOVAPS     Z0, Z6
-	VMOVAPS     Z1, Z5
-	VMOVAPS     Z2, Z4
-	VMOVAPS     Z16, Z3
-	ADDQ        $+8, DX
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+2, R8
-	CMPQ        R8, $+4
-	JGE         short2ahead
-
-short2loop:
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VPERMW.Z    (SI), Z8, K6, Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VPERMW.Z    64(SI), Z8, K6, Z3
-	VMULPS.BCST 4(DX), Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
-	JNE         short2rare
-	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z5
-	VADDPS      Z5, Z0, Z0
-	VPSUBD      Z5, Z0, Z0
-	VPSRLD      $0x15, Z1, Z1
-	VPADDD      Z1, Z0, Z0
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z5
-	VADDPS      Z5, Z1, Z1
-	VPSUBD      Z5, Z1, Z1
-	VPSRLD      $0x15, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z7, Z4
-	VMOVUPS     Z4, (DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+2, R8
-	CMPQ R8, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ        R8, $+4
-	JLT         short4end
-	MOVQ        ahead+48(FP), CX
-	CMPQ        CX, $+1
-	JGT         short4stream
-	CMPQ        R8, $+16
-	JLT         short4loop
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS.BCST (DX), Z0, Z6
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VMULPS.BCST 4(DX), Z0, Z5
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMULPS.BCST 8(DX), Z0, Z4
-	VPERMW.Z    64(SI), Z8, K6, Z0
-	VMULPS.BCST 12(DX), Z0, Z3
-
-short4ahead:
-	VPERMW.Z    128(SI), Z9, K6, Z0
-	VMULPS.BCST 16(DX), Z0, Z0
-	VPERMW.Z    128(SI), Z8, K6, Z1
-	VMULPS.BCST 20(DX), Z1, Z1
-	VPERMW.Z    192(SI), Z9, K6, Z2
-	VMULPS.BCST 24(DX), Z2, Z2
-	VPERMW.Z    192(SI), Z8, K6, Z16
-	VMULPS.BCST 28(DX), Z16, Z16
-	VADDPS      Z5, Z6, Z17
-	VADDPS      Z3, Z4, Z18
-	VADDPS      Z18, Z17, Z17
-	VCMPPS      $0x03, Z17, Z17, K1
-	KORTESTQ    K1, K1
-	JNE         short4loop
-	VPANDD      Z14, Z6, Z17
-	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z13, Z17, Z18
-	VPSUBUSW    Z12, Z18, Z18
-	VPADDD      Z11, Z18, Z19
-	VADDPS      Z19, Z17, Z17
-	VPSUBD      Z19, Z17, Z17
-	VPSRLD      $0x15, Z18, Z18
-	VPADDD      Z18, Z17, Z17
-	VPSRLD      $0x18, Z6, Z18
-	VPTERNLOGD  $0xf8, Z10, Z18, Z17
-	VPANDD      Z14, Z5, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z13, Z18, Z19
-	VPSUBUSW    Z12, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z18, Z18
-	VPSUBD      Z20, Z18, Z18
-	VPSRLD      $0x15, Z19, Z19
-	VPADDD      Z19, Z18, Z18
-	VPSRLD      $0x18, Z5, Z19
-	VPTERNLOGD  $0xf8, Z10, Z19, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPANDD      Z14, Z4, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z13, Z18, Z19
-	VPSUBUSW    Z12, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z18, Z18
-	VPSUBD      Z20, Z18, Z18
-	VPSRLD      $0x15, Z19, Z19
-	VPADDD      Z19, Z18, Z18
-	VPSRLD      $0x18, Z4, Z19
-	VPTERNLOGD  $0xf8, Z10, Z19, Z18
-	VPANDD      Z14, Z3, Z19
-	VPMINUD     Z15, Z19, Z19
-	VPANDD      Z13, Z19, Z20
-	VPSUBUSW    Z12, Z20, Z20
-	VPADDD      Z11, Z20, Z21
-	VADDPS      Z21, Z19, Z19
-	VPSUBD      Z21, Z19, Z19
-	VPSRLD      $0x15, Z20, Z20
-	VPADDD      Z20, Z19, Z19
-	VPSRLD      $0x18, Z3, Z20
-	VPTERNLOGD  $0xf8, Z10, Z20, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKUSWB   Z18, Z17, Z17
-	VPERMD      Z17, Z7, Z17
-	VMOVUPS     Z17, (DI)
-	VMOVAPS     Z0, Z6
-	VMOVAPS     Z1, Z5
-	VMOVAPS     Z2, Z4
-	VMOVAPS     Z16, Z3
-	ADDQ        $+16, DX
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+4, R8
-	CMPQ        R8, $+8
-	JGE         short4ahead
-
-short4loop:
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VPERMW.Z    (SI), Z8, K6, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z2
-	VMULPS.BCST 8(DX), Z2, Z2
-	VPERMW.Z    64(SI), Z8, K6, Z3
-	VMULPS.BCST 12(DX), Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
-	JNE         short4rare
-	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z5
-	VADDPS      Z5, Z0, Z0
-	VPSUBD      Z5, Z0, Z0
-	VPSRLD      $0x15, Z1, Z1
-	VPADDD      Z1, Z0, Z0
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z5
-	VADDPS      Z5, Z1, Z1
-	VPSUBD      Z5, Z1, Z1
-	VPSRLD      $0x15, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z7, Z4
-	VMOVUPS     Z4, (DI)
-
-short4back:
-	ADDQ $+16, DX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+4, R8
-	CMPQ R8, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
-
-laneloop:
-	VPERMW.Z   (SI), Z9, K6, Z0
-	VMOVUPS    (DX), Z1
-	VMULPS     Z1, Z0, Z0
-	VPERMW.Z   (SI), Z8, K6, Z1
-	VMOVUPS    64(DX), Z2
-	VMULPS     Z2, Z1, Z1
-	VPERMW.Z   64(SI), Z9, K6, Z2
-	VMOVUPS    128(DX), Z3
-	VMULPS     Z3, Z2, Z2
-	VPERMW.Z   64(SI), Z8, K6, Z3
-	VMOVUPS    192(DX), Z4
-	VMULPS     Z4, Z3, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanerare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x15, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x15, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z7, Z4
-	VMOVUPS    Z4, (DI)
-
-laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	SUBQ $+64, BX
-	CMPQ BX, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ       BX, BX
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMULPS      Z1, Z0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMULPS      Z2, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y2
-	VPMOVZXWD   Y2, Z2
-	VPSLLD      $0x10, Z2, Z2
-	VMOVUPS.Z   128(DX), K7, Z3
-	VMULPS      Z3, Z2, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VMOVUPS.Z   192(DX), K7, Z4
-	VMULPS      Z4, Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
-	JNE         lanetailrare
-	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	CMPQ        BX, $+33
-	JLT         lanetailnarrow
-	VPANDD      Z14, Z2, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z1, Z1
-	VPSUBD      Z6, Z1, Z1
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z1, Z1
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z1
-	CMPQ        BX, $+49
-	JLT         lanetailnarrow
-	VPANDD      Z14, Z3, Z2
-	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z13, Z2, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z2, Z2
-	VPSUBD      Z6, Z2, Z2
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z2, Z2
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z2
-
-lanetailnarrow:
-	VPACKSSDW Z0, Z4, Z4
-	VPACKSSDW Z2, Z1, Z1
-	VPACKUSWB Z1, Z4, Z4
-	VPERMD    Z4, Z7, Z4
-	KMOVQ     K0, K7
-	VMOVDQU8  Z4, K7, (DI)
-
-lanetailback:
-laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS      Z6, Z0, Z0
-	VPERMW.Z    (SI), Z8, K6, Z1
-	VMULPS      Z6, Z1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z2
-	VMULPS      Z6, Z2, Z2
-	VPERMW.Z    64(SI), Z8, K6, Z3
-	VMULPS      Z6, Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
-	JNE         grouprare
-	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z16
-	VADDPS      Z16, Z4, Z4
-	VPSUBD      Z16, Z4, Z4
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z16
-	VADDPS      Z16, Z0, Z0
-	VPSUBD      Z16, Z0, Z0
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z5
-	VADDPS      Z5, Z0, Z0
-	VPSUBD      Z5, Z0, Z0
-	VPSRLD      $0x15, Z1, Z1
-	VPADDD      Z1, Z0, Z0
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z5
-	VADDPS      Z5, Z1, Z1
-	VPSUBD      Z5, Z1, Z1
-	VPSRLD      $0x15, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z7, Z4
-	VMOVNTPS    Z4, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
-	JGE         groupstream
-	JMP         groupwhole
-
-grouplast:
-	VADDPS     Z4, Z5, Z0
-	VADDPS     Z2, Z3, Z1
-	VADDPS     Z1, Z0, Z0
-	VCMPPS     $0x03, Z0, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPANDD     Z14, Z5, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z16
-	VADDPS     Z16, Z0, Z0
-	VPSUBD     Z16, Z0, Z0
-	VPSRLD     $0x15, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x18, Z5, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPANDD     Z14, Z4, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z16
-	VPSUBUSW   Z12, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z1, Z1
-	VPSUBD     Z17, Z1, Z1
-	VPSRLD     $0x15, Z16, Z16
-	VPADDD     Z16, Z1, Z1
-	VPSRLD     $0x18, Z4, Z16
-	VPTERNLOGD $0xf8, Z10, Z16, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z16
-	VPSUBUSW   Z12, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z1, Z1
-	VPSUBD     Z17, Z1, Z1
-	VPSRLD     $0x15, Z16, Z16
-	VPADDD     Z16, Z1, Z1
-	VPSRLD     $0x18, Z3, Z16
-	VPTERNLOGD $0xf8, Z10, Z16, Z1
-	VPANDD     Z14, Z2, Z16
-	VPMINUD    Z15, Z16, Z16
-	VPANDD     Z13, Z16, Z17
-	VPSUBUSW   Z12, Z17, Z17
-	VPADDD     Z11, Z17, Z18
-	VADDPS     Z18, Z16, Z16
-	VPSUBD     Z18, Z16, Z16
-	VPSRLD     $0x15, Z17, Z17
-	VPADDD     Z17, Z16, Z16
-	VPSRLD     $0x18, Z2, Z17
-	VPTERNLOGD $0xf8, Z10, Z17, Z16
-	VPACKSSDW  Z16, Z1, Z1
-	VPACKUSWB  Z1, Z0, Z0
-	VPERMD     Z0, Z7, Z0
-	VMOVUPS    Z0, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+128, SI
-	SUBQ       $+64, R8
-	JMP        groupwhole
-
-grouprare:
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPERMW.Z     (SI), Z8, K6, Z2
-	VMULPS       Z6, Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z2
-	VMULPS       Z6, Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VPERMW.Z     64(SI), Z8, K6, Z2
-	VMULPS       Z6, Z2, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z4, Z4
-	VPSUBD       Z16, Z4, Z4
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z10, Z5, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z7, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z6
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet0
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R8, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z6
-	CMPQ         R8, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z6
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet1
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R8, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z6
-	CMPQ         R8, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z6
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet2
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R8, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z6
-	CMPQ         R8, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z6
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet3
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet3mix
-
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	CMPQ         BX, $+17
-	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z6, Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	CMPQ         BX, $+33
-	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z6, Z2, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z4, Z4
-	VPSUBD       Z16, Z4, Z4
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z10, Z5, Z4
-	CMPQ         BX, $+49
-	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z6, Z2, Z2
-	VPANDD       Z14, Z2, Z5
-	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z13, Z5, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z5, Z5
-	VPSUBD       Z17, Z5, Z5
-	VPSRLD       $0x15, Z16, Z16
-	VPADDD       Z16, Z5, Z5
-	VPSRLD       $0x18, Z2, Z16
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z0, K1, Z5
-	VPTERNLOGD   $0xf8, Z10, Z16, Z5
-
-grouptailrarenarrow:
-	VPACKSSDW Z3, Z1, Z1
-	VPACKSSDW Z5, Z4, Z4
-	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z7, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
-
-groupmeetrare:
-	MOVQ R10, R8
-	SUBQ DX, R11
-	ADDQ R11, DX
-	MOVQ BX, R10
-	SUBQ R11, R11
-	ADDQ $+64, R11
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VPERMW.Z    (SI), Z8, K6, Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VPERMW.Z    64(SI), Z8, K6, Z3
-	VMULPS.BCST 4(DX), Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
-	JNE         short2rare
-	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z5
-	VADDPS      Z5, Z0, Z0
-	VPSUBD      Z5, Z0, Z0
-	VPSRLD      $0x15, Z1, Z1
-	VPADDD      Z1, Z0, Z0
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z5
-	VADDPS      Z5, Z1, Z1
-	VPSUBD      Z5, Z1, Z1
-	VPSRLD      $0x15, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z7, Z4
-	VMOVNTPS    Z4, (DI)
-	ADDQ        $+8, DX
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+2, R8
-	CMPQ        R8, $+2
-	JGE         short2stream
-	JMP         short2end
-
-short2rare:
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPERMW.Z     (SI), Z8, K6, Z2
-	VMULPS.BCST  (DX), Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z2
-	VMULPS.BCST  4(DX), Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VPERMW.Z     64(SI), Z8, K6, Z2
-	VMULPS.BCST  4(DX), Z2, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z10, Z5, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z7, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          short2back
-
-short4stream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VPERMW.Z    (SI), Z8, K6, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z2
-	VMULPS.BCST 8(DX), Z2, Z2
-	VPERMW.Z    64(SI), Z8, K6, Z3
-	VMULPS.BCST 12(DX), Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
-	JNE         short4rare
-	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z5
-	VADDPS      Z5, Z0, Z0
-	VPSUBD      Z5, Z0, Z0
-	VPSRLD      $0x15, Z1, Z1
-	VPADDD      Z1, Z0, Z0
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z5
-	VADDPS      Z5, Z1, Z1
-	VPSUBD      Z5, Z1, Z1
-	VPSRLD      $0x15, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z7, Z4
-	VMOVNTPS    Z4, (DI)
-	ADDQ        $+16, DX
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+4, R8
-	CMPQ        R8, $+4
-	JGE         short4stream
-	JMP         short4end
-
-short4rare:
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPERMW.Z     (SI), Z8, K6, Z2
-	VMULPS.BCST  4(DX), Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z2
-	VMULPS.BCST  8(DX), Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VPERMW.Z     64(SI), Z8, K6, Z2
-	VMULPS.BCST  12(DX), Z2, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z10, Z5, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z7, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          short4back
-
-lanerare:
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMOVUPS      (DX), Z1
-	VMULPS       Z1, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPERMW.Z     (SI), Z8, K6, Z2
-	VMOVUPS      64(DX), Z3
-	VMULPS       Z3, Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z2
-	VMOVUPS      128(DX), Z3
-	VMULPS       Z3, Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VPERMW.Z     64(SI), Z8, K6, Z2
-	VMOVUPS      192(DX), Z4
-	VMULPS       Z4, Z2, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z10, Z5, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z7, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          laneback
-
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMULPS       Z1, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	CMPQ         BX, $+17
-	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMOVUPS.Z    64(DX), K7, Z3
-	VMULPS       Z3, Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	CMPQ         BX, $+33
-	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMOVUPS.Z    128(DX), K7, Z4
-	VMULPS       Z4, Z2, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z10, Z5, Z4
-	CMPQ         BX, $+49
-	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMOVUPS.Z    192(DX), K7, Z5
-	VMULPS       Z5, Z2, Z2
-	VPANDD       Z14, Z2, Z5
-	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z13, Z5, Z6
-	VPSUBUSW     Z12, Z6, Z6
-	VPADDD       Z11, Z6, Z16
-	VADDPS       Z16, Z5, Z5
-	VPSUBD       Z16, Z5, Z5
-	VPSRLD       $0x15, Z6, Z6
-	VPADDD       Z6, Z5, Z5
-	VPSRLD       $0x18, Z2, Z6
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z0, K1, Z5
-	VPTERNLOGD   $0xf8, Z10, Z6, Z5
-
-lanetailrarenarrow:
-	VPACKSSDW Z3, Z1, Z1
-	VPACKSSDW Z5, Z4, Z4
-	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z7, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
-
-// func QuantizeFpE2M1BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpE2M1BF16AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x3f800000, Z12 0xb000000, Z11 0x7f800000, Z10 0x3c0, Z9 0x0, Z8 0x80, Z7 table, Z6 table, K6 Uppers, Z5 table
-	// per group: Z4 scale, Z3 recip
+	// per call: Z0 most, Z15 0x4980fb98, Z14 0x7f800000, Z13 0x3c800000, Z12 0x7fffffff, Z1 And, Z1 UMax, Z0 And, Z0 MulAdd, Z1 Halves, Z10 ShuffledU8, Z9 0x80808080, Z8 table, Z7 table, K6 Uppers, Z11 0x10010, Z6 table
+	// per group: Z5 scale, Z4 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 27
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	VBROADCASTSS most+32(FP), Z15
-	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+216(SB), Z13
-	VBROADCASTSS constantsAVX512<>+236(SB), Z12
-	VBROADCASTSS constantsAVX512<>+4(SB), Z11
-	VBROADCASTSS constantsAVX512<>+240(SB), Z10
-	VPXORD       Z9, Z9, Z9
-	VBROADCASTSS constantsAVX512<>+16(SB), Z8
-	VMOVUPS      constantsAVX512<>+20(SB), Z7
-	VMOVUPS      constantsAVX512<>+84(SB), Z6
+	VBROADCASTSS constantsAVX512<>+0(SB), Z15
+	VBROADCASTSS constantsAVX512<>+4(SB), Z14
+	VBROADCASTSS constantsAVX512<>+8(SB), Z13
+	VBROADCASTSS constantsAVX512<>+12(SB), Z12
+	VBROADCASTSS most+32(FP), Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z0
+	VFMADD231PS  Z15, Z1, Z0
+	VBROADCASTSS constantsAVX512<>+16(SB), Z11
+	VPMADDWD     Z11, Z0, Z1
+	VPMADDWD     Z11, Z0, Z0
+	VPACKSSDW    Z0, Z1, Z1
+	VPSRLW       $0x04, Z1, Z1
+	VPACKUSWB    Z1, Z1, Z10
+	VBROADCASTSS constantsAVX512<>+20(SB), Z9
+	VMOVUPS      constantsAVX512<>+24(SB), Z8
+	VMOVUPS      constantsAVX512<>+88(SB), Z7
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
-	VMOVUPS      constantsAVX512<>+148(SB), Z5
+	VMOVUPS      constantsAVX512<>+152(SB), Z6
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -9236,8 +62,8 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z4
-	VBROADCASTSS (BX), Z3
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z4
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
@@ -9251,109 +77,86 @@ groupbegin:
 	JMP          grouploop
 
 groupfirst:
-	VPERMW.Z     (SI), Z7, K6, Z17
-	VMULPS       Z3, Z17, Z18
-	VFMSUB231PS  Z4, Z18, Z17
-	VMOVAPS      Z18, Z2
-	VFNMADD231PS Z3, Z17, Z2
-	VPERMW.Z     (SI), Z6, K6, Z17
-	VMULPS       Z3, Z17, Z18
-	VFMSUB231PS  Z4, Z18, Z17
-	VMOVAPS      Z18, Z1
-	VFNMADD231PS Z3, Z17, Z1
-	VPERMW.Z     64(SI), Z7, K6, Z17
-	VMULPS       Z3, Z17, Z18
-	VFMSUB231PS  Z4, Z18, Z17
-	VMOVAPS      Z18, Z0
-	VFNMADD231PS Z3, Z17, Z0
-	VPERMW.Z     64(SI), Z6, K6, Z17
-	VMULPS       Z3, Z17, Z18
-	VFMSUB231PS  Z4, Z18, Z17
-	VMOVAPS      Z18, Z16
-	VFNMADD231PS Z3, Z17, Z16
+	VPERMW.Z     (SI), Z8, K6, Z16
+	VMULPS       Z4, Z16, Z17
+	VFMSUB231PS  Z5, Z17, Z16
+	VMOVAPS      Z17, Z3
+	VFNMADD231PS Z4, Z16, Z3
+	VPERMW.Z     (SI), Z7, K6, Z16
+	VMULPS       Z4, Z16, Z17
+	VFMSUB231PS  Z5, Z17, Z16
+	VMOVAPS      Z17, Z2
+	VFNMADD231PS Z4, Z16, Z2
+	VPERMW.Z     64(SI), Z8, K6, Z16
+	VMULPS       Z4, Z16, Z17
+	VFMSUB231PS  Z5, Z17, Z16
+	VMOVAPS      Z17, Z1
+	VFNMADD231PS Z4, Z16, Z1
+	VPERMW.Z     64(SI), Z7, K6, Z16
+	VMULPS       Z4, Z16, Z17
+	VFMSUB231PS  Z5, Z17, Z16
+	VMOVAPS      Z17, Z0
+	VFNMADD231PS Z4, Z16, Z0
 	CMPQ         R9, $+128
 	JLT          groupends
 
 groupahead:
-	VPERMW.Z     128(SI), Z7, K6, Z17
-	VMULPS       Z3, Z17, Z18
-	VFMSUB231PS  Z4, Z18, Z17
-	VFNMADD231PS Z3, Z17, Z18
-	VPERMW.Z     128(SI), Z6, K6, Z17
-	VMULPS       Z3, Z17, Z19
-	VFMSUB231PS  Z4, Z19, Z17
-	VFNMADD231PS Z3, Z17, Z19
-	VPERMW.Z     192(SI), Z7, K6, Z17
-	VMULPS       Z3, Z17, Z20
-	VFMSUB231PS  Z4, Z20, Z17
-	VFNMADD231PS Z3, Z17, Z20
-	VPERMW.Z     192(SI), Z6, K6, Z17
-	VMULPS       Z3, Z17, Z21
-	VFMSUB231PS  Z4, Z21, Z17
-	VFNMADD231PS Z3, Z17, Z21
-	VADDPS       Z1, Z2, Z17
-	VADDPS       Z16, Z0, Z22
-	VADDPS       Z22, Z17, Z17
-	VCMPPS       $0x03, Z17, Z17, K1
-	KORTESTQ     K1, K1
+	VPERMW.Z     128(SI), Z8, K6, Z16
+	VMULPS       Z4, Z16, Z17
+	VFMSUB231PS  Z5, Z17, Z16
+	VFNMADD231PS Z4, Z16, Z17
+	VPERMW.Z     128(SI), Z7, K6, Z16
+	VMULPS       Z4, Z16, Z18
+	VFMSUB231PS  Z5, Z18, Z16
+	VFNMADD231PS Z4, Z16, Z18
+	VPERMW.Z     192(SI), Z8, K6, Z16
+	VMULPS       Z4, Z16, Z19
+	VFMSUB231PS  Z5, Z19, Z16
+	VFNMADD231PS Z4, Z16, Z19
+	VPERMW.Z     192(SI), Z7, K6, Z16
+	VMULPS       Z4, Z16, Z20
+	VFMSUB231PS  Z5, Z20, Z16
+	VFNMADD231PS Z4, Z16, Z20
+	VCMPPS       $0x03, Z2, Z3, K1
+	VCMPPS       $0x03, Z0, Z1, K2
+	KORTESTQ     K1, K2
 	JNE          grouploop
-	VPANDD       Z14, Z2, Z17
-	VPMINUD      Z15, Z17, Z17
-	VPANDD       Z11, Z17, Z22
-	VPMAXUD      Z13, Z22, Z22
-	VPADDD       Z12, Z22, Z22
-	VADDPS       Z22, Z17, Z17
-	VSUBPS       Z22, Z17, Z17
-	VPSRLD       $0x14, Z17, Z17
-	VPSUBD       Z10, Z17, Z17
-	VPMAXSD      Z9, Z17, Z17
-	VPSRLD       $0x18, Z2, Z22
-	VPTERNLOGD   $0xf8, Z8, Z22, Z17
+	VPANDD       Z14, Z3, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPANDD       Z12, Z3, Z21
+	VFMADD231PS  Z15, Z16, Z21
+	VPANDD       Z14, Z2, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPANDD       Z12, Z2, Z22
+	VFMADD231PS  Z15, Z16, Z22
+	VPMADDWD     Z11, Z21, Z21
+	VPMADDWD     Z11, Z22, Z22
+	VPACKSSDW    Z22, Z21, Z21
+	VPSRLW       $0x04, Z21, Z21
+	VPACKSSDW    Z2, Z3, Z16
 	VPANDD       Z14, Z1, Z22
-	VPMINUD      Z15, Z22, Z22
-	VPANDD       Z11, Z22, Z23
-	VPMAXUD      Z13, Z23, Z23
-	VPADDD       Z12, Z23, Z23
-	VADDPS       Z23, Z22, Z22
-	VSUBPS       Z23, Z22, Z22
-	VPSRLD       $0x14, Z22, Z22
-	VPSUBD       Z10, Z22, Z22
-	VPMAXSD      Z9, Z22, Z22
-	VPSRLD       $0x18, Z1, Z23
-	VPTERNLOGD   $0xf8, Z8, Z23, Z22
-	VPACKSSDW    Z22, Z17, Z17
+	VPMAXUD      Z13, Z22, Z22
+	VPANDD       Z12, Z1, Z23
+	VFMADD231PS  Z15, Z22, Z23
 	VPANDD       Z14, Z0, Z22
-	VPMINUD      Z15, Z22, Z22
-	VPANDD       Z11, Z22, Z23
-	VPMAXUD      Z13, Z23, Z23
-	VPADDD       Z12, Z23, Z23
-	VADDPS       Z23, Z22, Z22
-	VSUBPS       Z23, Z22, Z22
-	VPSRLD       $0x14, Z22, Z22
-	VPSUBD       Z10, Z22, Z22
-	VPMAXSD      Z9, Z22, Z22
-	VPSRLD       $0x18, Z0, Z23
-	VPTERNLOGD   $0xf8, Z8, Z23, Z22
-	VPANDD       Z14, Z16, Z23
-	VPMINUD      Z15, Z23, Z23
-	VPANDD       Z11, Z23, Z24
-	VPMAXUD      Z13, Z24, Z24
-	VPADDD       Z12, Z24, Z24
-	VADDPS       Z24, Z23, Z23
-	VSUBPS       Z24, Z23, Z23
-	VPSRLD       $0x14, Z23, Z23
-	VPSUBD       Z10, Z23, Z23
-	VPMAXSD      Z9, Z23, Z23
-	VPSRLD       $0x18, Z16, Z24
-	VPTERNLOGD   $0xf8, Z8, Z24, Z23
-	VPACKSSDW    Z23, Z22, Z22
-	VPACKUSWB    Z22, Z17, Z17
-	VPERMD       Z17, Z5, Z17
-	VMOVUPS      Z17, (DI)
+	VPMAXUD      Z13, Z22, Z22
+	VPANDD       Z12, Z0, Z24
+	VFMADD231PS  Z15, Z22, Z24
+	VPMADDWD     Z11, Z23, Z23
+	VPMADDWD     Z11, Z24, Z24
+	VPACKSSDW    Z24, Z23, Z23
+	VPSRLW       $0x04, Z23, Z23
+	VPACKSSDW    Z0, Z1, Z22
+	VPACKUSWB    Z23, Z21, Z21
+	VPMINUB      Z10, Z21, Z21
+	VPACKSSWB    Z22, Z16, Z16
+	VPTERNLOGD   $0xf8, Z9, Z16, Z21
+	VPERMD       Z21, Z6, Z21
+	VMOVUPS      Z21, (DI)
+	VMOVAPS      Z17, Z3
 	VMOVAPS      Z18, Z2
 	VMOVAPS      Z19, Z1
 	VMOVAPS      Z20, Z0
-	VMOVAPS      Z21, Z16
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R9
@@ -9367,85 +170,62 @@ groupends:
 	JEQ   grouplast
 
 groupturn:
-	VPERMW.Z          128(SI), Z7, K6, Z17
-	VMULPS.BCST       4(BX), Z17, Z18
-	VFMSUB231PS.BCST  4(DX), Z18, Z17
-	VFNMADD231PS.BCST 4(BX), Z17, Z18
-	VPERMW.Z          128(SI), Z6, K6, Z17
-	VMULPS.BCST       4(BX), Z17, Z19
-	VFMSUB231PS.BCST  4(DX), Z19, Z17
-	VFNMADD231PS.BCST 4(BX), Z17, Z19
-	VPERMW.Z          192(SI), Z7, K6, Z17
-	VMULPS.BCST       4(BX), Z17, Z20
-	VFMSUB231PS.BCST  4(DX), Z20, Z17
-	VFNMADD231PS.BCST 4(BX), Z17, Z20
-	VPERMW.Z          192(SI), Z6, K6, Z17
-	VMULPS.BCST       4(BX), Z17, Z21
-	VFMSUB231PS.BCST  4(DX), Z21, Z17
-	VFNMADD231PS.BCST 4(BX), Z17, Z21
-	VADDPS            Z1, Z2, Z17
-	VADDPS            Z16, Z0, Z22
-	VADDPS            Z22, Z17, Z17
-	VCMPPS            $0x03, Z17, Z17, K1
-	KORTESTQ          K1, K1
+	VPERMW.Z          128(SI), Z8, K6, Z16
+	VMULPS.BCST       4(BX), Z16, Z17
+	VFMSUB231PS.BCST  4(DX), Z17, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z17
+	VPERMW.Z          128(SI), Z7, K6, Z16
+	VMULPS.BCST       4(BX), Z16, Z18
+	VFMSUB231PS.BCST  4(DX), Z18, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z18
+	VPERMW.Z          192(SI), Z8, K6, Z16
+	VMULPS.BCST       4(BX), Z16, Z19
+	VFMSUB231PS.BCST  4(DX), Z19, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z19
+	VPERMW.Z          192(SI), Z7, K6, Z16
+	VMULPS.BCST       4(BX), Z16, Z20
+	VFMSUB231PS.BCST  4(DX), Z20, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z20
+	VCMPPS            $0x03, Z2, Z3, K1
+	VCMPPS            $0x03, Z0, Z1, K2
+	KORTESTQ          K1, K2
 	JNE               groupturned
-	VPANDD            Z14, Z2, Z17
-	VPMINUD           Z15, Z17, Z17
-	VPANDD            Z11, Z17, Z22
-	VPMAXUD           Z13, Z22, Z22
-	VPADDD            Z12, Z22, Z22
-	VADDPS            Z22, Z17, Z17
-	VSUBPS            Z22, Z17, Z17
-	VPSRLD            $0x14, Z17, Z17
-	VPSUBD            Z10, Z17, Z17
-	VPMAXSD           Z9, Z17, Z17
-	VPSRLD            $0x18, Z2, Z22
-	VPTERNLOGD        $0xf8, Z8, Z22, Z17
+	VPANDD            Z14, Z3, Z16
+	VPMAXUD           Z13, Z16, Z16
+	VPANDD            Z12, Z3, Z21
+	VFMADD231PS       Z15, Z16, Z21
+	VPANDD            Z14, Z2, Z16
+	VPMAXUD           Z13, Z16, Z16
+	VPANDD            Z12, Z2, Z22
+	VFMADD231PS       Z15, Z16, Z22
+	VPMADDWD          Z11, Z21, Z21
+	VPMADDWD          Z11, Z22, Z22
+	VPACKSSDW         Z22, Z21, Z21
+	VPSRLW            $0x04, Z21, Z21
+	VPACKSSDW         Z2, Z3, Z16
 	VPANDD            Z14, Z1, Z22
-	VPMINUD           Z15, Z22, Z22
-	VPANDD            Z11, Z22, Z23
-	VPMAXUD           Z13, Z23, Z23
-	VPADDD            Z12, Z23, Z23
-	VADDPS            Z23, Z22, Z22
-	VSUBPS            Z23, Z22, Z22
-	VPSRLD            $0x14, Z22, Z22
-	VPSUBD            Z10, Z22, Z22
-	VPMAXSD           Z9, Z22, Z22
-	VPSRLD            $0x18, Z1, Z23
-	VPTERNLOGD        $0xf8, Z8, Z23, Z22
-	VPACKSSDW         Z22, Z17, Z17
+	VPMAXUD           Z13, Z22, Z22
+	VPANDD            Z12, Z1, Z23
+	VFMADD231PS       Z15, Z22, Z23
 	VPANDD            Z14, Z0, Z22
-	VPMINUD           Z15, Z22, Z22
-	VPANDD            Z11, Z22, Z23
-	VPMAXUD           Z13, Z23, Z23
-	VPADDD            Z12, Z23, Z23
-	VADDPS            Z23, Z22, Z22
-	VSUBPS            Z23, Z22, Z22
-	VPSRLD            $0x14, Z22, Z22
-	VPSUBD            Z10, Z22, Z22
-	VPMAXSD           Z9, Z22, Z22
-	VPSRLD            $0x18, Z0, Z23
-	VPTERNLOGD        $0xf8, Z8, Z23, Z22
-	VPANDD            Z14, Z16, Z23
-	VPMINUD           Z15, Z23, Z23
-	VPANDD            Z11, Z23, Z24
-	VPMAXUD           Z13, Z24, Z24
-	VPADDD            Z12, Z24, Z24
-	VADDPS            Z24, Z23, Z23
-	VSUBPS            Z24, Z23, Z23
-	VPSRLD            $0x14, Z23, Z23
-	VPSUBD            Z10, Z23, Z23
-	VPMAXSD           Z9, Z23, Z23
-	VPSRLD            $0x18, Z16, Z24
-	VPTERNLOGD        $0xf8, Z8, Z24, Z23
-	VPACKSSDW         Z23, Z22, Z22
-	VPACKUSWB         Z22, Z17, Z17
-	VPERMD            Z17, Z5, Z17
-	VMOVUPS           Z17, (DI)
+	VPMAXUD           Z13, Z22, Z22
+	VPANDD            Z12, Z0, Z24
+	VFMADD231PS       Z15, Z22, Z24
+	VPMADDWD          Z11, Z23, Z23
+	VPMADDWD          Z11, Z24, Z24
+	VPACKSSDW         Z24, Z23, Z23
+	VPSRLW            $0x04, Z23, Z23
+	VPACKSSDW         Z0, Z1, Z22
+	VPACKUSWB         Z23, Z21, Z21
+	VPMINUB           Z10, Z21, Z21
+	VPACKSSWB         Z22, Z16, Z16
+	VPTERNLOGD        $0xf8, Z9, Z16, Z21
+	VPERMD            Z21, Z6, Z21
+	VMOVUPS           Z21, (DI)
+	VMOVAPS           Z17, Z3
 	VMOVAPS           Z18, Z2
 	VMOVAPS           Z19, Z1
 	VMOVAPS           Z20, Z0
-	VMOVAPS           Z21, Z16
 	ADDQ              $+4, DX
 	ADDQ              $+4, BX
 	ADDQ              $+64, DI
@@ -9458,87 +238,64 @@ groupturn:
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z4
-	VBROADCASTSS (BX), Z3
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z4
 	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFMSUB231PS  Z5, Z1, Z0
+	VFNMADD231PS Z4, Z0, Z1
 	VPERMW.Z     (SI), Z7, K6, Z0
-	VMULPS       Z3, Z0, Z1
-	VFMSUB231PS  Z4, Z1, Z0
-	VFNMADD231PS Z3, Z0, Z1
-	VPERMW.Z     (SI), Z6, K6, Z0
-	VMULPS       Z3, Z0, Z2
-	VFMSUB231PS  Z4, Z2, Z0
-	VFNMADD231PS Z3, Z0, Z2
+	VMULPS       Z4, Z0, Z2
+	VFMSUB231PS  Z5, Z2, Z0
+	VFNMADD231PS Z4, Z0, Z2
+	VPERMW.Z     64(SI), Z8, K6, Z0
+	VMULPS       Z4, Z0, Z3
+	VFMSUB231PS  Z5, Z3, Z0
+	VFNMADD231PS Z4, Z0, Z3
 	VPERMW.Z     64(SI), Z7, K6, Z0
-	VMULPS       Z3, Z0, Z16
-	VFMSUB231PS  Z4, Z16, Z0
-	VFNMADD231PS Z3, Z0, Z16
-	VPERMW.Z     64(SI), Z6, K6, Z0
-	VMULPS       Z3, Z0, Z17
-	VFMSUB231PS  Z4, Z17, Z0
-	VFNMADD231PS Z3, Z0, Z17
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z17, Z16, Z18
-	VADDPS       Z18, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VMULPS       Z4, Z0, Z16
+	VFMSUB231PS  Z5, Z16, Z0
+	VFNMADD231PS Z4, Z0, Z16
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z16, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z11, Z0, Z18
-	VPMAXUD      Z13, Z18, Z18
-	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z0, Z0
-	VSUBPS       Z18, Z0, Z0
-	VPSRLD       $0x14, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
-	VPMAXSD      Z9, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z8, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z18
-	VPMAXUD      Z13, Z18, Z18
-	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z1, Z1
-	VSUBPS       Z18, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z8, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z16, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z16, Z16
-	VPTERNLOGD   $0xf8, Z8, Z16, Z1
-	VPANDD       Z14, Z17, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z11, Z2, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z2, Z2
-	VSUBPS       Z16, Z2, Z2
-	VPSRLD       $0x14, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
-	VPMAXSD      Z9, Z2, Z2
-	VPSRLD       $0x18, Z17, Z17
-	VPTERNLOGD   $0xf8, Z8, Z17, Z2
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z1, Z17
+	VFMADD231PS  Z15, Z0, Z17
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z18
+	VFMADD231PS  Z15, Z0, Z18
+	VPMADDWD     Z11, Z17, Z17
+	VPMADDWD     Z11, Z18, Z18
+	VPACKSSDW    Z18, Z17, Z17
+	VPSRLW       $0x04, Z17, Z17
 	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z5, Z0
-	VMOVUPS      Z0, (DI)
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z2
+	VFMADD231PS  Z15, Z0, Z2
+	VPANDD       Z14, Z16, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z16, Z18
+	VFMADD231PS  Z15, Z0, Z18
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z18, Z18
+	VPACKSSDW    Z18, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
+	VPACKSSDW    Z16, Z3, Z3
+	VPACKUSWB    Z2, Z17, Z17
+	VPMINUB      Z10, Z17, Z17
+	VPACKSSWB    Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z1, Z17
+	VPERMD       Z17, Z6, Z17
+	VMOVUPS      Z17, (DI)
 
 groupback:
 	ADDQ $+64, DI
@@ -9555,8 +312,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (DX), Z3
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
 
 groupmeet:
 	MOVQ R9, R11
@@ -9565,93 +322,70 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPERMW.Z     (SI), Z7, K6, Z0
-	VMULPS       Z4, Z0, Z1
-	VFMSUB231PS  Z3, Z1, Z0
-	VFNMADD231PS Z4, Z0, Z1
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VMULPS       Z5, Z0, Z1
+	VFMSUB231PS  Z4, Z1, Z0
+	VFNMADD231PS Z5, Z0, Z1
 	SUBQ         $+16, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPERMW.Z     (SI), Z6, K6, Z0
-	VMULPS       Z4, Z0, Z2
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z4, Z0, Z2
+	VPERMW.Z     (SI), Z7, K6, Z0
+	VMULPS       Z5, Z0, Z2
+	VFMSUB231PS  Z4, Z2, Z0
+	VFNMADD231PS Z5, Z0, Z2
 	SUBQ         $+16, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPERMW.Z     64(SI), Z7, K6, Z0
-	VMULPS       Z4, Z0, Z16
-	VFMSUB231PS  Z3, Z16, Z0
-	VFNMADD231PS Z4, Z0, Z16
+	VPERMW.Z     64(SI), Z8, K6, Z0
+	VMULPS       Z5, Z0, Z3
+	VFMSUB231PS  Z4, Z3, Z0
+	VFNMADD231PS Z5, Z0, Z3
 	SUBQ         $+16, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPERMW.Z     64(SI), Z6, K6, Z0
-	VMULPS       Z4, Z0, Z17
-	VFMSUB231PS  Z3, Z17, Z0
-	VFNMADD231PS Z4, Z0, Z17
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z17, Z16, Z18
-	VADDPS       Z18, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VPERMW.Z     64(SI), Z7, K6, Z0
+	VMULPS       Z5, Z0, Z16
+	VFMSUB231PS  Z4, Z16, Z0
+	VFNMADD231PS Z5, Z0, Z16
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z16, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          groupmeetrare
 	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z11, Z0, Z18
-	VPMAXUD      Z13, Z18, Z18
-	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z0, Z0
-	VSUBPS       Z18, Z0, Z0
-	VPSRLD       $0x14, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
-	VPMAXSD      Z9, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z8, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z18
-	VPMAXUD      Z13, Z18, Z18
-	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z1, Z1
-	VSUBPS       Z18, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z8, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z16, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z16, Z16
-	VPTERNLOGD   $0xf8, Z8, Z16, Z1
-	VPANDD       Z14, Z17, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z11, Z2, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z2, Z2
-	VSUBPS       Z16, Z2, Z2
-	VPSRLD       $0x14, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
-	VPMAXSD      Z9, Z2, Z2
-	VPSRLD       $0x18, Z17, Z17
-	VPTERNLOGD   $0xf8, Z8, Z17, Z2
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z1, Z17
+	VFMADD231PS  Z15, Z0, Z17
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z18
+	VFMADD231PS  Z15, Z0, Z18
+	VPMADDWD     Z11, Z17, Z17
+	VPMADDWD     Z11, Z18, Z18
+	VPACKSSDW    Z18, Z17, Z17
+	VPSRLW       $0x04, Z17, Z17
 	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z5, Z0
-	VMOVUPS      Z0, (DI)
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z2
+	VFMADD231PS  Z15, Z0, Z2
+	VPANDD       Z14, Z16, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z16, Z18
+	VFMADD231PS  Z15, Z0, Z18
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z18, Z18
+	VPACKSSDW    Z18, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
+	VPACKSSDW    Z16, Z3, Z3
+	VPACKUSWB    Z2, Z17, Z17
+	VPMINUB      Z10, Z17, Z17
+	VPACKSSWB    Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z1, Z17
+	VPERMD       Z17, Z6, Z17
+	VMOVUPS      Z17, (DI)
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R8
@@ -9686,8 +420,8 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (DX), Z4
-	VBROADCASTSS (BX), Z3
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z4
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K0
@@ -9695,98 +429,75 @@ grouppiece:
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z3, Z0, Z1
-	VFMSUB231PS  Z4, Z1, Z0
-	VFNMADD231PS Z3, Z0, Z1
+	VMULPS       Z4, Z0, Z1
+	VFMSUB231PS  Z5, Z1, Z0
+	VFNMADD231PS Z4, Z0, Z1
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVDQU16.Z  32(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z3, Z0, Z2
-	VFMSUB231PS  Z4, Z2, Z0
-	VFNMADD231PS Z3, Z0, Z2
+	VMULPS       Z4, Z0, Z2
+	VFMSUB231PS  Z5, Z2, Z0
+	VFNMADD231PS Z4, Z0, Z2
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16.Z  64(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z3, Z0, Z16
-	VFMSUB231PS  Z4, Z16, Z0
-	VFNMADD231PS Z3, Z0, Z16
+	VMULPS       Z4, Z0, Z3
+	VFMSUB231PS  Z5, Z3, Z0
+	VFNMADD231PS Z4, Z0, Z3
 	KSHIFTRQ     $0x30, K0, K7
 	VMOVDQU16.Z  96(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z3, Z0, Z17
-	VFMSUB231PS  Z4, Z17, Z0
-	VFNMADD231PS Z3, Z0, Z17
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z17, Z16, Z18
-	VADDPS       Z18, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VMULPS       Z4, Z0, Z16
+	VFMSUB231PS  Z5, Z16, Z0
+	VFNMADD231PS Z4, Z0, Z16
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z16, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
 	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z11, Z0, Z18
-	VPMAXUD      Z13, Z18, Z18
-	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z0, Z0
-	VSUBPS       Z18, Z0, Z0
-	VPSRLD       $0x14, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
-	VPMAXSD      Z9, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z8, Z1, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z1, Z17
+	VFMADD231PS  Z15, Z0, Z17
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z18
-	VPMAXUD      Z13, Z18, Z18
-	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z1, Z1
-	VSUBPS       Z18, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z8, Z2, Z1
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z18
+	VFMADD231PS  Z15, Z0, Z18
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z16, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z11, Z2, Z18
-	VPMAXUD      Z13, Z18, Z18
-	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z2, Z2
-	VSUBPS       Z18, Z2, Z2
-	VPSRLD       $0x14, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
-	VPMAXSD      Z9, Z2, Z2
-	VPSRLD       $0x18, Z16, Z16
-	VPTERNLOGD   $0xf8, Z8, Z16, Z2
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z19
+	VFMADD231PS  Z15, Z0, Z19
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z17, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z11, Z16, Z18
-	VPMAXUD      Z13, Z18, Z18
-	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z16, Z16
-	VSUBPS       Z18, Z16, Z16
-	VPSRLD       $0x14, Z16, Z16
-	VPSUBD       Z10, Z16, Z16
-	VPMAXSD      Z9, Z16, Z16
-	VPSRLD       $0x18, Z17, Z17
-	VPTERNLOGD   $0xf8, Z8, Z17, Z16
+	VPANDD       Z14, Z16, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z16, Z20
+	VFMADD231PS  Z15, Z0, Z20
 
 grouptailnarrow:
-	VPACKSSDW Z1, Z0, Z0
-	VPACKSSDW Z16, Z2, Z2
-	VPACKUSWB Z2, Z0, Z0
-	VPERMD    Z0, Z5, Z0
-	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
+	VPMADDWD   Z11, Z17, Z17
+	VPMADDWD   Z11, Z18, Z18
+	VPACKSSDW  Z18, Z17, Z17
+	VPSRLW     $0x04, Z17, Z17
+	VPACKSSDW  Z2, Z1, Z1
+	VPMADDWD   Z11, Z19, Z19
+	VPMADDWD   Z11, Z20, Z20
+	VPACKSSDW  Z20, Z19, Z19
+	VPSRLW     $0x04, Z19, Z19
+	VPACKSSDW  Z16, Z3, Z3
+	VPACKUSWB  Z19, Z17, Z17
+	VPMINUB    Z10, Z17, Z17
+	VPACKSSWB  Z3, Z1, Z1
+	VPTERNLOGD $0xf8, Z9, Z1, Z17
+	VPERMD     Z17, Z6, Z17
+	KMOVQ      K0, K7
+	VMOVDQU8   Z17, K7, (DI)
 
 grouptailback:
 	LEAQ  (DI)(R8*1), DI
@@ -9816,15 +527,15 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Z18
-	VBROADCASTSS constantsAVX512<>+212(SB), Z19
-	VPSUBD       Z19, Z18, Z4
-	VBROADCASTSS (DX), Z3
+	VBROADCASTSS (BX), Z17
 	VBROADCASTSS constantsAVX512<>+216(SB), Z18
-	VFNMADD231PS Z3, Z4, Z18
-	VBROADCASTSS constantsAVX512<>+220(SB), Z19
-	VFMADD231PS  Z19, Z18, Z18
-	VMULPS       Z4, Z18, Z2
+	VPSUBD       Z18, Z17, Z5
+	VBROADCASTSS (DX), Z4
+	VBROADCASTSS constantsAVX512<>+220(SB), Z17
+	VFNMADD231PS Z4, Z5, Z17
+	VBROADCASTSS constantsAVX512<>+224(SB), Z18
+	VFMADD231PS  Z18, Z17, Z17
+	VMULPS       Z5, Z17, Z3
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          longtail
@@ -9833,99 +544,76 @@ longs:
 	JGT          longstream
 	CMPQ         R8, $+256
 	JLT          longloop
-	VPERMW.Z     (SI), Z7, K6, Z18
-	VMULPS       Z2, Z18, Z19
-	VMOVAPS      Z19, Z1
-	VFMADD231PS  Z4, Z18, Z1
-	VPERMW.Z     (SI), Z6, K6, Z18
-	VMULPS       Z2, Z18, Z19
-	VMOVAPS      Z19, Z0
-	VFMADD231PS  Z4, Z18, Z0
-	VPERMW.Z     64(SI), Z7, K6, Z18
-	VMULPS       Z2, Z18, Z19
-	VMOVAPS      Z19, Z16
-	VFMADD231PS  Z4, Z18, Z16
-	VPERMW.Z     64(SI), Z6, K6, Z18
-	VMULPS       Z2, Z18, Z19
-	VMOVAPS      Z19, Z17
-	VFMADD231PS  Z4, Z18, Z17
+	VPERMW.Z     (SI), Z8, K6, Z17
+	VMULPS       Z3, Z17, Z18
+	VMOVAPS      Z18, Z2
+	VFMADD231PS  Z5, Z17, Z2
+	VPERMW.Z     (SI), Z7, K6, Z17
+	VMULPS       Z3, Z17, Z18
+	VMOVAPS      Z18, Z1
+	VFMADD231PS  Z5, Z17, Z1
+	VPERMW.Z     64(SI), Z8, K6, Z17
+	VMULPS       Z3, Z17, Z18
+	VMOVAPS      Z18, Z0
+	VFMADD231PS  Z5, Z17, Z0
+	VPERMW.Z     64(SI), Z7, K6, Z17
+	VMULPS       Z3, Z17, Z18
+	VMOVAPS      Z18, Z16
+	VFMADD231PS  Z5, Z17, Z16
 
 longahead:
-	VPERMW.Z    128(SI), Z7, K6, Z18
-	VMULPS      Z2, Z18, Z19
-	VFMADD231PS Z4, Z18, Z19
-	VPERMW.Z    128(SI), Z6, K6, Z18
-	VMULPS      Z2, Z18, Z20
-	VFMADD231PS Z4, Z18, Z20
-	VPERMW.Z    192(SI), Z7, K6, Z18
-	VMULPS      Z2, Z18, Z21
-	VFMADD231PS Z4, Z18, Z21
-	VPERMW.Z    192(SI), Z6, K6, Z18
-	VMULPS      Z2, Z18, Z22
-	VFMADD231PS Z4, Z18, Z22
-	VADDPS      Z0, Z1, Z18
-	VADDPS      Z17, Z16, Z23
-	VADDPS      Z23, Z18, Z18
-	VCMPPS      $0x03, Z18, Z18, K1
-	KORTESTQ    K1, K1
+	VPERMW.Z    128(SI), Z8, K6, Z17
+	VMULPS      Z3, Z17, Z18
+	VFMADD231PS Z5, Z17, Z18
+	VPERMW.Z    128(SI), Z7, K6, Z17
+	VMULPS      Z3, Z17, Z19
+	VFMADD231PS Z5, Z17, Z19
+	VPERMW.Z    192(SI), Z8, K6, Z17
+	VMULPS      Z3, Z17, Z20
+	VFMADD231PS Z5, Z17, Z20
+	VPERMW.Z    192(SI), Z7, K6, Z17
+	VMULPS      Z3, Z17, Z21
+	VFMADD231PS Z5, Z17, Z21
+	VCMPPS      $0x03, Z1, Z2, K1
+	VCMPPS      $0x03, Z16, Z0, K2
+	KORTESTQ    K1, K2
 	JNE         longloop
-	VPANDD      Z14, Z1, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z11, Z18, Z23
-	VPMAXUD     Z13, Z23, Z23
-	VPADDD      Z12, Z23, Z23
-	VADDPS      Z23, Z18, Z18
-	VSUBPS      Z23, Z18, Z18
-	VPSRLD      $0x14, Z18, Z18
-	VPSUBD      Z10, Z18, Z18
-	VPMAXSD     Z9, Z18, Z18
-	VPSRLD      $0x18, Z1, Z23
-	VPTERNLOGD  $0xf8, Z8, Z23, Z18
+	VPANDD      Z14, Z2, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z2, Z22
+	VFMADD231PS Z15, Z17, Z22
+	VPANDD      Z14, Z1, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z1, Z23
+	VFMADD231PS Z15, Z17, Z23
+	VPMADDWD    Z11, Z22, Z22
+	VPMADDWD    Z11, Z23, Z23
+	VPACKSSDW   Z23, Z22, Z22
+	VPSRLW      $0x04, Z22, Z22
+	VPACKSSDW   Z1, Z2, Z17
 	VPANDD      Z14, Z0, Z23
-	VPMINUD     Z15, Z23, Z23
-	VPANDD      Z11, Z23, Z24
-	VPMAXUD     Z13, Z24, Z24
-	VPADDD      Z12, Z24, Z24
-	VADDPS      Z24, Z23, Z23
-	VSUBPS      Z24, Z23, Z23
-	VPSRLD      $0x14, Z23, Z23
-	VPSUBD      Z10, Z23, Z23
-	VPMAXSD     Z9, Z23, Z23
-	VPSRLD      $0x18, Z0, Z24
-	VPTERNLOGD  $0xf8, Z8, Z24, Z23
-	VPACKSSDW   Z23, Z18, Z18
+	VPMAXUD     Z13, Z23, Z23
+	VPANDD      Z12, Z0, Z24
+	VFMADD231PS Z15, Z23, Z24
 	VPANDD      Z14, Z16, Z23
-	VPMINUD     Z15, Z23, Z23
-	VPANDD      Z11, Z23, Z24
-	VPMAXUD     Z13, Z24, Z24
-	VPADDD      Z12, Z24, Z24
-	VADDPS      Z24, Z23, Z23
-	VSUBPS      Z24, Z23, Z23
-	VPSRLD      $0x14, Z23, Z23
-	VPSUBD      Z10, Z23, Z23
-	VPMAXSD     Z9, Z23, Z23
-	VPSRLD      $0x18, Z16, Z24
-	VPTERNLOGD  $0xf8, Z8, Z24, Z23
-	VPANDD      Z14, Z17, Z24
-	VPMINUD     Z15, Z24, Z24
-	VPANDD      Z11, Z24, Z25
-	VPMAXUD     Z13, Z25, Z25
-	VPADDD      Z12, Z25, Z25
-	VADDPS      Z25, Z24, Z24
-	VSUBPS      Z25, Z24, Z24
-	VPSRLD      $0x14, Z24, Z24
-	VPSUBD      Z10, Z24, Z24
-	VPMAXSD     Z9, Z24, Z24
-	VPSRLD      $0x18, Z17, Z25
-	VPTERNLOGD  $0xf8, Z8, Z25, Z24
-	VPACKSSDW   Z24, Z23, Z23
-	VPACKUSWB   Z23, Z18, Z18
-	VPERMD      Z18, Z5, Z18
-	VMOVUPS     Z18, (DI)
+	VPMAXUD     Z13, Z23, Z23
+	VPANDD      Z12, Z16, Z25
+	VFMADD231PS Z15, Z23, Z25
+	VPMADDWD    Z11, Z24, Z24
+	VPMADDWD    Z11, Z25, Z25
+	VPACKSSDW   Z25, Z24, Z24
+	VPSRLW      $0x04, Z24, Z24
+	VPACKSSDW   Z16, Z0, Z23
+	VPACKUSWB   Z24, Z22, Z22
+	VPMINUB     Z10, Z22, Z22
+	VPACKSSWB   Z23, Z17, Z17
+	VPTERNLOGD  $0xf8, Z9, Z17, Z22
+	VPERMD      Z22, Z6, Z22
+	VMOVUPS     Z22, (DI)
+	VMOVAPS     Z18, Z2
 	VMOVAPS     Z19, Z1
 	VMOVAPS     Z20, Z0
 	VMOVAPS     Z21, Z16
-	VMOVAPS     Z22, Z17
 	ADDQ        $+64, DI
 	ADDQ        $+128, SI
 	SUBQ        $+64, R8
@@ -9933,77 +621,54 @@ longahead:
 	JGE         longahead
 
 longloop:
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VMULPS      Z3, Z0, Z1
+	VFMADD231PS Z5, Z0, Z1
 	VPERMW.Z    (SI), Z7, K6, Z0
-	VMULPS      Z2, Z0, Z1
-	VFMADD231PS Z4, Z0, Z1
-	VPERMW.Z    (SI), Z6, K6, Z0
-	VMULPS      Z2, Z0, Z16
-	VFMADD231PS Z4, Z0, Z16
+	VMULPS      Z3, Z0, Z2
+	VFMADD231PS Z5, Z0, Z2
+	VPERMW.Z    64(SI), Z8, K6, Z0
+	VMULPS      Z3, Z0, Z16
+	VFMADD231PS Z5, Z0, Z16
 	VPERMW.Z    64(SI), Z7, K6, Z0
-	VMULPS      Z2, Z0, Z17
-	VFMADD231PS Z4, Z0, Z17
-	VPERMW.Z    64(SI), Z6, K6, Z0
-	VMULPS      Z2, Z0, Z18
-	VFMADD231PS Z4, Z0, Z18
-	VADDPS      Z16, Z1, Z0
-	VADDPS      Z18, Z17, Z19
-	VADDPS      Z19, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VMULPS      Z3, Z0, Z17
+	VFMADD231PS Z5, Z0, Z17
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z17, Z16, K2
+	KORTESTQ    K1, K2
 	JNE         longrare
 	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z11, Z0, Z19
-	VPMAXUD     Z13, Z19, Z19
-	VPADDD      Z12, Z19, Z19
-	VADDPS      Z19, Z0, Z0
-	VSUBPS      Z19, Z0, Z0
-	VPSRLD      $0x14, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
-	VPMAXSD     Z9, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z8, Z1, Z0
-	VPANDD      Z14, Z16, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z11, Z1, Z19
-	VPMAXUD     Z13, Z19, Z19
-	VPADDD      Z12, Z19, Z19
-	VADDPS      Z19, Z1, Z1
-	VSUBPS      Z19, Z1, Z1
-	VPSRLD      $0x14, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
-	VPMAXSD     Z9, Z1, Z1
-	VPSRLD      $0x18, Z16, Z16
-	VPTERNLOGD  $0xf8, Z8, Z16, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z17, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z11, Z1, Z16
-	VPMAXUD     Z13, Z16, Z16
-	VPADDD      Z12, Z16, Z16
-	VADDPS      Z16, Z1, Z1
-	VSUBPS      Z16, Z1, Z1
-	VPSRLD      $0x14, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
-	VPMAXSD     Z9, Z1, Z1
-	VPSRLD      $0x18, Z17, Z17
-	VPTERNLOGD  $0xf8, Z8, Z17, Z1
-	VPANDD      Z14, Z18, Z16
-	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z11, Z16, Z17
-	VPMAXUD     Z13, Z17, Z17
-	VPADDD      Z12, Z17, Z17
-	VADDPS      Z17, Z16, Z16
-	VSUBPS      Z17, Z16, Z16
-	VPSRLD      $0x14, Z16, Z16
-	VPSUBD      Z10, Z16, Z16
-	VPMAXSD     Z9, Z16, Z16
-	VPSRLD      $0x18, Z18, Z18
-	VPTERNLOGD  $0xf8, Z8, Z18, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	VPACKUSWB   Z1, Z0, Z0
-	VPERMD      Z0, Z5, Z0
-	VMOVUPS     Z0, (DI)
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z1, Z18
+	VFMADD231PS Z15, Z0, Z18
+	VPANDD      Z14, Z2, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z2, Z19
+	VFMADD231PS Z15, Z0, Z19
+	VPMADDWD    Z11, Z18, Z18
+	VPMADDWD    Z11, Z19, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPSRLW      $0x04, Z18, Z18
+	VPACKSSDW   Z2, Z1, Z1
+	VPANDD      Z14, Z16, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z16, Z2
+	VFMADD231PS Z15, Z0, Z2
+	VPANDD      Z14, Z17, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z17, Z19
+	VFMADD231PS Z15, Z0, Z19
+	VPMADDWD    Z11, Z2, Z2
+	VPMADDWD    Z11, Z19, Z19
+	VPACKSSDW   Z19, Z2, Z2
+	VPSRLW      $0x04, Z2, Z2
+	VPACKSSDW   Z17, Z16, Z16
+	VPACKUSWB   Z2, Z18, Z18
+	VPMINUB     Z10, Z18, Z18
+	VPACKSSWB   Z16, Z1, Z1
+	VPTERNLOGD  $0xf8, Z9, Z1, Z18
+	VPERMD      Z18, Z6, Z18
+	VMOVUPS     Z18, (DI)
 
 longback:
 	ADDQ $+64, DI
@@ -10022,94 +687,71 @@ longtail:
 	VMOVDQU16.Z (SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z2, Z0, Z1
-	VFMADD231PS Z4, Z0, Z1
+	VMULPS      Z3, Z0, Z1
+	VFMADD231PS Z5, Z0, Z1
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z2, Z0, Z16
-	VFMADD231PS Z4, Z0, Z16
+	VMULPS      Z3, Z0, Z2
+	VFMADD231PS Z5, Z0, Z2
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z2, Z0, Z17
-	VFMADD231PS Z4, Z0, Z17
+	VMULPS      Z3, Z0, Z16
+	VFMADD231PS Z5, Z0, Z16
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z2, Z0, Z18
-	VFMADD231PS Z4, Z0, Z18
-	VADDPS      Z16, Z1, Z0
-	VADDPS      Z18, Z17, Z19
-	VADDPS      Z19, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VMULPS      Z3, Z0, Z17
+	VFMADD231PS Z5, Z0, Z17
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z17, Z16, K2
+	KORTESTQ    K1, K2
 	JNE         longtailrare
 	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z11, Z0, Z19
-	VPMAXUD     Z13, Z19, Z19
-	VPADDD      Z12, Z19, Z19
-	VADDPS      Z19, Z0, Z0
-	VSUBPS      Z19, Z0, Z0
-	VPSRLD      $0x14, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
-	VPMAXSD     Z9, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z8, Z1, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z1, Z18
+	VFMADD231PS Z15, Z0, Z18
 	CMPQ        R8, $+17
 	JLT         longtailnarrow
-	VPANDD      Z14, Z16, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z11, Z1, Z19
-	VPMAXUD     Z13, Z19, Z19
-	VPADDD      Z12, Z19, Z19
-	VADDPS      Z19, Z1, Z1
-	VSUBPS      Z19, Z1, Z1
-	VPSRLD      $0x14, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
-	VPMAXSD     Z9, Z1, Z1
-	VPSRLD      $0x18, Z16, Z16
-	VPTERNLOGD  $0xf8, Z8, Z16, Z1
+	VPANDD      Z14, Z2, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z2, Z19
+	VFMADD231PS Z15, Z0, Z19
 	CMPQ        R8, $+33
 	JLT         longtailnarrow
-	VPANDD      Z14, Z17, Z16
-	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z11, Z16, Z19
-	VPMAXUD     Z13, Z19, Z19
-	VPADDD      Z12, Z19, Z19
-	VADDPS      Z19, Z16, Z16
-	VSUBPS      Z19, Z16, Z16
-	VPSRLD      $0x14, Z16, Z16
-	VPSUBD      Z10, Z16, Z16
-	VPMAXSD     Z9, Z16, Z16
-	VPSRLD      $0x18, Z17, Z17
-	VPTERNLOGD  $0xf8, Z8, Z17, Z16
+	VPANDD      Z14, Z16, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z16, Z20
+	VFMADD231PS Z15, Z0, Z20
 	CMPQ        R8, $+49
 	JLT         longtailnarrow
-	VPANDD      Z14, Z18, Z17
-	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z11, Z17, Z19
-	VPMAXUD     Z13, Z19, Z19
-	VPADDD      Z12, Z19, Z19
-	VADDPS      Z19, Z17, Z17
-	VSUBPS      Z19, Z17, Z17
-	VPSRLD      $0x14, Z17, Z17
-	VPSUBD      Z10, Z17, Z17
-	VPMAXSD     Z9, Z17, Z17
-	VPSRLD      $0x18, Z18, Z18
-	VPTERNLOGD  $0xf8, Z8, Z18, Z17
+	VPANDD      Z14, Z17, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z17, Z21
+	VFMADD231PS Z15, Z0, Z21
 
 longtailnarrow:
-	VPACKSSDW Z1, Z0, Z0
-	VPACKSSDW Z17, Z16, Z16
-	VPACKUSWB Z16, Z0, Z0
-	VPERMD    Z0, Z5, Z0
-	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
+	VPMADDWD   Z11, Z18, Z18
+	VPMADDWD   Z11, Z19, Z19
+	VPACKSSDW  Z19, Z18, Z18
+	VPSRLW     $0x04, Z18, Z18
+	VPACKSSDW  Z2, Z1, Z1
+	VPMADDWD   Z11, Z20, Z20
+	VPMADDWD   Z11, Z21, Z21
+	VPACKSSDW  Z21, Z20, Z20
+	VPSRLW     $0x04, Z20, Z20
+	VPACKSSDW  Z17, Z16, Z16
+	VPACKUSWB  Z20, Z18, Z18
+	VPMINUB    Z10, Z18, Z18
+	VPACKSSWB  Z16, Z1, Z1
+	VPTERNLOGD $0xf8, Z9, Z1, Z18
+	VPERMD     Z18, Z6, Z18
+	KMOVQ      K0, K7
+	VMOVDQU8   Z18, K7, (DI)
 
 longtailback:
 	LEAQ (DI)(R8*1), DI
@@ -10135,107 +777,84 @@ short2:
 	JGT               short2stream
 	CMPQ              R9, $+8
 	JLT               short2loop
-	VPERMW.Z          (SI), Z7, K6, Z17
-	VMULPS.BCST       (BX), Z17, Z18
-	VFMSUB231PS.BCST  (DX), Z18, Z17
-	VMOVAPS           Z18, Z2
-	VFNMADD231PS.BCST (BX), Z17, Z2
-	VPERMW.Z          (SI), Z6, K6, Z17
-	VMULPS.BCST       (BX), Z17, Z18
-	VFMSUB231PS.BCST  (DX), Z18, Z17
-	VMOVAPS           Z18, Z1
-	VFNMADD231PS.BCST (BX), Z17, Z1
-	VPERMW.Z          64(SI), Z7, K6, Z17
-	VMULPS.BCST       4(BX), Z17, Z18
-	VFMSUB231PS.BCST  4(DX), Z18, Z17
-	VMOVAPS           Z18, Z0
-	VFNMADD231PS.BCST 4(BX), Z17, Z0
-	VPERMW.Z          64(SI), Z6, K6, Z17
-	VMULPS.BCST       4(BX), Z17, Z18
-	VFMSUB231PS.BCST  4(DX), Z18, Z17
-	VMOVAPS           Z18, Z16
-	VFNMADD231PS.BCST 4(BX), Z17, Z16
+	VPERMW.Z          (SI), Z8, K6, Z16
+	VMULPS.BCST       (BX), Z16, Z17
+	VFMSUB231PS.BCST  (DX), Z17, Z16
+	VMOVAPS           Z17, Z3
+	VFNMADD231PS.BCST (BX), Z16, Z3
+	VPERMW.Z          (SI), Z7, K6, Z16
+	VMULPS.BCST       (BX), Z16, Z17
+	VFMSUB231PS.BCST  (DX), Z17, Z16
+	VMOVAPS           Z17, Z2
+	VFNMADD231PS.BCST (BX), Z16, Z2
+	VPERMW.Z          64(SI), Z8, K6, Z16
+	VMULPS.BCST       4(BX), Z16, Z17
+	VFMSUB231PS.BCST  4(DX), Z17, Z16
+	VMOVAPS           Z17, Z1
+	VFNMADD231PS.BCST 4(BX), Z16, Z1
+	VPERMW.Z          64(SI), Z7, K6, Z16
+	VMULPS.BCST       4(BX), Z16, Z17
+	VFMSUB231PS.BCST  4(DX), Z17, Z16
+	VMOVAPS           Z17, Z0
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
 
 short2ahead:
-	VPERMW.Z          128(SI), Z7, K6, Z17
-	VMULPS.BCST       8(BX), Z17, Z18
-	VFMSUB231PS.BCST  8(DX), Z18, Z17
-	VFNMADD231PS.BCST 8(BX), Z17, Z18
-	VPERMW.Z          128(SI), Z6, K6, Z17
-	VMULPS.BCST       8(BX), Z17, Z19
-	VFMSUB231PS.BCST  8(DX), Z19, Z17
-	VFNMADD231PS.BCST 8(BX), Z17, Z19
-	VPERMW.Z          192(SI), Z7, K6, Z17
-	VMULPS.BCST       12(BX), Z17, Z20
-	VFMSUB231PS.BCST  12(DX), Z20, Z17
-	VFNMADD231PS.BCST 12(BX), Z17, Z20
-	VPERMW.Z          192(SI), Z6, K6, Z17
-	VMULPS.BCST       12(BX), Z17, Z21
-	VFMSUB231PS.BCST  12(DX), Z21, Z17
-	VFNMADD231PS.BCST 12(BX), Z17, Z21
-	VADDPS            Z1, Z2, Z17
-	VADDPS            Z16, Z0, Z22
-	VADDPS            Z22, Z17, Z17
-	VCMPPS            $0x03, Z17, Z17, K1
-	KORTESTQ          K1, K1
+	VPERMW.Z          128(SI), Z8, K6, Z16
+	VMULPS.BCST       8(BX), Z16, Z17
+	VFMSUB231PS.BCST  8(DX), Z17, Z16
+	VFNMADD231PS.BCST 8(BX), Z16, Z17
+	VPERMW.Z          128(SI), Z7, K6, Z16
+	VMULPS.BCST       8(BX), Z16, Z18
+	VFMSUB231PS.BCST  8(DX), Z18, Z16
+	VFNMADD231PS.BCST 8(BX), Z16, Z18
+	VPERMW.Z          192(SI), Z8, K6, Z16
+	VMULPS.BCST       12(BX), Z16, Z19
+	VFMSUB231PS.BCST  12(DX), Z19, Z16
+	VFNMADD231PS.BCST 12(BX), Z16, Z19
+	VPERMW.Z          192(SI), Z7, K6, Z16
+	VMULPS.BCST       12(BX), Z16, Z20
+	VFMSUB231PS.BCST  12(DX), Z20, Z16
+	VFNMADD231PS.BCST 12(BX), Z16, Z20
+	VCMPPS            $0x03, Z2, Z3, K1
+	VCMPPS            $0x03, Z0, Z1, K2
+	KORTESTQ          K1, K2
 	JNE               short2loop
-	VPANDD            Z14, Z2, Z17
-	VPMINUD           Z15, Z17, Z17
-	VPANDD            Z11, Z17, Z22
-	VPMAXUD           Z13, Z22, Z22
-	VPADDD            Z12, Z22, Z22
-	VADDPS            Z22, Z17, Z17
-	VSUBPS            Z22, Z17, Z17
-	VPSRLD            $0x14, Z17, Z17
-	VPSUBD            Z10, Z17, Z17
-	VPMAXSD           Z9, Z17, Z17
-	VPSRLD            $0x18, Z2, Z22
-	VPTERNLOGD        $0xf8, Z8, Z22, Z17
+	VPANDD            Z14, Z3, Z16
+	VPMAXUD           Z13, Z16, Z16
+	VPANDD            Z12, Z3, Z21
+	VFMADD231PS       Z15, Z16, Z21
+	VPANDD            Z14, Z2, Z16
+	VPMAXUD           Z13, Z16, Z16
+	VPANDD            Z12, Z2, Z22
+	VFMADD231PS       Z15, Z16, Z22
+	VPMADDWD          Z11, Z21, Z21
+	VPMADDWD          Z11, Z22, Z22
+	VPACKSSDW         Z22, Z21, Z21
+	VPSRLW            $0x04, Z21, Z21
+	VPACKSSDW         Z2, Z3, Z16
 	VPANDD            Z14, Z1, Z22
-	VPMINUD           Z15, Z22, Z22
-	VPANDD            Z11, Z22, Z23
-	VPMAXUD           Z13, Z23, Z23
-	VPADDD            Z12, Z23, Z23
-	VADDPS            Z23, Z22, Z22
-	VSUBPS            Z23, Z22, Z22
-	VPSRLD            $0x14, Z22, Z22
-	VPSUBD            Z10, Z22, Z22
-	VPMAXSD           Z9, Z22, Z22
-	VPSRLD            $0x18, Z1, Z23
-	VPTERNLOGD        $0xf8, Z8, Z23, Z22
-	VPACKSSDW         Z22, Z17, Z17
+	VPMAXUD           Z13, Z22, Z22
+	VPANDD            Z12, Z1, Z23
+	VFMADD231PS       Z15, Z22, Z23
 	VPANDD            Z14, Z0, Z22
-	VPMINUD           Z15, Z22, Z22
-	VPANDD            Z11, Z22, Z23
-	VPMAXUD           Z13, Z23, Z23
-	VPADDD            Z12, Z23, Z23
-	VADDPS            Z23, Z22, Z22
-	VSUBPS            Z23, Z22, Z22
-	VPSRLD            $0x14, Z22, Z22
-	VPSUBD            Z10, Z22, Z22
-	VPMAXSD           Z9, Z22, Z22
-	VPSRLD            $0x18, Z0, Z23
-	VPTERNLOGD        $0xf8, Z8, Z23, Z22
-	VPANDD            Z14, Z16, Z23
-	VPMINUD           Z15, Z23, Z23
-	VPANDD            Z11, Z23, Z24
-	VPMAXUD           Z13, Z24, Z24
-	VPADDD            Z12, Z24, Z24
-	VADDPS            Z24, Z23, Z23
-	VSUBPS            Z24, Z23, Z23
-	VPSRLD            $0x14, Z23, Z23
-	VPSUBD            Z10, Z23, Z23
-	VPMAXSD           Z9, Z23, Z23
-	VPSRLD            $0x18, Z16, Z24
-	VPTERNLOGD        $0xf8, Z8, Z24, Z23
-	VPACKSSDW         Z23, Z22, Z22
-	VPACKUSWB         Z22, Z17, Z17
-	VPERMD            Z17, Z5, Z17
-	VMOVUPS           Z17, (DI)
+	VPMAXUD           Z13, Z22, Z22
+	VPANDD            Z12, Z0, Z24
+	VFMADD231PS       Z15, Z22, Z24
+	VPMADDWD          Z11, Z23, Z23
+	VPMADDWD          Z11, Z24, Z24
+	VPACKSSDW         Z24, Z23, Z23
+	VPSRLW            $0x04, Z23, Z23
+	VPACKSSDW         Z0, Z1, Z22
+	VPACKUSWB         Z23, Z21, Z21
+	VPMINUB           Z10, Z21, Z21
+	VPACKSSWB         Z22, Z16, Z16
+	VPTERNLOGD        $0xf8, Z9, Z16, Z21
+	VPERMD            Z21, Z6, Z21
+	VMOVUPS           Z21, (DI)
+	VMOVAPS           Z17, Z3
 	VMOVAPS           Z18, Z2
 	VMOVAPS           Z19, Z1
 	VMOVAPS           Z20, Z0
-	VMOVAPS           Z21, Z16
 	ADDQ              $+8, DX
 	ADDQ              $+8, BX
 	ADDQ              $+64, DI
@@ -10245,83 +864,60 @@ short2ahead:
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z4
-	VBROADCASTSS      4(DX), Z3
-	VPERMW.Z          (SI), Z7, K6, Z0
+	VBROADCASTSS      (DX), Z5
+	VBROADCASTSS      4(DX), Z4
+	VPERMW.Z          (SI), Z8, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
 	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPERMW.Z          (SI), Z6, K6, Z0
+	VPERMW.Z          (SI), Z7, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z2
 	VFMSUB231PS.BCST  (DX), Z2, Z0
 	VFNMADD231PS.BCST (BX), Z0, Z2
+	VPERMW.Z          64(SI), Z8, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
 	VPERMW.Z          64(SI), Z7, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z16
 	VFMSUB231PS.BCST  4(DX), Z16, Z0
 	VFNMADD231PS.BCST 4(BX), Z0, Z16
-	VPERMW.Z          64(SI), Z6, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z17
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z17, Z16, Z18
-	VADDPS            Z18, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z16, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VPANDD            Z14, Z1, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z11, Z0, Z18
-	VPMAXUD           Z13, Z18, Z18
-	VPADDD            Z12, Z18, Z18
-	VADDPS            Z18, Z0, Z0
-	VSUBPS            Z18, Z0, Z0
-	VPSRLD            $0x14, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
-	VPMAXSD           Z9, Z0, Z0
-	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z8, Z1, Z0
-	VPANDD            Z14, Z2, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z11, Z1, Z18
-	VPMAXUD           Z13, Z18, Z18
-	VPADDD            Z12, Z18, Z18
-	VADDPS            Z18, Z1, Z1
-	VSUBPS            Z18, Z1, Z1
-	VPSRLD            $0x14, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
-	VPMAXSD           Z9, Z1, Z1
-	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z8, Z2, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z16, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z13, Z2, Z2
-	VPADDD            Z12, Z2, Z2
-	VADDPS            Z2, Z1, Z1
-	VSUBPS            Z2, Z1, Z1
-	VPSRLD            $0x14, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
-	VPMAXSD           Z9, Z1, Z1
-	VPSRLD            $0x18, Z16, Z16
-	VPTERNLOGD        $0xf8, Z8, Z16, Z1
-	VPANDD            Z14, Z17, Z2
-	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z11, Z2, Z16
-	VPMAXUD           Z13, Z16, Z16
-	VPADDD            Z12, Z16, Z16
-	VADDPS            Z16, Z2, Z2
-	VSUBPS            Z16, Z2, Z2
-	VPSRLD            $0x14, Z2, Z2
-	VPSUBD            Z10, Z2, Z2
-	VPMAXSD           Z9, Z2, Z2
-	VPSRLD            $0x18, Z17, Z17
-	VPTERNLOGD        $0xf8, Z8, Z17, Z2
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z1, Z17
+	VFMADD231PS       Z15, Z0, Z17
+	VPANDD            Z14, Z2, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z2, Z18
+	VFMADD231PS       Z15, Z0, Z18
+	VPMADDWD          Z11, Z17, Z17
+	VPMADDWD          Z11, Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPSRLW            $0x04, Z17, Z17
 	VPACKSSDW         Z2, Z1, Z1
-	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z5, Z0
-	VMOVUPS           Z0, (DI)
+	VPANDD            Z14, Z3, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z3, Z2
+	VFMADD231PS       Z15, Z0, Z2
+	VPANDD            Z14, Z16, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z16, Z18
+	VFMADD231PS       Z15, Z0, Z18
+	VPMADDWD          Z11, Z2, Z2
+	VPMADDWD          Z11, Z18, Z18
+	VPACKSSDW         Z18, Z2, Z2
+	VPSRLW            $0x04, Z2, Z2
+	VPACKSSDW         Z16, Z3, Z3
+	VPACKUSWB         Z2, Z17, Z17
+	VPMINUB           Z10, Z17, Z17
+	VPACKSSWB         Z3, Z1, Z1
+	VPTERNLOGD        $0xf8, Z9, Z1, Z17
+	VPERMD            Z17, Z6, Z17
+	VMOVUPS           Z17, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -10349,107 +945,84 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VPERMW.Z          (SI), Z7, K6, Z19
-	VMULPS.BCST       (BX), Z19, Z20
-	VFMSUB231PS.BCST  (DX), Z20, Z19
-	VMOVAPS           Z20, Z0
-	VFNMADD231PS.BCST (BX), Z19, Z0
-	VPERMW.Z          (SI), Z6, K6, Z19
-	VMULPS.BCST       4(BX), Z19, Z20
-	VFMSUB231PS.BCST  4(DX), Z20, Z19
-	VMOVAPS           Z20, Z16
-	VFNMADD231PS.BCST 4(BX), Z19, Z16
-	VPERMW.Z          64(SI), Z7, K6, Z19
-	VMULPS.BCST       8(BX), Z19, Z20
-	VFMSUB231PS.BCST  8(DX), Z20, Z19
-	VMOVAPS           Z20, Z17
-	VFNMADD231PS.BCST 8(BX), Z19, Z17
-	VPERMW.Z          64(SI), Z6, K6, Z19
-	VMULPS.BCST       12(BX), Z19, Z20
-	VFMSUB231PS.BCST  12(DX), Z20, Z19
-	VMOVAPS           Z20, Z18
-	VFNMADD231PS.BCST 12(BX), Z19, Z18
+	VPERMW.Z          (SI), Z8, K6, Z18
+	VMULPS.BCST       (BX), Z18, Z19
+	VFMSUB231PS.BCST  (DX), Z19, Z18
+	VMOVAPS           Z19, Z1
+	VFNMADD231PS.BCST (BX), Z18, Z1
+	VPERMW.Z          (SI), Z7, K6, Z18
+	VMULPS.BCST       4(BX), Z18, Z19
+	VFMSUB231PS.BCST  4(DX), Z19, Z18
+	VMOVAPS           Z19, Z0
+	VFNMADD231PS.BCST 4(BX), Z18, Z0
+	VPERMW.Z          64(SI), Z8, K6, Z18
+	VMULPS.BCST       8(BX), Z18, Z19
+	VFMSUB231PS.BCST  8(DX), Z19, Z18
+	VMOVAPS           Z19, Z16
+	VFNMADD231PS.BCST 8(BX), Z18, Z16
+	VPERMW.Z          64(SI), Z7, K6, Z18
+	VMULPS.BCST       12(BX), Z18, Z19
+	VFMSUB231PS.BCST  12(DX), Z19, Z18
+	VMOVAPS           Z19, Z17
+	VFNMADD231PS.BCST 12(BX), Z18, Z17
 
 short4ahead:
-	VPERMW.Z          128(SI), Z7, K6, Z19
-	VMULPS.BCST       16(BX), Z19, Z20
-	VFMSUB231PS.BCST  16(DX), Z20, Z19
-	VFNMADD231PS.BCST 16(BX), Z19, Z20
-	VPERMW.Z          128(SI), Z6, K6, Z19
-	VMULPS.BCST       20(BX), Z19, Z21
-	VFMSUB231PS.BCST  20(DX), Z21, Z19
-	VFNMADD231PS.BCST 20(BX), Z19, Z21
-	VPERMW.Z          192(SI), Z7, K6, Z19
-	VMULPS.BCST       24(BX), Z19, Z22
-	VFMSUB231PS.BCST  24(DX), Z22, Z19
-	VFNMADD231PS.BCST 24(BX), Z19, Z22
-	VPERMW.Z          192(SI), Z6, K6, Z19
-	VMULPS.BCST       28(BX), Z19, Z23
-	VFMSUB231PS.BCST  28(DX), Z23, Z19
-	VFNMADD231PS.BCST 28(BX), Z19, Z23
-	VADDPS            Z16, Z0, Z19
-	VADDPS            Z18, Z17, Z24
-	VADDPS            Z24, Z19, Z19
-	VCMPPS            $0x03, Z19, Z19, K1
-	KORTESTQ          K1, K1
+	VPERMW.Z          128(SI), Z8, K6, Z18
+	VMULPS.BCST       16(BX), Z18, Z19
+	VFMSUB231PS.BCST  16(DX), Z19, Z18
+	VFNMADD231PS.BCST 16(BX), Z18, Z19
+	VPERMW.Z          128(SI), Z7, K6, Z18
+	VMULPS.BCST       20(BX), Z18, Z20
+	VFMSUB231PS.BCST  20(DX), Z20, Z18
+	VFNMADD231PS.BCST 20(BX), Z18, Z20
+	VPERMW.Z          192(SI), Z8, K6, Z18
+	VMULPS.BCST       24(BX), Z18, Z21
+	VFMSUB231PS.BCST  24(DX), Z21, Z18
+	VFNMADD231PS.BCST 24(BX), Z18, Z21
+	VPERMW.Z          192(SI), Z7, K6, Z18
+	VMULPS.BCST       28(BX), Z18, Z22
+	VFMSUB231PS.BCST  28(DX), Z22, Z18
+	VFNMADD231PS.BCST 28(BX), Z18, Z22
+	VCMPPS            $0x03, Z0, Z1, K1
+	VCMPPS            $0x03, Z17, Z16, K2
+	KORTESTQ          K1, K2
 	JNE               short4loop
-	VPANDD            Z14, Z0, Z19
-	VPMINUD           Z15, Z19, Z19
-	VPANDD            Z11, Z19, Z24
-	VPMAXUD           Z13, Z24, Z24
-	VPADDD            Z12, Z24, Z24
-	VADDPS            Z24, Z19, Z19
-	VSUBPS            Z24, Z19, Z19
-	VPSRLD            $0x14, Z19, Z19
-	VPSUBD            Z10, Z19, Z19
-	VPMAXSD           Z9, Z19, Z19
-	VPSRLD            $0x18, Z0, Z24
-	VPTERNLOGD        $0xf8, Z8, Z24, Z19
+	VPANDD            Z14, Z1, Z18
+	VPMAXUD           Z13, Z18, Z18
+	VPANDD            Z12, Z1, Z23
+	VFMADD231PS       Z15, Z18, Z23
+	VPANDD            Z14, Z0, Z18
+	VPMAXUD           Z13, Z18, Z18
+	VPANDD            Z12, Z0, Z24
+	VFMADD231PS       Z15, Z18, Z24
+	VPMADDWD          Z11, Z23, Z23
+	VPMADDWD          Z11, Z24, Z24
+	VPACKSSDW         Z24, Z23, Z23
+	VPSRLW            $0x04, Z23, Z23
+	VPACKSSDW         Z0, Z1, Z18
 	VPANDD            Z14, Z16, Z24
-	VPMINUD           Z15, Z24, Z24
-	VPANDD            Z11, Z24, Z25
-	VPMAXUD           Z13, Z25, Z25
-	VPADDD            Z12, Z25, Z25
-	VADDPS            Z25, Z24, Z24
-	VSUBPS            Z25, Z24, Z24
-	VPSRLD            $0x14, Z24, Z24
-	VPSUBD            Z10, Z24, Z24
-	VPMAXSD           Z9, Z24, Z24
-	VPSRLD            $0x18, Z16, Z25
-	VPTERNLOGD        $0xf8, Z8, Z25, Z24
-	VPACKSSDW         Z24, Z19, Z19
+	VPMAXUD           Z13, Z24, Z24
+	VPANDD            Z12, Z16, Z25
+	VFMADD231PS       Z15, Z24, Z25
 	VPANDD            Z14, Z17, Z24
-	VPMINUD           Z15, Z24, Z24
-	VPANDD            Z11, Z24, Z25
-	VPMAXUD           Z13, Z25, Z25
-	VPADDD            Z12, Z25, Z25
-	VADDPS            Z25, Z24, Z24
-	VSUBPS            Z25, Z24, Z24
-	VPSRLD            $0x14, Z24, Z24
-	VPSUBD            Z10, Z24, Z24
-	VPMAXSD           Z9, Z24, Z24
-	VPSRLD            $0x18, Z17, Z25
-	VPTERNLOGD        $0xf8, Z8, Z25, Z24
-	VPANDD            Z14, Z18, Z25
-	VPMINUD           Z15, Z25, Z25
-	VPANDD            Z11, Z25, Z26
-	VPMAXUD           Z13, Z26, Z26
-	VPADDD            Z12, Z26, Z26
-	VADDPS            Z26, Z25, Z25
-	VSUBPS            Z26, Z25, Z25
-	VPSRLD            $0x14, Z25, Z25
-	VPSUBD            Z10, Z25, Z25
-	VPMAXSD           Z9, Z25, Z25
-	VPSRLD            $0x18, Z18, Z26
-	VPTERNLOGD        $0xf8, Z8, Z26, Z25
-	VPACKSSDW         Z25, Z24, Z24
-	VPACKUSWB         Z24, Z19, Z19
-	VPERMD            Z19, Z5, Z19
-	VMOVUPS           Z19, (DI)
+	VPMAXUD           Z13, Z24, Z24
+	VPANDD            Z12, Z17, Z26
+	VFMADD231PS       Z15, Z24, Z26
+	VPMADDWD          Z11, Z25, Z25
+	VPMADDWD          Z11, Z26, Z26
+	VPACKSSDW         Z26, Z25, Z25
+	VPSRLW            $0x04, Z25, Z25
+	VPACKSSDW         Z17, Z16, Z24
+	VPACKUSWB         Z25, Z23, Z23
+	VPMINUB           Z10, Z23, Z23
+	VPACKSSWB         Z24, Z18, Z18
+	VPTERNLOGD        $0xf8, Z9, Z18, Z23
+	VPERMD            Z23, Z6, Z23
+	VMOVUPS           Z23, (DI)
+	VMOVAPS           Z19, Z1
 	VMOVAPS           Z20, Z0
 	VMOVAPS           Z21, Z16
 	VMOVAPS           Z22, Z17
-	VMOVAPS           Z23, Z18
 	ADDQ              $+16, DX
 	ADDQ              $+16, BX
 	ADDQ              $+64, DI
@@ -10459,85 +1032,62 @@ short4ahead:
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z4
-	VBROADCASTSS      4(DX), Z3
-	VBROADCASTSS      8(DX), Z2
-	VBROADCASTSS      12(DX), Z1
+	VBROADCASTSS      (DX), Z5
+	VBROADCASTSS      4(DX), Z4
+	VBROADCASTSS      8(DX), Z3
+	VBROADCASTSS      12(DX), Z2
+	VPERMW.Z          (SI), Z8, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
 	VPERMW.Z          (SI), Z7, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFMSUB231PS.BCST  (DX), Z16, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z16
-	VPERMW.Z          (SI), Z6, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z17
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VPERMW.Z          64(SI), Z8, K6, Z0
+	VMULPS.BCST       8(BX), Z0, Z17
+	VFMSUB231PS.BCST  8(DX), Z17, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z17
 	VPERMW.Z          64(SI), Z7, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z18
-	VFMSUB231PS.BCST  8(DX), Z18, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z18
-	VPERMW.Z          64(SI), Z6, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z19
-	VFMSUB231PS.BCST  12(DX), Z19, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z19
-	VADDPS            Z17, Z16, Z0
-	VADDPS            Z19, Z18, Z20
-	VADDPS            Z20, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VMULPS.BCST       12(BX), Z0, Z18
+	VFMSUB231PS.BCST  12(DX), Z18, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z18
+	VCMPPS            $0x03, Z16, Z1, K1
+	VCMPPS            $0x03, Z18, Z17, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
+	VPANDD            Z14, Z1, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z1, Z19
+	VFMADD231PS       Z15, Z0, Z19
 	VPANDD            Z14, Z16, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z11, Z0, Z20
-	VPMAXUD           Z13, Z20, Z20
-	VPADDD            Z12, Z20, Z20
-	VADDPS            Z20, Z0, Z0
-	VSUBPS            Z20, Z0, Z0
-	VPSRLD            $0x14, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
-	VPMAXSD           Z9, Z0, Z0
-	VPSRLD            $0x18, Z16, Z16
-	VPTERNLOGD        $0xf8, Z8, Z16, Z0
-	VPANDD            Z14, Z17, Z16
-	VPMINUD           Z15, Z16, Z16
-	VPANDD            Z11, Z16, Z20
-	VPMAXUD           Z13, Z20, Z20
-	VPADDD            Z12, Z20, Z20
-	VADDPS            Z20, Z16, Z16
-	VSUBPS            Z20, Z16, Z16
-	VPSRLD            $0x14, Z16, Z16
-	VPSUBD            Z10, Z16, Z16
-	VPMAXSD           Z9, Z16, Z16
-	VPSRLD            $0x18, Z17, Z17
-	VPTERNLOGD        $0xf8, Z8, Z17, Z16
-	VPACKSSDW         Z16, Z0, Z0
-	VPANDD            Z14, Z18, Z16
-	VPMINUD           Z15, Z16, Z16
-	VPANDD            Z11, Z16, Z17
-	VPMAXUD           Z13, Z17, Z17
-	VPADDD            Z12, Z17, Z17
-	VADDPS            Z17, Z16, Z16
-	VSUBPS            Z17, Z16, Z16
-	VPSRLD            $0x14, Z16, Z16
-	VPSUBD            Z10, Z16, Z16
-	VPMAXSD           Z9, Z16, Z16
-	VPSRLD            $0x18, Z18, Z18
-	VPTERNLOGD        $0xf8, Z8, Z18, Z16
-	VPANDD            Z14, Z19, Z17
-	VPMINUD           Z15, Z17, Z17
-	VPANDD            Z11, Z17, Z18
-	VPMAXUD           Z13, Z18, Z18
-	VPADDD            Z12, Z18, Z18
-	VADDPS            Z18, Z17, Z17
-	VSUBPS            Z18, Z17, Z17
-	VPSRLD            $0x14, Z17, Z17
-	VPSUBD            Z10, Z17, Z17
-	VPMAXSD           Z9, Z17, Z17
-	VPSRLD            $0x18, Z19, Z19
-	VPTERNLOGD        $0xf8, Z8, Z19, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPACKUSWB         Z16, Z0, Z0
-	VPERMD            Z0, Z5, Z0
-	VMOVUPS           Z0, (DI)
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z16, Z20
+	VFMADD231PS       Z15, Z0, Z20
+	VPMADDWD          Z11, Z19, Z19
+	VPMADDWD          Z11, Z20, Z20
+	VPACKSSDW         Z20, Z19, Z19
+	VPSRLW            $0x04, Z19, Z19
+	VPACKSSDW         Z16, Z1, Z1
+	VPANDD            Z14, Z17, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z17, Z16
+	VFMADD231PS       Z15, Z0, Z16
+	VPANDD            Z14, Z18, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z18, Z20
+	VFMADD231PS       Z15, Z0, Z20
+	VPMADDWD          Z11, Z16, Z16
+	VPMADDWD          Z11, Z20, Z20
+	VPACKSSDW         Z20, Z16, Z16
+	VPSRLW            $0x04, Z16, Z16
+	VPACKSSDW         Z18, Z17, Z17
+	VPACKUSWB         Z16, Z19, Z19
+	VPMINUB           Z10, Z19, Z19
+	VPACKSSWB         Z17, Z1, Z1
+	VPTERNLOGD        $0xf8, Z9, Z1, Z19
+	VPERMD            Z19, Z6, Z19
+	VMOVUPS           Z19, (DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -10563,89 +1113,66 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPERMW.Z     (SI), Z7, K6, Z0
+	VPERMW.Z     (SI), Z8, K6, Z0
 	VMOVUPS      (BX), Z1
 	VMULPS       Z1, Z0, Z2
 	VMOVUPS      (DX), Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	VPERMW.Z     (SI), Z6, K6, Z0
+	VPERMW.Z     (SI), Z7, K6, Z0
 	VMOVUPS      64(BX), Z1
 	VMULPS       Z1, Z0, Z3
 	VMOVUPS      64(DX), Z4
 	VFMSUB231PS  Z4, Z3, Z0
 	VFNMADD231PS Z1, Z0, Z3
-	VPERMW.Z     64(SI), Z7, K6, Z0
+	VPERMW.Z     64(SI), Z8, K6, Z0
 	VMOVUPS      128(BX), Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS      128(DX), Z16
-	VFMSUB231PS  Z16, Z4, Z0
+	VMOVUPS      128(DX), Z5
+	VFMSUB231PS  Z5, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	VPERMW.Z     64(SI), Z6, K6, Z0
+	VPERMW.Z     64(SI), Z7, K6, Z0
 	VMOVUPS      192(BX), Z1
-	VMULPS       Z1, Z0, Z16
-	VMOVUPS      192(DX), Z17
-	VFMSUB231PS  Z17, Z16, Z0
-	VFNMADD231PS Z1, Z0, Z16
-	VADDPS       Z3, Z2, Z0
-	VADDPS       Z16, Z4, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VMULPS       Z1, Z0, Z5
+	VMOVUPS      192(DX), Z16
+	VFMSUB231PS  Z16, Z5, Z0
+	VFNMADD231PS Z1, Z0, Z5
+	VCMPPS       $0x03, Z3, Z2, K1
+	VCMPPS       $0x03, Z5, Z4, K2
+	KORTESTQ     K1, K2
 	JNE          lanerare
 	VPANDD       Z14, Z2, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPSRLD       $0x14, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
-	VPMAXSD      Z9, Z0, Z0
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z8, Z2, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z8, Z3, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z4, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z8, Z4, Z1
-	VPANDD       Z14, Z16, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z11, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPSRLD       $0x14, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
-	VPMAXSD      Z9, Z2, Z2
-	VPSRLD       $0x18, Z16, Z16
-	VPTERNLOGD   $0xf8, Z8, Z16, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z5, Z0
-	VMOVUPS      Z0, (DI)
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z1
+	VFMADD231PS  Z15, Z0, Z1
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z16
+	VFMADD231PS  Z15, Z0, Z16
+	VPMADDWD     Z11, Z1, Z1
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z1, Z1
+	VPSRLW       $0x04, Z1, Z1
+	VPACKSSDW    Z3, Z2, Z2
+	VPANDD       Z14, Z4, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z4, Z3
+	VFMADD231PS  Z15, Z0, Z3
+	VPANDD       Z14, Z5, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z5, Z16
+	VFMADD231PS  Z15, Z0, Z16
+	VPMADDWD     Z11, Z3, Z3
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z3, Z3
+	VPSRLW       $0x04, Z3, Z3
+	VPACKSSDW    Z5, Z4, Z4
+	VPACKUSWB    Z3, Z1, Z1
+	VPMINUB      Z10, Z1, Z1
+	VPACKSSWB    Z4, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPERMD       Z1, Z6, Z1
+	VMOVUPS      Z1, (DI)
 
 laneback:
 	ADDQ $+64, DI
@@ -10686,86 +1213,63 @@ lanetail:
 	VPSLLD       $0x10, Z0, Z0
 	VMOVUPS.Z    128(BX), K7, Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    128(DX), K7, Z16
-	VFMSUB231PS  Z16, Z4, Z0
+	VMOVUPS.Z    128(DX), K7, Z5
+	VFMSUB231PS  Z5, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
 	KSHIFTRQ     $0x30, K0, K7
 	VMOVDQU16.Z  96(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMOVUPS.Z    192(BX), K7, Z1
-	VMULPS       Z1, Z0, Z16
-	VMOVUPS.Z    192(DX), K7, Z17
-	VFMSUB231PS  Z17, Z16, Z0
-	VFNMADD231PS Z1, Z0, Z16
-	VADDPS       Z3, Z2, Z0
-	VADDPS       Z16, Z4, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VMULPS       Z1, Z0, Z5
+	VMOVUPS.Z    192(DX), K7, Z16
+	VFMSUB231PS  Z16, Z5, Z0
+	VFNMADD231PS Z1, Z0, Z5
+	VCMPPS       $0x03, Z3, Z2, K1
+	VCMPPS       $0x03, Z5, Z4, K2
+	KORTESTQ     K1, K2
 	JNE          lanetailrare
 	VPANDD       Z14, Z2, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPSRLD       $0x14, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
-	VPMAXSD      Z9, Z0, Z0
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z8, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z1
+	VFMADD231PS  Z15, Z0, Z1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z8, Z3, Z1
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z16
+	VFMADD231PS  Z15, Z0, Z16
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
-	VPANDD       Z14, Z4, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z11, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPSRLD       $0x14, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
-	VPMAXSD      Z9, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z8, Z4, Z2
+	VPANDD       Z14, Z4, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z4, Z17
+	VFMADD231PS  Z15, Z0, Z17
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
-	VPANDD       Z14, Z16, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VPSRLD       $0x18, Z16, Z16
-	VPTERNLOGD   $0xf8, Z8, Z16, Z3
+	VPANDD       Z14, Z5, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z5, Z18
+	VFMADD231PS  Z15, Z0, Z18
 
 lanetailnarrow:
-	VPACKSSDW Z1, Z0, Z0
-	VPACKSSDW Z3, Z2, Z2
-	VPACKUSWB Z2, Z0, Z0
-	VPERMD    Z0, Z5, Z0
-	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
+	VPMADDWD   Z11, Z1, Z1
+	VPMADDWD   Z11, Z16, Z16
+	VPACKSSDW  Z16, Z1, Z1
+	VPSRLW     $0x04, Z1, Z1
+	VPACKSSDW  Z3, Z2, Z2
+	VPMADDWD   Z11, Z17, Z17
+	VPMADDWD   Z11, Z18, Z18
+	VPACKSSDW  Z18, Z17, Z17
+	VPSRLW     $0x04, Z17, Z17
+	VPACKSSDW  Z5, Z4, Z4
+	VPACKUSWB  Z17, Z1, Z1
+	VPMINUB    Z10, Z1, Z1
+	VPACKSSWB  Z4, Z2, Z2
+	VPTERNLOGD $0xf8, Z9, Z2, Z1
+	VPERMD     Z1, Z6, Z1
+	KMOVQ      K0, K7
+	VMOVDQU8   Z1, K7, (DI)
 
 lanetailback:
 laneend:
@@ -10783,81 +1287,58 @@ fence:
 groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	PREFETCHNTA  64(SI)(CX*1)
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFMSUB231PS  Z5, Z1, Z0
+	VFNMADD231PS Z4, Z0, Z1
 	VPERMW.Z     (SI), Z7, K6, Z0
-	VMULPS       Z3, Z0, Z1
-	VFMSUB231PS  Z4, Z1, Z0
-	VFNMADD231PS Z3, Z0, Z1
-	VPERMW.Z     (SI), Z6, K6, Z0
-	VMULPS       Z3, Z0, Z2
-	VFMSUB231PS  Z4, Z2, Z0
-	VFNMADD231PS Z3, Z0, Z2
+	VMULPS       Z4, Z0, Z2
+	VFMSUB231PS  Z5, Z2, Z0
+	VFNMADD231PS Z4, Z0, Z2
+	VPERMW.Z     64(SI), Z8, K6, Z0
+	VMULPS       Z4, Z0, Z3
+	VFMSUB231PS  Z5, Z3, Z0
+	VFNMADD231PS Z4, Z0, Z3
 	VPERMW.Z     64(SI), Z7, K6, Z0
-	VMULPS       Z3, Z0, Z16
-	VFMSUB231PS  Z4, Z16, Z0
-	VFNMADD231PS Z3, Z0, Z16
-	VPERMW.Z     64(SI), Z6, K6, Z0
-	VMULPS       Z3, Z0, Z17
-	VFMSUB231PS  Z4, Z17, Z0
-	VFNMADD231PS Z3, Z0, Z17
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z17, Z16, Z18
-	VADDPS       Z18, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VMULPS       Z4, Z0, Z16
+	VFMSUB231PS  Z5, Z16, Z0
+	VFNMADD231PS Z4, Z0, Z16
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z16, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z11, Z0, Z18
-	VPMAXUD      Z13, Z18, Z18
-	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z0, Z0
-	VSUBPS       Z18, Z0, Z0
-	VPSRLD       $0x14, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
-	VPMAXSD      Z9, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z8, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z18
-	VPMAXUD      Z13, Z18, Z18
-	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z1, Z1
-	VSUBPS       Z18, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z8, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z16, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z16, Z16
-	VPTERNLOGD   $0xf8, Z8, Z16, Z1
-	VPANDD       Z14, Z17, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z11, Z2, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z2, Z2
-	VSUBPS       Z16, Z2, Z2
-	VPSRLD       $0x14, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
-	VPMAXSD      Z9, Z2, Z2
-	VPSRLD       $0x18, Z17, Z17
-	VPTERNLOGD   $0xf8, Z8, Z17, Z2
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z1, Z17
+	VFMADD231PS  Z15, Z0, Z17
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z18
+	VFMADD231PS  Z15, Z0, Z18
+	VPMADDWD     Z11, Z17, Z17
+	VPMADDWD     Z11, Z18, Z18
+	VPACKSSDW    Z18, Z17, Z17
+	VPSRLW       $0x04, Z17, Z17
 	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z5, Z0
-	VMOVNTPS     Z0, (DI)
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z2
+	VFMADD231PS  Z15, Z0, Z2
+	VPANDD       Z14, Z16, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z16, Z18
+	VFMADD231PS  Z15, Z0, Z18
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z18, Z18
+	VPACKSSDW    Z18, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
+	VPACKSSDW    Z16, Z3, Z3
+	VPACKUSWB    Z2, Z17, Z17
+	VPMINUB      Z10, Z17, Z17
+	VPACKSSWB    Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z1, Z17
+	VPERMD       Z17, Z6, Z17
+	VMOVNTPS     Z17, (DI)
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R9
@@ -10866,141 +1347,105 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VADDPS     Z1, Z2, Z17
-	VADDPS     Z16, Z0, Z18
-	VADDPS     Z18, Z17, Z17
-	VCMPPS     $0x03, Z17, Z17, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPANDD     Z14, Z2, Z17
-	VPMINUD    Z15, Z17, Z17
-	VPANDD     Z11, Z17, Z18
-	VPMAXUD    Z13, Z18, Z18
-	VPADDD     Z12, Z18, Z18
-	VADDPS     Z18, Z17, Z17
-	VSUBPS     Z18, Z17, Z17
-	VPSRLD     $0x14, Z17, Z17
-	VPSUBD     Z10, Z17, Z17
-	VPMAXSD    Z9, Z17, Z17
-	VPSRLD     $0x18, Z2, Z18
-	VPTERNLOGD $0xf8, Z8, Z18, Z17
-	VPANDD     Z14, Z1, Z18
-	VPMINUD    Z15, Z18, Z18
-	VPANDD     Z11, Z18, Z19
-	VPMAXUD    Z13, Z19, Z19
-	VPADDD     Z12, Z19, Z19
-	VADDPS     Z19, Z18, Z18
-	VSUBPS     Z19, Z18, Z18
-	VPSRLD     $0x14, Z18, Z18
-	VPSUBD     Z10, Z18, Z18
-	VPMAXSD    Z9, Z18, Z18
-	VPSRLD     $0x18, Z1, Z19
-	VPTERNLOGD $0xf8, Z8, Z19, Z18
-	VPACKSSDW  Z18, Z17, Z17
-	VPANDD     Z14, Z0, Z18
-	VPMINUD    Z15, Z18, Z18
-	VPANDD     Z11, Z18, Z19
-	VPMAXUD    Z13, Z19, Z19
-	VPADDD     Z12, Z19, Z19
-	VADDPS     Z19, Z18, Z18
-	VSUBPS     Z19, Z18, Z18
-	VPSRLD     $0x14, Z18, Z18
-	VPSUBD     Z10, Z18, Z18
-	VPMAXSD    Z9, Z18, Z18
-	VPSRLD     $0x18, Z0, Z19
-	VPTERNLOGD $0xf8, Z8, Z19, Z18
-	VPANDD     Z14, Z16, Z19
-	VPMINUD    Z15, Z19, Z19
-	VPANDD     Z11, Z19, Z20
-	VPMAXUD    Z13, Z20, Z20
-	VPADDD     Z12, Z20, Z20
-	VADDPS     Z20, Z19, Z19
-	VSUBPS     Z20, Z19, Z19
-	VPSRLD     $0x14, Z19, Z19
-	VPSUBD     Z10, Z19, Z19
-	VPMAXSD    Z9, Z19, Z19
-	VPSRLD     $0x18, Z16, Z20
-	VPTERNLOGD $0xf8, Z8, Z20, Z19
-	VPACKSSDW  Z19, Z18, Z18
-	VPACKUSWB  Z18, Z17, Z17
-	VPERMD     Z17, Z5, Z17
-	VMOVUPS    Z17, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+128, SI
-	SUBQ       $+64, R9
-	JMP        groupwhole
+	VCMPPS      $0x03, Z2, Z3, K1
+	VCMPPS      $0x03, Z0, Z1, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VPANDD      Z14, Z3, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z3, Z17
+	VFMADD231PS Z15, Z16, Z17
+	VPANDD      Z14, Z2, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z2, Z18
+	VFMADD231PS Z15, Z16, Z18
+	VPMADDWD    Z11, Z17, Z17
+	VPMADDWD    Z11, Z18, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPSRLW      $0x04, Z17, Z17
+	VPACKSSDW   Z2, Z3, Z16
+	VPANDD      Z14, Z1, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z1, Z19
+	VFMADD231PS Z15, Z18, Z19
+	VPANDD      Z14, Z0, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z0, Z20
+	VFMADD231PS Z15, Z18, Z20
+	VPMADDWD    Z11, Z19, Z19
+	VPMADDWD    Z11, Z20, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPSRLW      $0x04, Z19, Z19
+	VPACKSSDW   Z0, Z1, Z18
+	VPACKUSWB   Z19, Z17, Z17
+	VPMINUB     Z10, Z17, Z17
+	VPACKSSWB   Z18, Z16, Z16
+	VPTERNLOGD  $0xf8, Z9, Z16, Z17
+	VPERMD      Z17, Z6, Z17
+	VMOVUPS     Z17, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R9
+	JMP         groupwhole
 
 grouprare:
-	VPERMW.Z     (SI), Z7, K6, Z0
-	VDIVPS       Z4, Z0, Z0
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VDIVPS       Z5, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z1
-	VPERMW.Z     (SI), Z6, K6, Z0
-	VDIVPS       Z4, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z11, Z16, Z17
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VPERMW.Z     (SI), Z7, K6, Z1
+	VDIVPS       Z5, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z16
+	VFMADD231PS  Z15, Z3, Z16
+	VMOVAPS.Z    Z16, K2, Z16
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	VPERMW.Z     64(SI), Z8, K6, Z1
+	VDIVPS       Z5, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z16
+	VFMADD231PS  Z15, Z3, Z16
+	VMOVAPS.Z    Z16, K3, Z16
+	VPERMW.Z     64(SI), Z7, K6, Z3
+	VDIVPS       Z5, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VPANDD       Z14, Z3, Z17
 	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z12, Z17, Z17
-	VADDPS       Z17, Z16, Z16
-	VSUBPS       Z17, Z16, Z16
-	VPSRLD       $0x14, Z16, Z16
-	VPSUBD       Z10, Z16, Z16
-	VPMAXSD      Z9, Z16, Z16
-	VBLENDMPS    Z16, Z2, K1, Z16
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z16
-	VPACKSSDW    Z16, Z1, Z1
-	VPERMW.Z     64(SI), Z7, K6, Z0
-	VDIVPS       Z4, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z11, Z16, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z12, Z17, Z17
-	VADDPS       Z17, Z16, Z16
-	VSUBPS       Z17, Z16, Z16
-	VPSRLD       $0x14, Z16, Z16
-	VPSUBD       Z10, Z16, Z16
-	VPMAXSD      Z9, Z16, Z16
-	VBLENDMPS    Z16, Z2, K1, Z16
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z16
-	VPERMW.Z     64(SI), Z6, K6, Z0
-	VDIVPS       Z4, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z17
-	VPMINUD      Z15, Z17, Z17
-	VPANDD       Z11, Z17, Z18
-	VPMAXUD      Z13, Z18, Z18
-	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z17, Z17
-	VSUBPS       Z18, Z17, Z17
-	VPSRLD       $0x14, Z17, Z17
-	VPSUBD       Z10, Z17, Z17
-	VPMAXSD      Z9, Z17, Z17
-	VBLENDMPS    Z17, Z2, K1, Z17
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPACKUSWB    Z16, Z1, Z1
-	VPERMD       Z1, Z5, Z1
-	VMOVUPS      Z1, (DI)
+	VPANDD       Z12, Z3, Z18
+	VFMADD231PS  Z15, Z17, Z18
+	VMOVAPS.Z    Z18, K4, Z18
+	VPMADDWD     Z11, Z16, Z16
+	VPMADDWD     Z11, Z18, Z18
+	VPACKSSDW    Z18, Z16, Z16
+	VPSRLW       $0x04, Z16, Z16
+	VPACKSSDW    Z3, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z3
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z3, K1, Z3
+	VBROADCASTSS constantsAVX512<>+228(SB), Z17
+	VPSUBB       Z17, Z3, Z3
+	VPACKUSWB    Z16, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z3, Z2
+	VMOVUPS      Z2, (DI)
 	JMP          groupback
 
 groupmeet0cross:
@@ -11009,8 +1454,8 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z4
-	VBROADCASTSS 4(DX), K7, Z3
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -11029,8 +1474,8 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (DX), Z3
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -11039,8 +1484,8 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z4
-	VBROADCASTSS 4(DX), K7, Z3
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -11059,8 +1504,8 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (DX), Z3
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -11069,8 +1514,8 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z4
-	VBROADCASTSS 4(DX), K7, Z3
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -11089,8 +1534,8 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (DX), Z3
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -11099,8 +1544,8 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z4
-	VBROADCASTSS 4(DX), K7, Z3
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -11114,94 +1559,73 @@ grouptailrare:
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z4, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z1
-	CMPQ         R8, $+17
-	JLT          grouptailrarenarrow
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z4, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z11, Z16, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z12, Z17, Z17
-	VADDPS       Z17, Z16, Z16
-	VSUBPS       Z17, Z16, Z16
-	VPSRLD       $0x14, Z16, Z16
-	VPSUBD       Z10, Z16, Z16
-	VPMAXSD      Z9, Z16, Z16
-	VBLENDMPS    Z16, Z2, K1, Z16
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z16
-	CMPQ         R8, $+33
-	JLT          grouptailrarenarrow
+	VMOVDQU16.Z  32(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z5, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z16
+	VFMADD231PS  Z15, Z3, Z16
+	VMOVAPS.Z    Z16, K2, Z16
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z4, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z17
-	VPMINUD      Z15, Z17, Z17
-	VPANDD       Z11, Z17, Z18
-	VPMAXUD      Z13, Z18, Z18
-	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z17, Z17
-	VSUBPS       Z18, Z17, Z17
-	VPSRLD       $0x14, Z17, Z17
-	VPSUBD       Z10, Z17, Z17
-	VPMAXSD      Z9, Z17, Z17
-	VBLENDMPS    Z17, Z2, K1, Z17
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z17
-	CMPQ         R8, $+49
-	JLT          grouptailrarenarrow
+	VMOVDQU16.Z  64(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z5, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z16
+	VFMADD231PS  Z15, Z3, Z16
+	VMOVAPS.Z    Z16, K3, Z16
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z4, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z18
-	VPMINUD      Z15, Z18, Z18
-	VPANDD       Z11, Z18, Z19
-	VPMAXUD      Z13, Z19, Z19
-	VPADDD       Z12, Z19, Z19
-	VADDPS       Z19, Z18, Z18
-	VSUBPS       Z19, Z18, Z18
-	VPSRLD       $0x14, Z18, Z18
-	VPSUBD       Z10, Z18, Z18
-	VPMAXSD      Z9, Z18, Z18
-	VBLENDMPS    Z18, Z2, K1, Z18
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z18
-
-grouptailrarenarrow:
-	VPACKSSDW Z16, Z1, Z1
-	VPACKSSDW Z18, Z17, Z17
-	VPACKUSWB Z17, Z1, Z1
-	VPERMD    Z1, Z5, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
+	VMOVDQU16.Z  96(SI), K7, Y3
+	VPMOVZXWD    Y3, Z3
+	VPSLLD       $0x10, Z3, Z3
+	VDIVPS       Z5, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VPANDD       Z14, Z3, Z17
+	VPMAXUD      Z13, Z17, Z17
+	VPANDD       Z12, Z3, Z18
+	VFMADD231PS  Z15, Z17, Z18
+	VMOVAPS.Z    Z18, K4, Z18
+	VPMADDWD     Z11, Z16, Z16
+	VPMADDWD     Z11, Z18, Z18
+	VPACKSSDW    Z18, Z16, Z16
+	VPSRLW       $0x04, Z16, Z16
+	VPACKSSDW    Z3, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z3
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z3, K1, Z3
+	VBROADCASTSS constantsAVX512<>+228(SB), Z17
+	VPSUBB       Z17, Z3, Z3
+	VPACKUSWB    Z16, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z3, Z2
+	KMOVQ        K0, K7
+	VMOVDQU8     Z2, K7, (DI)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -11216,77 +1640,54 @@ groupmeetrare:
 longstream:
 	PREFETCHNTA (SI)(CX*1)
 	PREFETCHNTA 64(SI)(CX*1)
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VMULPS      Z3, Z0, Z1
+	VFMADD231PS Z5, Z0, Z1
 	VPERMW.Z    (SI), Z7, K6, Z0
-	VMULPS      Z2, Z0, Z1
-	VFMADD231PS Z4, Z0, Z1
-	VPERMW.Z    (SI), Z6, K6, Z0
-	VMULPS      Z2, Z0, Z16
-	VFMADD231PS Z4, Z0, Z16
+	VMULPS      Z3, Z0, Z2
+	VFMADD231PS Z5, Z0, Z2
+	VPERMW.Z    64(SI), Z8, K6, Z0
+	VMULPS      Z3, Z0, Z16
+	VFMADD231PS Z5, Z0, Z16
 	VPERMW.Z    64(SI), Z7, K6, Z0
-	VMULPS      Z2, Z0, Z17
-	VFMADD231PS Z4, Z0, Z17
-	VPERMW.Z    64(SI), Z6, K6, Z0
-	VMULPS      Z2, Z0, Z18
-	VFMADD231PS Z4, Z0, Z18
-	VADDPS      Z16, Z1, Z0
-	VADDPS      Z18, Z17, Z19
-	VADDPS      Z19, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VMULPS      Z3, Z0, Z17
+	VFMADD231PS Z5, Z0, Z17
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z17, Z16, K2
+	KORTESTQ    K1, K2
 	JNE         longrare
 	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z11, Z0, Z19
-	VPMAXUD     Z13, Z19, Z19
-	VPADDD      Z12, Z19, Z19
-	VADDPS      Z19, Z0, Z0
-	VSUBPS      Z19, Z0, Z0
-	VPSRLD      $0x14, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
-	VPMAXSD     Z9, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z8, Z1, Z0
-	VPANDD      Z14, Z16, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z11, Z1, Z19
-	VPMAXUD     Z13, Z19, Z19
-	VPADDD      Z12, Z19, Z19
-	VADDPS      Z19, Z1, Z1
-	VSUBPS      Z19, Z1, Z1
-	VPSRLD      $0x14, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
-	VPMAXSD     Z9, Z1, Z1
-	VPSRLD      $0x18, Z16, Z16
-	VPTERNLOGD  $0xf8, Z8, Z16, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z17, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z11, Z1, Z16
-	VPMAXUD     Z13, Z16, Z16
-	VPADDD      Z12, Z16, Z16
-	VADDPS      Z16, Z1, Z1
-	VSUBPS      Z16, Z1, Z1
-	VPSRLD      $0x14, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
-	VPMAXSD     Z9, Z1, Z1
-	VPSRLD      $0x18, Z17, Z17
-	VPTERNLOGD  $0xf8, Z8, Z17, Z1
-	VPANDD      Z14, Z18, Z16
-	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z11, Z16, Z17
-	VPMAXUD     Z13, Z17, Z17
-	VPADDD      Z12, Z17, Z17
-	VADDPS      Z17, Z16, Z16
-	VSUBPS      Z17, Z16, Z16
-	VPSRLD      $0x14, Z16, Z16
-	VPSUBD      Z10, Z16, Z16
-	VPMAXSD     Z9, Z16, Z16
-	VPSRLD      $0x18, Z18, Z18
-	VPTERNLOGD  $0xf8, Z8, Z18, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	VPACKUSWB   Z1, Z0, Z0
-	VPERMD      Z0, Z5, Z0
-	VMOVNTPS    Z0, (DI)
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z1, Z18
+	VFMADD231PS Z15, Z0, Z18
+	VPANDD      Z14, Z2, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z2, Z19
+	VFMADD231PS Z15, Z0, Z19
+	VPMADDWD    Z11, Z18, Z18
+	VPMADDWD    Z11, Z19, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPSRLW      $0x04, Z18, Z18
+	VPACKSSDW   Z2, Z1, Z1
+	VPANDD      Z14, Z16, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z16, Z2
+	VFMADD231PS Z15, Z0, Z2
+	VPANDD      Z14, Z17, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z17, Z19
+	VFMADD231PS Z15, Z0, Z19
+	VPMADDWD    Z11, Z2, Z2
+	VPMADDWD    Z11, Z19, Z19
+	VPACKSSDW   Z19, Z2, Z2
+	VPSRLW      $0x04, Z2, Z2
+	VPACKSSDW   Z17, Z16, Z16
+	VPACKUSWB   Z2, Z18, Z18
+	VPMINUB     Z10, Z18, Z18
+	VPACKSSWB   Z16, Z1, Z1
+	VPTERNLOGD  $0xf8, Z9, Z1, Z18
+	VPERMD      Z18, Z6, Z18
+	VMOVNTPS    Z18, (DI)
 	ADDQ        $+64, DI
 	ADDQ        $+128, SI
 	SUBQ        $+64, R8
@@ -11295,76 +1696,63 @@ longstream:
 	JMP         longtail
 
 longrare:
-	VPERMW.Z     (SI), Z7, K6, Z0
-	VDIVPS       Z3, Z0, Z0
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VDIVPS       Z4, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z16
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VPERMW.Z     (SI), Z7, K6, Z1
+	VDIVPS       Z4, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z16
 	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z1, Z1
-	VSUBPS       Z16, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z16
-	VBLENDMPS    Z1, Z16, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z1
-	VPERMW.Z     (SI), Z6, K6, Z0
-	VDIVPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z17
-	VPMINUD      Z15, Z17, Z17
-	VPANDD       Z11, Z17, Z18
+	VPANDD       Z12, Z1, Z17
+	VFMADD231PS  Z15, Z16, Z17
+	VMOVAPS.Z    Z17, K2, Z17
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z17, Z17
+	VPACKSSDW    Z17, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	VPERMW.Z     64(SI), Z8, K6, Z1
+	VDIVPS       Z4, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPANDD       Z12, Z1, Z17
+	VFMADD231PS  Z15, Z16, Z17
+	VMOVAPS.Z    Z17, K3, Z17
+	VPERMW.Z     64(SI), Z7, K6, Z16
+	VDIVPS       Z4, Z16, Z16
+	VCMPPS       $0x07, Z16, Z16, K4
+	VPANDD       Z14, Z16, Z18
 	VPMAXUD      Z13, Z18, Z18
-	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z17, Z17
-	VSUBPS       Z18, Z17, Z17
-	VPSRLD       $0x14, Z17, Z17
-	VPSUBD       Z10, Z17, Z17
-	VPMAXSD      Z9, Z17, Z17
-	VBLENDMPS    Z17, Z16, K1, Z17
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z17
-	VPACKSSDW    Z17, Z1, Z1
-	VPERMW.Z     64(SI), Z7, K6, Z0
-	VDIVPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z17
-	VPMINUD      Z15, Z17, Z17
-	VPANDD       Z11, Z17, Z18
-	VPMAXUD      Z13, Z18, Z18
-	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z17, Z17
-	VSUBPS       Z18, Z17, Z17
-	VPSRLD       $0x14, Z17, Z17
-	VPSUBD       Z10, Z17, Z17
-	VPMAXSD      Z9, Z17, Z17
-	VBLENDMPS    Z17, Z16, K1, Z17
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z17
-	VPERMW.Z     64(SI), Z6, K6, Z0
-	VDIVPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z18
-	VPMINUD      Z15, Z18, Z18
-	VPANDD       Z11, Z18, Z19
-	VPMAXUD      Z13, Z19, Z19
-	VPADDD       Z12, Z19, Z19
-	VADDPS       Z19, Z18, Z18
-	VSUBPS       Z19, Z18, Z18
-	VPSRLD       $0x14, Z18, Z18
-	VPSUBD       Z10, Z18, Z18
-	VPMAXSD      Z9, Z18, Z18
-	VBLENDMPS    Z18, Z16, K1, Z18
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z18
-	VPACKSSDW    Z18, Z17, Z17
-	VPACKUSWB    Z17, Z1, Z1
-	VPERMD       Z1, Z5, Z1
-	VMOVUPS      Z1, (DI)
+	VPANDD       Z12, Z16, Z19
+	VFMADD231PS  Z15, Z18, Z19
+	VMOVAPS.Z    Z19, K4, Z19
+	VPMADDWD     Z11, Z17, Z17
+	VPMADDWD     Z11, Z19, Z19
+	VPACKSSDW    Z19, Z17, Z17
+	VPSRLW       $0x04, Z17, Z17
+	VPACKSSDW    Z16, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z16
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z16, K1, Z16
+	VBROADCASTSS constantsAVX512<>+228(SB), Z18
+	VPSUBB       Z18, Z16, Z16
+	VPACKUSWB    Z17, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z16, Z2
+	VMOVUPS      Z2, (DI)
 	JMP          longback
 
 longtailrare:
@@ -11372,175 +1760,131 @@ longtailrare:
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z3, Z0, Z0
+	VDIVPS       Z4, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z1, Z1
-	VSUBPS       Z16, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z16
-	VBLENDMPS    Z1, Z16, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z1
-	CMPQ         R8, $+17
-	JLT          longtailrarenarrow
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z17
-	VPMINUD      Z15, Z17, Z17
-	VPANDD       Z11, Z17, Z18
-	VPMAXUD      Z13, Z18, Z18
-	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z17, Z17
-	VSUBPS       Z18, Z17, Z17
-	VPSRLD       $0x14, Z17, Z17
-	VPSUBD       Z10, Z17, Z17
-	VPMAXSD      Z9, Z17, Z17
-	VBLENDMPS    Z17, Z16, K1, Z17
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z17
-	CMPQ         R8, $+33
-	JLT          longtailrarenarrow
+	VMOVDQU16.Z  32(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z4, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPANDD       Z12, Z1, Z17
+	VFMADD231PS  Z15, Z16, Z17
+	VMOVAPS.Z    Z17, K2, Z17
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z17, Z17
+	VPACKSSDW    Z17, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z18
-	VPMINUD      Z15, Z18, Z18
-	VPANDD       Z11, Z18, Z19
-	VPMAXUD      Z13, Z19, Z19
-	VPADDD       Z12, Z19, Z19
-	VADDPS       Z19, Z18, Z18
-	VSUBPS       Z19, Z18, Z18
-	VPSRLD       $0x14, Z18, Z18
-	VPSUBD       Z10, Z18, Z18
-	VPMAXSD      Z9, Z18, Z18
-	VBLENDMPS    Z18, Z16, K1, Z18
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z18
-	CMPQ         R8, $+49
-	JLT          longtailrarenarrow
+	VMOVDQU16.Z  64(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z4, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPANDD       Z12, Z1, Z17
+	VFMADD231PS  Z15, Z16, Z17
+	VMOVAPS.Z    Z17, K3, Z17
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z19
-	VPMINUD      Z15, Z19, Z19
-	VPANDD       Z11, Z19, Z20
-	VPMAXUD      Z13, Z20, Z20
-	VPADDD       Z12, Z20, Z20
-	VADDPS       Z20, Z19, Z19
-	VSUBPS       Z20, Z19, Z19
-	VPSRLD       $0x14, Z19, Z19
-	VPSUBD       Z10, Z19, Z19
-	VPMAXSD      Z9, Z19, Z19
-	VBLENDMPS    Z19, Z16, K1, Z19
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z19
-
-longtailrarenarrow:
-	VPACKSSDW Z17, Z1, Z1
-	VPACKSSDW Z19, Z18, Z18
-	VPACKUSWB Z18, Z1, Z1
-	VPERMD    Z1, Z5, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       longtailback
+	VMOVDQU16.Z  96(SI), K7, Y16
+	VPMOVZXWD    Y16, Z16
+	VPSLLD       $0x10, Z16, Z16
+	VDIVPS       Z4, Z16, Z16
+	VCMPPS       $0x07, Z16, Z16, K4
+	VPANDD       Z14, Z16, Z18
+	VPMAXUD      Z13, Z18, Z18
+	VPANDD       Z12, Z16, Z19
+	VFMADD231PS  Z15, Z18, Z19
+	VMOVAPS.Z    Z19, K4, Z19
+	VPMADDWD     Z11, Z17, Z17
+	VPMADDWD     Z11, Z19, Z19
+	VPACKSSDW    Z19, Z17, Z17
+	VPSRLW       $0x04, Z17, Z17
+	VPACKSSDW    Z16, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z16
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z16, K1, Z16
+	VBROADCASTSS constantsAVX512<>+228(SB), Z18
+	VPSUBB       Z18, Z16, Z16
+	VPACKUSWB    Z17, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z16, Z2
+	KMOVQ        K0, K7
+	VMOVDQU8     Z2, K7, (DI)
+	JMP          longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
 	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z4
-	VBROADCASTSS      4(DX), Z3
-	VPERMW.Z          (SI), Z7, K6, Z0
+	VBROADCASTSS      (DX), Z5
+	VBROADCASTSS      4(DX), Z4
+	VPERMW.Z          (SI), Z8, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
 	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPERMW.Z          (SI), Z6, K6, Z0
+	VPERMW.Z          (SI), Z7, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z2
 	VFMSUB231PS.BCST  (DX), Z2, Z0
 	VFNMADD231PS.BCST (BX), Z0, Z2
+	VPERMW.Z          64(SI), Z8, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
 	VPERMW.Z          64(SI), Z7, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z16
 	VFMSUB231PS.BCST  4(DX), Z16, Z0
 	VFNMADD231PS.BCST 4(BX), Z0, Z16
-	VPERMW.Z          64(SI), Z6, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z17
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z17, Z16, Z18
-	VADDPS            Z18, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z16, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VPANDD            Z14, Z1, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z11, Z0, Z18
-	VPMAXUD           Z13, Z18, Z18
-	VPADDD            Z12, Z18, Z18
-	VADDPS            Z18, Z0, Z0
-	VSUBPS            Z18, Z0, Z0
-	VPSRLD            $0x14, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
-	VPMAXSD           Z9, Z0, Z0
-	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z8, Z1, Z0
-	VPANDD            Z14, Z2, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z11, Z1, Z18
-	VPMAXUD           Z13, Z18, Z18
-	VPADDD            Z12, Z18, Z18
-	VADDPS            Z18, Z1, Z1
-	VSUBPS            Z18, Z1, Z1
-	VPSRLD            $0x14, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
-	VPMAXSD           Z9, Z1, Z1
-	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z8, Z2, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z16, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z13, Z2, Z2
-	VPADDD            Z12, Z2, Z2
-	VADDPS            Z2, Z1, Z1
-	VSUBPS            Z2, Z1, Z1
-	VPSRLD            $0x14, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
-	VPMAXSD           Z9, Z1, Z1
-	VPSRLD            $0x18, Z16, Z16
-	VPTERNLOGD        $0xf8, Z8, Z16, Z1
-	VPANDD            Z14, Z17, Z2
-	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z11, Z2, Z16
-	VPMAXUD           Z13, Z16, Z16
-	VPADDD            Z12, Z16, Z16
-	VADDPS            Z16, Z2, Z2
-	VSUBPS            Z16, Z2, Z2
-	VPSRLD            $0x14, Z2, Z2
-	VPSUBD            Z10, Z2, Z2
-	VPMAXSD           Z9, Z2, Z2
-	VPSRLD            $0x18, Z17, Z17
-	VPTERNLOGD        $0xf8, Z8, Z17, Z2
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z1, Z17
+	VFMADD231PS       Z15, Z0, Z17
+	VPANDD            Z14, Z2, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z2, Z18
+	VFMADD231PS       Z15, Z0, Z18
+	VPMADDWD          Z11, Z17, Z17
+	VPMADDWD          Z11, Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPSRLW            $0x04, Z17, Z17
 	VPACKSSDW         Z2, Z1, Z1
-	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z5, Z0
-	VMOVNTPS          Z0, (DI)
+	VPANDD            Z14, Z3, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z3, Z2
+	VFMADD231PS       Z15, Z0, Z2
+	VPANDD            Z14, Z16, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z16, Z18
+	VFMADD231PS       Z15, Z0, Z18
+	VPMADDWD          Z11, Z2, Z2
+	VPMADDWD          Z11, Z18, Z18
+	VPACKSSDW         Z18, Z2, Z2
+	VPSRLW            $0x04, Z2, Z2
+	VPACKSSDW         Z16, Z3, Z3
+	VPACKUSWB         Z2, Z17, Z17
+	VPMINUB           Z10, Z17, Z17
+	VPACKSSWB         Z3, Z1, Z1
+	VPTERNLOGD        $0xf8, Z9, Z1, Z17
+	VPERMD            Z17, Z6, Z17
+	VMOVNTPS          Z17, (DI)
 	ADDQ              $+8, DX
 	ADDQ              $+8, BX
 	ADDQ              $+64, DI
@@ -11551,160 +1895,124 @@ short2stream:
 	JMP               short2end
 
 short2rare:
-	VPERMW.Z     (SI), Z7, K6, Z0
-	VDIVPS       Z4, Z0, Z0
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VDIVPS       Z5, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z1
-	VPERMW.Z     (SI), Z6, K6, Z0
-	VDIVPS       Z4, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z11, Z16, Z17
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VPERMW.Z     (SI), Z7, K6, Z1
+	VDIVPS       Z5, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z16
+	VFMADD231PS  Z15, Z3, Z16
+	VMOVAPS.Z    Z16, K2, Z16
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	VPERMW.Z     64(SI), Z8, K6, Z1
+	VDIVPS       Z4, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z16
+	VFMADD231PS  Z15, Z3, Z16
+	VMOVAPS.Z    Z16, K3, Z16
+	VPERMW.Z     64(SI), Z7, K6, Z3
+	VDIVPS       Z4, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VPANDD       Z14, Z3, Z17
 	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z12, Z17, Z17
-	VADDPS       Z17, Z16, Z16
-	VSUBPS       Z17, Z16, Z16
-	VPSRLD       $0x14, Z16, Z16
-	VPSUBD       Z10, Z16, Z16
-	VPMAXSD      Z9, Z16, Z16
-	VBLENDMPS    Z16, Z2, K1, Z16
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z16
-	VPACKSSDW    Z16, Z1, Z1
-	VPERMW.Z     64(SI), Z7, K6, Z0
-	VDIVPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z11, Z16, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z12, Z17, Z17
-	VADDPS       Z17, Z16, Z16
-	VSUBPS       Z17, Z16, Z16
-	VPSRLD       $0x14, Z16, Z16
-	VPSUBD       Z10, Z16, Z16
-	VPMAXSD      Z9, Z16, Z16
-	VBLENDMPS    Z16, Z2, K1, Z16
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z16
-	VPERMW.Z     64(SI), Z6, K6, Z0
-	VDIVPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z17
-	VPMINUD      Z15, Z17, Z17
-	VPANDD       Z11, Z17, Z18
-	VPMAXUD      Z13, Z18, Z18
-	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z17, Z17
-	VSUBPS       Z18, Z17, Z17
-	VPSRLD       $0x14, Z17, Z17
-	VPSUBD       Z10, Z17, Z17
-	VPMAXSD      Z9, Z17, Z17
-	VBLENDMPS    Z17, Z2, K1, Z17
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPACKUSWB    Z16, Z1, Z1
-	VPERMD       Z1, Z5, Z1
-	VMOVUPS      Z1, (DI)
+	VPANDD       Z12, Z3, Z18
+	VFMADD231PS  Z15, Z17, Z18
+	VMOVAPS.Z    Z18, K4, Z18
+	VPMADDWD     Z11, Z16, Z16
+	VPMADDWD     Z11, Z18, Z18
+	VPACKSSDW    Z18, Z16, Z16
+	VPSRLW       $0x04, Z16, Z16
+	VPACKSSDW    Z3, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z3
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z3, K1, Z3
+	VBROADCASTSS constantsAVX512<>+228(SB), Z17
+	VPSUBB       Z17, Z3, Z3
+	VPACKUSWB    Z16, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z3, Z2
+	VMOVUPS      Z2, (DI)
 	JMP          short2back
 
 short4stream:
 	PREFETCHNTA       (SI)(CX*1)
 	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z4
-	VBROADCASTSS      4(DX), Z3
-	VBROADCASTSS      8(DX), Z2
-	VBROADCASTSS      12(DX), Z1
+	VBROADCASTSS      (DX), Z5
+	VBROADCASTSS      4(DX), Z4
+	VBROADCASTSS      8(DX), Z3
+	VBROADCASTSS      12(DX), Z2
+	VPERMW.Z          (SI), Z8, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
 	VPERMW.Z          (SI), Z7, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFMSUB231PS.BCST  (DX), Z16, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z16
-	VPERMW.Z          (SI), Z6, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z17
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VPERMW.Z          64(SI), Z8, K6, Z0
+	VMULPS.BCST       8(BX), Z0, Z17
+	VFMSUB231PS.BCST  8(DX), Z17, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z17
 	VPERMW.Z          64(SI), Z7, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z18
-	VFMSUB231PS.BCST  8(DX), Z18, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z18
-	VPERMW.Z          64(SI), Z6, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z19
-	VFMSUB231PS.BCST  12(DX), Z19, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z19
-	VADDPS            Z17, Z16, Z0
-	VADDPS            Z19, Z18, Z20
-	VADDPS            Z20, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VMULPS.BCST       12(BX), Z0, Z18
+	VFMSUB231PS.BCST  12(DX), Z18, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z18
+	VCMPPS            $0x03, Z16, Z1, K1
+	VCMPPS            $0x03, Z18, Z17, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
+	VPANDD            Z14, Z1, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z1, Z19
+	VFMADD231PS       Z15, Z0, Z19
 	VPANDD            Z14, Z16, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z11, Z0, Z20
-	VPMAXUD           Z13, Z20, Z20
-	VPADDD            Z12, Z20, Z20
-	VADDPS            Z20, Z0, Z0
-	VSUBPS            Z20, Z0, Z0
-	VPSRLD            $0x14, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
-	VPMAXSD           Z9, Z0, Z0
-	VPSRLD            $0x18, Z16, Z16
-	VPTERNLOGD        $0xf8, Z8, Z16, Z0
-	VPANDD            Z14, Z17, Z16
-	VPMINUD           Z15, Z16, Z16
-	VPANDD            Z11, Z16, Z20
-	VPMAXUD           Z13, Z20, Z20
-	VPADDD            Z12, Z20, Z20
-	VADDPS            Z20, Z16, Z16
-	VSUBPS            Z20, Z16, Z16
-	VPSRLD            $0x14, Z16, Z16
-	VPSUBD            Z10, Z16, Z16
-	VPMAXSD           Z9, Z16, Z16
-	VPSRLD            $0x18, Z17, Z17
-	VPTERNLOGD        $0xf8, Z8, Z17, Z16
-	VPACKSSDW         Z16, Z0, Z0
-	VPANDD            Z14, Z18, Z16
-	VPMINUD           Z15, Z16, Z16
-	VPANDD            Z11, Z16, Z17
-	VPMAXUD           Z13, Z17, Z17
-	VPADDD            Z12, Z17, Z17
-	VADDPS            Z17, Z16, Z16
-	VSUBPS            Z17, Z16, Z16
-	VPSRLD            $0x14, Z16, Z16
-	VPSUBD            Z10, Z16, Z16
-	VPMAXSD           Z9, Z16, Z16
-	VPSRLD            $0x18, Z18, Z18
-	VPTERNLOGD        $0xf8, Z8, Z18, Z16
-	VPANDD            Z14, Z19, Z17
-	VPMINUD           Z15, Z17, Z17
-	VPANDD            Z11, Z17, Z18
-	VPMAXUD           Z13, Z18, Z18
-	VPADDD            Z12, Z18, Z18
-	VADDPS            Z18, Z17, Z17
-	VSUBPS            Z18, Z17, Z17
-	VPSRLD            $0x14, Z17, Z17
-	VPSUBD            Z10, Z17, Z17
-	VPMAXSD           Z9, Z17, Z17
-	VPSRLD            $0x18, Z19, Z19
-	VPTERNLOGD        $0xf8, Z8, Z19, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPACKUSWB         Z16, Z0, Z0
-	VPERMD            Z0, Z5, Z0
-	VMOVNTPS          Z0, (DI)
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z16, Z20
+	VFMADD231PS       Z15, Z0, Z20
+	VPMADDWD          Z11, Z19, Z19
+	VPMADDWD          Z11, Z20, Z20
+	VPACKSSDW         Z20, Z19, Z19
+	VPSRLW            $0x04, Z19, Z19
+	VPACKSSDW         Z16, Z1, Z1
+	VPANDD            Z14, Z17, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z17, Z16
+	VFMADD231PS       Z15, Z0, Z16
+	VPANDD            Z14, Z18, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z18, Z20
+	VFMADD231PS       Z15, Z0, Z20
+	VPMADDWD          Z11, Z16, Z16
+	VPMADDWD          Z11, Z20, Z20
+	VPACKSSDW         Z20, Z16, Z16
+	VPSRLW            $0x04, Z16, Z16
+	VPACKSSDW         Z18, Z17, Z17
+	VPACKUSWB         Z16, Z19, Z19
+	VPMINUB           Z10, Z19, Z19
+	VPACKSSWB         Z17, Z1, Z1
+	VPTERNLOGD        $0xf8, Z9, Z1, Z19
+	VPERMD            Z19, Z6, Z19
+	VMOVNTPS          Z19, (DI)
 	ADDQ              $+16, DX
 	ADDQ              $+16, BX
 	ADDQ              $+64, DI
@@ -11715,153 +2023,127 @@ short4stream:
 	JMP               short4end
 
 short4rare:
-	VPERMW.Z     (SI), Z7, K6, Z0
-	VDIVPS       Z4, Z0, Z0
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VDIVPS       Z5, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z11, Z16, Z17
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z16
+	VFMADD231PS  Z15, Z1, Z16
+	VMOVAPS.Z    Z16, K1, Z16
+	VPERMW.Z     (SI), Z7, K6, Z1
+	VDIVPS       Z4, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z17
 	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z12, Z17, Z17
-	VADDPS       Z17, Z16, Z16
-	VSUBPS       Z17, Z16, Z16
-	VPSRLD       $0x14, Z16, Z16
-	VPSUBD       Z10, Z16, Z16
-	VPMAXSD      Z9, Z16, Z16
-	VBROADCASTSS constantsAVX512<>+224(SB), Z17
-	VBLENDMPS    Z16, Z17, K1, Z16
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z16
-	VPERMW.Z     (SI), Z6, K6, Z0
-	VDIVPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z18
-	VPMINUD      Z15, Z18, Z18
-	VPANDD       Z11, Z18, Z19
-	VPMAXUD      Z13, Z19, Z19
-	VPADDD       Z12, Z19, Z19
-	VADDPS       Z19, Z18, Z18
-	VSUBPS       Z19, Z18, Z18
-	VPSRLD       $0x14, Z18, Z18
-	VPSUBD       Z10, Z18, Z18
-	VPMAXSD      Z9, Z18, Z18
-	VBLENDMPS    Z18, Z17, K1, Z18
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z18
+	VPANDD       Z12, Z1, Z18
+	VFMADD231PS  Z15, Z17, Z18
+	VMOVAPS.Z    Z18, K2, Z18
+	VPMADDWD     Z11, Z16, Z16
+	VPMADDWD     Z11, Z18, Z18
 	VPACKSSDW    Z18, Z16, Z16
-	VPERMW.Z     64(SI), Z7, K6, Z0
-	VDIVPS       Z2, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z18
-	VPMINUD      Z15, Z18, Z18
-	VPANDD       Z11, Z18, Z19
+	VPSRLW       $0x04, Z16, Z16
+	VPACKSSDW    Z1, Z0, Z0
+	VPERMW.Z     64(SI), Z8, K6, Z1
+	VDIVPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z17
+	VPMAXUD      Z13, Z17, Z17
+	VPANDD       Z12, Z1, Z18
+	VFMADD231PS  Z15, Z17, Z18
+	VMOVAPS.Z    Z18, K3, Z18
+	VPERMW.Z     64(SI), Z7, K6, Z17
+	VDIVPS       Z2, Z17, Z17
+	VCMPPS       $0x07, Z17, Z17, K4
+	VPANDD       Z14, Z17, Z19
 	VPMAXUD      Z13, Z19, Z19
-	VPADDD       Z12, Z19, Z19
-	VADDPS       Z19, Z18, Z18
-	VSUBPS       Z19, Z18, Z18
-	VPSRLD       $0x14, Z18, Z18
-	VPSUBD       Z10, Z18, Z18
-	VPMAXSD      Z9, Z18, Z18
-	VBLENDMPS    Z18, Z17, K1, Z18
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z18
-	VPERMW.Z     64(SI), Z6, K6, Z0
-	VDIVPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z19
-	VPMINUD      Z15, Z19, Z19
-	VPANDD       Z11, Z19, Z20
-	VPMAXUD      Z13, Z20, Z20
-	VPADDD       Z12, Z20, Z20
-	VADDPS       Z20, Z19, Z19
-	VSUBPS       Z20, Z19, Z19
-	VPSRLD       $0x14, Z19, Z19
-	VPSUBD       Z10, Z19, Z19
-	VPMAXSD      Z9, Z19, Z19
-	VBLENDMPS    Z19, Z17, K1, Z19
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z19
-	VPACKSSDW    Z19, Z18, Z18
+	VPANDD       Z12, Z17, Z20
+	VFMADD231PS  Z15, Z19, Z20
+	VMOVAPS.Z    Z20, K4, Z20
+	VPMADDWD     Z11, Z18, Z18
+	VPMADDWD     Z11, Z20, Z20
+	VPACKSSDW    Z20, Z18, Z18
+	VPSRLW       $0x04, Z18, Z18
+	VPACKSSDW    Z17, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z17
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z17, K1, Z17
+	VBROADCASTSS constantsAVX512<>+228(SB), Z19
+	VPSUBB       Z19, Z17, Z17
 	VPACKUSWB    Z18, Z16, Z16
-	VPERMD       Z16, Z5, Z16
+	VPMINUB      Z10, Z16, Z16
+	VPACKSSWB    Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z16
+	VPERMD       Z16, Z6, Z16
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z17, Z16
 	VMOVUPS      Z16, (DI)
 	JMP          short4back
 
 lanerare:
-	VPERMW.Z     (SI), Z7, K6, Z0
+	VPERMW.Z     (SI), Z8, K6, Z0
 	VMOVUPS      (DX), Z1
 	VDIVPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z1
-	VPERMW.Z     (SI), Z6, K6, Z0
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VPERMW.Z     (SI), Z7, K6, Z1
 	VMOVUPS      64(DX), Z3
-	VDIVPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPERMW.Z     64(SI), Z7, K6, Z0
+	VDIVPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K2, Z4
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	VPERMW.Z     64(SI), Z8, K6, Z1
 	VMOVUPS      128(DX), Z3
-	VDIVPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z3
-	VPERMW.Z     64(SI), Z6, K6, Z0
-	VMOVUPS      192(DX), Z4
-	VDIVPS       Z4, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z11, Z4, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z4, Z4
-	VSUBPS       Z16, Z4, Z4
-	VPSRLD       $0x14, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
-	VPMAXSD      Z9, Z4, Z4
-	VBLENDMPS    Z4, Z2, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z5, Z1
-	VMOVUPS      Z1, (DI)
+	VDIVPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K3, Z4
+	VPERMW.Z     64(SI), Z7, K6, Z3
+	VMOVUPS      192(DX), Z5
+	VDIVPS       Z5, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z16
+	VFMADD231PS  Z15, Z5, Z16
+	VMOVAPS.Z    Z16, K4, Z16
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z4, Z4
+	VPSRLW       $0x04, Z4, Z4
+	VPACKSSDW    Z3, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z3
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z3, K1, Z3
+	VBROADCASTSS constantsAVX512<>+228(SB), Z5
+	VPSUBB       Z5, Z3, Z3
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z3, Z2
+	VMOVUPS      Z2, (DI)
 	JMP          laneback
 
 lanetailrare:
@@ -11873,118 +2155,105 @@ lanetailrare:
 	VDIVPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z1
-	CMPQ         R8, $+17
-	JLT          lanetailrarenarrow
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
+	VMOVDQU16.Z  32(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
 	VMOVUPS.Z    64(DX), K7, Z3
-	VDIVPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z3
-	CMPQ         R8, $+33
-	JLT          lanetailrarenarrow
+	VDIVPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K2, Z4
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K7, Z4
-	VDIVPS       Z4, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z11, Z4, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z4, Z4
-	VSUBPS       Z16, Z4, Z4
-	VPSRLD       $0x14, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
-	VPMAXSD      Z9, Z4, Z4
-	VBLENDMPS    Z4, Z2, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z4
-	CMPQ         R8, $+49
-	JLT          lanetailrarenarrow
+	VMOVDQU16.Z  64(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS.Z    128(DX), K7, Z3
+	VDIVPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K3, Z4
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K7, Z16
-	VDIVPS       Z16, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z11, Z16, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z12, Z17, Z17
-	VADDPS       Z17, Z16, Z16
-	VSUBPS       Z17, Z16, Z16
-	VPSRLD       $0x14, Z16, Z16
-	VPSUBD       Z10, Z16, Z16
-	VPMAXSD      Z9, Z16, Z16
-	VBLENDMPS    Z16, Z2, K1, Z16
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z16
+	VMOVDQU16.Z  96(SI), K7, Y3
+	VPMOVZXWD    Y3, Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMOVUPS.Z    192(DX), K7, Z5
+	VDIVPS       Z5, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z16
+	VFMADD231PS  Z15, Z5, Z16
+	VMOVAPS.Z    Z16, K4, Z16
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z4, Z4
+	VPSRLW       $0x04, Z4, Z4
+	VPACKSSDW    Z3, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z3
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z3, K1, Z3
+	VBROADCASTSS constantsAVX512<>+228(SB), Z5
+	VPSUBB       Z5, Z3, Z3
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z3, Z2
+	KMOVQ        K0, K7
+	VMOVDQU8     Z2, K7, (DI)
+	JMP          lanetailback
 
-lanetailrarenarrow:
-	VPACKSSDW Z3, Z1, Z1
-	VPACKSSDW Z16, Z4, Z4
-	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z5, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
-
-// func QuantizeFpPowerOfTwoE2M1BF16AVX512(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
+// func QuantizeFpPowerOfTwoE4M3BF16AVX512(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpPowerOfTwoE2M1BF16AVX512(SB), NOSPLIT, $0-56
+TEXT ·QuantizeFpPowerOfTwoE4M3BF16AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x3f800000, Z12 0xb000000, Z11 0x7f800000, Z10 0x3c0, Z9 0x0, Z8 0x80, Z7 table, Z6 table, K6 Uppers, Z5 table
-	// per group: Z4 recip
+	// per call: Z0 most, Z15 0x4980fb98, Z14 0x7f800000, Z13 0x3c800000, Z12 0x7fffffff, Z1 And, Z1 UMax, Z0 And, Z0 MulAdd, Z1 Halves, Z10 ShuffledU8, Z9 0x80808080, Z8 table, Z7 table, K6 Uppers, Z11 0x10010, Z6 table
+	// per group: Z5 recip
 	// vector registers in use at once: 24
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
-	VBROADCASTSS most+24(FP), Z15
-	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+216(SB), Z13
-	VBROADCASTSS constantsAVX512<>+236(SB), Z12
-	VBROADCASTSS constantsAVX512<>+4(SB), Z11
-	VBROADCASTSS constantsAVX512<>+240(SB), Z10
-	VPXORD       Z9, Z9, Z9
-	VBROADCASTSS constantsAVX512<>+16(SB), Z8
-	VMOVUPS      constantsAVX512<>+20(SB), Z7
-	VMOVUPS      constantsAVX512<>+84(SB), Z6
+	VBROADCASTSS constantsAVX512<>+0(SB), Z15
+	VBROADCASTSS constantsAVX512<>+4(SB), Z14
+	VBROADCASTSS constantsAVX512<>+8(SB), Z13
+	VBROADCASTSS constantsAVX512<>+12(SB), Z12
+	VBROADCASTSS most+24(FP), Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z0
+	VFMADD231PS  Z15, Z1, Z0
+	VBROADCASTSS constantsAVX512<>+16(SB), Z11
+	VPMADDWD     Z11, Z0, Z1
+	VPMADDWD     Z11, Z0, Z0
+	VPACKSSDW    Z0, Z1, Z1
+	VPSRLW       $0x04, Z1, Z1
+	VPACKUSWB    Z1, Z1, Z10
+	VBROADCASTSS constantsAVX512<>+20(SB), Z9
+	VMOVUPS      constantsAVX512<>+24(SB), Z8
+	VMOVUPS      constantsAVX512<>+88(SB), Z7
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
-	VMOVUPS      constantsAVX512<>+148(SB), Z5
+	VMOVUPS      constantsAVX512<>+152(SB), Z6
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -12004,7 +2273,7 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (DX), Z5
 	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
@@ -12018,94 +2287,71 @@ groupbegin:
 	JMP          grouploop
 
 groupfirst:
-	VPERMW.Z (SI), Z7, K6, Z16
-	VMULPS   Z4, Z16, Z3
-	VPERMW.Z (SI), Z6, K6, Z16
-	VMULPS   Z4, Z16, Z2
-	VPERMW.Z 64(SI), Z7, K6, Z16
-	VMULPS   Z4, Z16, Z1
-	VPERMW.Z 64(SI), Z6, K6, Z16
-	VMULPS   Z4, Z16, Z0
+	VPERMW.Z (SI), Z8, K6, Z0
+	VMULPS   Z5, Z0, Z4
+	VPERMW.Z (SI), Z7, K6, Z0
+	VMULPS   Z5, Z0, Z3
+	VPERMW.Z 64(SI), Z8, K6, Z0
+	VMULPS   Z5, Z0, Z2
+	VPERMW.Z 64(SI), Z7, K6, Z0
+	VMULPS   Z5, Z0, Z1
 	CMPQ     R8, $+128
 	JLT      groupends
 
 groupahead:
-	VPERMW.Z   128(SI), Z7, K6, Z16
-	VMULPS     Z4, Z16, Z16
-	VPERMW.Z   128(SI), Z6, K6, Z17
-	VMULPS     Z4, Z17, Z17
-	VPERMW.Z   192(SI), Z7, K6, Z18
-	VMULPS     Z4, Z18, Z18
-	VPERMW.Z   192(SI), Z6, K6, Z19
-	VMULPS     Z4, Z19, Z19
-	VADDPS     Z2, Z3, Z20
-	VADDPS     Z0, Z1, Z21
-	VADDPS     Z21, Z20, Z20
-	VCMPPS     $0x03, Z20, Z20, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPANDD     Z14, Z3, Z20
-	VPMINUD    Z15, Z20, Z20
-	VPANDD     Z11, Z20, Z21
-	VPMAXUD    Z13, Z21, Z21
-	VPADDD     Z12, Z21, Z21
-	VADDPS     Z21, Z20, Z20
-	VSUBPS     Z21, Z20, Z20
-	VPSRLD     $0x14, Z20, Z20
-	VPSUBD     Z10, Z20, Z20
-	VPMAXSD    Z9, Z20, Z20
-	VPSRLD     $0x18, Z3, Z21
-	VPTERNLOGD $0xf8, Z8, Z21, Z20
-	VPANDD     Z14, Z2, Z21
-	VPMINUD    Z15, Z21, Z21
-	VPANDD     Z11, Z21, Z22
-	VPMAXUD    Z13, Z22, Z22
-	VPADDD     Z12, Z22, Z22
-	VADDPS     Z22, Z21, Z21
-	VSUBPS     Z22, Z21, Z21
-	VPSRLD     $0x14, Z21, Z21
-	VPSUBD     Z10, Z21, Z21
-	VPMAXSD    Z9, Z21, Z21
-	VPSRLD     $0x18, Z2, Z22
-	VPTERNLOGD $0xf8, Z8, Z22, Z21
-	VPACKSSDW  Z21, Z20, Z20
-	VPANDD     Z14, Z1, Z21
-	VPMINUD    Z15, Z21, Z21
-	VPANDD     Z11, Z21, Z22
-	VPMAXUD    Z13, Z22, Z22
-	VPADDD     Z12, Z22, Z22
-	VADDPS     Z22, Z21, Z21
-	VSUBPS     Z22, Z21, Z21
-	VPSRLD     $0x14, Z21, Z21
-	VPSUBD     Z10, Z21, Z21
-	VPMAXSD    Z9, Z21, Z21
-	VPSRLD     $0x18, Z1, Z22
-	VPTERNLOGD $0xf8, Z8, Z22, Z21
-	VPANDD     Z14, Z0, Z22
-	VPMINUD    Z15, Z22, Z22
-	VPANDD     Z11, Z22, Z23
-	VPMAXUD    Z13, Z23, Z23
-	VPADDD     Z12, Z23, Z23
-	VADDPS     Z23, Z22, Z22
-	VSUBPS     Z23, Z22, Z22
-	VPSRLD     $0x14, Z22, Z22
-	VPSUBD     Z10, Z22, Z22
-	VPMAXSD    Z9, Z22, Z22
-	VPSRLD     $0x18, Z0, Z23
-	VPTERNLOGD $0xf8, Z8, Z23, Z22
-	VPACKSSDW  Z22, Z21, Z21
-	VPACKUSWB  Z21, Z20, Z20
-	VPERMD     Z20, Z5, Z20
-	VMOVUPS    Z20, (DI)
-	VMOVAPS    Z16, Z3
-	VMOVAPS    Z17, Z2
-	VMOVAPS    Z18, Z1
-	VMOVAPS    Z19, Z0
-	ADDQ       $+64, DI
-	ADDQ       $+128, SI
-	SUBQ       $+64, R8
-	CMPQ       R8, $+128
-	JGE        groupahead
+	VPERMW.Z    128(SI), Z8, K6, Z0
+	VMULPS      Z5, Z0, Z0
+	VPERMW.Z    128(SI), Z7, K6, Z16
+	VMULPS      Z5, Z16, Z16
+	VPERMW.Z    192(SI), Z8, K6, Z17
+	VMULPS      Z5, Z17, Z17
+	VPERMW.Z    192(SI), Z7, K6, Z18
+	VMULPS      Z5, Z18, Z18
+	VCMPPS      $0x03, Z3, Z4, K1
+	VCMPPS      $0x03, Z1, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VPANDD      Z14, Z4, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z12, Z4, Z20
+	VFMADD231PS Z15, Z19, Z20
+	VPANDD      Z14, Z3, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z12, Z3, Z21
+	VFMADD231PS Z15, Z19, Z21
+	VPMADDWD    Z11, Z20, Z20
+	VPMADDWD    Z11, Z21, Z21
+	VPACKSSDW   Z21, Z20, Z20
+	VPSRLW      $0x04, Z20, Z20
+	VPACKSSDW   Z3, Z4, Z19
+	VPANDD      Z14, Z2, Z21
+	VPMAXUD     Z13, Z21, Z21
+	VPANDD      Z12, Z2, Z22
+	VFMADD231PS Z15, Z21, Z22
+	VPANDD      Z14, Z1, Z21
+	VPMAXUD     Z13, Z21, Z21
+	VPANDD      Z12, Z1, Z23
+	VFMADD231PS Z15, Z21, Z23
+	VPMADDWD    Z11, Z22, Z22
+	VPMADDWD    Z11, Z23, Z23
+	VPACKSSDW   Z23, Z22, Z22
+	VPSRLW      $0x04, Z22, Z22
+	VPACKSSDW   Z1, Z2, Z21
+	VPACKUSWB   Z22, Z20, Z20
+	VPMINUB     Z10, Z20, Z20
+	VPACKSSWB   Z21, Z19, Z19
+	VPTERNLOGD  $0xf8, Z9, Z19, Z20
+	VPERMD      Z20, Z6, Z20
+	VMOVUPS     Z20, (DI)
+	VMOVAPS     Z0, Z4
+	VMOVAPS     Z16, Z3
+	VMOVAPS     Z17, Z2
+	VMOVAPS     Z18, Z1
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+128
+	JGE         groupahead
 
 groupends:
 	CMPQ  R8, $+64
@@ -12114,77 +2360,54 @@ groupends:
 	JEQ   grouplast
 
 groupturn:
+	VPERMW.Z    128(SI), Z8, K6, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
 	VPERMW.Z    128(SI), Z7, K6, Z16
 	VMULPS.BCST 4(DX), Z16, Z16
-	VPERMW.Z    128(SI), Z6, K6, Z17
+	VPERMW.Z    192(SI), Z8, K6, Z17
 	VMULPS.BCST 4(DX), Z17, Z17
 	VPERMW.Z    192(SI), Z7, K6, Z18
 	VMULPS.BCST 4(DX), Z18, Z18
-	VPERMW.Z    192(SI), Z6, K6, Z19
-	VMULPS.BCST 4(DX), Z19, Z19
-	VADDPS      Z2, Z3, Z20
-	VADDPS      Z0, Z1, Z21
-	VADDPS      Z21, Z20, Z20
-	VCMPPS      $0x03, Z20, Z20, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z3, Z4, K1
+	VCMPPS      $0x03, Z1, Z2, K2
+	KORTESTQ    K1, K2
 	JNE         groupturned
-	VPANDD      Z14, Z3, Z20
-	VPMINUD     Z15, Z20, Z20
-	VPANDD      Z11, Z20, Z21
-	VPMAXUD     Z13, Z21, Z21
-	VPADDD      Z12, Z21, Z21
-	VADDPS      Z21, Z20, Z20
-	VSUBPS      Z21, Z20, Z20
-	VPSRLD      $0x14, Z20, Z20
-	VPSUBD      Z10, Z20, Z20
-	VPMAXSD     Z9, Z20, Z20
-	VPSRLD      $0x18, Z3, Z21
-	VPTERNLOGD  $0xf8, Z8, Z21, Z20
-	VPANDD      Z14, Z2, Z21
-	VPMINUD     Z15, Z21, Z21
-	VPANDD      Z11, Z21, Z22
-	VPMAXUD     Z13, Z22, Z22
-	VPADDD      Z12, Z22, Z22
-	VADDPS      Z22, Z21, Z21
-	VSUBPS      Z22, Z21, Z21
-	VPSRLD      $0x14, Z21, Z21
-	VPSUBD      Z10, Z21, Z21
-	VPMAXSD     Z9, Z21, Z21
-	VPSRLD      $0x18, Z2, Z22
-	VPTERNLOGD  $0xf8, Z8, Z22, Z21
+	VPANDD      Z14, Z4, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z12, Z4, Z20
+	VFMADD231PS Z15, Z19, Z20
+	VPANDD      Z14, Z3, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z12, Z3, Z21
+	VFMADD231PS Z15, Z19, Z21
+	VPMADDWD    Z11, Z20, Z20
+	VPMADDWD    Z11, Z21, Z21
 	VPACKSSDW   Z21, Z20, Z20
+	VPSRLW      $0x04, Z20, Z20
+	VPACKSSDW   Z3, Z4, Z19
+	VPANDD      Z14, Z2, Z21
+	VPMAXUD     Z13, Z21, Z21
+	VPANDD      Z12, Z2, Z22
+	VFMADD231PS Z15, Z21, Z22
 	VPANDD      Z14, Z1, Z21
-	VPMINUD     Z15, Z21, Z21
-	VPANDD      Z11, Z21, Z22
-	VPMAXUD     Z13, Z22, Z22
-	VPADDD      Z12, Z22, Z22
-	VADDPS      Z22, Z21, Z21
-	VSUBPS      Z22, Z21, Z21
-	VPSRLD      $0x14, Z21, Z21
-	VPSUBD      Z10, Z21, Z21
-	VPMAXSD     Z9, Z21, Z21
-	VPSRLD      $0x18, Z1, Z22
-	VPTERNLOGD  $0xf8, Z8, Z22, Z21
-	VPANDD      Z14, Z0, Z22
-	VPMINUD     Z15, Z22, Z22
-	VPANDD      Z11, Z22, Z23
-	VPMAXUD     Z13, Z23, Z23
-	VPADDD      Z12, Z23, Z23
-	VADDPS      Z23, Z22, Z22
-	VSUBPS      Z23, Z22, Z22
-	VPSRLD      $0x14, Z22, Z22
-	VPSUBD      Z10, Z22, Z22
-	VPMAXSD     Z9, Z22, Z22
-	VPSRLD      $0x18, Z0, Z23
-	VPTERNLOGD  $0xf8, Z8, Z23, Z22
-	VPACKSSDW   Z22, Z21, Z21
-	VPACKUSWB   Z21, Z20, Z20
-	VPERMD      Z20, Z5, Z20
+	VPMAXUD     Z13, Z21, Z21
+	VPANDD      Z12, Z1, Z23
+	VFMADD231PS Z15, Z21, Z23
+	VPMADDWD    Z11, Z22, Z22
+	VPMADDWD    Z11, Z23, Z23
+	VPACKSSDW   Z23, Z22, Z22
+	VPSRLW      $0x04, Z22, Z22
+	VPACKSSDW   Z1, Z2, Z21
+	VPACKUSWB   Z22, Z20, Z20
+	VPMINUB     Z10, Z20, Z20
+	VPACKSSWB   Z21, Z19, Z19
+	VPTERNLOGD  $0xf8, Z9, Z19, Z20
+	VPERMD      Z20, Z6, Z20
 	VMOVUPS     Z20, (DI)
+	VMOVAPS     Z0, Z4
 	VMOVAPS     Z16, Z3
 	VMOVAPS     Z17, Z2
 	VMOVAPS     Z18, Z1
-	VMOVAPS     Z19, Z0
 	ADDQ        $+4, DX
 	ADDQ        $+64, DI
 	ADDQ        $+128, SI
@@ -12196,78 +2419,55 @@ groupturn:
 	JNE         groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (DX), Z5
 	CMPQ         R8, $+128
 	JGE          groupahead
 
 grouploop:
-	VPERMW.Z   (SI), Z7, K6, Z0
-	VMULPS     Z4, Z0, Z0
-	VPERMW.Z   (SI), Z6, K6, Z1
-	VMULPS     Z4, Z1, Z1
-	VPERMW.Z   64(SI), Z7, K6, Z2
-	VMULPS     Z4, Z2, Z2
-	VPERMW.Z   64(SI), Z6, K6, Z3
-	VMULPS     Z4, Z3, Z3
-	VADDPS     Z1, Z0, Z16
-	VADDPS     Z3, Z2, Z17
-	VADDPS     Z17, Z16, Z16
-	VCMPPS     $0x03, Z16, Z16, K1
-	KORTESTQ   K1, K1
-	JNE        grouprare
-	VPANDD     Z14, Z0, Z16
-	VPMINUD    Z15, Z16, Z16
-	VPANDD     Z11, Z16, Z17
-	VPMAXUD    Z13, Z17, Z17
-	VPADDD     Z12, Z17, Z17
-	VADDPS     Z17, Z16, Z16
-	VSUBPS     Z17, Z16, Z16
-	VPSRLD     $0x14, Z16, Z16
-	VPSUBD     Z10, Z16, Z16
-	VPMAXSD    Z9, Z16, Z16
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z8, Z0, Z16
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z11, Z0, Z17
-	VPMAXUD    Z13, Z17, Z17
-	VPADDD     Z12, Z17, Z17
-	VADDPS     Z17, Z0, Z0
-	VSUBPS     Z17, Z0, Z0
-	VPSRLD     $0x14, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
-	VPMAXSD    Z9, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z8, Z1, Z0
-	VPACKSSDW  Z0, Z16, Z16
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z11, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
-	VPADDD     Z12, Z1, Z1
-	VADDPS     Z1, Z0, Z0
-	VSUBPS     Z1, Z0, Z0
-	VPSRLD     $0x14, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
-	VPMAXSD    Z9, Z0, Z0
-	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z8, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
-	VPADDD     Z12, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPSRLD     $0x14, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
-	VPMAXSD    Z9, Z1, Z1
-	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z8, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z16, Z16
-	VPERMD     Z16, Z5, Z16
-	VMOVUPS    Z16, (DI)
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VMULPS      Z5, Z0, Z0
+	VPERMW.Z    (SI), Z7, K6, Z1
+	VMULPS      Z5, Z1, Z1
+	VPERMW.Z    64(SI), Z8, K6, Z2
+	VMULPS      Z5, Z2, Z2
+	VPERMW.Z    64(SI), Z7, K6, Z3
+	VMULPS      Z5, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         grouprare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z16
+	VFMADD231PS Z15, Z4, Z16
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z17
+	VFMADD231PS Z15, Z4, Z17
+	VPMADDWD    Z11, Z16, Z16
+	VPMADDWD    Z11, Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPSRLW      $0x04, Z16, Z16
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z17
+	VFMADD231PS Z15, Z1, Z17
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z17, Z17
+	VPACKSSDW   Z17, Z4, Z4
+	VPSRLW      $0x04, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z16, Z16
+	VPMINUB     Z10, Z16, Z16
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z16
+	VPERMD      Z16, Z6, Z16
+	VMOVUPS     Z16, (DI)
 
 groupback:
 	ADDQ $+64, DI
@@ -12284,7 +2484,7 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (DX), Z5
 
 groupmeet:
 	MOVQ R8, R10
@@ -12293,95 +2493,72 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPERMW.Z (SI), Z7, K6, Z0
-	VMULPS   Z4, Z0, Z0
+	VPERMW.Z (SI), Z8, K6, Z0
+	VMULPS   Z5, Z0, Z0
 	SUBQ     $+16, R8
 	JLT      groupmeet1cross
 
 groupmeet1:
-	VPERMW.Z (SI), Z6, K6, Z1
-	VMULPS   Z4, Z1, Z1
+	VPERMW.Z (SI), Z7, K6, Z1
+	VMULPS   Z5, Z1, Z1
 	SUBQ     $+16, R8
 	JLT      groupmeet2cross
 
 groupmeet2:
-	VPERMW.Z 64(SI), Z7, K6, Z2
-	VMULPS   Z4, Z2, Z2
+	VPERMW.Z 64(SI), Z8, K6, Z2
+	VMULPS   Z5, Z2, Z2
 	SUBQ     $+16, R8
 	JLT      groupmeet3cross
 
 groupmeet3:
-	VPERMW.Z   64(SI), Z6, K6, Z3
-	VMULPS     Z4, Z3, Z3
-	VADDPS     Z1, Z0, Z16
-	VADDPS     Z3, Z2, Z17
-	VADDPS     Z17, Z16, Z16
-	VCMPPS     $0x03, Z16, Z16, K1
-	KORTESTQ   K1, K1
-	JNE        groupmeetrare
-	VPANDD     Z14, Z0, Z16
-	VPMINUD    Z15, Z16, Z16
-	VPANDD     Z11, Z16, Z17
-	VPMAXUD    Z13, Z17, Z17
-	VPADDD     Z12, Z17, Z17
-	VADDPS     Z17, Z16, Z16
-	VSUBPS     Z17, Z16, Z16
-	VPSRLD     $0x14, Z16, Z16
-	VPSUBD     Z10, Z16, Z16
-	VPMAXSD    Z9, Z16, Z16
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z8, Z0, Z16
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z11, Z0, Z17
-	VPMAXUD    Z13, Z17, Z17
-	VPADDD     Z12, Z17, Z17
-	VADDPS     Z17, Z0, Z0
-	VSUBPS     Z17, Z0, Z0
-	VPSRLD     $0x14, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
-	VPMAXSD    Z9, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z8, Z1, Z0
-	VPACKSSDW  Z0, Z16, Z16
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z11, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
-	VPADDD     Z12, Z1, Z1
-	VADDPS     Z1, Z0, Z0
-	VSUBPS     Z1, Z0, Z0
-	VPSRLD     $0x14, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
-	VPMAXSD    Z9, Z0, Z0
-	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z8, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
-	VPADDD     Z12, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPSRLD     $0x14, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
-	VPMAXSD    Z9, Z1, Z1
-	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z8, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z16, Z16
-	VPERMD     Z16, Z5, Z16
-	VMOVUPS    Z16, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+128, SI
-	SUBQ       $+64, BX
-	CMPQ       R8, $+1
-	JLT        groupnext
-	CMPQ       BX, $+64
-	JLT        grouptail
-	CMPQ       R8, $+64
-	JLT        groupmeet
-	JMP        groupbegin
+	VPERMW.Z    64(SI), Z7, K6, Z3
+	VMULPS      Z5, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         groupmeetrare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z16
+	VFMADD231PS Z15, Z4, Z16
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z17
+	VFMADD231PS Z15, Z4, Z17
+	VPMADDWD    Z11, Z16, Z16
+	VPMADDWD    Z11, Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPSRLW      $0x04, Z16, Z16
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z17
+	VFMADD231PS Z15, Z1, Z17
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z17, Z17
+	VPACKSSDW   Z17, Z4, Z4
+	VPSRLW      $0x04, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z16, Z16
+	VPMINUB     Z10, Z16, Z16
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z16
+	VPERMD      Z16, Z6, Z16
+	VMOVUPS     Z16, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, BX
+	CMPQ        R8, $+1
+	JLT         groupnext
+	CMPQ        BX, $+64
+	JLT         grouptail
+	CMPQ        R8, $+64
+	JLT         groupmeet
+	JMP         groupbegin
 
 groupnext:
 	TESTQ BX, BX
@@ -12405,7 +2582,7 @@ grouppieces:
 	MOVQ R8, BX
 
 grouppiece:
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (DX), Z5
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
 	KMOVQ        AX, K0
@@ -12413,90 +2590,67 @@ grouppiece:
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVDQU16.Z  32(SI), K7, Y1
 	VPMOVZXWD    Y1, Z1
 	VPSLLD       $0x10, Z1, Z1
-	VMULPS       Z4, Z1, Z1
+	VMULPS       Z5, Z1, Z1
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16.Z  64(SI), K7, Y2
 	VPMOVZXWD    Y2, Z2
 	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z4, Z2, Z2
+	VMULPS       Z5, Z2, Z2
 	KSHIFTRQ     $0x30, K0, K7
 	VMOVDQU16.Z  96(SI), K7, Y3
 	VPMOVZXWD    Y3, Z3
 	VPSLLD       $0x10, Z3, Z3
-	VMULPS       Z4, Z3, Z3
-	VADDPS       Z1, Z0, Z16
-	VADDPS       Z3, Z2, Z17
-	VADDPS       Z17, Z16, Z16
-	VCMPPS       $0x03, Z16, Z16, K1
-	KORTESTQ     K1, K1
+	VMULPS       Z5, Z3, Z3
+	VCMPPS       $0x03, Z1, Z0, K1
+	VCMPPS       $0x03, Z3, Z2, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
-	VPANDD       Z14, Z0, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z11, Z16, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z12, Z17, Z17
-	VADDPS       Z17, Z16, Z16
-	VSUBPS       Z17, Z16, Z16
-	VPSRLD       $0x14, Z16, Z16
-	VPSUBD       Z10, Z16, Z16
-	VPMAXSD      Z9, Z16, Z16
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z16
+	VPANDD       Z14, Z0, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z12, Z0, Z16
+	VFMADD231PS  Z15, Z4, Z16
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z11, Z0, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z12, Z17, Z17
-	VADDPS       Z17, Z0, Z0
-	VSUBPS       Z17, Z0, Z0
-	VPSRLD       $0x14, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
-	VPMAXSD      Z9, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z8, Z1, Z0
+	VPANDD       Z14, Z1, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z12, Z1, Z17
+	VFMADD231PS  Z15, Z4, Z17
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z12, Z17, Z17
-	VADDPS       Z17, Z1, Z1
-	VSUBPS       Z17, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z8, Z2, Z1
+	VPANDD       Z14, Z2, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z12, Z2, Z18
+	VFMADD231PS  Z15, Z4, Z18
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z3, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z11, Z2, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z12, Z17, Z17
-	VADDPS       Z17, Z2, Z2
-	VSUBPS       Z17, Z2, Z2
-	VPSRLD       $0x14, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
-	VPMAXSD      Z9, Z2, Z2
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z8, Z3, Z2
+	VPANDD       Z14, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z12, Z3, Z19
+	VFMADD231PS  Z15, Z4, Z19
 
 grouptailnarrow:
-	VPACKSSDW Z0, Z16, Z16
-	VPACKSSDW Z2, Z1, Z1
-	VPACKUSWB Z1, Z16, Z16
-	VPERMD    Z16, Z5, Z16
-	KMOVQ     K0, K7
-	VMOVDQU8  Z16, K7, (DI)
+	VPMADDWD   Z11, Z16, Z16
+	VPMADDWD   Z11, Z17, Z17
+	VPACKSSDW  Z17, Z16, Z16
+	VPSRLW     $0x04, Z16, Z16
+	VPACKSSDW  Z1, Z0, Z0
+	VPMADDWD   Z11, Z18, Z18
+	VPMADDWD   Z11, Z19, Z19
+	VPACKSSDW  Z19, Z18, Z18
+	VPSRLW     $0x04, Z18, Z18
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z18, Z16, Z16
+	VPMINUB    Z10, Z16, Z16
+	VPACKSSWB  Z2, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z16
+	VPERMD     Z16, Z6, Z16
+	KMOVQ      K0, K7
+	VMOVDQU8   Z16, K7, (DI)
 
 grouptailback:
 	LEAQ  (DI)(BX*1), DI
@@ -12532,87 +2686,64 @@ short2:
 	JGT         short2stream
 	CMPQ        R8, $+8
 	JLT         short2loop
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VMULPS.BCST (DX), Z0, Z5
 	VPERMW.Z    (SI), Z7, K6, Z0
 	VMULPS.BCST (DX), Z0, Z4
-	VPERMW.Z    (SI), Z6, K6, Z0
-	VMULPS.BCST (DX), Z0, Z3
+	VPERMW.Z    64(SI), Z8, K6, Z0
+	VMULPS.BCST 4(DX), Z0, Z3
 	VPERMW.Z    64(SI), Z7, K6, Z0
 	VMULPS.BCST 4(DX), Z0, Z2
-	VPERMW.Z    64(SI), Z6, K6, Z0
-	VMULPS.BCST 4(DX), Z0, Z1
 
 short2ahead:
-	VPERMW.Z    128(SI), Z7, K6, Z0
+	VPERMW.Z    128(SI), Z8, K6, Z0
 	VMULPS.BCST 8(DX), Z0, Z0
-	VPERMW.Z    128(SI), Z6, K6, Z16
-	VMULPS.BCST 8(DX), Z16, Z16
+	VPERMW.Z    128(SI), Z7, K6, Z1
+	VMULPS.BCST 8(DX), Z1, Z1
+	VPERMW.Z    192(SI), Z8, K6, Z16
+	VMULPS.BCST 12(DX), Z16, Z16
 	VPERMW.Z    192(SI), Z7, K6, Z17
 	VMULPS.BCST 12(DX), Z17, Z17
-	VPERMW.Z    192(SI), Z6, K6, Z18
-	VMULPS.BCST 12(DX), Z18, Z18
-	VADDPS      Z3, Z4, Z19
-	VADDPS      Z1, Z2, Z20
-	VADDPS      Z20, Z19, Z19
-	VCMPPS      $0x03, Z19, Z19, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z4, Z5, K1
+	VCMPPS      $0x03, Z2, Z3, K2
+	KORTESTQ    K1, K2
 	JNE         short2loop
-	VPANDD      Z14, Z4, Z19
-	VPMINUD     Z15, Z19, Z19
-	VPANDD      Z11, Z19, Z20
-	VPMAXUD     Z13, Z20, Z20
-	VPADDD      Z12, Z20, Z20
-	VADDPS      Z20, Z19, Z19
-	VSUBPS      Z20, Z19, Z19
-	VPSRLD      $0x14, Z19, Z19
-	VPSUBD      Z10, Z19, Z19
-	VPMAXSD     Z9, Z19, Z19
-	VPSRLD      $0x18, Z4, Z20
-	VPTERNLOGD  $0xf8, Z8, Z20, Z19
-	VPANDD      Z14, Z3, Z20
-	VPMINUD     Z15, Z20, Z20
-	VPANDD      Z11, Z20, Z21
-	VPMAXUD     Z13, Z21, Z21
-	VPADDD      Z12, Z21, Z21
-	VADDPS      Z21, Z20, Z20
-	VSUBPS      Z21, Z20, Z20
-	VPSRLD      $0x14, Z20, Z20
-	VPSUBD      Z10, Z20, Z20
-	VPMAXSD     Z9, Z20, Z20
-	VPSRLD      $0x18, Z3, Z21
-	VPTERNLOGD  $0xf8, Z8, Z21, Z20
+	VPANDD      Z14, Z5, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z5, Z19
+	VFMADD231PS Z15, Z18, Z19
+	VPANDD      Z14, Z4, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z4, Z20
+	VFMADD231PS Z15, Z18, Z20
+	VPMADDWD    Z11, Z19, Z19
+	VPMADDWD    Z11, Z20, Z20
 	VPACKSSDW   Z20, Z19, Z19
+	VPSRLW      $0x04, Z19, Z19
+	VPACKSSDW   Z4, Z5, Z18
+	VPANDD      Z14, Z3, Z20
+	VPMAXUD     Z13, Z20, Z20
+	VPANDD      Z12, Z3, Z21
+	VFMADD231PS Z15, Z20, Z21
 	VPANDD      Z14, Z2, Z20
-	VPMINUD     Z15, Z20, Z20
-	VPANDD      Z11, Z20, Z21
-	VPMAXUD     Z13, Z21, Z21
-	VPADDD      Z12, Z21, Z21
-	VADDPS      Z21, Z20, Z20
-	VSUBPS      Z21, Z20, Z20
-	VPSRLD      $0x14, Z20, Z20
-	VPSUBD      Z10, Z20, Z20
-	VPMAXSD     Z9, Z20, Z20
-	VPSRLD      $0x18, Z2, Z21
-	VPTERNLOGD  $0xf8, Z8, Z21, Z20
-	VPANDD      Z14, Z1, Z21
-	VPMINUD     Z15, Z21, Z21
-	VPANDD      Z11, Z21, Z22
-	VPMAXUD     Z13, Z22, Z22
-	VPADDD      Z12, Z22, Z22
-	VADDPS      Z22, Z21, Z21
-	VSUBPS      Z22, Z21, Z21
-	VPSRLD      $0x14, Z21, Z21
-	VPSUBD      Z10, Z21, Z21
-	VPMAXSD     Z9, Z21, Z21
-	VPSRLD      $0x18, Z1, Z22
-	VPTERNLOGD  $0xf8, Z8, Z22, Z21
-	VPACKSSDW   Z21, Z20, Z20
-	VPACKUSWB   Z20, Z19, Z19
-	VPERMD      Z19, Z5, Z19
+	VPMAXUD     Z13, Z20, Z20
+	VPANDD      Z12, Z2, Z22
+	VFMADD231PS Z15, Z20, Z22
+	VPMADDWD    Z11, Z21, Z21
+	VPMADDWD    Z11, Z22, Z22
+	VPACKSSDW   Z22, Z21, Z21
+	VPSRLW      $0x04, Z21, Z21
+	VPACKSSDW   Z2, Z3, Z20
+	VPACKUSWB   Z21, Z19, Z19
+	VPMINUB     Z10, Z19, Z19
+	VPACKSSWB   Z20, Z18, Z18
+	VPTERNLOGD  $0xf8, Z9, Z18, Z19
+	VPERMD      Z19, Z6, Z19
 	VMOVUPS     Z19, (DI)
-	VMOVAPS     Z0, Z4
+	VMOVAPS     Z0, Z5
+	VMOVAPS     Z1, Z4
 	VMOVAPS     Z16, Z3
 	VMOVAPS     Z17, Z2
-	VMOVAPS     Z18, Z1
 	ADDQ        $+8, DX
 	ADDQ        $+64, DI
 	ADDQ        $+128, SI
@@ -12621,73 +2752,50 @@ short2ahead:
 	JGE         short2ahead
 
 short2loop:
-	VPERMW.Z    (SI), Z7, K6, Z0
+	VPERMW.Z    (SI), Z8, K6, Z0
 	VMULPS.BCST (DX), Z0, Z0
-	VPERMW.Z    (SI), Z6, K6, Z1
+	VPERMW.Z    (SI), Z7, K6, Z1
 	VMULPS.BCST (DX), Z1, Z1
-	VPERMW.Z    64(SI), Z7, K6, Z2
+	VPERMW.Z    64(SI), Z8, K6, Z2
 	VMULPS.BCST 4(DX), Z2, Z2
-	VPERMW.Z    64(SI), Z6, K6, Z3
+	VPERMW.Z    64(SI), Z7, K6, Z3
 	VMULPS.BCST 4(DX), Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z16
-	VADDPS      Z16, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
 	JNE         short2rare
 	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z11, Z4, Z16
-	VPMAXUD     Z13, Z16, Z16
-	VPADDD      Z12, Z16, Z16
-	VADDPS      Z16, Z4, Z4
-	VSUBPS      Z16, Z4, Z4
-	VPSRLD      $0x14, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
-	VPMAXSD     Z9, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z8, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z11, Z0, Z16
-	VPMAXUD     Z13, Z16, Z16
-	VPADDD      Z12, Z16, Z16
-	VADDPS      Z16, Z0, Z0
-	VSUBPS      Z16, Z0, Z0
-	VPSRLD      $0x14, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
-	VPMAXSD     Z9, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z8, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z11, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z0
-	VSUBPS      Z1, Z0, Z0
-	VPSRLD      $0x14, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
-	VPMAXSD     Z9, Z0, Z0
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z8, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
-	VPADDD      Z12, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPSRLD      $0x14, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
-	VPMAXSD     Z9, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z8, Z3, Z1
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z16
+	VFMADD231PS Z15, Z4, Z16
+	VPMADDWD    Z11, Z5, Z5
+	VPMADDWD    Z11, Z16, Z16
+	VPACKSSDW   Z16, Z5, Z5
+	VPSRLW      $0x04, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z5, Z4
-	VMOVUPS     Z4, (DI)
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z16
+	VFMADD231PS Z15, Z1, Z16
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z16, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPSRLW      $0x04, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPMINUB     Z10, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z5
+	VPERMD      Z5, Z6, Z5
+	VMOVUPS     Z5, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -12714,87 +2822,64 @@ short4:
 	JGT         short4stream
 	CMPQ        R8, $+16
 	JLT         short4loop
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VMULPS.BCST (DX), Z0, Z5
 	VPERMW.Z    (SI), Z7, K6, Z0
-	VMULPS.BCST (DX), Z0, Z4
-	VPERMW.Z    (SI), Z6, K6, Z0
-	VMULPS.BCST 4(DX), Z0, Z3
+	VMULPS.BCST 4(DX), Z0, Z4
+	VPERMW.Z    64(SI), Z8, K6, Z0
+	VMULPS.BCST 8(DX), Z0, Z3
 	VPERMW.Z    64(SI), Z7, K6, Z0
-	VMULPS.BCST 8(DX), Z0, Z2
-	VPERMW.Z    64(SI), Z6, K6, Z0
-	VMULPS.BCST 12(DX), Z0, Z1
+	VMULPS.BCST 12(DX), Z0, Z2
 
 short4ahead:
-	VPERMW.Z    128(SI), Z7, K6, Z0
+	VPERMW.Z    128(SI), Z8, K6, Z0
 	VMULPS.BCST 16(DX), Z0, Z0
-	VPERMW.Z    128(SI), Z6, K6, Z16
-	VMULPS.BCST 20(DX), Z16, Z16
+	VPERMW.Z    128(SI), Z7, K6, Z1
+	VMULPS.BCST 20(DX), Z1, Z1
+	VPERMW.Z    192(SI), Z8, K6, Z16
+	VMULPS.BCST 24(DX), Z16, Z16
 	VPERMW.Z    192(SI), Z7, K6, Z17
-	VMULPS.BCST 24(DX), Z17, Z17
-	VPERMW.Z    192(SI), Z6, K6, Z18
-	VMULPS.BCST 28(DX), Z18, Z18
-	VADDPS      Z3, Z4, Z19
-	VADDPS      Z1, Z2, Z20
-	VADDPS      Z20, Z19, Z19
-	VCMPPS      $0x03, Z19, Z19, K1
-	KORTESTQ    K1, K1
+	VMULPS.BCST 28(DX), Z17, Z17
+	VCMPPS      $0x03, Z4, Z5, K1
+	VCMPPS      $0x03, Z2, Z3, K2
+	KORTESTQ    K1, K2
 	JNE         short4loop
-	VPANDD      Z14, Z4, Z19
-	VPMINUD     Z15, Z19, Z19
-	VPANDD      Z11, Z19, Z20
-	VPMAXUD     Z13, Z20, Z20
-	VPADDD      Z12, Z20, Z20
-	VADDPS      Z20, Z19, Z19
-	VSUBPS      Z20, Z19, Z19
-	VPSRLD      $0x14, Z19, Z19
-	VPSUBD      Z10, Z19, Z19
-	VPMAXSD     Z9, Z19, Z19
-	VPSRLD      $0x18, Z4, Z20
-	VPTERNLOGD  $0xf8, Z8, Z20, Z19
-	VPANDD      Z14, Z3, Z20
-	VPMINUD     Z15, Z20, Z20
-	VPANDD      Z11, Z20, Z21
-	VPMAXUD     Z13, Z21, Z21
-	VPADDD      Z12, Z21, Z21
-	VADDPS      Z21, Z20, Z20
-	VSUBPS      Z21, Z20, Z20
-	VPSRLD      $0x14, Z20, Z20
-	VPSUBD      Z10, Z20, Z20
-	VPMAXSD     Z9, Z20, Z20
-	VPSRLD      $0x18, Z3, Z21
-	VPTERNLOGD  $0xf8, Z8, Z21, Z20
+	VPANDD      Z14, Z5, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z5, Z19
+	VFMADD231PS Z15, Z18, Z19
+	VPANDD      Z14, Z4, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z4, Z20
+	VFMADD231PS Z15, Z18, Z20
+	VPMADDWD    Z11, Z19, Z19
+	VPMADDWD    Z11, Z20, Z20
 	VPACKSSDW   Z20, Z19, Z19
+	VPSRLW      $0x04, Z19, Z19
+	VPACKSSDW   Z4, Z5, Z18
+	VPANDD      Z14, Z3, Z20
+	VPMAXUD     Z13, Z20, Z20
+	VPANDD      Z12, Z3, Z21
+	VFMADD231PS Z15, Z20, Z21
 	VPANDD      Z14, Z2, Z20
-	VPMINUD     Z15, Z20, Z20
-	VPANDD      Z11, Z20, Z21
-	VPMAXUD     Z13, Z21, Z21
-	VPADDD      Z12, Z21, Z21
-	VADDPS      Z21, Z20, Z20
-	VSUBPS      Z21, Z20, Z20
-	VPSRLD      $0x14, Z20, Z20
-	VPSUBD      Z10, Z20, Z20
-	VPMAXSD     Z9, Z20, Z20
-	VPSRLD      $0x18, Z2, Z21
-	VPTERNLOGD  $0xf8, Z8, Z21, Z20
-	VPANDD      Z14, Z1, Z21
-	VPMINUD     Z15, Z21, Z21
-	VPANDD      Z11, Z21, Z22
-	VPMAXUD     Z13, Z22, Z22
-	VPADDD      Z12, Z22, Z22
-	VADDPS      Z22, Z21, Z21
-	VSUBPS      Z22, Z21, Z21
-	VPSRLD      $0x14, Z21, Z21
-	VPSUBD      Z10, Z21, Z21
-	VPMAXSD     Z9, Z21, Z21
-	VPSRLD      $0x18, Z1, Z22
-	VPTERNLOGD  $0xf8, Z8, Z22, Z21
-	VPACKSSDW   Z21, Z20, Z20
-	VPACKUSWB   Z20, Z19, Z19
-	VPERMD      Z19, Z5, Z19
+	VPMAXUD     Z13, Z20, Z20
+	VPANDD      Z12, Z2, Z22
+	VFMADD231PS Z15, Z20, Z22
+	VPMADDWD    Z11, Z21, Z21
+	VPMADDWD    Z11, Z22, Z22
+	VPACKSSDW   Z22, Z21, Z21
+	VPSRLW      $0x04, Z21, Z21
+	VPACKSSDW   Z2, Z3, Z20
+	VPACKUSWB   Z21, Z19, Z19
+	VPMINUB     Z10, Z19, Z19
+	VPACKSSWB   Z20, Z18, Z18
+	VPTERNLOGD  $0xf8, Z9, Z18, Z19
+	VPERMD      Z19, Z6, Z19
 	VMOVUPS     Z19, (DI)
-	VMOVAPS     Z0, Z4
+	VMOVAPS     Z0, Z5
+	VMOVAPS     Z1, Z4
 	VMOVAPS     Z16, Z3
 	VMOVAPS     Z17, Z2
-	VMOVAPS     Z18, Z1
 	ADDQ        $+16, DX
 	ADDQ        $+64, DI
 	ADDQ        $+128, SI
@@ -12803,73 +2888,50 @@ short4ahead:
 	JGE         short4ahead
 
 short4loop:
-	VPERMW.Z    (SI), Z7, K6, Z0
+	VPERMW.Z    (SI), Z8, K6, Z0
 	VMULPS.BCST (DX), Z0, Z0
-	VPERMW.Z    (SI), Z6, K6, Z1
+	VPERMW.Z    (SI), Z7, K6, Z1
 	VMULPS.BCST 4(DX), Z1, Z1
-	VPERMW.Z    64(SI), Z7, K6, Z2
+	VPERMW.Z    64(SI), Z8, K6, Z2
 	VMULPS.BCST 8(DX), Z2, Z2
-	VPERMW.Z    64(SI), Z6, K6, Z3
+	VPERMW.Z    64(SI), Z7, K6, Z3
 	VMULPS.BCST 12(DX), Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z16
-	VADDPS      Z16, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
 	JNE         short4rare
 	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z11, Z4, Z16
-	VPMAXUD     Z13, Z16, Z16
-	VPADDD      Z12, Z16, Z16
-	VADDPS      Z16, Z4, Z4
-	VSUBPS      Z16, Z4, Z4
-	VPSRLD      $0x14, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
-	VPMAXSD     Z9, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z8, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z11, Z0, Z16
-	VPMAXUD     Z13, Z16, Z16
-	VPADDD      Z12, Z16, Z16
-	VADDPS      Z16, Z0, Z0
-	VSUBPS      Z16, Z0, Z0
-	VPSRLD      $0x14, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
-	VPMAXSD     Z9, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z8, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z11, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z0
-	VSUBPS      Z1, Z0, Z0
-	VPSRLD      $0x14, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
-	VPMAXSD     Z9, Z0, Z0
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z8, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
-	VPADDD      Z12, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPSRLD      $0x14, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
-	VPMAXSD     Z9, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z8, Z3, Z1
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z16
+	VFMADD231PS Z15, Z4, Z16
+	VPMADDWD    Z11, Z5, Z5
+	VPMADDWD    Z11, Z16, Z16
+	VPACKSSDW   Z16, Z5, Z5
+	VPSRLW      $0x04, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z5, Z4
-	VMOVUPS     Z4, (DI)
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z16
+	VFMADD231PS Z15, Z1, Z16
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z16, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPSRLW      $0x04, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPMINUB     Z10, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z5
+	VPERMD      Z5, Z6, Z5
+	VMOVUPS     Z5, (DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -12894,77 +2956,54 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPERMW.Z   (SI), Z7, K6, Z0
-	VMOVUPS    (DX), Z1
-	VMULPS     Z1, Z0, Z0
-	VPERMW.Z   (SI), Z6, K6, Z1
-	VMOVUPS    64(DX), Z2
-	VMULPS     Z2, Z1, Z1
-	VPERMW.Z   64(SI), Z7, K6, Z2
-	VMOVUPS    128(DX), Z3
-	VMULPS     Z3, Z2, Z2
-	VPERMW.Z   64(SI), Z6, K6, Z3
-	VMOVUPS    192(DX), Z4
-	VMULPS     Z4, Z3, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z16
-	VADDPS     Z16, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanerare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z11, Z4, Z16
-	VPMAXUD    Z13, Z16, Z16
-	VPADDD     Z12, Z16, Z16
-	VADDPS     Z16, Z4, Z4
-	VSUBPS     Z16, Z4, Z4
-	VPSRLD     $0x14, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
-	VPMAXSD    Z9, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z8, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z11, Z0, Z16
-	VPMAXUD    Z13, Z16, Z16
-	VPADDD     Z12, Z16, Z16
-	VADDPS     Z16, Z0, Z0
-	VSUBPS     Z16, Z0, Z0
-	VPSRLD     $0x14, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
-	VPMAXSD    Z9, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z8, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z11, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
-	VPADDD     Z12, Z1, Z1
-	VADDPS     Z1, Z0, Z0
-	VSUBPS     Z1, Z0, Z0
-	VPSRLD     $0x14, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
-	VPMAXSD    Z9, Z0, Z0
-	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z8, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
-	VPADDD     Z12, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPSRLD     $0x14, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
-	VPMAXSD    Z9, Z1, Z1
-	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z8, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z5, Z4
-	VMOVUPS    Z4, (DI)
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VMOVUPS     (DX), Z1
+	VMULPS      Z1, Z0, Z0
+	VPERMW.Z    (SI), Z7, K6, Z1
+	VMOVUPS     64(DX), Z2
+	VMULPS      Z2, Z1, Z1
+	VPERMW.Z    64(SI), Z8, K6, Z2
+	VMOVUPS     128(DX), Z3
+	VMULPS      Z3, Z2, Z2
+	VPERMW.Z    64(SI), Z7, K6, Z3
+	VMOVUPS     192(DX), Z4
+	VMULPS      Z4, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanerare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z16
+	VFMADD231PS Z15, Z4, Z16
+	VPMADDWD    Z11, Z5, Z5
+	VPMADDWD    Z11, Z16, Z16
+	VPACKSSDW   Z16, Z5, Z5
+	VPSRLW      $0x04, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z16
+	VFMADD231PS Z15, Z1, Z16
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z16, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPSRLW      $0x04, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPMINUB     Z10, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z5
+	VPERMD      Z5, Z6, Z5
+	VMOVUPS     Z5, (DI)
 
 laneback:
 	ADDQ $+64, DI
@@ -13004,74 +3043,51 @@ lanetail:
 	VPSLLD      $0x10, Z3, Z3
 	VMOVUPS.Z   192(DX), K7, Z4
 	VMULPS      Z4, Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z16
-	VADDPS      Z16, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
 	JNE         lanetailrare
 	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z11, Z4, Z16
-	VPMAXUD     Z13, Z16, Z16
-	VPADDD      Z12, Z16, Z16
-	VADDPS      Z16, Z4, Z4
-	VSUBPS      Z16, Z4, Z4
-	VPSRLD      $0x14, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
-	VPMAXSD     Z9, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z8, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z11, Z0, Z16
-	VPMAXUD     Z13, Z16, Z16
-	VPADDD      Z12, Z16, Z16
-	VADDPS      Z16, Z0, Z0
-	VSUBPS      Z16, Z0, Z0
-	VPSRLD      $0x14, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
-	VPMAXSD     Z9, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z8, Z1, Z0
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z16
+	VFMADD231PS Z15, Z4, Z16
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
-	VPANDD      Z14, Z2, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z11, Z1, Z16
-	VPMAXUD     Z13, Z16, Z16
-	VPADDD      Z12, Z16, Z16
-	VADDPS      Z16, Z1, Z1
-	VSUBPS      Z16, Z1, Z1
-	VPSRLD      $0x14, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
-	VPMAXSD     Z9, Z1, Z1
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z8, Z2, Z1
+	VPANDD      Z14, Z2, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z2, Z17
+	VFMADD231PS Z15, Z4, Z17
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
-	VPANDD      Z14, Z3, Z2
-	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z11, Z2, Z16
-	VPMAXUD     Z13, Z16, Z16
-	VPADDD      Z12, Z16, Z16
-	VADDPS      Z16, Z2, Z2
-	VSUBPS      Z16, Z2, Z2
-	VPSRLD      $0x14, Z2, Z2
-	VPSUBD      Z10, Z2, Z2
-	VPMAXSD     Z9, Z2, Z2
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z8, Z3, Z2
+	VPANDD      Z14, Z3, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z3, Z18
+	VFMADD231PS Z15, Z4, Z18
 
 lanetailnarrow:
-	VPACKSSDW Z0, Z4, Z4
-	VPACKSSDW Z2, Z1, Z1
-	VPACKUSWB Z1, Z4, Z4
-	VPERMD    Z4, Z5, Z4
-	KMOVQ     K0, K7
-	VMOVDQU8  Z4, K7, (DI)
+	VPMADDWD   Z11, Z5, Z5
+	VPMADDWD   Z11, Z16, Z16
+	VPACKSSDW  Z16, Z5, Z5
+	VPSRLW     $0x04, Z5, Z5
+	VPACKSSDW  Z1, Z0, Z0
+	VPMADDWD   Z11, Z17, Z17
+	VPMADDWD   Z11, Z18, Z18
+	VPACKSSDW  Z18, Z17, Z17
+	VPSRLW     $0x04, Z17, Z17
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z17, Z5, Z5
+	VPMINUB    Z10, Z5, Z5
+	VPACKSSWB  Z2, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z5
+	VPERMD     Z5, Z6, Z5
+	KMOVQ      K0, K7
+	VMOVDQU8   Z5, K7, (DI)
 
 lanetailback:
 laneend:
@@ -13089,72 +3105,49 @@ fence:
 groupstream:
 	PREFETCHNTA (SI)(CX*1)
 	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z7, K6, Z0
-	VMULPS      Z4, Z0, Z0
-	VPERMW.Z    (SI), Z6, K6, Z1
-	VMULPS      Z4, Z1, Z1
-	VPERMW.Z    64(SI), Z7, K6, Z2
-	VMULPS      Z4, Z2, Z2
-	VPERMW.Z    64(SI), Z6, K6, Z3
-	VMULPS      Z4, Z3, Z3
-	VADDPS      Z1, Z0, Z16
-	VADDPS      Z3, Z2, Z17
-	VADDPS      Z17, Z16, Z16
-	VCMPPS      $0x03, Z16, Z16, K1
-	KORTESTQ    K1, K1
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VMULPS      Z5, Z0, Z0
+	VPERMW.Z    (SI), Z7, K6, Z1
+	VMULPS      Z5, Z1, Z1
+	VPERMW.Z    64(SI), Z8, K6, Z2
+	VMULPS      Z5, Z2, Z2
+	VPERMW.Z    64(SI), Z7, K6, Z3
+	VMULPS      Z5, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
 	JNE         grouprare
-	VPANDD      Z14, Z0, Z16
-	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z11, Z16, Z17
-	VPMAXUD     Z13, Z17, Z17
-	VPADDD      Z12, Z17, Z17
-	VADDPS      Z17, Z16, Z16
-	VSUBPS      Z17, Z16, Z16
-	VPSRLD      $0x14, Z16, Z16
-	VPSUBD      Z10, Z16, Z16
-	VPMAXSD     Z9, Z16, Z16
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z8, Z0, Z16
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z11, Z0, Z17
-	VPMAXUD     Z13, Z17, Z17
-	VPADDD      Z12, Z17, Z17
-	VADDPS      Z17, Z0, Z0
-	VSUBPS      Z17, Z0, Z0
-	VPSRLD      $0x14, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
-	VPMAXSD     Z9, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z8, Z1, Z0
-	VPACKSSDW   Z0, Z16, Z16
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z11, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z0
-	VSUBPS      Z1, Z0, Z0
-	VPSRLD      $0x14, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
-	VPMAXSD     Z9, Z0, Z0
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z8, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
-	VPADDD      Z12, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPSRLD      $0x14, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
-	VPMAXSD     Z9, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z8, Z3, Z1
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z16
+	VFMADD231PS Z15, Z4, Z16
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z17
+	VFMADD231PS Z15, Z4, Z17
+	VPMADDWD    Z11, Z16, Z16
+	VPMADDWD    Z11, Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPSRLW      $0x04, Z16, Z16
 	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z16, Z16
-	VPERMD      Z16, Z5, Z16
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z17
+	VFMADD231PS Z15, Z1, Z17
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z17, Z17
+	VPACKSSDW   Z17, Z4, Z4
+	VPSRLW      $0x04, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z16, Z16
+	VPMINUB     Z10, Z16, Z16
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z16
+	VPERMD      Z16, Z6, Z16
 	VMOVNTPS    Z16, (DI)
 	ADDQ        $+64, DI
 	ADDQ        $+128, SI
@@ -13164,141 +3157,105 @@ groupstream:
 	JMP         groupwhole
 
 grouplast:
-	VADDPS     Z2, Z3, Z16
-	VADDPS     Z0, Z1, Z17
-	VADDPS     Z17, Z16, Z16
-	VCMPPS     $0x03, Z16, Z16, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPANDD     Z14, Z3, Z16
-	VPMINUD    Z15, Z16, Z16
-	VPANDD     Z11, Z16, Z17
-	VPMAXUD    Z13, Z17, Z17
-	VPADDD     Z12, Z17, Z17
-	VADDPS     Z17, Z16, Z16
-	VSUBPS     Z17, Z16, Z16
-	VPSRLD     $0x14, Z16, Z16
-	VPSUBD     Z10, Z16, Z16
-	VPMAXSD    Z9, Z16, Z16
-	VPSRLD     $0x18, Z3, Z17
-	VPTERNLOGD $0xf8, Z8, Z17, Z16
-	VPANDD     Z14, Z2, Z17
-	VPMINUD    Z15, Z17, Z17
-	VPANDD     Z11, Z17, Z18
-	VPMAXUD    Z13, Z18, Z18
-	VPADDD     Z12, Z18, Z18
-	VADDPS     Z18, Z17, Z17
-	VSUBPS     Z18, Z17, Z17
-	VPSRLD     $0x14, Z17, Z17
-	VPSUBD     Z10, Z17, Z17
-	VPMAXSD    Z9, Z17, Z17
-	VPSRLD     $0x18, Z2, Z18
-	VPTERNLOGD $0xf8, Z8, Z18, Z17
-	VPACKSSDW  Z17, Z16, Z16
-	VPANDD     Z14, Z1, Z17
-	VPMINUD    Z15, Z17, Z17
-	VPANDD     Z11, Z17, Z18
-	VPMAXUD    Z13, Z18, Z18
-	VPADDD     Z12, Z18, Z18
-	VADDPS     Z18, Z17, Z17
-	VSUBPS     Z18, Z17, Z17
-	VPSRLD     $0x14, Z17, Z17
-	VPSUBD     Z10, Z17, Z17
-	VPMAXSD    Z9, Z17, Z17
-	VPSRLD     $0x18, Z1, Z18
-	VPTERNLOGD $0xf8, Z8, Z18, Z17
-	VPANDD     Z14, Z0, Z18
-	VPMINUD    Z15, Z18, Z18
-	VPANDD     Z11, Z18, Z19
-	VPMAXUD    Z13, Z19, Z19
-	VPADDD     Z12, Z19, Z19
-	VADDPS     Z19, Z18, Z18
-	VSUBPS     Z19, Z18, Z18
-	VPSRLD     $0x14, Z18, Z18
-	VPSUBD     Z10, Z18, Z18
-	VPMAXSD    Z9, Z18, Z18
-	VPSRLD     $0x18, Z0, Z19
-	VPTERNLOGD $0xf8, Z8, Z19, Z18
-	VPACKSSDW  Z18, Z17, Z17
-	VPACKUSWB  Z17, Z16, Z16
-	VPERMD     Z16, Z5, Z16
-	VMOVUPS    Z16, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+128, SI
-	SUBQ       $+64, R8
-	JMP        groupwhole
+	VCMPPS      $0x03, Z3, Z4, K1
+	VCMPPS      $0x03, Z1, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VPANDD      Z14, Z4, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z4, Z16
+	VFMADD231PS Z15, Z0, Z16
+	VPANDD      Z14, Z3, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z3, Z17
+	VFMADD231PS Z15, Z0, Z17
+	VPMADDWD    Z11, Z16, Z16
+	VPMADDWD    Z11, Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPSRLW      $0x04, Z16, Z16
+	VPACKSSDW   Z3, Z4, Z0
+	VPANDD      Z14, Z2, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z2, Z18
+	VFMADD231PS Z15, Z17, Z18
+	VPANDD      Z14, Z1, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z1, Z19
+	VFMADD231PS Z15, Z17, Z19
+	VPMADDWD    Z11, Z18, Z18
+	VPMADDWD    Z11, Z19, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPSRLW      $0x04, Z18, Z18
+	VPACKSSDW   Z1, Z2, Z17
+	VPACKUSWB   Z18, Z16, Z16
+	VPMINUB     Z10, Z16, Z16
+	VPACKSSWB   Z17, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z16
+	VPERMD      Z16, Z6, Z16
+	VMOVUPS     Z16, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	JMP         groupwhole
 
 grouprare:
-	VPERMW.Z     (SI), Z7, K6, Z0
-	VMULPS       Z4, Z0, Z0
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VMULPS       Z5, Z0, Z0
 	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z8, Z2, Z1
-	VPERMW.Z     (SI), Z6, K6, Z2
-	VMULPS       Z4, Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z16
+	VMOVAPS.Z    Z2, K1, Z2
+	VPERMW.Z     (SI), Z7, K6, Z1
+	VMULPS       Z5, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
+	VPERMW.Z     64(SI), Z8, K6, Z1
+	VMULPS       Z5, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	VPERMW.Z     64(SI), Z7, K6, Z3
+	VMULPS       Z5, Z3, Z3
+	VPANDD       Z14, Z3, Z16
 	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z3, Z3
-	VSUBPS       Z16, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VPSRLD       $0x18, Z2, Z16
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z8, Z16, Z3
+	VPANDD       Z12, Z3, Z17
+	VFMADD231PS  Z15, Z16, Z17
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z17, K4, Z17
 	VPACKSSDW    Z3, Z1, Z1
-	VPERMW.Z     64(SI), Z7, K6, Z2
-	VMULPS       Z4, Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z3, Z3
-	VSUBPS       Z16, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VPSRLD       $0x18, Z2, Z16
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z8, Z16, Z3
-	VPERMW.Z     64(SI), Z6, K6, Z2
-	VMULPS       Z4, Z2, Z2
-	VPANDD       Z14, Z2, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z11, Z16, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z12, Z17, Z17
-	VADDPS       Z17, Z16, Z16
-	VSUBPS       Z17, Z16, Z16
-	VPSRLD       $0x14, Z16, Z16
-	VPSUBD       Z10, Z16, Z16
-	VPMAXSD      Z9, Z16, Z16
-	VPSRLD       $0x18, Z2, Z17
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z16, Z0, K1, Z16
-	VPTERNLOGD   $0xf8, Z8, Z17, Z16
-	VPACKSSDW    Z16, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z5, Z1
-	VMOVUPS      Z1, (DI)
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z17, Z17
+	VPACKSSDW    Z17, Z4, Z4
+	VPSRLW       $0x04, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+228(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	VMOVUPS      Z2, (DI)
 	JMP          groupback
 
 groupmeet0cross:
@@ -13307,7 +3264,7 @@ groupmeet0mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -13324,7 +3281,7 @@ groupmeet1next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (DX), Z5
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -13333,7 +3290,7 @@ groupmeet1mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -13350,7 +3307,7 @@ groupmeet2next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (DX), Z5
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -13359,7 +3316,7 @@ groupmeet2mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -13376,7 +3333,7 @@ groupmeet3next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (DX), Z5
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -13385,7 +3342,7 @@ groupmeet3mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -13398,94 +3355,73 @@ grouptailrare:
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z0
 	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z8, Z2, Z1
-	CMPQ         BX, $+17
-	JLT          grouptailrarenarrow
+	VMOVAPS.Z    Z2, K1, Z2
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z4, Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z3, Z3
-	VSUBPS       Z16, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VPSRLD       $0x18, Z2, Z16
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z8, Z16, Z3
-	CMPQ         BX, $+33
-	JLT          grouptailrarenarrow
+	VMOVDQU16.Z  32(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMULPS       Z5, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z4, Z2, Z2
-	VPANDD       Z14, Z2, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z11, Z16, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z12, Z17, Z17
-	VADDPS       Z17, Z16, Z16
-	VSUBPS       Z17, Z16, Z16
-	VPSRLD       $0x14, Z16, Z16
-	VPSUBD       Z10, Z16, Z16
-	VPMAXSD      Z9, Z16, Z16
-	VPSRLD       $0x18, Z2, Z17
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z16, Z0, K1, Z16
-	VPTERNLOGD   $0xf8, Z8, Z17, Z16
-	CMPQ         BX, $+49
-	JLT          grouptailrarenarrow
+	VMOVDQU16.Z  64(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMULPS       Z5, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z4, Z2, Z2
-	VPANDD       Z14, Z2, Z17
-	VPMINUD      Z15, Z17, Z17
-	VPANDD       Z11, Z17, Z18
-	VPMAXUD      Z13, Z18, Z18
-	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z17, Z17
-	VSUBPS       Z18, Z17, Z17
-	VPSRLD       $0x14, Z17, Z17
-	VPSUBD       Z10, Z17, Z17
-	VPMAXSD      Z9, Z17, Z17
-	VPSRLD       $0x18, Z2, Z18
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z17, Z0, K1, Z17
-	VPTERNLOGD   $0xf8, Z8, Z18, Z17
-
-grouptailrarenarrow:
-	VPACKSSDW Z3, Z1, Z1
-	VPACKSSDW Z17, Z16, Z16
-	VPACKUSWB Z16, Z1, Z1
-	VPERMD    Z1, Z5, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
+	VMOVDQU16.Z  96(SI), K7, Y3
+	VPMOVZXWD    Y3, Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMULPS       Z5, Z3, Z3
+	VPANDD       Z14, Z3, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPANDD       Z12, Z3, Z17
+	VFMADD231PS  Z15, Z16, Z17
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z17, K4, Z17
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z17, Z17
+	VPACKSSDW    Z17, Z4, Z4
+	VPSRLW       $0x04, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+228(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	KMOVQ        K0, K7
+	VMOVDQU8     Z2, K7, (DI)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R10, R8
@@ -13499,73 +3435,50 @@ groupmeetrare:
 short2stream:
 	PREFETCHNTA (SI)(CX*1)
 	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z7, K6, Z0
+	VPERMW.Z    (SI), Z8, K6, Z0
 	VMULPS.BCST (DX), Z0, Z0
-	VPERMW.Z    (SI), Z6, K6, Z1
+	VPERMW.Z    (SI), Z7, K6, Z1
 	VMULPS.BCST (DX), Z1, Z1
-	VPERMW.Z    64(SI), Z7, K6, Z2
+	VPERMW.Z    64(SI), Z8, K6, Z2
 	VMULPS.BCST 4(DX), Z2, Z2
-	VPERMW.Z    64(SI), Z6, K6, Z3
+	VPERMW.Z    64(SI), Z7, K6, Z3
 	VMULPS.BCST 4(DX), Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z16
-	VADDPS      Z16, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
 	JNE         short2rare
 	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z11, Z4, Z16
-	VPMAXUD     Z13, Z16, Z16
-	VPADDD      Z12, Z16, Z16
-	VADDPS      Z16, Z4, Z4
-	VSUBPS      Z16, Z4, Z4
-	VPSRLD      $0x14, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
-	VPMAXSD     Z9, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z8, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z11, Z0, Z16
-	VPMAXUD     Z13, Z16, Z16
-	VPADDD      Z12, Z16, Z16
-	VADDPS      Z16, Z0, Z0
-	VSUBPS      Z16, Z0, Z0
-	VPSRLD      $0x14, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
-	VPMAXSD     Z9, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z8, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z11, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z0
-	VSUBPS      Z1, Z0, Z0
-	VPSRLD      $0x14, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
-	VPMAXSD     Z9, Z0, Z0
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z8, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
-	VPADDD      Z12, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPSRLD      $0x14, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
-	VPMAXSD     Z9, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z8, Z3, Z1
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z16
+	VFMADD231PS Z15, Z4, Z16
+	VPMADDWD    Z11, Z5, Z5
+	VPMADDWD    Z11, Z16, Z16
+	VPACKSSDW   Z16, Z5, Z5
+	VPSRLW      $0x04, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z5, Z4
-	VMOVNTPS    Z4, (DI)
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z16
+	VFMADD231PS Z15, Z1, Z16
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z16, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPSRLW      $0x04, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPMINUB     Z10, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z5
+	VPERMD      Z5, Z6, Z5
+	VMOVNTPS    Z5, (DI)
 	ADDQ        $+8, DX
 	ADDQ        $+64, DI
 	ADDQ        $+128, SI
@@ -13575,148 +3488,112 @@ short2stream:
 	JMP         short2end
 
 short2rare:
-	VPERMW.Z     (SI), Z7, K6, Z0
+	VPERMW.Z     (SI), Z8, K6, Z0
 	VMULPS.BCST  (DX), Z0, Z0
 	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z8, Z2, Z1
-	VPERMW.Z     (SI), Z6, K6, Z2
-	VMULPS.BCST  (DX), Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z8, Z4, Z3
+	VMOVAPS.Z    Z2, K1, Z2
+	VPERMW.Z     (SI), Z7, K6, Z1
+	VMULPS.BCST  (DX), Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
+	VPERMW.Z     64(SI), Z8, K6, Z1
+	VMULPS.BCST  4(DX), Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	VPERMW.Z     64(SI), Z7, K6, Z3
+	VMULPS.BCST  4(DX), Z3, Z3
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z16
+	VFMADD231PS  Z15, Z5, Z16
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z16, K4, Z16
 	VPACKSSDW    Z3, Z1, Z1
-	VPERMW.Z     64(SI), Z7, K6, Z2
-	VMULPS.BCST  4(DX), Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z8, Z4, Z3
-	VPERMW.Z     64(SI), Z6, K6, Z2
-	VMULPS.BCST  4(DX), Z2, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z11, Z4, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z4, Z4
-	VSUBPS       Z16, Z4, Z4
-	VPSRLD       $0x14, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
-	VPMAXSD      Z9, Z4, Z4
-	VPSRLD       $0x18, Z2, Z16
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z8, Z16, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z5, Z1
-	VMOVUPS      Z1, (DI)
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z4, Z4
+	VPSRLW       $0x04, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+228(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	VMOVUPS      Z2, (DI)
 	JMP          short2back
 
 short4stream:
 	PREFETCHNTA (SI)(CX*1)
 	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z7, K6, Z0
+	VPERMW.Z    (SI), Z8, K6, Z0
 	VMULPS.BCST (DX), Z0, Z0
-	VPERMW.Z    (SI), Z6, K6, Z1
+	VPERMW.Z    (SI), Z7, K6, Z1
 	VMULPS.BCST 4(DX), Z1, Z1
-	VPERMW.Z    64(SI), Z7, K6, Z2
+	VPERMW.Z    64(SI), Z8, K6, Z2
 	VMULPS.BCST 8(DX), Z2, Z2
-	VPERMW.Z    64(SI), Z6, K6, Z3
+	VPERMW.Z    64(SI), Z7, K6, Z3
 	VMULPS.BCST 12(DX), Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z16
-	VADDPS      Z16, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
 	JNE         short4rare
 	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z11, Z4, Z16
-	VPMAXUD     Z13, Z16, Z16
-	VPADDD      Z12, Z16, Z16
-	VADDPS      Z16, Z4, Z4
-	VSUBPS      Z16, Z4, Z4
-	VPSRLD      $0x14, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
-	VPMAXSD     Z9, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z8, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z11, Z0, Z16
-	VPMAXUD     Z13, Z16, Z16
-	VPADDD      Z12, Z16, Z16
-	VADDPS      Z16, Z0, Z0
-	VSUBPS      Z16, Z0, Z0
-	VPSRLD      $0x14, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
-	VPMAXSD     Z9, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z8, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z11, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z0
-	VSUBPS      Z1, Z0, Z0
-	VPSRLD      $0x14, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
-	VPMAXSD     Z9, Z0, Z0
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z8, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
-	VPADDD      Z12, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPSRLD      $0x14, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
-	VPMAXSD     Z9, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z8, Z3, Z1
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z16
+	VFMADD231PS Z15, Z4, Z16
+	VPMADDWD    Z11, Z5, Z5
+	VPMADDWD    Z11, Z16, Z16
+	VPACKSSDW   Z16, Z5, Z5
+	VPSRLW      $0x04, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z5, Z4
-	VMOVNTPS    Z4, (DI)
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z16
+	VFMADD231PS Z15, Z1, Z16
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z16, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPSRLW      $0x04, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPMINUB     Z10, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z5
+	VPERMD      Z5, Z6, Z5
+	VMOVNTPS    Z5, (DI)
 	ADDQ        $+16, DX
 	ADDQ        $+64, DI
 	ADDQ        $+128, SI
@@ -13726,153 +3603,127 @@ short4stream:
 	JMP         short4end
 
 short4rare:
-	VPERMW.Z     (SI), Z7, K6, Z0
+	VPERMW.Z     (SI), Z8, K6, Z0
 	VMULPS.BCST  (DX), Z0, Z0
 	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z8, Z2, Z1
-	VPERMW.Z     (SI), Z6, K6, Z2
-	VMULPS.BCST  4(DX), Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z8, Z4, Z3
+	VMOVAPS.Z    Z2, K1, Z2
+	VPERMW.Z     (SI), Z7, K6, Z1
+	VMULPS.BCST  4(DX), Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
+	VPERMW.Z     64(SI), Z8, K6, Z1
+	VMULPS.BCST  8(DX), Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	VPERMW.Z     64(SI), Z7, K6, Z3
+	VMULPS.BCST  12(DX), Z3, Z3
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z16
+	VFMADD231PS  Z15, Z5, Z16
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z16, K4, Z16
 	VPACKSSDW    Z3, Z1, Z1
-	VPERMW.Z     64(SI), Z7, K6, Z2
-	VMULPS.BCST  8(DX), Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z8, Z4, Z3
-	VPERMW.Z     64(SI), Z6, K6, Z2
-	VMULPS.BCST  12(DX), Z2, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z11, Z4, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z4, Z4
-	VSUBPS       Z16, Z4, Z4
-	VPSRLD       $0x14, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
-	VPMAXSD      Z9, Z4, Z4
-	VPSRLD       $0x18, Z2, Z16
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z8, Z16, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z5, Z1
-	VMOVUPS      Z1, (DI)
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z4, Z4
+	VPSRLW       $0x04, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+228(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	VMOVUPS      Z2, (DI)
 	JMP          short4back
 
 lanerare:
-	VPERMW.Z     (SI), Z7, K6, Z0
+	VPERMW.Z     (SI), Z8, K6, Z0
 	VMOVUPS      (DX), Z1
 	VMULPS       Z1, Z0, Z0
 	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z8, Z2, Z1
-	VPERMW.Z     (SI), Z6, K6, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VPERMW.Z     (SI), Z7, K6, Z1
 	VMOVUPS      64(DX), Z3
-	VMULPS       Z3, Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z8, Z4, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPERMW.Z     64(SI), Z7, K6, Z2
+	VMULPS       Z3, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
+	VPERMW.Z     64(SI), Z8, K6, Z1
 	VMOVUPS      128(DX), Z3
-	VMULPS       Z3, Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z8, Z4, Z3
-	VPERMW.Z     64(SI), Z6, K6, Z2
-	VMOVUPS      192(DX), Z4
-	VMULPS       Z4, Z2, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z11, Z4, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z4, Z4
-	VSUBPS       Z16, Z4, Z4
-	VPSRLD       $0x14, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
-	VPMAXSD      Z9, Z4, Z4
-	VPSRLD       $0x18, Z2, Z16
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z8, Z16, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z5, Z1
-	VMOVUPS      Z1, (DI)
+	VMULPS       Z3, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	VPERMW.Z     64(SI), Z7, K6, Z3
+	VMOVUPS      192(DX), Z5
+	VMULPS       Z5, Z3, Z3
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z16
+	VFMADD231PS  Z15, Z5, Z16
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z16, K4, Z16
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z4, Z4
+	VPSRLW       $0x04, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+228(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	VMOVUPS      Z2, (DI)
 	JMP          laneback
 
 lanetailrare:
@@ -13883,121 +3734,108 @@ lanetailrare:
 	VMOVUPS.Z    (DX), K7, Z1
 	VMULPS       Z1, Z0, Z0
 	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+224(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z8, Z2, Z1
-	CMPQ         BX, $+17
-	JLT          lanetailrarenarrow
+	VMOVAPS.Z    Z2, K1, Z2
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
+	VMOVDQU16.Z  32(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
 	VMOVUPS.Z    64(DX), K7, Z3
-	VMULPS       Z3, Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z8, Z4, Z3
-	CMPQ         BX, $+33
-	JLT          lanetailrarenarrow
+	VMULPS       Z3, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMOVUPS.Z    128(DX), K7, Z4
-	VMULPS       Z4, Z2, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z11, Z4, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z4, Z4
-	VSUBPS       Z16, Z4, Z4
-	VPSRLD       $0x14, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
-	VPMAXSD      Z9, Z4, Z4
-	VPSRLD       $0x18, Z2, Z16
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z8, Z16, Z4
-	CMPQ         BX, $+49
-	JLT          lanetailrarenarrow
+	VMOVDQU16.Z  64(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS.Z    128(DX), K7, Z3
+	VMULPS       Z3, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMOVUPS.Z    192(DX), K7, Z16
-	VMULPS       Z16, Z2, Z2
-	VPANDD       Z14, Z2, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z11, Z16, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z12, Z17, Z17
-	VADDPS       Z17, Z16, Z16
-	VSUBPS       Z17, Z16, Z16
-	VPSRLD       $0x14, Z16, Z16
-	VPSUBD       Z10, Z16, Z16
-	VPMAXSD      Z9, Z16, Z16
-	VPSRLD       $0x18, Z2, Z17
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z16, Z0, K1, Z16
-	VPTERNLOGD   $0xf8, Z8, Z17, Z16
+	VMOVDQU16.Z  96(SI), K7, Y3
+	VPMOVZXWD    Y3, Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMOVUPS.Z    192(DX), K7, Z5
+	VMULPS       Z5, Z3, Z3
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z16
+	VFMADD231PS  Z15, Z5, Z16
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z16, K4, Z16
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z4, Z4
+	VPSRLW       $0x04, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+228(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	KMOVQ        K0, K7
+	VMOVDQU8     Z2, K7, (DI)
+	JMP          lanetailback
 
-lanetailrarenarrow:
-	VPACKSSDW Z3, Z1, Z1
-	VPACKSSDW Z16, Z4, Z4
-	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z5, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
-
-// func QuantizeFpE2M1PackedBF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+// func QuantizeFpE5M2BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpE2M1PackedBF16AVX512(SB), NOSPLIT, $0-64
+TEXT ·QuantizeFpE5M2BF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x3f800000, Z11 0x4a800000, Z10 0x8, Z9 table, Z8 table, K6 Uppers, Z7 table, Z6 0xf0f0f0f, Z5 0x10011001
-	// per group: Z4 scale, Z3 recip
+	// per call: Z0 most, Z15 0x4a00fde8, Z14 0x7f800000, Z13 0x38800000, Z12 0x7fffffff, Z1 And, Z1 UMax, Z0 And, Z0 MulAdd, Z1 Halves, Z10 ShuffledU8, Z9 0x80808080, Z8 table, Z7 table, K6 Uppers, Z11 0x10020, Z6 table
+	// per group: Z5 scale, Z4 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 28
+	// vector registers in use at once: 27
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	VBROADCASTSS most+32(FP), Z15
-	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+4(SB), Z13
-	VBROADCASTSS constantsAVX512<>+216(SB), Z12
+	VBROADCASTSS constantsAVX512<>+236(SB), Z15
+	VBROADCASTSS constantsAVX512<>+4(SB), Z14
+	VBROADCASTSS constantsAVX512<>+240(SB), Z13
+	VBROADCASTSS constantsAVX512<>+12(SB), Z12
+	VBROADCASTSS most+32(FP), Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z0
+	VFMADD231PS  Z15, Z1, Z0
 	VBROADCASTSS constantsAVX512<>+244(SB), Z11
-	VBROADCASTSS constantsAVX512<>+248(SB), Z10
-	VMOVUPS      constantsAVX512<>+20(SB), Z9
-	VMOVUPS      constantsAVX512<>+84(SB), Z8
+	VPMADDWD     Z11, Z0, Z1
+	VPMADDWD     Z11, Z0, Z0
+	VPACKSSDW    Z0, Z1, Z1
+	VPSRLW       $0x05, Z1, Z1
+	VPACKUSWB    Z1, Z1, Z10
+	VBROADCASTSS constantsAVX512<>+20(SB), Z9
+	VMOVUPS      constantsAVX512<>+24(SB), Z8
+	VMOVUPS      constantsAVX512<>+88(SB), Z7
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
-	VMOVUPS      constantsAVX512<>+148(SB), Z7
-	VBROADCASTSS constantsAVX512<>+252(SB), Z6
-	VBROADCASTSS constantsAVX512<>+256(SB), Z5
+	VMOVUPS      constantsAVX512<>+152(SB), Z6
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -14023,8 +3861,8 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z4
-	VBROADCASTSS (BX), Z3
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z4
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
@@ -14038,108 +3876,7707 @@ groupbegin:
 	JMP          grouploop
 
 groupfirst:
-	VPERMW.Z     (SI), Z9, K6, Z17
-	VMULPS       Z3, Z17, Z18
-	VFMSUB231PS  Z4, Z18, Z17
-	VMOVAPS      Z18, Z2
-	VFNMADD231PS Z3, Z17, Z2
-	VPERMW.Z     (SI), Z8, K6, Z17
-	VMULPS       Z3, Z17, Z18
-	VFMSUB231PS  Z4, Z18, Z17
-	VMOVAPS      Z18, Z1
-	VFNMADD231PS Z3, Z17, Z1
-	VPERMW.Z     64(SI), Z9, K6, Z17
-	VMULPS       Z3, Z17, Z18
-	VFMSUB231PS  Z4, Z18, Z17
-	VMOVAPS      Z18, Z0
-	VFNMADD231PS Z3, Z17, Z0
-	VPERMW.Z     64(SI), Z8, K6, Z17
-	VMULPS       Z3, Z17, Z18
-	VFMSUB231PS  Z4, Z18, Z17
-	VMOVAPS      Z18, Z16
-	VFNMADD231PS Z3, Z17, Z16
+	VPERMW.Z     (SI), Z8, K6, Z16
+	VMULPS       Z4, Z16, Z17
+	VFMSUB231PS  Z5, Z17, Z16
+	VMOVAPS      Z17, Z3
+	VFNMADD231PS Z4, Z16, Z3
+	VPERMW.Z     (SI), Z7, K6, Z16
+	VMULPS       Z4, Z16, Z17
+	VFMSUB231PS  Z5, Z17, Z16
+	VMOVAPS      Z17, Z2
+	VFNMADD231PS Z4, Z16, Z2
+	VPERMW.Z     64(SI), Z8, K6, Z16
+	VMULPS       Z4, Z16, Z17
+	VFMSUB231PS  Z5, Z17, Z16
+	VMOVAPS      Z17, Z1
+	VFNMADD231PS Z4, Z16, Z1
+	VPERMW.Z     64(SI), Z7, K6, Z16
+	VMULPS       Z4, Z16, Z17
+	VFMSUB231PS  Z5, Z17, Z16
+	VMOVAPS      Z17, Z0
+	VFNMADD231PS Z4, Z16, Z0
 	CMPQ         R9, $+128
 	JLT          groupends
 
 groupahead:
-	VPERMW.Z     128(SI), Z9, K6, Z17
-	VMULPS       Z3, Z17, Z18
-	VFMSUB231PS  Z4, Z18, Z17
-	VFNMADD231PS Z3, Z17, Z18
-	VPERMW.Z     128(SI), Z8, K6, Z17
-	VMULPS       Z3, Z17, Z19
-	VFMSUB231PS  Z4, Z19, Z17
-	VFNMADD231PS Z3, Z17, Z19
-	VPERMW.Z     192(SI), Z9, K6, Z17
-	VMULPS       Z3, Z17, Z20
-	VFMSUB231PS  Z4, Z20, Z17
-	VFNMADD231PS Z3, Z17, Z20
-	VPERMW.Z     192(SI), Z8, K6, Z17
-	VMULPS       Z3, Z17, Z21
-	VFMSUB231PS  Z4, Z21, Z17
-	VFNMADD231PS Z3, Z17, Z21
-	VADDPS       Z1, Z2, Z17
-	VADDPS       Z16, Z0, Z22
-	VADDPS       Z22, Z17, Z17
-	VCMPPS       $0x03, Z17, Z17, K1
-	KORTESTQ     K1, K1
+	VPERMW.Z     128(SI), Z8, K6, Z16
+	VMULPS       Z4, Z16, Z17
+	VFMSUB231PS  Z5, Z17, Z16
+	VFNMADD231PS Z4, Z16, Z17
+	VPERMW.Z     128(SI), Z7, K6, Z16
+	VMULPS       Z4, Z16, Z18
+	VFMSUB231PS  Z5, Z18, Z16
+	VFNMADD231PS Z4, Z16, Z18
+	VPERMW.Z     192(SI), Z8, K6, Z16
+	VMULPS       Z4, Z16, Z19
+	VFMSUB231PS  Z5, Z19, Z16
+	VFNMADD231PS Z4, Z16, Z19
+	VPERMW.Z     192(SI), Z7, K6, Z16
+	VMULPS       Z4, Z16, Z20
+	VFMSUB231PS  Z5, Z20, Z16
+	VFNMADD231PS Z4, Z16, Z20
+	VCMPPS       $0x03, Z2, Z3, K1
+	VCMPPS       $0x03, Z0, Z1, K2
+	KORTESTQ     K1, K2
 	JNE          grouploop
-	VPANDD       Z14, Z2, Z17
-	VPMINUD      Z15, Z17, Z17
-	VPANDD       Z13, Z17, Z22
-	VPSUBUSW     Z12, Z22, Z22
-	VPADDD       Z11, Z22, Z23
-	VADDPS       Z23, Z17, Z17
-	VPSUBD       Z23, Z17, Z17
-	VPSRLD       $0x16, Z22, Z22
-	VPADDD       Z22, Z17, Z17
-	VPSRLD       $0x1c, Z2, Z22
-	VPTERNLOGD   $0xf8, Z10, Z22, Z17
+	VPANDD       Z14, Z3, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPANDD       Z12, Z3, Z21
+	VFMADD231PS  Z15, Z16, Z21
+	VPANDD       Z14, Z2, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPANDD       Z12, Z2, Z22
+	VFMADD231PS  Z15, Z16, Z22
+	VPMADDWD     Z11, Z21, Z21
+	VPMADDWD     Z11, Z22, Z22
+	VPACKSSDW    Z22, Z21, Z21
+	VPSRLW       $0x05, Z21, Z21
+	VPACKSSDW    Z2, Z3, Z16
 	VPANDD       Z14, Z1, Z22
-	VPMINUD      Z15, Z22, Z22
-	VPANDD       Z13, Z22, Z23
-	VPSUBUSW     Z12, Z23, Z23
-	VPADDD       Z11, Z23, Z24
-	VADDPS       Z24, Z22, Z22
-	VPSUBD       Z24, Z22, Z22
-	VPSRLD       $0x16, Z23, Z23
-	VPADDD       Z23, Z22, Z22
-	VPSRLD       $0x1c, Z1, Z23
-	VPTERNLOGD   $0xf8, Z10, Z23, Z22
-	VPACKSSDW    Z22, Z17, Z17
+	VPMAXUD      Z13, Z22, Z22
+	VPANDD       Z12, Z1, Z23
+	VFMADD231PS  Z15, Z22, Z23
 	VPANDD       Z14, Z0, Z22
-	VPMINUD      Z15, Z22, Z22
-	VPANDD       Z13, Z22, Z23
-	VPSUBUSW     Z12, Z23, Z23
-	VPADDD       Z11, Z23, Z24
-	VADDPS       Z24, Z22, Z22
-	VPSUBD       Z24, Z22, Z22
-	VPSRLD       $0x16, Z23, Z23
-	VPADDD       Z23, Z22, Z22
-	VPSRLD       $0x1c, Z0, Z23
-	VPTERNLOGD   $0xf8, Z10, Z23, Z22
-	VPANDD       Z14, Z16, Z23
-	VPMINUD      Z15, Z23, Z23
-	VPANDD       Z13, Z23, Z24
-	VPSUBUSW     Z12, Z24, Z24
-	VPADDD       Z11, Z24, Z25
-	VADDPS       Z25, Z23, Z23
-	VPSUBD       Z25, Z23, Z23
-	VPSRLD       $0x16, Z24, Z24
-	VPADDD       Z24, Z23, Z23
-	VPSRLD       $0x1c, Z16, Z24
-	VPTERNLOGD   $0xf8, Z10, Z24, Z23
-	VPACKSSDW    Z23, Z22, Z22
-	VPACKUSWB    Z22, Z17, Z17
-	VPERMD       Z17, Z7, Z17
-	VPANDD       Z6, Z17, Z22
-	VPMADDUBSW   Z5, Z22, Z22
-	VPMOVWB      Z22, Y22
-	VMOVUPS      Y22, (DI)
+	VPMAXUD      Z13, Z22, Z22
+	VPANDD       Z12, Z0, Z24
+	VFMADD231PS  Z15, Z22, Z24
+	VPMADDWD     Z11, Z23, Z23
+	VPMADDWD     Z11, Z24, Z24
+	VPACKSSDW    Z24, Z23, Z23
+	VPSRLW       $0x05, Z23, Z23
+	VPACKSSDW    Z0, Z1, Z22
+	VPACKUSWB    Z23, Z21, Z21
+	VPMINUB      Z10, Z21, Z21
+	VPACKSSWB    Z22, Z16, Z16
+	VPTERNLOGD   $0xf8, Z9, Z16, Z21
+	VPERMD       Z21, Z6, Z21
+	VMOVUPS      Z21, (DI)
+	VMOVAPS      Z17, Z3
 	VMOVAPS      Z18, Z2
 	VMOVAPS      Z19, Z1
 	VMOVAPS      Z20, Z0
-	VMOVAPS      Z21, Z16
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R9, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R9, $+64
+	JNE   grouplast
+	TESTQ R8, R8
+	JEQ   grouplast
+
+groupturn:
+	VPERMW.Z          128(SI), Z8, K6, Z16
+	VMULPS.BCST       4(BX), Z16, Z17
+	VFMSUB231PS.BCST  4(DX), Z17, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z17
+	VPERMW.Z          128(SI), Z7, K6, Z16
+	VMULPS.BCST       4(BX), Z16, Z18
+	VFMSUB231PS.BCST  4(DX), Z18, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z18
+	VPERMW.Z          192(SI), Z8, K6, Z16
+	VMULPS.BCST       4(BX), Z16, Z19
+	VFMSUB231PS.BCST  4(DX), Z19, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z19
+	VPERMW.Z          192(SI), Z7, K6, Z16
+	VMULPS.BCST       4(BX), Z16, Z20
+	VFMSUB231PS.BCST  4(DX), Z20, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z20
+	VCMPPS            $0x03, Z2, Z3, K1
+	VCMPPS            $0x03, Z0, Z1, K2
+	KORTESTQ          K1, K2
+	JNE               groupturned
+	VPANDD            Z14, Z3, Z16
+	VPMAXUD           Z13, Z16, Z16
+	VPANDD            Z12, Z3, Z21
+	VFMADD231PS       Z15, Z16, Z21
+	VPANDD            Z14, Z2, Z16
+	VPMAXUD           Z13, Z16, Z16
+	VPANDD            Z12, Z2, Z22
+	VFMADD231PS       Z15, Z16, Z22
+	VPMADDWD          Z11, Z21, Z21
+	VPMADDWD          Z11, Z22, Z22
+	VPACKSSDW         Z22, Z21, Z21
+	VPSRLW            $0x05, Z21, Z21
+	VPACKSSDW         Z2, Z3, Z16
+	VPANDD            Z14, Z1, Z22
+	VPMAXUD           Z13, Z22, Z22
+	VPANDD            Z12, Z1, Z23
+	VFMADD231PS       Z15, Z22, Z23
+	VPANDD            Z14, Z0, Z22
+	VPMAXUD           Z13, Z22, Z22
+	VPANDD            Z12, Z0, Z24
+	VFMADD231PS       Z15, Z22, Z24
+	VPMADDWD          Z11, Z23, Z23
+	VPMADDWD          Z11, Z24, Z24
+	VPACKSSDW         Z24, Z23, Z23
+	VPSRLW            $0x05, Z23, Z23
+	VPACKSSDW         Z0, Z1, Z22
+	VPACKUSWB         Z23, Z21, Z21
+	VPMINUB           Z10, Z21, Z21
+	VPACKSSWB         Z22, Z16, Z16
+	VPTERNLOGD        $0xf8, Z9, Z16, Z21
+	VPERMD            Z21, Z6, Z21
+	VMOVUPS           Z21, (DI)
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	VMOVAPS           Z19, Z1
+	VMOVAPS           Z20, Z0
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	MOVQ              R10, R9
+	SUBQ              R9, R8
+	CMPQ              R9, $+64
+	JNE               groupturned
+	TESTQ             R8, R8
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z4
+	CMPQ         R9, $+128
+	JGE          groupahead
+
+grouploop:
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFMSUB231PS  Z5, Z1, Z0
+	VFNMADD231PS Z4, Z0, Z1
+	VPERMW.Z     (SI), Z7, K6, Z0
+	VMULPS       Z4, Z0, Z2
+	VFMSUB231PS  Z5, Z2, Z0
+	VFNMADD231PS Z4, Z0, Z2
+	VPERMW.Z     64(SI), Z8, K6, Z0
+	VMULPS       Z4, Z0, Z3
+	VFMSUB231PS  Z5, Z3, Z0
+	VFNMADD231PS Z4, Z0, Z3
+	VPERMW.Z     64(SI), Z7, K6, Z0
+	VMULPS       Z4, Z0, Z16
+	VFMSUB231PS  Z5, Z16, Z0
+	VFNMADD231PS Z4, Z0, Z16
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z16, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VPANDD       Z14, Z1, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z1, Z17
+	VFMADD231PS  Z15, Z0, Z17
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z18
+	VFMADD231PS  Z15, Z0, Z18
+	VPMADDWD     Z11, Z17, Z17
+	VPMADDWD     Z11, Z18, Z18
+	VPACKSSDW    Z18, Z17, Z17
+	VPSRLW       $0x05, Z17, Z17
+	VPACKSSDW    Z2, Z1, Z1
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z2
+	VFMADD231PS  Z15, Z0, Z2
+	VPANDD       Z14, Z16, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z16, Z18
+	VFMADD231PS  Z15, Z0, Z18
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z18, Z18
+	VPACKSSDW    Z18, Z2, Z2
+	VPSRLW       $0x05, Z2, Z2
+	VPACKSSDW    Z16, Z3, Z3
+	VPACKUSWB    Z2, Z17, Z17
+	VPMINUB      Z10, Z17, Z17
+	VPACKSSWB    Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z1, Z17
+	VPERMD       Z17, Z6, Z17
+	VMOVUPS      Z17, (DI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  grouploop
+
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VMULPS       Z5, Z0, Z1
+	VFMSUB231PS  Z4, Z1, Z0
+	VFNMADD231PS Z5, Z0, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPERMW.Z     (SI), Z7, K6, Z0
+	VMULPS       Z5, Z0, Z2
+	VFMSUB231PS  Z4, Z2, Z0
+	VFNMADD231PS Z5, Z0, Z2
+	SUBQ         $+16, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPERMW.Z     64(SI), Z8, K6, Z0
+	VMULPS       Z5, Z0, Z3
+	VFMSUB231PS  Z4, Z3, Z0
+	VFNMADD231PS Z5, Z0, Z3
+	SUBQ         $+16, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPERMW.Z     64(SI), Z7, K6, Z0
+	VMULPS       Z5, Z0, Z16
+	VFMSUB231PS  Z4, Z16, Z0
+	VFNMADD231PS Z5, Z0, Z16
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z16, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          groupmeetrare
+	VPANDD       Z14, Z1, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z1, Z17
+	VFMADD231PS  Z15, Z0, Z17
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z18
+	VFMADD231PS  Z15, Z0, Z18
+	VPMADDWD     Z11, Z17, Z17
+	VPMADDWD     Z11, Z18, Z18
+	VPACKSSDW    Z18, Z17, Z17
+	VPSRLW       $0x05, Z17, Z17
+	VPACKSSDW    Z2, Z1, Z1
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z2
+	VFMADD231PS  Z15, Z0, Z2
+	VPANDD       Z14, Z16, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z16, Z18
+	VFMADD231PS  Z15, Z0, Z18
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z18, Z18
+	VPACKSSDW    Z18, Z2, Z2
+	VPSRLW       $0x05, Z2, Z2
+	VPACKSSDW    Z16, Z3, Z3
+	VPACKUSWB    Z2, Z17, Z17
+	VPMINUB      Z10, Z17, Z17
+	VPACKSSWB    Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z1, Z17
+	VPERMD       Z17, Z6, Z17
+	VMOVUPS      Z17, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z4
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z4, Z0, Z1
+	VFMSUB231PS  Z5, Z1, Z0
+	VFNMADD231PS Z4, Z0, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z4, Z0, Z2
+	VFMSUB231PS  Z5, Z2, Z0
+	VFNMADD231PS Z4, Z0, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z4, Z0, Z3
+	VFMSUB231PS  Z5, Z3, Z0
+	VFNMADD231PS Z4, Z0, Z3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z4, Z0, Z16
+	VFMSUB231PS  Z5, Z16, Z0
+	VFNMADD231PS Z4, Z0, Z16
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z16, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouptailrare
+	VPANDD       Z14, Z1, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z1, Z17
+	VFMADD231PS  Z15, Z0, Z17
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z18
+	VFMADD231PS  Z15, Z0, Z18
+	CMPQ         R8, $+33
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z19
+	VFMADD231PS  Z15, Z0, Z19
+	CMPQ         R8, $+49
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z16, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z16, Z20
+	VFMADD231PS  Z15, Z0, Z20
+
+grouptailnarrow:
+	VPMADDWD   Z11, Z17, Z17
+	VPMADDWD   Z11, Z18, Z18
+	VPACKSSDW  Z18, Z17, Z17
+	VPSRLW     $0x05, Z17, Z17
+	VPACKSSDW  Z2, Z1, Z1
+	VPMADDWD   Z11, Z19, Z19
+	VPMADDWD   Z11, Z20, Z20
+	VPACKSSDW  Z20, Z19, Z19
+	VPSRLW     $0x05, Z19, Z19
+	VPACKSSDW  Z16, Z3, Z3
+	VPACKUSWB  Z19, Z17, Z17
+	VPMINUB    Z10, Z17, Z17
+	VPACKSSWB  Z3, Z1, Z1
+	VPTERNLOGD $0xf8, Z9, Z1, Z17
+	VPERMD     Z17, Z6, Z17
+	KMOVQ      K0, K7
+	VMOVDQU8   Z17, K7, (DI)
+
+grouptailback:
+	LEAQ  (DI)(R8*1), DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (BX), Z17
+	VBROADCASTSS constantsAVX512<>+216(SB), Z18
+	VPSUBD       Z18, Z17, Z5
+	VBROADCASTSS (DX), Z4
+	VBROADCASTSS constantsAVX512<>+220(SB), Z17
+	VFNMADD231PS Z4, Z5, Z17
+	VBROADCASTSS constantsAVX512<>+224(SB), Z18
+	VFMADD231PS  Z18, Z17, Z17
+	VMULPS       Z5, Z17, Z3
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
+	JLT          longtail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R8, $+256
+	JLT          longloop
+	VPERMW.Z     (SI), Z8, K6, Z17
+	VMULPS       Z3, Z17, Z18
+	VMOVAPS      Z18, Z2
+	VFMADD231PS  Z5, Z17, Z2
+	VPERMW.Z     (SI), Z7, K6, Z17
+	VMULPS       Z3, Z17, Z18
+	VMOVAPS      Z18, Z1
+	VFMADD231PS  Z5, Z17, Z1
+	VPERMW.Z     64(SI), Z8, K6, Z17
+	VMULPS       Z3, Z17, Z18
+	VMOVAPS      Z18, Z0
+	VFMADD231PS  Z5, Z17, Z0
+	VPERMW.Z     64(SI), Z7, K6, Z17
+	VMULPS       Z3, Z17, Z18
+	VMOVAPS      Z18, Z16
+	VFMADD231PS  Z5, Z17, Z16
+
+longahead:
+	VPERMW.Z    128(SI), Z8, K6, Z17
+	VMULPS      Z3, Z17, Z18
+	VFMADD231PS Z5, Z17, Z18
+	VPERMW.Z    128(SI), Z7, K6, Z17
+	VMULPS      Z3, Z17, Z19
+	VFMADD231PS Z5, Z17, Z19
+	VPERMW.Z    192(SI), Z8, K6, Z17
+	VMULPS      Z3, Z17, Z20
+	VFMADD231PS Z5, Z17, Z20
+	VPERMW.Z    192(SI), Z7, K6, Z17
+	VMULPS      Z3, Z17, Z21
+	VFMADD231PS Z5, Z17, Z21
+	VCMPPS      $0x03, Z1, Z2, K1
+	VCMPPS      $0x03, Z16, Z0, K2
+	KORTESTQ    K1, K2
+	JNE         longloop
+	VPANDD      Z14, Z2, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z2, Z22
+	VFMADD231PS Z15, Z17, Z22
+	VPANDD      Z14, Z1, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z1, Z23
+	VFMADD231PS Z15, Z17, Z23
+	VPMADDWD    Z11, Z22, Z22
+	VPMADDWD    Z11, Z23, Z23
+	VPACKSSDW   Z23, Z22, Z22
+	VPSRLW      $0x05, Z22, Z22
+	VPACKSSDW   Z1, Z2, Z17
+	VPANDD      Z14, Z0, Z23
+	VPMAXUD     Z13, Z23, Z23
+	VPANDD      Z12, Z0, Z24
+	VFMADD231PS Z15, Z23, Z24
+	VPANDD      Z14, Z16, Z23
+	VPMAXUD     Z13, Z23, Z23
+	VPANDD      Z12, Z16, Z25
+	VFMADD231PS Z15, Z23, Z25
+	VPMADDWD    Z11, Z24, Z24
+	VPMADDWD    Z11, Z25, Z25
+	VPACKSSDW   Z25, Z24, Z24
+	VPSRLW      $0x05, Z24, Z24
+	VPACKSSDW   Z16, Z0, Z23
+	VPACKUSWB   Z24, Z22, Z22
+	VPMINUB     Z10, Z22, Z22
+	VPACKSSWB   Z23, Z17, Z17
+	VPTERNLOGD  $0xf8, Z9, Z17, Z22
+	VPERMD      Z22, Z6, Z22
+	VMOVUPS     Z22, (DI)
+	VMOVAPS     Z18, Z2
+	VMOVAPS     Z19, Z1
+	VMOVAPS     Z20, Z0
+	VMOVAPS     Z21, Z16
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+128
+	JGE         longahead
+
+longloop:
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VMULPS      Z3, Z0, Z1
+	VFMADD231PS Z5, Z0, Z1
+	VPERMW.Z    (SI), Z7, K6, Z0
+	VMULPS      Z3, Z0, Z2
+	VFMADD231PS Z5, Z0, Z2
+	VPERMW.Z    64(SI), Z8, K6, Z0
+	VMULPS      Z3, Z0, Z16
+	VFMADD231PS Z5, Z0, Z16
+	VPERMW.Z    64(SI), Z7, K6, Z0
+	VMULPS      Z3, Z0, Z17
+	VFMADD231PS Z5, Z0, Z17
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z17, Z16, K2
+	KORTESTQ    K1, K2
+	JNE         longrare
+	VPANDD      Z14, Z1, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z1, Z18
+	VFMADD231PS Z15, Z0, Z18
+	VPANDD      Z14, Z2, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z2, Z19
+	VFMADD231PS Z15, Z0, Z19
+	VPMADDWD    Z11, Z18, Z18
+	VPMADDWD    Z11, Z19, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPSRLW      $0x05, Z18, Z18
+	VPACKSSDW   Z2, Z1, Z1
+	VPANDD      Z14, Z16, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z16, Z2
+	VFMADD231PS Z15, Z0, Z2
+	VPANDD      Z14, Z17, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z17, Z19
+	VFMADD231PS Z15, Z0, Z19
+	VPMADDWD    Z11, Z2, Z2
+	VPMADDWD    Z11, Z19, Z19
+	VPACKSSDW   Z19, Z2, Z2
+	VPSRLW      $0x05, Z2, Z2
+	VPACKSSDW   Z17, Z16, Z16
+	VPACKUSWB   Z2, Z18, Z18
+	VPMINUB     Z10, Z18, Z18
+	VPACKSSWB   Z16, Z1, Z1
+	VPTERNLOGD  $0xf8, Z9, Z1, Z18
+	VPERMD      Z18, Z6, Z18
+	VMOVUPS     Z18, (DI)
+
+longback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R8, R8
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R8, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z3, Z0, Z1
+	VFMADD231PS Z5, Z0, Z1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z3, Z0, Z2
+	VFMADD231PS Z5, Z0, Z2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z3, Z0, Z16
+	VFMADD231PS Z5, Z0, Z16
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z3, Z0, Z17
+	VFMADD231PS Z5, Z0, Z17
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z17, Z16, K2
+	KORTESTQ    K1, K2
+	JNE         longtailrare
+	VPANDD      Z14, Z1, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z1, Z18
+	VFMADD231PS Z15, Z0, Z18
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	VPANDD      Z14, Z2, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z2, Z19
+	VFMADD231PS Z15, Z0, Z19
+	CMPQ        R8, $+33
+	JLT         longtailnarrow
+	VPANDD      Z14, Z16, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z16, Z20
+	VFMADD231PS Z15, Z0, Z20
+	CMPQ        R8, $+49
+	JLT         longtailnarrow
+	VPANDD      Z14, Z17, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z17, Z21
+	VFMADD231PS Z15, Z0, Z21
+
+longtailnarrow:
+	VPMADDWD   Z11, Z18, Z18
+	VPMADDWD   Z11, Z19, Z19
+	VPACKSSDW  Z19, Z18, Z18
+	VPSRLW     $0x05, Z18, Z18
+	VPACKSSDW  Z2, Z1, Z1
+	VPMADDWD   Z11, Z20, Z20
+	VPMADDWD   Z11, Z21, Z21
+	VPACKSSDW  Z21, Z20, Z20
+	VPSRLW     $0x05, Z20, Z20
+	VPACKSSDW  Z17, Z16, Z16
+	VPACKUSWB  Z20, Z18, Z18
+	VPMINUB    Z10, Z18, Z18
+	VPACKSSWB  Z16, Z1, Z1
+	VPTERNLOGD $0xf8, Z9, Z1, Z18
+	VPERMD     Z18, Z6, Z18
+	KMOVQ      K0, K7
+	VMOVDQU8   Z18, K7, (DI)
+
+longtailback:
+	LEAQ (DI)(R8*1), DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ              R9, $+2
+	JLT               short2end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R9, $+8
+	JLT               short2loop
+	VPERMW.Z          (SI), Z8, K6, Z16
+	VMULPS.BCST       (BX), Z16, Z17
+	VFMSUB231PS.BCST  (DX), Z17, Z16
+	VMOVAPS           Z17, Z3
+	VFNMADD231PS.BCST (BX), Z16, Z3
+	VPERMW.Z          (SI), Z7, K6, Z16
+	VMULPS.BCST       (BX), Z16, Z17
+	VFMSUB231PS.BCST  (DX), Z17, Z16
+	VMOVAPS           Z17, Z2
+	VFNMADD231PS.BCST (BX), Z16, Z2
+	VPERMW.Z          64(SI), Z8, K6, Z16
+	VMULPS.BCST       4(BX), Z16, Z17
+	VFMSUB231PS.BCST  4(DX), Z17, Z16
+	VMOVAPS           Z17, Z1
+	VFNMADD231PS.BCST 4(BX), Z16, Z1
+	VPERMW.Z          64(SI), Z7, K6, Z16
+	VMULPS.BCST       4(BX), Z16, Z17
+	VFMSUB231PS.BCST  4(DX), Z17, Z16
+	VMOVAPS           Z17, Z0
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+
+short2ahead:
+	VPERMW.Z          128(SI), Z8, K6, Z16
+	VMULPS.BCST       8(BX), Z16, Z17
+	VFMSUB231PS.BCST  8(DX), Z17, Z16
+	VFNMADD231PS.BCST 8(BX), Z16, Z17
+	VPERMW.Z          128(SI), Z7, K6, Z16
+	VMULPS.BCST       8(BX), Z16, Z18
+	VFMSUB231PS.BCST  8(DX), Z18, Z16
+	VFNMADD231PS.BCST 8(BX), Z16, Z18
+	VPERMW.Z          192(SI), Z8, K6, Z16
+	VMULPS.BCST       12(BX), Z16, Z19
+	VFMSUB231PS.BCST  12(DX), Z19, Z16
+	VFNMADD231PS.BCST 12(BX), Z16, Z19
+	VPERMW.Z          192(SI), Z7, K6, Z16
+	VMULPS.BCST       12(BX), Z16, Z20
+	VFMSUB231PS.BCST  12(DX), Z20, Z16
+	VFNMADD231PS.BCST 12(BX), Z16, Z20
+	VCMPPS            $0x03, Z2, Z3, K1
+	VCMPPS            $0x03, Z0, Z1, K2
+	KORTESTQ          K1, K2
+	JNE               short2loop
+	VPANDD            Z14, Z3, Z16
+	VPMAXUD           Z13, Z16, Z16
+	VPANDD            Z12, Z3, Z21
+	VFMADD231PS       Z15, Z16, Z21
+	VPANDD            Z14, Z2, Z16
+	VPMAXUD           Z13, Z16, Z16
+	VPANDD            Z12, Z2, Z22
+	VFMADD231PS       Z15, Z16, Z22
+	VPMADDWD          Z11, Z21, Z21
+	VPMADDWD          Z11, Z22, Z22
+	VPACKSSDW         Z22, Z21, Z21
+	VPSRLW            $0x05, Z21, Z21
+	VPACKSSDW         Z2, Z3, Z16
+	VPANDD            Z14, Z1, Z22
+	VPMAXUD           Z13, Z22, Z22
+	VPANDD            Z12, Z1, Z23
+	VFMADD231PS       Z15, Z22, Z23
+	VPANDD            Z14, Z0, Z22
+	VPMAXUD           Z13, Z22, Z22
+	VPANDD            Z12, Z0, Z24
+	VFMADD231PS       Z15, Z22, Z24
+	VPMADDWD          Z11, Z23, Z23
+	VPMADDWD          Z11, Z24, Z24
+	VPACKSSDW         Z24, Z23, Z23
+	VPSRLW            $0x05, Z23, Z23
+	VPACKSSDW         Z0, Z1, Z22
+	VPACKUSWB         Z23, Z21, Z21
+	VPMINUB           Z10, Z21, Z21
+	VPACKSSWB         Z22, Z16, Z16
+	VPTERNLOGD        $0xf8, Z9, Z16, Z21
+	VPERMD            Z21, Z6, Z21
+	VMOVUPS           Z21, (DI)
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	VMOVAPS           Z19, Z1
+	VMOVAPS           Z20, Z0
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+4
+	JGE               short2ahead
+
+short2loop:
+	VBROADCASTSS      (DX), Z5
+	VBROADCASTSS      4(DX), Z4
+	VPERMW.Z          (SI), Z8, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VPERMW.Z          (SI), Z7, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VPERMW.Z          64(SI), Z8, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VPERMW.Z          64(SI), Z7, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z16, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VPANDD            Z14, Z1, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z1, Z17
+	VFMADD231PS       Z15, Z0, Z17
+	VPANDD            Z14, Z2, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z2, Z18
+	VFMADD231PS       Z15, Z0, Z18
+	VPMADDWD          Z11, Z17, Z17
+	VPMADDWD          Z11, Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPSRLW            $0x05, Z17, Z17
+	VPACKSSDW         Z2, Z1, Z1
+	VPANDD            Z14, Z3, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z3, Z2
+	VFMADD231PS       Z15, Z0, Z2
+	VPANDD            Z14, Z16, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z16, Z18
+	VFMADD231PS       Z15, Z0, Z18
+	VPMADDWD          Z11, Z2, Z2
+	VPMADDWD          Z11, Z18, Z18
+	VPACKSSDW         Z18, Z2, Z2
+	VPSRLW            $0x05, Z2, Z2
+	VPACKSSDW         Z16, Z3, Z3
+	VPACKUSWB         Z2, Z17, Z17
+	VPMINUB           Z10, Z17, Z17
+	VPACKSSWB         Z3, Z1, Z1
+	VPTERNLOGD        $0xf8, Z9, Z1, Z17
+	VPERMD            Z17, Z6, Z17
+	VMOVUPS           Z17, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ              R9, $+4
+	JLT               short4end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R9, $+16
+	JLT               short4loop
+	VPERMW.Z          (SI), Z8, K6, Z18
+	VMULPS.BCST       (BX), Z18, Z19
+	VFMSUB231PS.BCST  (DX), Z19, Z18
+	VMOVAPS           Z19, Z1
+	VFNMADD231PS.BCST (BX), Z18, Z1
+	VPERMW.Z          (SI), Z7, K6, Z18
+	VMULPS.BCST       4(BX), Z18, Z19
+	VFMSUB231PS.BCST  4(DX), Z19, Z18
+	VMOVAPS           Z19, Z0
+	VFNMADD231PS.BCST 4(BX), Z18, Z0
+	VPERMW.Z          64(SI), Z8, K6, Z18
+	VMULPS.BCST       8(BX), Z18, Z19
+	VFMSUB231PS.BCST  8(DX), Z19, Z18
+	VMOVAPS           Z19, Z16
+	VFNMADD231PS.BCST 8(BX), Z18, Z16
+	VPERMW.Z          64(SI), Z7, K6, Z18
+	VMULPS.BCST       12(BX), Z18, Z19
+	VFMSUB231PS.BCST  12(DX), Z19, Z18
+	VMOVAPS           Z19, Z17
+	VFNMADD231PS.BCST 12(BX), Z18, Z17
+
+short4ahead:
+	VPERMW.Z          128(SI), Z8, K6, Z18
+	VMULPS.BCST       16(BX), Z18, Z19
+	VFMSUB231PS.BCST  16(DX), Z19, Z18
+	VFNMADD231PS.BCST 16(BX), Z18, Z19
+	VPERMW.Z          128(SI), Z7, K6, Z18
+	VMULPS.BCST       20(BX), Z18, Z20
+	VFMSUB231PS.BCST  20(DX), Z20, Z18
+	VFNMADD231PS.BCST 20(BX), Z18, Z20
+	VPERMW.Z          192(SI), Z8, K6, Z18
+	VMULPS.BCST       24(BX), Z18, Z21
+	VFMSUB231PS.BCST  24(DX), Z21, Z18
+	VFNMADD231PS.BCST 24(BX), Z18, Z21
+	VPERMW.Z          192(SI), Z7, K6, Z18
+	VMULPS.BCST       28(BX), Z18, Z22
+	VFMSUB231PS.BCST  28(DX), Z22, Z18
+	VFNMADD231PS.BCST 28(BX), Z18, Z22
+	VCMPPS            $0x03, Z0, Z1, K1
+	VCMPPS            $0x03, Z17, Z16, K2
+	KORTESTQ          K1, K2
+	JNE               short4loop
+	VPANDD            Z14, Z1, Z18
+	VPMAXUD           Z13, Z18, Z18
+	VPANDD            Z12, Z1, Z23
+	VFMADD231PS       Z15, Z18, Z23
+	VPANDD            Z14, Z0, Z18
+	VPMAXUD           Z13, Z18, Z18
+	VPANDD            Z12, Z0, Z24
+	VFMADD231PS       Z15, Z18, Z24
+	VPMADDWD          Z11, Z23, Z23
+	VPMADDWD          Z11, Z24, Z24
+	VPACKSSDW         Z24, Z23, Z23
+	VPSRLW            $0x05, Z23, Z23
+	VPACKSSDW         Z0, Z1, Z18
+	VPANDD            Z14, Z16, Z24
+	VPMAXUD           Z13, Z24, Z24
+	VPANDD            Z12, Z16, Z25
+	VFMADD231PS       Z15, Z24, Z25
+	VPANDD            Z14, Z17, Z24
+	VPMAXUD           Z13, Z24, Z24
+	VPANDD            Z12, Z17, Z26
+	VFMADD231PS       Z15, Z24, Z26
+	VPMADDWD          Z11, Z25, Z25
+	VPMADDWD          Z11, Z26, Z26
+	VPACKSSDW         Z26, Z25, Z25
+	VPSRLW            $0x05, Z25, Z25
+	VPACKSSDW         Z17, Z16, Z24
+	VPACKUSWB         Z25, Z23, Z23
+	VPMINUB           Z10, Z23, Z23
+	VPACKSSWB         Z24, Z18, Z18
+	VPTERNLOGD        $0xf8, Z9, Z18, Z23
+	VPERMD            Z23, Z6, Z23
+	VMOVUPS           Z23, (DI)
+	VMOVAPS           Z19, Z1
+	VMOVAPS           Z20, Z0
+	VMOVAPS           Z21, Z16
+	VMOVAPS           Z22, Z17
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+8
+	JGE               short4ahead
+
+short4loop:
+	VBROADCASTSS      (DX), Z5
+	VBROADCASTSS      4(DX), Z4
+	VBROADCASTSS      8(DX), Z3
+	VBROADCASTSS      12(DX), Z2
+	VPERMW.Z          (SI), Z8, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VPERMW.Z          (SI), Z7, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VPERMW.Z          64(SI), Z8, K6, Z0
+	VMULPS.BCST       8(BX), Z0, Z17
+	VFMSUB231PS.BCST  8(DX), Z17, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z17
+	VPERMW.Z          64(SI), Z7, K6, Z0
+	VMULPS.BCST       12(BX), Z0, Z18
+	VFMSUB231PS.BCST  12(DX), Z18, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z18
+	VCMPPS            $0x03, Z16, Z1, K1
+	VCMPPS            $0x03, Z18, Z17, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VPANDD            Z14, Z1, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z1, Z19
+	VFMADD231PS       Z15, Z0, Z19
+	VPANDD            Z14, Z16, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z16, Z20
+	VFMADD231PS       Z15, Z0, Z20
+	VPMADDWD          Z11, Z19, Z19
+	VPMADDWD          Z11, Z20, Z20
+	VPACKSSDW         Z20, Z19, Z19
+	VPSRLW            $0x05, Z19, Z19
+	VPACKSSDW         Z16, Z1, Z1
+	VPANDD            Z14, Z17, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z17, Z16
+	VFMADD231PS       Z15, Z0, Z16
+	VPANDD            Z14, Z18, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z18, Z20
+	VFMADD231PS       Z15, Z0, Z20
+	VPMADDWD          Z11, Z16, Z16
+	VPMADDWD          Z11, Z20, Z20
+	VPACKSSDW         Z20, Z16, Z16
+	VPSRLW            $0x05, Z16, Z16
+	VPACKSSDW         Z18, Z17, Z17
+	VPACKUSWB         Z16, Z19, Z19
+	VPMINUB           Z10, Z19, Z19
+	VPACKSSWB         Z17, Z1, Z1
+	VPTERNLOGD        $0xf8, Z9, Z1, Z19
+	VPERMD            Z19, Z6, Z19
+	VMOVUPS           Z19, (DI)
+
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+16, BX
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+4, R9
+	CMPQ R9, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R9, R9
+	JNE   groups
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+64
+	JLT  lanetail
+
+laneloop:
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VMOVUPS      (BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VMOVUPS      (DX), Z3
+	VFMSUB231PS  Z3, Z2, Z0
+	VFNMADD231PS Z1, Z0, Z2
+	VPERMW.Z     (SI), Z7, K6, Z0
+	VMOVUPS      64(BX), Z1
+	VMULPS       Z1, Z0, Z3
+	VMOVUPS      64(DX), Z4
+	VFMSUB231PS  Z4, Z3, Z0
+	VFNMADD231PS Z1, Z0, Z3
+	VPERMW.Z     64(SI), Z8, K6, Z0
+	VMOVUPS      128(BX), Z1
+	VMULPS       Z1, Z0, Z4
+	VMOVUPS      128(DX), Z5
+	VFMSUB231PS  Z5, Z4, Z0
+	VFNMADD231PS Z1, Z0, Z4
+	VPERMW.Z     64(SI), Z7, K6, Z0
+	VMOVUPS      192(BX), Z1
+	VMULPS       Z1, Z0, Z5
+	VMOVUPS      192(DX), Z16
+	VFMSUB231PS  Z16, Z5, Z0
+	VFNMADD231PS Z1, Z0, Z5
+	VCMPPS       $0x03, Z3, Z2, K1
+	VCMPPS       $0x03, Z5, Z4, K2
+	KORTESTQ     K1, K2
+	JNE          lanerare
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z1
+	VFMADD231PS  Z15, Z0, Z1
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z16
+	VFMADD231PS  Z15, Z0, Z16
+	VPMADDWD     Z11, Z1, Z1
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z1, Z1
+	VPSRLW       $0x05, Z1, Z1
+	VPACKSSDW    Z3, Z2, Z2
+	VPANDD       Z14, Z4, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z4, Z3
+	VFMADD231PS  Z15, Z0, Z3
+	VPANDD       Z14, Z5, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z5, Z16
+	VFMADD231PS  Z15, Z0, Z16
+	VPMADDWD     Z11, Z3, Z3
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z3, Z3
+	VPSRLW       $0x05, Z3, Z3
+	VPACKSSDW    Z5, Z4, Z4
+	VPACKUSWB    Z3, Z1, Z1
+	VPMINUB      Z10, Z1, Z1
+	VPACKSSWB    Z4, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPERMD       Z1, Z6, Z1
+	VMOVUPS      Z1, (DI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	ADDQ $+256, DX
+	ADDQ $+256, BX
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ        R8, R8
+	JEQ          laneend
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    (BX), K7, Z1
+	VMULPS       Z1, Z0, Z2
+	VMOVUPS.Z    (DX), K7, Z3
+	VFMSUB231PS  Z3, Z2, Z0
+	VFNMADD231PS Z1, Z0, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    64(BX), K7, Z1
+	VMULPS       Z1, Z0, Z3
+	VMOVUPS.Z    64(DX), K7, Z4
+	VFMSUB231PS  Z4, Z3, Z0
+	VFNMADD231PS Z1, Z0, Z3
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    128(BX), K7, Z1
+	VMULPS       Z1, Z0, Z4
+	VMOVUPS.Z    128(DX), K7, Z5
+	VFMSUB231PS  Z5, Z4, Z0
+	VFNMADD231PS Z1, Z0, Z4
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    192(BX), K7, Z1
+	VMULPS       Z1, Z0, Z5
+	VMOVUPS.Z    192(DX), K7, Z16
+	VFMSUB231PS  Z16, Z5, Z0
+	VFNMADD231PS Z1, Z0, Z5
+	VCMPPS       $0x03, Z3, Z2, K1
+	VCMPPS       $0x03, Z5, Z4, K2
+	KORTESTQ     K1, K2
+	JNE          lanetailrare
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z1
+	VFMADD231PS  Z15, Z0, Z1
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z16
+	VFMADD231PS  Z15, Z0, Z16
+	CMPQ         R8, $+33
+	JLT          lanetailnarrow
+	VPANDD       Z14, Z4, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z4, Z17
+	VFMADD231PS  Z15, Z0, Z17
+	CMPQ         R8, $+49
+	JLT          lanetailnarrow
+	VPANDD       Z14, Z5, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z5, Z18
+	VFMADD231PS  Z15, Z0, Z18
+
+lanetailnarrow:
+	VPMADDWD   Z11, Z1, Z1
+	VPMADDWD   Z11, Z16, Z16
+	VPACKSSDW  Z16, Z1, Z1
+	VPSRLW     $0x05, Z1, Z1
+	VPACKSSDW  Z3, Z2, Z2
+	VPMADDWD   Z11, Z17, Z17
+	VPMADDWD   Z11, Z18, Z18
+	VPACKSSDW  Z18, Z17, Z17
+	VPSRLW     $0x05, Z17, Z17
+	VPACKSSDW  Z5, Z4, Z4
+	VPACKUSWB  Z17, Z1, Z1
+	VPMINUB    Z10, Z1, Z1
+	VPACKSSWB  Z4, Z2, Z2
+	VPTERNLOGD $0xf8, Z9, Z2, Z1
+	VPERMD     Z1, Z6, Z1
+	KMOVQ      K0, K7
+	VMOVDQU8   Z1, K7, (DI)
+
+lanetailback:
+laneend:
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFMSUB231PS  Z5, Z1, Z0
+	VFNMADD231PS Z4, Z0, Z1
+	VPERMW.Z     (SI), Z7, K6, Z0
+	VMULPS       Z4, Z0, Z2
+	VFMSUB231PS  Z5, Z2, Z0
+	VFNMADD231PS Z4, Z0, Z2
+	VPERMW.Z     64(SI), Z8, K6, Z0
+	VMULPS       Z4, Z0, Z3
+	VFMSUB231PS  Z5, Z3, Z0
+	VFNMADD231PS Z4, Z0, Z3
+	VPERMW.Z     64(SI), Z7, K6, Z0
+	VMULPS       Z4, Z0, Z16
+	VFMSUB231PS  Z5, Z16, Z0
+	VFNMADD231PS Z4, Z0, Z16
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z16, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VPANDD       Z14, Z1, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z1, Z17
+	VFMADD231PS  Z15, Z0, Z17
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z18
+	VFMADD231PS  Z15, Z0, Z18
+	VPMADDWD     Z11, Z17, Z17
+	VPMADDWD     Z11, Z18, Z18
+	VPACKSSDW    Z18, Z17, Z17
+	VPSRLW       $0x05, Z17, Z17
+	VPACKSSDW    Z2, Z1, Z1
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z2
+	VFMADD231PS  Z15, Z0, Z2
+	VPANDD       Z14, Z16, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z16, Z18
+	VFMADD231PS  Z15, Z0, Z18
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z18, Z18
+	VPACKSSDW    Z18, Z2, Z2
+	VPSRLW       $0x05, Z2, Z2
+	VPACKSSDW    Z16, Z3, Z3
+	VPACKUSWB    Z2, Z17, Z17
+	VPMINUB      Z10, Z17, Z17
+	VPACKSSWB    Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z1, Z17
+	VPERMD       Z17, Z6, Z17
+	VMOVNTPS     Z17, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          groupstream
+	JMP          groupwhole
+
+grouplast:
+	VCMPPS      $0x03, Z2, Z3, K1
+	VCMPPS      $0x03, Z0, Z1, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VPANDD      Z14, Z3, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z3, Z17
+	VFMADD231PS Z15, Z16, Z17
+	VPANDD      Z14, Z2, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z2, Z18
+	VFMADD231PS Z15, Z16, Z18
+	VPMADDWD    Z11, Z17, Z17
+	VPMADDWD    Z11, Z18, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPSRLW      $0x05, Z17, Z17
+	VPACKSSDW   Z2, Z3, Z16
+	VPANDD      Z14, Z1, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z1, Z19
+	VFMADD231PS Z15, Z18, Z19
+	VPANDD      Z14, Z0, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z0, Z20
+	VFMADD231PS Z15, Z18, Z20
+	VPMADDWD    Z11, Z19, Z19
+	VPMADDWD    Z11, Z20, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPSRLW      $0x05, Z19, Z19
+	VPACKSSDW   Z0, Z1, Z18
+	VPACKUSWB   Z19, Z17, Z17
+	VPMINUB     Z10, Z17, Z17
+	VPACKSSWB   Z18, Z16, Z16
+	VPTERNLOGD  $0xf8, Z9, Z16, Z17
+	VPERMD      Z17, Z6, Z17
+	VMOVUPS     Z17, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R9
+	JMP         groupwhole
+
+grouprare:
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VDIVPS       Z5, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VPERMW.Z     (SI), Z7, K6, Z1
+	VDIVPS       Z5, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z16
+	VFMADD231PS  Z15, Z3, Z16
+	VMOVAPS.Z    Z16, K2, Z16
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z2, Z2
+	VPSRLW       $0x05, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	VPERMW.Z     64(SI), Z8, K6, Z1
+	VDIVPS       Z5, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z16
+	VFMADD231PS  Z15, Z3, Z16
+	VMOVAPS.Z    Z16, K3, Z16
+	VPERMW.Z     64(SI), Z7, K6, Z3
+	VDIVPS       Z5, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VPANDD       Z14, Z3, Z17
+	VPMAXUD      Z13, Z17, Z17
+	VPANDD       Z12, Z3, Z18
+	VFMADD231PS  Z15, Z17, Z18
+	VMOVAPS.Z    Z18, K4, Z18
+	VPMADDWD     Z11, Z16, Z16
+	VPMADDWD     Z11, Z18, Z18
+	VPACKSSDW    Z18, Z16, Z16
+	VPSRLW       $0x05, Z16, Z16
+	VPACKSSDW    Z3, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z3
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z3, K1, Z3
+	VBROADCASTSS constantsAVX512<>+228(SB), Z17
+	VPSUBB       Z17, Z3, Z3
+	VPACKUSWB    Z16, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z3, Z2
+	VMOVUPS      Z2, (DI)
+	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
+
+grouptailrare:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z5, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z16
+	VFMADD231PS  Z15, Z3, Z16
+	VMOVAPS.Z    Z16, K2, Z16
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z2, Z2
+	VPSRLW       $0x05, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z5, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z16
+	VFMADD231PS  Z15, Z3, Z16
+	VMOVAPS.Z    Z16, K3, Z16
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y3
+	VPMOVZXWD    Y3, Z3
+	VPSLLD       $0x10, Z3, Z3
+	VDIVPS       Z5, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VPANDD       Z14, Z3, Z17
+	VPMAXUD      Z13, Z17, Z17
+	VPANDD       Z12, Z3, Z18
+	VFMADD231PS  Z15, Z17, Z18
+	VMOVAPS.Z    Z18, K4, Z18
+	VPMADDWD     Z11, Z16, Z16
+	VPMADDWD     Z11, Z18, Z18
+	VPACKSSDW    Z18, Z16, Z16
+	VPSRLW       $0x05, Z16, Z16
+	VPACKSSDW    Z3, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z3
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z3, K1, Z3
+	VBROADCASTSS constantsAVX512<>+228(SB), Z17
+	VPSUBB       Z17, Z3, Z3
+	VPACKUSWB    Z16, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z3, Z2
+	KMOVQ        K0, K7
+	VMOVDQU8     Z2, K7, (DI)
+	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+64, R12
+	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VMULPS      Z3, Z0, Z1
+	VFMADD231PS Z5, Z0, Z1
+	VPERMW.Z    (SI), Z7, K6, Z0
+	VMULPS      Z3, Z0, Z2
+	VFMADD231PS Z5, Z0, Z2
+	VPERMW.Z    64(SI), Z8, K6, Z0
+	VMULPS      Z3, Z0, Z16
+	VFMADD231PS Z5, Z0, Z16
+	VPERMW.Z    64(SI), Z7, K6, Z0
+	VMULPS      Z3, Z0, Z17
+	VFMADD231PS Z5, Z0, Z17
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z17, Z16, K2
+	KORTESTQ    K1, K2
+	JNE         longrare
+	VPANDD      Z14, Z1, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z1, Z18
+	VFMADD231PS Z15, Z0, Z18
+	VPANDD      Z14, Z2, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z2, Z19
+	VFMADD231PS Z15, Z0, Z19
+	VPMADDWD    Z11, Z18, Z18
+	VPMADDWD    Z11, Z19, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPSRLW      $0x05, Z18, Z18
+	VPACKSSDW   Z2, Z1, Z1
+	VPANDD      Z14, Z16, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z16, Z2
+	VFMADD231PS Z15, Z0, Z2
+	VPANDD      Z14, Z17, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z17, Z19
+	VFMADD231PS Z15, Z0, Z19
+	VPMADDWD    Z11, Z2, Z2
+	VPMADDWD    Z11, Z19, Z19
+	VPACKSSDW   Z19, Z2, Z2
+	VPSRLW      $0x05, Z2, Z2
+	VPACKSSDW   Z17, Z16, Z16
+	VPACKUSWB   Z2, Z18, Z18
+	VPMINUB     Z10, Z18, Z18
+	VPACKSSWB   Z16, Z1, Z1
+	VPTERNLOGD  $0xf8, Z9, Z1, Z18
+	VPERMD      Z18, Z6, Z18
+	VMOVNTPS    Z18, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VDIVPS       Z4, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VPERMW.Z     (SI), Z7, K6, Z1
+	VDIVPS       Z4, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPANDD       Z12, Z1, Z17
+	VFMADD231PS  Z15, Z16, Z17
+	VMOVAPS.Z    Z17, K2, Z17
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z17, Z17
+	VPACKSSDW    Z17, Z2, Z2
+	VPSRLW       $0x05, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	VPERMW.Z     64(SI), Z8, K6, Z1
+	VDIVPS       Z4, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPANDD       Z12, Z1, Z17
+	VFMADD231PS  Z15, Z16, Z17
+	VMOVAPS.Z    Z17, K3, Z17
+	VPERMW.Z     64(SI), Z7, K6, Z16
+	VDIVPS       Z4, Z16, Z16
+	VCMPPS       $0x07, Z16, Z16, K4
+	VPANDD       Z14, Z16, Z18
+	VPMAXUD      Z13, Z18, Z18
+	VPANDD       Z12, Z16, Z19
+	VFMADD231PS  Z15, Z18, Z19
+	VMOVAPS.Z    Z19, K4, Z19
+	VPMADDWD     Z11, Z17, Z17
+	VPMADDWD     Z11, Z19, Z19
+	VPACKSSDW    Z19, Z17, Z17
+	VPSRLW       $0x05, Z17, Z17
+	VPACKSSDW    Z16, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z16
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z16, K1, Z16
+	VBROADCASTSS constantsAVX512<>+228(SB), Z18
+	VPSUBB       Z18, Z16, Z16
+	VPACKUSWB    Z17, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z16, Z2
+	VMOVUPS      Z2, (DI)
+	JMP          longback
+
+longtailrare:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z4, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z4, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPANDD       Z12, Z1, Z17
+	VFMADD231PS  Z15, Z16, Z17
+	VMOVAPS.Z    Z17, K2, Z17
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z17, Z17
+	VPACKSSDW    Z17, Z2, Z2
+	VPSRLW       $0x05, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z4, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPANDD       Z12, Z1, Z17
+	VFMADD231PS  Z15, Z16, Z17
+	VMOVAPS.Z    Z17, K3, Z17
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y16
+	VPMOVZXWD    Y16, Z16
+	VPSLLD       $0x10, Z16, Z16
+	VDIVPS       Z4, Z16, Z16
+	VCMPPS       $0x07, Z16, Z16, K4
+	VPANDD       Z14, Z16, Z18
+	VPMAXUD      Z13, Z18, Z18
+	VPANDD       Z12, Z16, Z19
+	VFMADD231PS  Z15, Z18, Z19
+	VMOVAPS.Z    Z19, K4, Z19
+	VPMADDWD     Z11, Z17, Z17
+	VPMADDWD     Z11, Z19, Z19
+	VPACKSSDW    Z19, Z17, Z17
+	VPSRLW       $0x05, Z17, Z17
+	VPACKSSDW    Z16, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z16
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z16, K1, Z16
+	VBROADCASTSS constantsAVX512<>+228(SB), Z18
+	VPSUBB       Z18, Z16, Z16
+	VPACKUSWB    Z17, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z16, Z2
+	KMOVQ        K0, K7
+	VMOVDQU8     Z2, K7, (DI)
+	JMP          longtailback
+
+short2stream:
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z5
+	VBROADCASTSS      4(DX), Z4
+	VPERMW.Z          (SI), Z8, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VPERMW.Z          (SI), Z7, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VPERMW.Z          64(SI), Z8, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VPERMW.Z          64(SI), Z7, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z16, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VPANDD            Z14, Z1, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z1, Z17
+	VFMADD231PS       Z15, Z0, Z17
+	VPANDD            Z14, Z2, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z2, Z18
+	VFMADD231PS       Z15, Z0, Z18
+	VPMADDWD          Z11, Z17, Z17
+	VPMADDWD          Z11, Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPSRLW            $0x05, Z17, Z17
+	VPACKSSDW         Z2, Z1, Z1
+	VPANDD            Z14, Z3, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z3, Z2
+	VFMADD231PS       Z15, Z0, Z2
+	VPANDD            Z14, Z16, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z16, Z18
+	VFMADD231PS       Z15, Z0, Z18
+	VPMADDWD          Z11, Z2, Z2
+	VPMADDWD          Z11, Z18, Z18
+	VPACKSSDW         Z18, Z2, Z2
+	VPSRLW            $0x05, Z2, Z2
+	VPACKSSDW         Z16, Z3, Z3
+	VPACKUSWB         Z2, Z17, Z17
+	VPMINUB           Z10, Z17, Z17
+	VPACKSSWB         Z3, Z1, Z1
+	VPTERNLOGD        $0xf8, Z9, Z1, Z17
+	VPERMD            Z17, Z6, Z17
+	VMOVNTPS          Z17, (DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+2
+	JGE               short2stream
+	JMP               short2end
+
+short2rare:
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VDIVPS       Z5, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VPERMW.Z     (SI), Z7, K6, Z1
+	VDIVPS       Z5, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z16
+	VFMADD231PS  Z15, Z3, Z16
+	VMOVAPS.Z    Z16, K2, Z16
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z2, Z2
+	VPSRLW       $0x05, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	VPERMW.Z     64(SI), Z8, K6, Z1
+	VDIVPS       Z4, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z16
+	VFMADD231PS  Z15, Z3, Z16
+	VMOVAPS.Z    Z16, K3, Z16
+	VPERMW.Z     64(SI), Z7, K6, Z3
+	VDIVPS       Z4, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VPANDD       Z14, Z3, Z17
+	VPMAXUD      Z13, Z17, Z17
+	VPANDD       Z12, Z3, Z18
+	VFMADD231PS  Z15, Z17, Z18
+	VMOVAPS.Z    Z18, K4, Z18
+	VPMADDWD     Z11, Z16, Z16
+	VPMADDWD     Z11, Z18, Z18
+	VPACKSSDW    Z18, Z16, Z16
+	VPSRLW       $0x05, Z16, Z16
+	VPACKSSDW    Z3, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z3
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z3, K1, Z3
+	VBROADCASTSS constantsAVX512<>+228(SB), Z17
+	VPSUBB       Z17, Z3, Z3
+	VPACKUSWB    Z16, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z3, Z2
+	VMOVUPS      Z2, (DI)
+	JMP          short2back
+
+short4stream:
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z5
+	VBROADCASTSS      4(DX), Z4
+	VBROADCASTSS      8(DX), Z3
+	VBROADCASTSS      12(DX), Z2
+	VPERMW.Z          (SI), Z8, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VPERMW.Z          (SI), Z7, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VPERMW.Z          64(SI), Z8, K6, Z0
+	VMULPS.BCST       8(BX), Z0, Z17
+	VFMSUB231PS.BCST  8(DX), Z17, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z17
+	VPERMW.Z          64(SI), Z7, K6, Z0
+	VMULPS.BCST       12(BX), Z0, Z18
+	VFMSUB231PS.BCST  12(DX), Z18, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z18
+	VCMPPS            $0x03, Z16, Z1, K1
+	VCMPPS            $0x03, Z18, Z17, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VPANDD            Z14, Z1, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z1, Z19
+	VFMADD231PS       Z15, Z0, Z19
+	VPANDD            Z14, Z16, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z16, Z20
+	VFMADD231PS       Z15, Z0, Z20
+	VPMADDWD          Z11, Z19, Z19
+	VPMADDWD          Z11, Z20, Z20
+	VPACKSSDW         Z20, Z19, Z19
+	VPSRLW            $0x05, Z19, Z19
+	VPACKSSDW         Z16, Z1, Z1
+	VPANDD            Z14, Z17, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z17, Z16
+	VFMADD231PS       Z15, Z0, Z16
+	VPANDD            Z14, Z18, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z18, Z20
+	VFMADD231PS       Z15, Z0, Z20
+	VPMADDWD          Z11, Z16, Z16
+	VPMADDWD          Z11, Z20, Z20
+	VPACKSSDW         Z20, Z16, Z16
+	VPSRLW            $0x05, Z16, Z16
+	VPACKSSDW         Z18, Z17, Z17
+	VPACKUSWB         Z16, Z19, Z19
+	VPMINUB           Z10, Z19, Z19
+	VPACKSSWB         Z17, Z1, Z1
+	VPTERNLOGD        $0xf8, Z9, Z1, Z19
+	VPERMD            Z19, Z6, Z19
+	VMOVNTPS          Z19, (DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VDIVPS       Z5, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z16
+	VFMADD231PS  Z15, Z1, Z16
+	VMOVAPS.Z    Z16, K1, Z16
+	VPERMW.Z     (SI), Z7, K6, Z1
+	VDIVPS       Z4, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z17
+	VPMAXUD      Z13, Z17, Z17
+	VPANDD       Z12, Z1, Z18
+	VFMADD231PS  Z15, Z17, Z18
+	VMOVAPS.Z    Z18, K2, Z18
+	VPMADDWD     Z11, Z16, Z16
+	VPMADDWD     Z11, Z18, Z18
+	VPACKSSDW    Z18, Z16, Z16
+	VPSRLW       $0x05, Z16, Z16
+	VPACKSSDW    Z1, Z0, Z0
+	VPERMW.Z     64(SI), Z8, K6, Z1
+	VDIVPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z17
+	VPMAXUD      Z13, Z17, Z17
+	VPANDD       Z12, Z1, Z18
+	VFMADD231PS  Z15, Z17, Z18
+	VMOVAPS.Z    Z18, K3, Z18
+	VPERMW.Z     64(SI), Z7, K6, Z17
+	VDIVPS       Z2, Z17, Z17
+	VCMPPS       $0x07, Z17, Z17, K4
+	VPANDD       Z14, Z17, Z19
+	VPMAXUD      Z13, Z19, Z19
+	VPANDD       Z12, Z17, Z20
+	VFMADD231PS  Z15, Z19, Z20
+	VMOVAPS.Z    Z20, K4, Z20
+	VPMADDWD     Z11, Z18, Z18
+	VPMADDWD     Z11, Z20, Z20
+	VPACKSSDW    Z20, Z18, Z18
+	VPSRLW       $0x05, Z18, Z18
+	VPACKSSDW    Z17, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z17
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z17, K1, Z17
+	VBROADCASTSS constantsAVX512<>+228(SB), Z19
+	VPSUBB       Z19, Z17, Z17
+	VPACKUSWB    Z18, Z16, Z16
+	VPMINUB      Z10, Z16, Z16
+	VPACKSSWB    Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z16
+	VPERMD       Z16, Z6, Z16
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z17, Z16
+	VMOVUPS      Z16, (DI)
+	JMP          short4back
+
+lanerare:
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VMOVUPS      (DX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VPERMW.Z     (SI), Z7, K6, Z1
+	VMOVUPS      64(DX), Z3
+	VDIVPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K2, Z4
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x05, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	VPERMW.Z     64(SI), Z8, K6, Z1
+	VMOVUPS      128(DX), Z3
+	VDIVPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K3, Z4
+	VPERMW.Z     64(SI), Z7, K6, Z3
+	VMOVUPS      192(DX), Z5
+	VDIVPS       Z5, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z16
+	VFMADD231PS  Z15, Z5, Z16
+	VMOVAPS.Z    Z16, K4, Z16
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z4, Z4
+	VPSRLW       $0x05, Z4, Z4
+	VPACKSSDW    Z3, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z3
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z3, K1, Z3
+	VBROADCASTSS constantsAVX512<>+228(SB), Z5
+	VPSUBB       Z5, Z3, Z3
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z3, Z2
+	VMOVUPS      Z2, (DI)
+	JMP          laneback
+
+lanetailrare:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS.Z    64(DX), K7, Z3
+	VDIVPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K2, Z4
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x05, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS.Z    128(DX), K7, Z3
+	VDIVPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K3, Z4
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y3
+	VPMOVZXWD    Y3, Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMOVUPS.Z    192(DX), K7, Z5
+	VDIVPS       Z5, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z16
+	VFMADD231PS  Z15, Z5, Z16
+	VMOVAPS.Z    Z16, K4, Z16
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z4, Z4
+	VPSRLW       $0x05, Z4, Z4
+	VPACKSSDW    Z3, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z3
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z3, K1, Z3
+	VBROADCASTSS constantsAVX512<>+228(SB), Z5
+	VPSUBB       Z5, Z3, Z3
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z3, Z2
+	KMOVQ        K0, K7
+	VMOVDQU8     Z2, K7, (DI)
+	JMP          lanetailback
+
+// func QuantizeFpPowerOfTwoE5M2BF16AVX512(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·QuantizeFpPowerOfTwoE5M2BF16AVX512(SB), NOSPLIT, $0-56
+	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
+	// per call: Z0 most, Z15 0x4a00fde8, Z14 0x7f800000, Z13 0x38800000, Z12 0x7fffffff, Z1 And, Z1 UMax, Z0 And, Z0 MulAdd, Z1 Halves, Z10 ShuffledU8, Z9 0x80808080, Z8 table, Z7 table, K6 Uppers, Z11 0x10020, Z6 table
+	// per group: Z5 recip
+	// vector registers in use at once: 24
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         recip+16(FP), DX
+	VBROADCASTSS constantsAVX512<>+236(SB), Z15
+	VBROADCASTSS constantsAVX512<>+4(SB), Z14
+	VBROADCASTSS constantsAVX512<>+240(SB), Z13
+	VBROADCASTSS constantsAVX512<>+12(SB), Z12
+	VBROADCASTSS most+24(FP), Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z0
+	VFMADD231PS  Z15, Z1, Z0
+	VBROADCASTSS constantsAVX512<>+244(SB), Z11
+	VPMADDWD     Z11, Z0, Z1
+	VPMADDWD     Z11, Z0, Z0
+	VPACKSSDW    Z0, Z1, Z1
+	VPSRLW       $0x05, Z1, Z1
+	VPACKUSWB    Z1, Z1, Z10
+	VBROADCASTSS constantsAVX512<>+20(SB), Z9
+	VMOVUPS      constantsAVX512<>+24(SB), Z8
+	VMOVUPS      constantsAVX512<>+88(SB), Z7
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VMOVUPS      constantsAVX512<>+152(SB), Z6
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+32
+	JEQ          short2
+	CMPQ         R9, $+16
+	JEQ          short4
+
+groups:
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
+	CMPQ         BX, $+64
+	JLT          grouptail
+	CMPQ         R8, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z5
+	SUBQ         R8, BX
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         R8, $+256
+	JGE          groupfirst
+	CMPQ         BX, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R8
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VPERMW.Z (SI), Z8, K6, Z0
+	VMULPS   Z5, Z0, Z4
+	VPERMW.Z (SI), Z7, K6, Z0
+	VMULPS   Z5, Z0, Z3
+	VPERMW.Z 64(SI), Z8, K6, Z0
+	VMULPS   Z5, Z0, Z2
+	VPERMW.Z 64(SI), Z7, K6, Z0
+	VMULPS   Z5, Z0, Z1
+	CMPQ     R8, $+128
+	JLT      groupends
+
+groupahead:
+	VPERMW.Z    128(SI), Z8, K6, Z0
+	VMULPS      Z5, Z0, Z0
+	VPERMW.Z    128(SI), Z7, K6, Z16
+	VMULPS      Z5, Z16, Z16
+	VPERMW.Z    192(SI), Z8, K6, Z17
+	VMULPS      Z5, Z17, Z17
+	VPERMW.Z    192(SI), Z7, K6, Z18
+	VMULPS      Z5, Z18, Z18
+	VCMPPS      $0x03, Z3, Z4, K1
+	VCMPPS      $0x03, Z1, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VPANDD      Z14, Z4, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z12, Z4, Z20
+	VFMADD231PS Z15, Z19, Z20
+	VPANDD      Z14, Z3, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z12, Z3, Z21
+	VFMADD231PS Z15, Z19, Z21
+	VPMADDWD    Z11, Z20, Z20
+	VPMADDWD    Z11, Z21, Z21
+	VPACKSSDW   Z21, Z20, Z20
+	VPSRLW      $0x05, Z20, Z20
+	VPACKSSDW   Z3, Z4, Z19
+	VPANDD      Z14, Z2, Z21
+	VPMAXUD     Z13, Z21, Z21
+	VPANDD      Z12, Z2, Z22
+	VFMADD231PS Z15, Z21, Z22
+	VPANDD      Z14, Z1, Z21
+	VPMAXUD     Z13, Z21, Z21
+	VPANDD      Z12, Z1, Z23
+	VFMADD231PS Z15, Z21, Z23
+	VPMADDWD    Z11, Z22, Z22
+	VPMADDWD    Z11, Z23, Z23
+	VPACKSSDW   Z23, Z22, Z22
+	VPSRLW      $0x05, Z22, Z22
+	VPACKSSDW   Z1, Z2, Z21
+	VPACKUSWB   Z22, Z20, Z20
+	VPMINUB     Z10, Z20, Z20
+	VPACKSSWB   Z21, Z19, Z19
+	VPTERNLOGD  $0xf8, Z9, Z19, Z20
+	VPERMD      Z20, Z6, Z20
+	VMOVUPS     Z20, (DI)
+	VMOVAPS     Z0, Z4
+	VMOVAPS     Z16, Z3
+	VMOVAPS     Z17, Z2
+	VMOVAPS     Z18, Z1
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+128
+	JGE         groupahead
+
+groupends:
+	CMPQ  R8, $+64
+	JNE   grouplast
+	TESTQ BX, BX
+	JEQ   grouplast
+
+groupturn:
+	VPERMW.Z    128(SI), Z8, K6, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VPERMW.Z    128(SI), Z7, K6, Z16
+	VMULPS.BCST 4(DX), Z16, Z16
+	VPERMW.Z    192(SI), Z8, K6, Z17
+	VMULPS.BCST 4(DX), Z17, Z17
+	VPERMW.Z    192(SI), Z7, K6, Z18
+	VMULPS.BCST 4(DX), Z18, Z18
+	VCMPPS      $0x03, Z3, Z4, K1
+	VCMPPS      $0x03, Z1, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         groupturned
+	VPANDD      Z14, Z4, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z12, Z4, Z20
+	VFMADD231PS Z15, Z19, Z20
+	VPANDD      Z14, Z3, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z12, Z3, Z21
+	VFMADD231PS Z15, Z19, Z21
+	VPMADDWD    Z11, Z20, Z20
+	VPMADDWD    Z11, Z21, Z21
+	VPACKSSDW   Z21, Z20, Z20
+	VPSRLW      $0x05, Z20, Z20
+	VPACKSSDW   Z3, Z4, Z19
+	VPANDD      Z14, Z2, Z21
+	VPMAXUD     Z13, Z21, Z21
+	VPANDD      Z12, Z2, Z22
+	VFMADD231PS Z15, Z21, Z22
+	VPANDD      Z14, Z1, Z21
+	VPMAXUD     Z13, Z21, Z21
+	VPANDD      Z12, Z1, Z23
+	VFMADD231PS Z15, Z21, Z23
+	VPMADDWD    Z11, Z22, Z22
+	VPMADDWD    Z11, Z23, Z23
+	VPACKSSDW   Z23, Z22, Z22
+	VPSRLW      $0x05, Z22, Z22
+	VPACKSSDW   Z1, Z2, Z21
+	VPACKUSWB   Z22, Z20, Z20
+	VPMINUB     Z10, Z20, Z20
+	VPACKSSWB   Z21, Z19, Z19
+	VPTERNLOGD  $0xf8, Z9, Z19, Z20
+	VPERMD      Z20, Z6, Z20
+	VMOVUPS     Z20, (DI)
+	VMOVAPS     Z0, Z4
+	VMOVAPS     Z16, Z3
+	VMOVAPS     Z17, Z2
+	VMOVAPS     Z18, Z1
+	ADDQ        $+4, DX
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	MOVQ        R9, R8
+	SUBQ        R8, BX
+	CMPQ        R8, $+64
+	JNE         groupturned
+	TESTQ       BX, BX
+	JNE         groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z5
+	CMPQ         R8, $+128
+	JGE          groupahead
+
+grouploop:
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VMULPS      Z5, Z0, Z0
+	VPERMW.Z    (SI), Z7, K6, Z1
+	VMULPS      Z5, Z1, Z1
+	VPERMW.Z    64(SI), Z8, K6, Z2
+	VMULPS      Z5, Z2, Z2
+	VPERMW.Z    64(SI), Z7, K6, Z3
+	VMULPS      Z5, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         grouprare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z16
+	VFMADD231PS Z15, Z4, Z16
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z17
+	VFMADD231PS Z15, Z4, Z17
+	VPMADDWD    Z11, Z16, Z16
+	VPMADDWD    Z11, Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPSRLW      $0x05, Z16, Z16
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z17
+	VFMADD231PS Z15, Z1, Z17
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z17, Z17
+	VPACKSSDW   Z17, Z4, Z4
+	VPSRLW      $0x05, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z16, Z16
+	VPMINUB     Z10, Z16, Z16
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z16
+	VPERMD      Z16, Z6, Z16
+	VMOVUPS     Z16, (DI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  grouploop
+
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Z5
+
+groupmeet:
+	MOVQ R8, R10
+	MOVQ DX, R11
+	SUBQ $+16, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPERMW.Z (SI), Z8, K6, Z0
+	VMULPS   Z5, Z0, Z0
+	SUBQ     $+16, R8
+	JLT      groupmeet1cross
+
+groupmeet1:
+	VPERMW.Z (SI), Z7, K6, Z1
+	VMULPS   Z5, Z1, Z1
+	SUBQ     $+16, R8
+	JLT      groupmeet2cross
+
+groupmeet2:
+	VPERMW.Z 64(SI), Z8, K6, Z2
+	VMULPS   Z5, Z2, Z2
+	SUBQ     $+16, R8
+	JLT      groupmeet3cross
+
+groupmeet3:
+	VPERMW.Z    64(SI), Z7, K6, Z3
+	VMULPS      Z5, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         groupmeetrare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z16
+	VFMADD231PS Z15, Z4, Z16
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z17
+	VFMADD231PS Z15, Z4, Z17
+	VPMADDWD    Z11, Z16, Z16
+	VPMADDWD    Z11, Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPSRLW      $0x05, Z16, Z16
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z17
+	VFMADD231PS Z15, Z1, Z17
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z17, Z17
+	VPACKSSDW   Z17, Z4, Z4
+	VPSRLW      $0x05, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z16, Z16
+	VPMINUB     Z10, Z16, Z16
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z16
+	VPERMD      Z16, Z6, Z16
+	VMOVUPS     Z16, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, BX
+	CMPQ        R8, $+1
+	JLT         groupnext
+	CMPQ        BX, $+64
+	JLT         grouptail
+	CMPQ        R8, $+64
+	JLT         groupmeet
+	JMP         groupbegin
+
+groupnext:
+	TESTQ BX, BX
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Z5
+	MOVQ         $-1, AX
+	BZHIQ        BX, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z5, Z0, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMULPS       Z5, Z1, Z1
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z5, Z2, Z2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y3
+	VPMOVZXWD    Y3, Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMULPS       Z5, Z3, Z3
+	VCMPPS       $0x03, Z1, Z0, K1
+	VCMPPS       $0x03, Z3, Z2, K2
+	KORTESTQ     K1, K2
+	JNE          grouptailrare
+	VPANDD       Z14, Z0, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z12, Z0, Z16
+	VFMADD231PS  Z15, Z4, Z16
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z1, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z12, Z1, Z17
+	VFMADD231PS  Z15, Z4, Z17
+	CMPQ         BX, $+33
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z2, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z12, Z2, Z18
+	VFMADD231PS  Z15, Z4, Z18
+	CMPQ         BX, $+49
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z12, Z3, Z19
+	VFMADD231PS  Z15, Z4, Z19
+
+grouptailnarrow:
+	VPMADDWD   Z11, Z16, Z16
+	VPMADDWD   Z11, Z17, Z17
+	VPACKSSDW  Z17, Z16, Z16
+	VPSRLW     $0x05, Z16, Z16
+	VPACKSSDW  Z1, Z0, Z0
+	VPMADDWD   Z11, Z18, Z18
+	VPMADDWD   Z11, Z19, Z19
+	VPACKSSDW  Z19, Z18, Z18
+	VPSRLW     $0x05, Z18, Z18
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z18, Z16, Z16
+	VPMINUB    Z10, Z16, Z16
+	VPACKSSWB  Z2, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z16
+	VPERMD     Z16, Z6, Z16
+	KMOVQ      K0, K7
+	VMOVDQU8   Z16, K7, (DI)
+
+grouptailback:
+	LEAQ  (DI)(BX*1), DI
+	LEAQ  (SI)(BX*2), SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
+	TESTQ R8, R8
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ        R8, $+2
+	JLT         short2end
+	MOVQ        ahead+48(FP), CX
+	CMPQ        CX, $+1
+	JGT         short2stream
+	CMPQ        R8, $+8
+	JLT         short2loop
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VMULPS.BCST (DX), Z0, Z5
+	VPERMW.Z    (SI), Z7, K6, Z0
+	VMULPS.BCST (DX), Z0, Z4
+	VPERMW.Z    64(SI), Z8, K6, Z0
+	VMULPS.BCST 4(DX), Z0, Z3
+	VPERMW.Z    64(SI), Z7, K6, Z0
+	VMULPS.BCST 4(DX), Z0, Z2
+
+short2ahead:
+	VPERMW.Z    128(SI), Z8, K6, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VPERMW.Z    128(SI), Z7, K6, Z1
+	VMULPS.BCST 8(DX), Z1, Z1
+	VPERMW.Z    192(SI), Z8, K6, Z16
+	VMULPS.BCST 12(DX), Z16, Z16
+	VPERMW.Z    192(SI), Z7, K6, Z17
+	VMULPS.BCST 12(DX), Z17, Z17
+	VCMPPS      $0x03, Z4, Z5, K1
+	VCMPPS      $0x03, Z2, Z3, K2
+	KORTESTQ    K1, K2
+	JNE         short2loop
+	VPANDD      Z14, Z5, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z5, Z19
+	VFMADD231PS Z15, Z18, Z19
+	VPANDD      Z14, Z4, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z4, Z20
+	VFMADD231PS Z15, Z18, Z20
+	VPMADDWD    Z11, Z19, Z19
+	VPMADDWD    Z11, Z20, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPSRLW      $0x05, Z19, Z19
+	VPACKSSDW   Z4, Z5, Z18
+	VPANDD      Z14, Z3, Z20
+	VPMAXUD     Z13, Z20, Z20
+	VPANDD      Z12, Z3, Z21
+	VFMADD231PS Z15, Z20, Z21
+	VPANDD      Z14, Z2, Z20
+	VPMAXUD     Z13, Z20, Z20
+	VPANDD      Z12, Z2, Z22
+	VFMADD231PS Z15, Z20, Z22
+	VPMADDWD    Z11, Z21, Z21
+	VPMADDWD    Z11, Z22, Z22
+	VPACKSSDW   Z22, Z21, Z21
+	VPSRLW      $0x05, Z21, Z21
+	VPACKSSDW   Z2, Z3, Z20
+	VPACKUSWB   Z21, Z19, Z19
+	VPMINUB     Z10, Z19, Z19
+	VPACKSSWB   Z20, Z18, Z18
+	VPTERNLOGD  $0xf8, Z9, Z18, Z19
+	VPERMD      Z19, Z6, Z19
+	VMOVUPS     Z19, (DI)
+	VMOVAPS     Z0, Z5
+	VMOVAPS     Z1, Z4
+	VMOVAPS     Z16, Z3
+	VMOVAPS     Z17, Z2
+	ADDQ        $+8, DX
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+2, R8
+	CMPQ        R8, $+4
+	JGE         short2ahead
+
+short2loop:
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VPERMW.Z    (SI), Z7, K6, Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VPERMW.Z    64(SI), Z8, K6, Z2
+	VMULPS.BCST 4(DX), Z2, Z2
+	VPERMW.Z    64(SI), Z7, K6, Z3
+	VMULPS.BCST 4(DX), Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         short2rare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z16
+	VFMADD231PS Z15, Z4, Z16
+	VPMADDWD    Z11, Z5, Z5
+	VPMADDWD    Z11, Z16, Z16
+	VPACKSSDW   Z16, Z5, Z5
+	VPSRLW      $0x05, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z16
+	VFMADD231PS Z15, Z1, Z16
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z16, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPSRLW      $0x05, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPMINUB     Z10, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z5
+	VPERMD      Z5, Z6, Z5
+	VMOVUPS     Z5, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+2, R8
+	CMPQ R8, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ        R8, $+4
+	JLT         short4end
+	MOVQ        ahead+48(FP), CX
+	CMPQ        CX, $+1
+	JGT         short4stream
+	CMPQ        R8, $+16
+	JLT         short4loop
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VMULPS.BCST (DX), Z0, Z5
+	VPERMW.Z    (SI), Z7, K6, Z0
+	VMULPS.BCST 4(DX), Z0, Z4
+	VPERMW.Z    64(SI), Z8, K6, Z0
+	VMULPS.BCST 8(DX), Z0, Z3
+	VPERMW.Z    64(SI), Z7, K6, Z0
+	VMULPS.BCST 12(DX), Z0, Z2
+
+short4ahead:
+	VPERMW.Z    128(SI), Z8, K6, Z0
+	VMULPS.BCST 16(DX), Z0, Z0
+	VPERMW.Z    128(SI), Z7, K6, Z1
+	VMULPS.BCST 20(DX), Z1, Z1
+	VPERMW.Z    192(SI), Z8, K6, Z16
+	VMULPS.BCST 24(DX), Z16, Z16
+	VPERMW.Z    192(SI), Z7, K6, Z17
+	VMULPS.BCST 28(DX), Z17, Z17
+	VCMPPS      $0x03, Z4, Z5, K1
+	VCMPPS      $0x03, Z2, Z3, K2
+	KORTESTQ    K1, K2
+	JNE         short4loop
+	VPANDD      Z14, Z5, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z5, Z19
+	VFMADD231PS Z15, Z18, Z19
+	VPANDD      Z14, Z4, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z4, Z20
+	VFMADD231PS Z15, Z18, Z20
+	VPMADDWD    Z11, Z19, Z19
+	VPMADDWD    Z11, Z20, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPSRLW      $0x05, Z19, Z19
+	VPACKSSDW   Z4, Z5, Z18
+	VPANDD      Z14, Z3, Z20
+	VPMAXUD     Z13, Z20, Z20
+	VPANDD      Z12, Z3, Z21
+	VFMADD231PS Z15, Z20, Z21
+	VPANDD      Z14, Z2, Z20
+	VPMAXUD     Z13, Z20, Z20
+	VPANDD      Z12, Z2, Z22
+	VFMADD231PS Z15, Z20, Z22
+	VPMADDWD    Z11, Z21, Z21
+	VPMADDWD    Z11, Z22, Z22
+	VPACKSSDW   Z22, Z21, Z21
+	VPSRLW      $0x05, Z21, Z21
+	VPACKSSDW   Z2, Z3, Z20
+	VPACKUSWB   Z21, Z19, Z19
+	VPMINUB     Z10, Z19, Z19
+	VPACKSSWB   Z20, Z18, Z18
+	VPTERNLOGD  $0xf8, Z9, Z18, Z19
+	VPERMD      Z19, Z6, Z19
+	VMOVUPS     Z19, (DI)
+	VMOVAPS     Z0, Z5
+	VMOVAPS     Z1, Z4
+	VMOVAPS     Z16, Z3
+	VMOVAPS     Z17, Z2
+	ADDQ        $+16, DX
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+4, R8
+	CMPQ        R8, $+8
+	JGE         short4ahead
+
+short4loop:
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VPERMW.Z    (SI), Z7, K6, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VPERMW.Z    64(SI), Z8, K6, Z2
+	VMULPS.BCST 8(DX), Z2, Z2
+	VPERMW.Z    64(SI), Z7, K6, Z3
+	VMULPS.BCST 12(DX), Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         short4rare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z16
+	VFMADD231PS Z15, Z4, Z16
+	VPMADDWD    Z11, Z5, Z5
+	VPMADDWD    Z11, Z16, Z16
+	VPACKSSDW   Z16, Z5, Z5
+	VPSRLW      $0x05, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z16
+	VFMADD231PS Z15, Z1, Z16
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z16, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPSRLW      $0x05, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPMINUB     Z10, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z5
+	VPERMD      Z5, Z6, Z5
+	VMOVUPS     Z5, (DI)
+
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+4, R8
+	CMPQ R8, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R8, R8
+	JNE   groups
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+64
+	JLT  lanetail
+
+laneloop:
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VMOVUPS     (DX), Z1
+	VMULPS      Z1, Z0, Z0
+	VPERMW.Z    (SI), Z7, K6, Z1
+	VMOVUPS     64(DX), Z2
+	VMULPS      Z2, Z1, Z1
+	VPERMW.Z    64(SI), Z8, K6, Z2
+	VMOVUPS     128(DX), Z3
+	VMULPS      Z3, Z2, Z2
+	VPERMW.Z    64(SI), Z7, K6, Z3
+	VMOVUPS     192(DX), Z4
+	VMULPS      Z4, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanerare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z16
+	VFMADD231PS Z15, Z4, Z16
+	VPMADDWD    Z11, Z5, Z5
+	VPMADDWD    Z11, Z16, Z16
+	VPACKSSDW   Z16, Z5, Z5
+	VPSRLW      $0x05, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z16
+	VFMADD231PS Z15, Z1, Z16
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z16, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPSRLW      $0x05, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPMINUB     Z10, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z5
+	VPERMD      Z5, Z6, Z5
+	VMOVUPS     Z5, (DI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	ADDQ $+256, DX
+	SUBQ $+64, BX
+	CMPQ BX, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ       BX, BX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VMULPS      Z1, Z0, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y1
+	VPMOVZXWD   Y1, Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMOVUPS.Z   64(DX), K7, Z2
+	VMULPS      Z2, Z1, Z1
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y2
+	VPMOVZXWD   Y2, Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMOVUPS.Z   128(DX), K7, Z3
+	VMULPS      Z3, Z2, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y3
+	VPMOVZXWD   Y3, Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMOVUPS.Z   192(DX), K7, Z4
+	VMULPS      Z4, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanetailrare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z16
+	VFMADD231PS Z15, Z4, Z16
+	CMPQ        BX, $+33
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z2, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z2, Z17
+	VFMADD231PS Z15, Z4, Z17
+	CMPQ        BX, $+49
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z3, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z3, Z18
+	VFMADD231PS Z15, Z4, Z18
+
+lanetailnarrow:
+	VPMADDWD   Z11, Z5, Z5
+	VPMADDWD   Z11, Z16, Z16
+	VPACKSSDW  Z16, Z5, Z5
+	VPSRLW     $0x05, Z5, Z5
+	VPACKSSDW  Z1, Z0, Z0
+	VPMADDWD   Z11, Z17, Z17
+	VPMADDWD   Z11, Z18, Z18
+	VPACKSSDW  Z18, Z17, Z17
+	VPSRLW     $0x05, Z17, Z17
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z17, Z5, Z5
+	VPMINUB    Z10, Z5, Z5
+	VPACKSSWB  Z2, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z5
+	VPERMD     Z5, Z6, Z5
+	KMOVQ      K0, K7
+	VMOVDQU8   Z5, K7, (DI)
+
+lanetailback:
+laneend:
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VMULPS      Z5, Z0, Z0
+	VPERMW.Z    (SI), Z7, K6, Z1
+	VMULPS      Z5, Z1, Z1
+	VPERMW.Z    64(SI), Z8, K6, Z2
+	VMULPS      Z5, Z2, Z2
+	VPERMW.Z    64(SI), Z7, K6, Z3
+	VMULPS      Z5, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         grouprare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z16
+	VFMADD231PS Z15, Z4, Z16
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z17
+	VFMADD231PS Z15, Z4, Z17
+	VPMADDWD    Z11, Z16, Z16
+	VPMADDWD    Z11, Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPSRLW      $0x05, Z16, Z16
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z17
+	VFMADD231PS Z15, Z1, Z17
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z17, Z17
+	VPACKSSDW   Z17, Z4, Z4
+	VPSRLW      $0x05, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z16, Z16
+	VPMINUB     Z10, Z16, Z16
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z16
+	VPERMD      Z16, Z6, Z16
+	VMOVNTPS    Z16, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         groupstream
+	JMP         groupwhole
+
+grouplast:
+	VCMPPS      $0x03, Z3, Z4, K1
+	VCMPPS      $0x03, Z1, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VPANDD      Z14, Z4, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z4, Z16
+	VFMADD231PS Z15, Z0, Z16
+	VPANDD      Z14, Z3, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z3, Z17
+	VFMADD231PS Z15, Z0, Z17
+	VPMADDWD    Z11, Z16, Z16
+	VPMADDWD    Z11, Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPSRLW      $0x05, Z16, Z16
+	VPACKSSDW   Z3, Z4, Z0
+	VPANDD      Z14, Z2, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z2, Z18
+	VFMADD231PS Z15, Z17, Z18
+	VPANDD      Z14, Z1, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z1, Z19
+	VFMADD231PS Z15, Z17, Z19
+	VPMADDWD    Z11, Z18, Z18
+	VPMADDWD    Z11, Z19, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPSRLW      $0x05, Z18, Z18
+	VPACKSSDW   Z1, Z2, Z17
+	VPACKUSWB   Z18, Z16, Z16
+	VPMINUB     Z10, Z16, Z16
+	VPACKSSWB   Z17, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z16
+	VPERMD      Z16, Z6, Z16
+	VMOVUPS     Z16, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	JMP         groupwhole
+
+grouprare:
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VMULPS       Z5, Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	VPERMW.Z     (SI), Z7, K6, Z1
+	VMULPS       Z5, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x05, Z2, Z2
+	VPERMW.Z     64(SI), Z8, K6, Z1
+	VMULPS       Z5, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	VPERMW.Z     64(SI), Z7, K6, Z3
+	VMULPS       Z5, Z3, Z3
+	VPANDD       Z14, Z3, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPANDD       Z12, Z3, Z17
+	VFMADD231PS  Z15, Z16, Z17
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z17, K4, Z17
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z17, Z17
+	VPACKSSDW    Z17, Z4, Z4
+	VPSRLW       $0x05, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+228(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	VMOVUPS      Z2, (DI)
+	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z5
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Z5
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z5
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Z5
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z5
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Z5
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z5
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
+
+grouptailrare:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z5, Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMULPS       Z5, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x05, Z2, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMULPS       Z5, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y3
+	VPMOVZXWD    Y3, Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMULPS       Z5, Z3, Z3
+	VPANDD       Z14, Z3, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPANDD       Z12, Z3, Z17
+	VFMADD231PS  Z15, Z16, Z17
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z17, K4, Z17
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z17, Z17
+	VPACKSSDW    Z17, Z4, Z4
+	VPSRLW       $0x05, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+228(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	KMOVQ        K0, K7
+	VMOVDQU8     Z2, K7, (DI)
+	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R10, R8
+	SUBQ DX, R11
+	ADDQ R11, DX
+	MOVQ BX, R10
+	SUBQ R11, R11
+	ADDQ $+64, R11
+	JMP  grouppieces
+
+short2stream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VPERMW.Z    (SI), Z7, K6, Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VPERMW.Z    64(SI), Z8, K6, Z2
+	VMULPS.BCST 4(DX), Z2, Z2
+	VPERMW.Z    64(SI), Z7, K6, Z3
+	VMULPS.BCST 4(DX), Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         short2rare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z16
+	VFMADD231PS Z15, Z4, Z16
+	VPMADDWD    Z11, Z5, Z5
+	VPMADDWD    Z11, Z16, Z16
+	VPACKSSDW   Z16, Z5, Z5
+	VPSRLW      $0x05, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z16
+	VFMADD231PS Z15, Z1, Z16
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z16, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPSRLW      $0x05, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPMINUB     Z10, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z5
+	VPERMD      Z5, Z6, Z5
+	VMOVNTPS    Z5, (DI)
+	ADDQ        $+8, DX
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+2, R8
+	CMPQ        R8, $+2
+	JGE         short2stream
+	JMP         short2end
+
+short2rare:
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	VPERMW.Z     (SI), Z7, K6, Z1
+	VMULPS.BCST  (DX), Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x05, Z2, Z2
+	VPERMW.Z     64(SI), Z8, K6, Z1
+	VMULPS.BCST  4(DX), Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	VPERMW.Z     64(SI), Z7, K6, Z3
+	VMULPS.BCST  4(DX), Z3, Z3
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z16
+	VFMADD231PS  Z15, Z5, Z16
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z16, K4, Z16
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z4, Z4
+	VPSRLW       $0x05, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+228(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	VMOVUPS      Z2, (DI)
+	JMP          short2back
+
+short4stream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VPERMW.Z    (SI), Z7, K6, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VPERMW.Z    64(SI), Z8, K6, Z2
+	VMULPS.BCST 8(DX), Z2, Z2
+	VPERMW.Z    64(SI), Z7, K6, Z3
+	VMULPS.BCST 12(DX), Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         short4rare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z16
+	VFMADD231PS Z15, Z4, Z16
+	VPMADDWD    Z11, Z5, Z5
+	VPMADDWD    Z11, Z16, Z16
+	VPACKSSDW   Z16, Z5, Z5
+	VPSRLW      $0x05, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z16
+	VFMADD231PS Z15, Z1, Z16
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z16, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPSRLW      $0x05, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPMINUB     Z10, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z5
+	VPERMD      Z5, Z6, Z5
+	VMOVNTPS    Z5, (DI)
+	ADDQ        $+16, DX
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+4, R8
+	CMPQ        R8, $+4
+	JGE         short4stream
+	JMP         short4end
+
+short4rare:
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	VPERMW.Z     (SI), Z7, K6, Z1
+	VMULPS.BCST  4(DX), Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x05, Z2, Z2
+	VPERMW.Z     64(SI), Z8, K6, Z1
+	VMULPS.BCST  8(DX), Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	VPERMW.Z     64(SI), Z7, K6, Z3
+	VMULPS.BCST  12(DX), Z3, Z3
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z16
+	VFMADD231PS  Z15, Z5, Z16
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z16, K4, Z16
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z4, Z4
+	VPSRLW       $0x05, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+228(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	VMOVUPS      Z2, (DI)
+	JMP          short4back
+
+lanerare:
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VMOVUPS      (DX), Z1
+	VMULPS       Z1, Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	VPERMW.Z     (SI), Z7, K6, Z1
+	VMOVUPS      64(DX), Z3
+	VMULPS       Z3, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x05, Z2, Z2
+	VPERMW.Z     64(SI), Z8, K6, Z1
+	VMOVUPS      128(DX), Z3
+	VMULPS       Z3, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	VPERMW.Z     64(SI), Z7, K6, Z3
+	VMOVUPS      192(DX), Z5
+	VMULPS       Z5, Z3, Z3
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z16
+	VFMADD231PS  Z15, Z5, Z16
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z16, K4, Z16
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z4, Z4
+	VPSRLW       $0x05, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+228(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	VMOVUPS      Z2, (DI)
+	JMP          laneback
+
+lanetailrare:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VMULPS       Z1, Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS.Z    64(DX), K7, Z3
+	VMULPS       Z3, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x05, Z2, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS.Z    128(DX), K7, Z3
+	VMULPS       Z3, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y3
+	VPMOVZXWD    Y3, Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMOVUPS.Z    192(DX), K7, Z5
+	VMULPS       Z5, Z3, Z3
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z16
+	VFMADD231PS  Z15, Z5, Z16
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z16, K4, Z16
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z4, Z4
+	VPSRLW       $0x05, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+228(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	KMOVQ        K0, K7
+	VMOVDQU8     Z2, K7, (DI)
+	JMP          lanetailback
+
+// func QuantizeFpE2M1BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·QuantizeFpE2M1BF16AVX512(SB), NOSPLIT, $0-64
+	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+	// per call: Z15 0x4a80fed6, Z14 0x7f800000, Z13 0x3f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 table, Z9 table, K6 Uppers, Z8 0x401000, Z7 table, Z6 table
+	// per group: Z5 scale, Z4 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 27
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	VBROADCASTSS constantsAVX512<>+248(SB), Z15
+	VBROADCASTSS constantsAVX512<>+4(SB), Z14
+	VBROADCASTSS constantsAVX512<>+220(SB), Z13
+	VBROADCASTSS constantsAVX512<>+12(SB), Z12
+	VBROADCASTSS constantsAVX512<>+252(SB), Z11
+	VMOVUPS      constantsAVX512<>+24(SB), Z10
+	VMOVUPS      constantsAVX512<>+88(SB), Z9
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VBROADCASTSS constantsAVX512<>+256(SB), Z8
+	VMOVUPS      constantsAVX512<>+260(SB), Z7
+	VMOVUPS      constantsAVX512<>+152(SB), Z6
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+32
+	JEQ          short2
+	CMPQ         R10, $+16
+	JEQ          short4
+	CMPQ         R10, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
+
+groups:
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z4
+	SUBQ         R9, R8
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         R9, $+256
+	JGE          groupfirst
+	CMPQ         R8, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R9
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VPERMW.Z     (SI), Z10, K6, Z16
+	VMULPS       Z4, Z16, Z17
+	VFMSUB231PS  Z5, Z17, Z16
+	VMOVAPS      Z17, Z3
+	VFNMADD231PS Z4, Z16, Z3
+	VPERMW.Z     (SI), Z9, K6, Z16
+	VMULPS       Z4, Z16, Z17
+	VFMSUB231PS  Z5, Z17, Z16
+	VMOVAPS      Z17, Z2
+	VFNMADD231PS Z4, Z16, Z2
+	VPERMW.Z     64(SI), Z10, K6, Z16
+	VMULPS       Z4, Z16, Z17
+	VFMSUB231PS  Z5, Z17, Z16
+	VMOVAPS      Z17, Z1
+	VFNMADD231PS Z4, Z16, Z1
+	VPERMW.Z     64(SI), Z9, K6, Z16
+	VMULPS       Z4, Z16, Z17
+	VFMSUB231PS  Z5, Z17, Z16
+	VMOVAPS      Z17, Z0
+	VFNMADD231PS Z4, Z16, Z0
+	CMPQ         R9, $+128
+	JLT          groupends
+
+groupahead:
+	VPERMW.Z     128(SI), Z10, K6, Z16
+	VMULPS       Z4, Z16, Z17
+	VFMSUB231PS  Z5, Z17, Z16
+	VFNMADD231PS Z4, Z16, Z17
+	VPERMW.Z     128(SI), Z9, K6, Z16
+	VMULPS       Z4, Z16, Z18
+	VFMSUB231PS  Z5, Z18, Z16
+	VFNMADD231PS Z4, Z16, Z18
+	VPERMW.Z     192(SI), Z10, K6, Z16
+	VMULPS       Z4, Z16, Z19
+	VFMSUB231PS  Z5, Z19, Z16
+	VFNMADD231PS Z4, Z16, Z19
+	VPERMW.Z     192(SI), Z9, K6, Z16
+	VMULPS       Z4, Z16, Z20
+	VFMSUB231PS  Z5, Z20, Z16
+	VFNMADD231PS Z4, Z16, Z20
+	VCMPPS       $0x03, Z2, Z3, K1
+	VCMPPS       $0x03, Z0, Z1, K2
+	KORTESTQ     K1, K2
+	JNE          grouploop
+	VPANDD       Z14, Z3, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPANDD       Z12, Z3, Z21
+	VFMADD231PS  Z15, Z16, Z21
+	VPANDD       Z14, Z2, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPANDD       Z12, Z2, Z22
+	VFMADD231PS  Z15, Z16, Z22
+	VPMADDWD     Z8, Z21, Z21
+	VPMADDWD     Z8, Z22, Z22
+	VPACKSSDW    Z22, Z21, Z21
+	VPSRLW       $0x0c, Z21, Z21
+	VPACKSSDW    Z2, Z3, Z16
+	VPANDD       Z14, Z1, Z22
+	VPMAXUD      Z13, Z22, Z22
+	VPANDD       Z12, Z1, Z23
+	VFMADD231PS  Z15, Z22, Z23
+	VPANDD       Z14, Z0, Z22
+	VPMAXUD      Z13, Z22, Z22
+	VPANDD       Z12, Z0, Z24
+	VFMADD231PS  Z15, Z22, Z24
+	VPMADDWD     Z8, Z23, Z23
+	VPMADDWD     Z8, Z24, Z24
+	VPACKSSDW    Z24, Z23, Z23
+	VPSRLW       $0x0c, Z23, Z23
+	VPACKSSDW    Z0, Z1, Z22
+	VPACKUSWB    Z23, Z21, Z21
+	VPACKSSWB    Z22, Z16, Z16
+	VPSRLW       $0x04, Z16, Z16
+	VPTERNLOGD   $0xf8, Z11, Z16, Z21
+	VPSHUFB      Z21, Z7, Z21
+	VPERMD       Z21, Z6, Z21
+	VMOVUPS      Z21, (DI)
+	VMOVAPS      Z17, Z3
+	VMOVAPS      Z18, Z2
+	VMOVAPS      Z19, Z1
+	VMOVAPS      Z20, Z0
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R9, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R9, $+64
+	JNE   grouplast
+	TESTQ R8, R8
+	JEQ   grouplast
+
+groupturn:
+	VPERMW.Z          128(SI), Z10, K6, Z16
+	VMULPS.BCST       4(BX), Z16, Z17
+	VFMSUB231PS.BCST  4(DX), Z17, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z17
+	VPERMW.Z          128(SI), Z9, K6, Z16
+	VMULPS.BCST       4(BX), Z16, Z18
+	VFMSUB231PS.BCST  4(DX), Z18, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z18
+	VPERMW.Z          192(SI), Z10, K6, Z16
+	VMULPS.BCST       4(BX), Z16, Z19
+	VFMSUB231PS.BCST  4(DX), Z19, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z19
+	VPERMW.Z          192(SI), Z9, K6, Z16
+	VMULPS.BCST       4(BX), Z16, Z20
+	VFMSUB231PS.BCST  4(DX), Z20, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z20
+	VCMPPS            $0x03, Z2, Z3, K1
+	VCMPPS            $0x03, Z0, Z1, K2
+	KORTESTQ          K1, K2
+	JNE               groupturned
+	VPANDD            Z14, Z3, Z16
+	VPMAXUD           Z13, Z16, Z16
+	VPANDD            Z12, Z3, Z21
+	VFMADD231PS       Z15, Z16, Z21
+	VPANDD            Z14, Z2, Z16
+	VPMAXUD           Z13, Z16, Z16
+	VPANDD            Z12, Z2, Z22
+	VFMADD231PS       Z15, Z16, Z22
+	VPMADDWD          Z8, Z21, Z21
+	VPMADDWD          Z8, Z22, Z22
+	VPACKSSDW         Z22, Z21, Z21
+	VPSRLW            $0x0c, Z21, Z21
+	VPACKSSDW         Z2, Z3, Z16
+	VPANDD            Z14, Z1, Z22
+	VPMAXUD           Z13, Z22, Z22
+	VPANDD            Z12, Z1, Z23
+	VFMADD231PS       Z15, Z22, Z23
+	VPANDD            Z14, Z0, Z22
+	VPMAXUD           Z13, Z22, Z22
+	VPANDD            Z12, Z0, Z24
+	VFMADD231PS       Z15, Z22, Z24
+	VPMADDWD          Z8, Z23, Z23
+	VPMADDWD          Z8, Z24, Z24
+	VPACKSSDW         Z24, Z23, Z23
+	VPSRLW            $0x0c, Z23, Z23
+	VPACKSSDW         Z0, Z1, Z22
+	VPACKUSWB         Z23, Z21, Z21
+	VPACKSSWB         Z22, Z16, Z16
+	VPSRLW            $0x04, Z16, Z16
+	VPTERNLOGD        $0xf8, Z11, Z16, Z21
+	VPSHUFB           Z21, Z7, Z21
+	VPERMD            Z21, Z6, Z21
+	VMOVUPS           Z21, (DI)
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	VMOVAPS           Z19, Z1
+	VMOVAPS           Z20, Z0
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	MOVQ              R10, R9
+	SUBQ              R9, R8
+	CMPQ              R9, $+64
+	JNE               groupturned
+	TESTQ             R8, R8
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z4
+	CMPQ         R9, $+128
+	JGE          groupahead
+
+grouploop:
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFMSUB231PS  Z5, Z1, Z0
+	VFNMADD231PS Z4, Z0, Z1
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z2
+	VFMSUB231PS  Z5, Z2, Z0
+	VFNMADD231PS Z4, Z0, Z2
+	VPERMW.Z     64(SI), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z3
+	VFMSUB231PS  Z5, Z3, Z0
+	VFNMADD231PS Z4, Z0, Z3
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z16
+	VFMSUB231PS  Z5, Z16, Z0
+	VFNMADD231PS Z4, Z0, Z16
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z16, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VPANDD       Z14, Z1, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z1, Z17
+	VFMADD231PS  Z15, Z0, Z17
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z18
+	VFMADD231PS  Z15, Z0, Z18
+	VPMADDWD     Z8, Z17, Z17
+	VPMADDWD     Z8, Z18, Z18
+	VPACKSSDW    Z18, Z17, Z17
+	VPSRLW       $0x0c, Z17, Z17
+	VPACKSSDW    Z2, Z1, Z1
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z2
+	VFMADD231PS  Z15, Z0, Z2
+	VPANDD       Z14, Z16, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z16, Z18
+	VFMADD231PS  Z15, Z0, Z18
+	VPMADDWD     Z8, Z2, Z2
+	VPMADDWD     Z8, Z18, Z18
+	VPACKSSDW    Z18, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VPACKSSDW    Z16, Z3, Z3
+	VPACKUSWB    Z2, Z17, Z17
+	VPACKSSWB    Z3, Z1, Z1
+	VPSRLW       $0x04, Z1, Z1
+	VPTERNLOGD   $0xf8, Z11, Z1, Z17
+	VPSHUFB      Z17, Z7, Z17
+	VPERMD       Z17, Z6, Z17
+	VMOVUPS      Z17, (DI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  grouploop
+
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMULPS       Z5, Z0, Z1
+	VFMSUB231PS  Z4, Z1, Z0
+	VFNMADD231PS Z5, Z0, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z5, Z0, Z2
+	VFMSUB231PS  Z4, Z2, Z0
+	VFNMADD231PS Z5, Z0, Z2
+	SUBQ         $+16, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPERMW.Z     64(SI), Z10, K6, Z0
+	VMULPS       Z5, Z0, Z3
+	VFMSUB231PS  Z4, Z3, Z0
+	VFNMADD231PS Z5, Z0, Z3
+	SUBQ         $+16, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMULPS       Z5, Z0, Z16
+	VFMSUB231PS  Z4, Z16, Z0
+	VFNMADD231PS Z5, Z0, Z16
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z16, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          groupmeetrare
+	VPANDD       Z14, Z1, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z1, Z17
+	VFMADD231PS  Z15, Z0, Z17
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z18
+	VFMADD231PS  Z15, Z0, Z18
+	VPMADDWD     Z8, Z17, Z17
+	VPMADDWD     Z8, Z18, Z18
+	VPACKSSDW    Z18, Z17, Z17
+	VPSRLW       $0x0c, Z17, Z17
+	VPACKSSDW    Z2, Z1, Z1
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z2
+	VFMADD231PS  Z15, Z0, Z2
+	VPANDD       Z14, Z16, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z16, Z18
+	VFMADD231PS  Z15, Z0, Z18
+	VPMADDWD     Z8, Z2, Z2
+	VPMADDWD     Z8, Z18, Z18
+	VPACKSSDW    Z18, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VPACKSSDW    Z16, Z3, Z3
+	VPACKUSWB    Z2, Z17, Z17
+	VPACKSSWB    Z3, Z1, Z1
+	VPSRLW       $0x04, Z1, Z1
+	VPTERNLOGD   $0xf8, Z11, Z1, Z17
+	VPSHUFB      Z17, Z7, Z17
+	VPERMD       Z17, Z6, Z17
+	VMOVUPS      Z17, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z4
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z4, Z0, Z1
+	VFMSUB231PS  Z5, Z1, Z0
+	VFNMADD231PS Z4, Z0, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z4, Z0, Z2
+	VFMSUB231PS  Z5, Z2, Z0
+	VFNMADD231PS Z4, Z0, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z4, Z0, Z3
+	VFMSUB231PS  Z5, Z3, Z0
+	VFNMADD231PS Z4, Z0, Z3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z4, Z0, Z16
+	VFMSUB231PS  Z5, Z16, Z0
+	VFNMADD231PS Z4, Z0, Z16
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z16, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouptailrare
+	VPANDD       Z14, Z1, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z1, Z17
+	VFMADD231PS  Z15, Z0, Z17
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z18
+	VFMADD231PS  Z15, Z0, Z18
+	CMPQ         R8, $+33
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z19
+	VFMADD231PS  Z15, Z0, Z19
+	CMPQ         R8, $+49
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z16, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z16, Z20
+	VFMADD231PS  Z15, Z0, Z20
+
+grouptailnarrow:
+	VPMADDWD   Z8, Z17, Z17
+	VPMADDWD   Z8, Z18, Z18
+	VPACKSSDW  Z18, Z17, Z17
+	VPSRLW     $0x0c, Z17, Z17
+	VPACKSSDW  Z2, Z1, Z1
+	VPMADDWD   Z8, Z19, Z19
+	VPMADDWD   Z8, Z20, Z20
+	VPACKSSDW  Z20, Z19, Z19
+	VPSRLW     $0x0c, Z19, Z19
+	VPACKSSDW  Z16, Z3, Z3
+	VPACKUSWB  Z19, Z17, Z17
+	VPACKSSWB  Z3, Z1, Z1
+	VPSRLW     $0x04, Z1, Z1
+	VPTERNLOGD $0xf8, Z11, Z1, Z17
+	VPSHUFB    Z17, Z7, Z17
+	VPERMD     Z17, Z6, Z17
+	KMOVQ      K0, K7
+	VMOVDQU8   Z17, K7, (DI)
+
+grouptailback:
+	LEAQ  (DI)(R8*1), DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (BX), Z17
+	VBROADCASTSS constantsAVX512<>+216(SB), Z18
+	VPSUBD       Z18, Z17, Z5
+	VBROADCASTSS (DX), Z4
+	VBROADCASTSS constantsAVX512<>+220(SB), Z17
+	VFNMADD231PS Z4, Z5, Z17
+	VBROADCASTSS constantsAVX512<>+224(SB), Z18
+	VFMADD231PS  Z18, Z17, Z17
+	VMULPS       Z5, Z17, Z3
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
+	JLT          longtail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R8, $+256
+	JLT          longloop
+	VPERMW.Z     (SI), Z10, K6, Z17
+	VMULPS       Z3, Z17, Z18
+	VMOVAPS      Z18, Z2
+	VFMADD231PS  Z5, Z17, Z2
+	VPERMW.Z     (SI), Z9, K6, Z17
+	VMULPS       Z3, Z17, Z18
+	VMOVAPS      Z18, Z1
+	VFMADD231PS  Z5, Z17, Z1
+	VPERMW.Z     64(SI), Z10, K6, Z17
+	VMULPS       Z3, Z17, Z18
+	VMOVAPS      Z18, Z0
+	VFMADD231PS  Z5, Z17, Z0
+	VPERMW.Z     64(SI), Z9, K6, Z17
+	VMULPS       Z3, Z17, Z18
+	VMOVAPS      Z18, Z16
+	VFMADD231PS  Z5, Z17, Z16
+
+longahead:
+	VPERMW.Z    128(SI), Z10, K6, Z17
+	VMULPS      Z3, Z17, Z18
+	VFMADD231PS Z5, Z17, Z18
+	VPERMW.Z    128(SI), Z9, K6, Z17
+	VMULPS      Z3, Z17, Z19
+	VFMADD231PS Z5, Z17, Z19
+	VPERMW.Z    192(SI), Z10, K6, Z17
+	VMULPS      Z3, Z17, Z20
+	VFMADD231PS Z5, Z17, Z20
+	VPERMW.Z    192(SI), Z9, K6, Z17
+	VMULPS      Z3, Z17, Z21
+	VFMADD231PS Z5, Z17, Z21
+	VCMPPS      $0x03, Z1, Z2, K1
+	VCMPPS      $0x03, Z16, Z0, K2
+	KORTESTQ    K1, K2
+	JNE         longloop
+	VPANDD      Z14, Z2, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z2, Z22
+	VFMADD231PS Z15, Z17, Z22
+	VPANDD      Z14, Z1, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z1, Z23
+	VFMADD231PS Z15, Z17, Z23
+	VPMADDWD    Z8, Z22, Z22
+	VPMADDWD    Z8, Z23, Z23
+	VPACKSSDW   Z23, Z22, Z22
+	VPSRLW      $0x0c, Z22, Z22
+	VPACKSSDW   Z1, Z2, Z17
+	VPANDD      Z14, Z0, Z23
+	VPMAXUD     Z13, Z23, Z23
+	VPANDD      Z12, Z0, Z24
+	VFMADD231PS Z15, Z23, Z24
+	VPANDD      Z14, Z16, Z23
+	VPMAXUD     Z13, Z23, Z23
+	VPANDD      Z12, Z16, Z25
+	VFMADD231PS Z15, Z23, Z25
+	VPMADDWD    Z8, Z24, Z24
+	VPMADDWD    Z8, Z25, Z25
+	VPACKSSDW   Z25, Z24, Z24
+	VPSRLW      $0x0c, Z24, Z24
+	VPACKSSDW   Z16, Z0, Z23
+	VPACKUSWB   Z24, Z22, Z22
+	VPACKSSWB   Z23, Z17, Z17
+	VPSRLW      $0x04, Z17, Z17
+	VPTERNLOGD  $0xf8, Z11, Z17, Z22
+	VPSHUFB     Z22, Z7, Z22
+	VPERMD      Z22, Z6, Z22
+	VMOVUPS     Z22, (DI)
+	VMOVAPS     Z18, Z2
+	VMOVAPS     Z19, Z1
+	VMOVAPS     Z20, Z0
+	VMOVAPS     Z21, Z16
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+128
+	JGE         longahead
+
+longloop:
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMULPS      Z3, Z0, Z1
+	VFMADD231PS Z5, Z0, Z1
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMULPS      Z3, Z0, Z2
+	VFMADD231PS Z5, Z0, Z2
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VMULPS      Z3, Z0, Z16
+	VFMADD231PS Z5, Z0, Z16
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VMULPS      Z3, Z0, Z17
+	VFMADD231PS Z5, Z0, Z17
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z17, Z16, K2
+	KORTESTQ    K1, K2
+	JNE         longrare
+	VPANDD      Z14, Z1, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z1, Z18
+	VFMADD231PS Z15, Z0, Z18
+	VPANDD      Z14, Z2, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z2, Z19
+	VFMADD231PS Z15, Z0, Z19
+	VPMADDWD    Z8, Z18, Z18
+	VPMADDWD    Z8, Z19, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPSRLW      $0x0c, Z18, Z18
+	VPACKSSDW   Z2, Z1, Z1
+	VPANDD      Z14, Z16, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z16, Z2
+	VFMADD231PS Z15, Z0, Z2
+	VPANDD      Z14, Z17, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z17, Z19
+	VFMADD231PS Z15, Z0, Z19
+	VPMADDWD    Z8, Z2, Z2
+	VPMADDWD    Z8, Z19, Z19
+	VPACKSSDW   Z19, Z2, Z2
+	VPSRLW      $0x0c, Z2, Z2
+	VPACKSSDW   Z17, Z16, Z16
+	VPACKUSWB   Z2, Z18, Z18
+	VPACKSSWB   Z16, Z1, Z1
+	VPSRLW      $0x04, Z1, Z1
+	VPTERNLOGD  $0xf8, Z11, Z1, Z18
+	VPSHUFB     Z18, Z7, Z18
+	VPERMD      Z18, Z6, Z18
+	VMOVUPS     Z18, (DI)
+
+longback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R8, R8
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R8, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z3, Z0, Z1
+	VFMADD231PS Z5, Z0, Z1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z3, Z0, Z2
+	VFMADD231PS Z5, Z0, Z2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z3, Z0, Z16
+	VFMADD231PS Z5, Z0, Z16
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z3, Z0, Z17
+	VFMADD231PS Z5, Z0, Z17
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z17, Z16, K2
+	KORTESTQ    K1, K2
+	JNE         longtailrare
+	VPANDD      Z14, Z1, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z1, Z18
+	VFMADD231PS Z15, Z0, Z18
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	VPANDD      Z14, Z2, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z2, Z19
+	VFMADD231PS Z15, Z0, Z19
+	CMPQ        R8, $+33
+	JLT         longtailnarrow
+	VPANDD      Z14, Z16, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z16, Z20
+	VFMADD231PS Z15, Z0, Z20
+	CMPQ        R8, $+49
+	JLT         longtailnarrow
+	VPANDD      Z14, Z17, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z17, Z21
+	VFMADD231PS Z15, Z0, Z21
+
+longtailnarrow:
+	VPMADDWD   Z8, Z18, Z18
+	VPMADDWD   Z8, Z19, Z19
+	VPACKSSDW  Z19, Z18, Z18
+	VPSRLW     $0x0c, Z18, Z18
+	VPACKSSDW  Z2, Z1, Z1
+	VPMADDWD   Z8, Z20, Z20
+	VPMADDWD   Z8, Z21, Z21
+	VPACKSSDW  Z21, Z20, Z20
+	VPSRLW     $0x0c, Z20, Z20
+	VPACKSSDW  Z17, Z16, Z16
+	VPACKUSWB  Z20, Z18, Z18
+	VPACKSSWB  Z16, Z1, Z1
+	VPSRLW     $0x04, Z1, Z1
+	VPTERNLOGD $0xf8, Z11, Z1, Z18
+	VPSHUFB    Z18, Z7, Z18
+	VPERMD     Z18, Z6, Z18
+	KMOVQ      K0, K7
+	VMOVDQU8   Z18, K7, (DI)
+
+longtailback:
+	LEAQ (DI)(R8*1), DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ              R9, $+2
+	JLT               short2end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R9, $+8
+	JLT               short2loop
+	VPERMW.Z          (SI), Z10, K6, Z16
+	VMULPS.BCST       (BX), Z16, Z17
+	VFMSUB231PS.BCST  (DX), Z17, Z16
+	VMOVAPS           Z17, Z3
+	VFNMADD231PS.BCST (BX), Z16, Z3
+	VPERMW.Z          (SI), Z9, K6, Z16
+	VMULPS.BCST       (BX), Z16, Z17
+	VFMSUB231PS.BCST  (DX), Z17, Z16
+	VMOVAPS           Z17, Z2
+	VFNMADD231PS.BCST (BX), Z16, Z2
+	VPERMW.Z          64(SI), Z10, K6, Z16
+	VMULPS.BCST       4(BX), Z16, Z17
+	VFMSUB231PS.BCST  4(DX), Z17, Z16
+	VMOVAPS           Z17, Z1
+	VFNMADD231PS.BCST 4(BX), Z16, Z1
+	VPERMW.Z          64(SI), Z9, K6, Z16
+	VMULPS.BCST       4(BX), Z16, Z17
+	VFMSUB231PS.BCST  4(DX), Z17, Z16
+	VMOVAPS           Z17, Z0
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+
+short2ahead:
+	VPERMW.Z          128(SI), Z10, K6, Z16
+	VMULPS.BCST       8(BX), Z16, Z17
+	VFMSUB231PS.BCST  8(DX), Z17, Z16
+	VFNMADD231PS.BCST 8(BX), Z16, Z17
+	VPERMW.Z          128(SI), Z9, K6, Z16
+	VMULPS.BCST       8(BX), Z16, Z18
+	VFMSUB231PS.BCST  8(DX), Z18, Z16
+	VFNMADD231PS.BCST 8(BX), Z16, Z18
+	VPERMW.Z          192(SI), Z10, K6, Z16
+	VMULPS.BCST       12(BX), Z16, Z19
+	VFMSUB231PS.BCST  12(DX), Z19, Z16
+	VFNMADD231PS.BCST 12(BX), Z16, Z19
+	VPERMW.Z          192(SI), Z9, K6, Z16
+	VMULPS.BCST       12(BX), Z16, Z20
+	VFMSUB231PS.BCST  12(DX), Z20, Z16
+	VFNMADD231PS.BCST 12(BX), Z16, Z20
+	VCMPPS            $0x03, Z2, Z3, K1
+	VCMPPS            $0x03, Z0, Z1, K2
+	KORTESTQ          K1, K2
+	JNE               short2loop
+	VPANDD            Z14, Z3, Z16
+	VPMAXUD           Z13, Z16, Z16
+	VPANDD            Z12, Z3, Z21
+	VFMADD231PS       Z15, Z16, Z21
+	VPANDD            Z14, Z2, Z16
+	VPMAXUD           Z13, Z16, Z16
+	VPANDD            Z12, Z2, Z22
+	VFMADD231PS       Z15, Z16, Z22
+	VPMADDWD          Z8, Z21, Z21
+	VPMADDWD          Z8, Z22, Z22
+	VPACKSSDW         Z22, Z21, Z21
+	VPSRLW            $0x0c, Z21, Z21
+	VPACKSSDW         Z2, Z3, Z16
+	VPANDD            Z14, Z1, Z22
+	VPMAXUD           Z13, Z22, Z22
+	VPANDD            Z12, Z1, Z23
+	VFMADD231PS       Z15, Z22, Z23
+	VPANDD            Z14, Z0, Z22
+	VPMAXUD           Z13, Z22, Z22
+	VPANDD            Z12, Z0, Z24
+	VFMADD231PS       Z15, Z22, Z24
+	VPMADDWD          Z8, Z23, Z23
+	VPMADDWD          Z8, Z24, Z24
+	VPACKSSDW         Z24, Z23, Z23
+	VPSRLW            $0x0c, Z23, Z23
+	VPACKSSDW         Z0, Z1, Z22
+	VPACKUSWB         Z23, Z21, Z21
+	VPACKSSWB         Z22, Z16, Z16
+	VPSRLW            $0x04, Z16, Z16
+	VPTERNLOGD        $0xf8, Z11, Z16, Z21
+	VPSHUFB           Z21, Z7, Z21
+	VPERMD            Z21, Z6, Z21
+	VMOVUPS           Z21, (DI)
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	VMOVAPS           Z19, Z1
+	VMOVAPS           Z20, Z0
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+4
+	JGE               short2ahead
+
+short2loop:
+	VBROADCASTSS      (DX), Z5
+	VBROADCASTSS      4(DX), Z4
+	VPERMW.Z          (SI), Z10, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VPERMW.Z          64(SI), Z10, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z16, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VPANDD            Z14, Z1, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z1, Z17
+	VFMADD231PS       Z15, Z0, Z17
+	VPANDD            Z14, Z2, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z2, Z18
+	VFMADD231PS       Z15, Z0, Z18
+	VPMADDWD          Z8, Z17, Z17
+	VPMADDWD          Z8, Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPSRLW            $0x0c, Z17, Z17
+	VPACKSSDW         Z2, Z1, Z1
+	VPANDD            Z14, Z3, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z3, Z2
+	VFMADD231PS       Z15, Z0, Z2
+	VPANDD            Z14, Z16, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z16, Z18
+	VFMADD231PS       Z15, Z0, Z18
+	VPMADDWD          Z8, Z2, Z2
+	VPMADDWD          Z8, Z18, Z18
+	VPACKSSDW         Z18, Z2, Z2
+	VPSRLW            $0x0c, Z2, Z2
+	VPACKSSDW         Z16, Z3, Z3
+	VPACKUSWB         Z2, Z17, Z17
+	VPACKSSWB         Z3, Z1, Z1
+	VPSRLW            $0x04, Z1, Z1
+	VPTERNLOGD        $0xf8, Z11, Z1, Z17
+	VPSHUFB           Z17, Z7, Z17
+	VPERMD            Z17, Z6, Z17
+	VMOVUPS           Z17, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ              R9, $+4
+	JLT               short4end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R9, $+16
+	JLT               short4loop
+	VPERMW.Z          (SI), Z10, K6, Z18
+	VMULPS.BCST       (BX), Z18, Z19
+	VFMSUB231PS.BCST  (DX), Z19, Z18
+	VMOVAPS           Z19, Z1
+	VFNMADD231PS.BCST (BX), Z18, Z1
+	VPERMW.Z          (SI), Z9, K6, Z18
+	VMULPS.BCST       4(BX), Z18, Z19
+	VFMSUB231PS.BCST  4(DX), Z19, Z18
+	VMOVAPS           Z19, Z0
+	VFNMADD231PS.BCST 4(BX), Z18, Z0
+	VPERMW.Z          64(SI), Z10, K6, Z18
+	VMULPS.BCST       8(BX), Z18, Z19
+	VFMSUB231PS.BCST  8(DX), Z19, Z18
+	VMOVAPS           Z19, Z16
+	VFNMADD231PS.BCST 8(BX), Z18, Z16
+	VPERMW.Z          64(SI), Z9, K6, Z18
+	VMULPS.BCST       12(BX), Z18, Z19
+	VFMSUB231PS.BCST  12(DX), Z19, Z18
+	VMOVAPS           Z19, Z17
+	VFNMADD231PS.BCST 12(BX), Z18, Z17
+
+short4ahead:
+	VPERMW.Z          128(SI), Z10, K6, Z18
+	VMULPS.BCST       16(BX), Z18, Z19
+	VFMSUB231PS.BCST  16(DX), Z19, Z18
+	VFNMADD231PS.BCST 16(BX), Z18, Z19
+	VPERMW.Z          128(SI), Z9, K6, Z18
+	VMULPS.BCST       20(BX), Z18, Z20
+	VFMSUB231PS.BCST  20(DX), Z20, Z18
+	VFNMADD231PS.BCST 20(BX), Z18, Z20
+	VPERMW.Z          192(SI), Z10, K6, Z18
+	VMULPS.BCST       24(BX), Z18, Z21
+	VFMSUB231PS.BCST  24(DX), Z21, Z18
+	VFNMADD231PS.BCST 24(BX), Z18, Z21
+	VPERMW.Z          192(SI), Z9, K6, Z18
+	VMULPS.BCST       28(BX), Z18, Z22
+	VFMSUB231PS.BCST  28(DX), Z22, Z18
+	VFNMADD231PS.BCST 28(BX), Z18, Z22
+	VCMPPS            $0x03, Z0, Z1, K1
+	VCMPPS            $0x03, Z17, Z16, K2
+	KORTESTQ          K1, K2
+	JNE               short4loop
+	VPANDD            Z14, Z1, Z18
+	VPMAXUD           Z13, Z18, Z18
+	VPANDD            Z12, Z1, Z23
+	VFMADD231PS       Z15, Z18, Z23
+	VPANDD            Z14, Z0, Z18
+	VPMAXUD           Z13, Z18, Z18
+	VPANDD            Z12, Z0, Z24
+	VFMADD231PS       Z15, Z18, Z24
+	VPMADDWD          Z8, Z23, Z23
+	VPMADDWD          Z8, Z24, Z24
+	VPACKSSDW         Z24, Z23, Z23
+	VPSRLW            $0x0c, Z23, Z23
+	VPACKSSDW         Z0, Z1, Z18
+	VPANDD            Z14, Z16, Z24
+	VPMAXUD           Z13, Z24, Z24
+	VPANDD            Z12, Z16, Z25
+	VFMADD231PS       Z15, Z24, Z25
+	VPANDD            Z14, Z17, Z24
+	VPMAXUD           Z13, Z24, Z24
+	VPANDD            Z12, Z17, Z26
+	VFMADD231PS       Z15, Z24, Z26
+	VPMADDWD          Z8, Z25, Z25
+	VPMADDWD          Z8, Z26, Z26
+	VPACKSSDW         Z26, Z25, Z25
+	VPSRLW            $0x0c, Z25, Z25
+	VPACKSSDW         Z17, Z16, Z24
+	VPACKUSWB         Z25, Z23, Z23
+	VPACKSSWB         Z24, Z18, Z18
+	VPSRLW            $0x04, Z18, Z18
+	VPTERNLOGD        $0xf8, Z11, Z18, Z23
+	VPSHUFB           Z23, Z7, Z23
+	VPERMD            Z23, Z6, Z23
+	VMOVUPS           Z23, (DI)
+	VMOVAPS           Z19, Z1
+	VMOVAPS           Z20, Z0
+	VMOVAPS           Z21, Z16
+	VMOVAPS           Z22, Z17
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+8
+	JGE               short4ahead
+
+short4loop:
+	VBROADCASTSS      (DX), Z5
+	VBROADCASTSS      4(DX), Z4
+	VBROADCASTSS      8(DX), Z3
+	VBROADCASTSS      12(DX), Z2
+	VPERMW.Z          (SI), Z10, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VPERMW.Z          64(SI), Z10, K6, Z0
+	VMULPS.BCST       8(BX), Z0, Z17
+	VFMSUB231PS.BCST  8(DX), Z17, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z17
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VMULPS.BCST       12(BX), Z0, Z18
+	VFMSUB231PS.BCST  12(DX), Z18, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z18
+	VCMPPS            $0x03, Z16, Z1, K1
+	VCMPPS            $0x03, Z18, Z17, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VPANDD            Z14, Z1, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z1, Z19
+	VFMADD231PS       Z15, Z0, Z19
+	VPANDD            Z14, Z16, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z16, Z20
+	VFMADD231PS       Z15, Z0, Z20
+	VPMADDWD          Z8, Z19, Z19
+	VPMADDWD          Z8, Z20, Z20
+	VPACKSSDW         Z20, Z19, Z19
+	VPSRLW            $0x0c, Z19, Z19
+	VPACKSSDW         Z16, Z1, Z1
+	VPANDD            Z14, Z17, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z17, Z16
+	VFMADD231PS       Z15, Z0, Z16
+	VPANDD            Z14, Z18, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z18, Z20
+	VFMADD231PS       Z15, Z0, Z20
+	VPMADDWD          Z8, Z16, Z16
+	VPMADDWD          Z8, Z20, Z20
+	VPACKSSDW         Z20, Z16, Z16
+	VPSRLW            $0x0c, Z16, Z16
+	VPACKSSDW         Z18, Z17, Z17
+	VPACKUSWB         Z16, Z19, Z19
+	VPACKSSWB         Z17, Z1, Z1
+	VPSRLW            $0x04, Z1, Z1
+	VPTERNLOGD        $0xf8, Z11, Z1, Z19
+	VPSHUFB           Z19, Z7, Z19
+	VPERMD            Z19, Z6, Z19
+	VMOVUPS           Z19, (DI)
+
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+16, BX
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+4, R9
+	CMPQ R9, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R9, R9
+	JNE   groups
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+64
+	JLT  lanetail
+
+laneloop:
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMOVUPS      (BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VMOVUPS      (DX), Z3
+	VFMSUB231PS  Z3, Z2, Z0
+	VFNMADD231PS Z1, Z0, Z2
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMOVUPS      64(BX), Z1
+	VMULPS       Z1, Z0, Z3
+	VMOVUPS      64(DX), Z4
+	VFMSUB231PS  Z4, Z3, Z0
+	VFNMADD231PS Z1, Z0, Z3
+	VPERMW.Z     64(SI), Z10, K6, Z0
+	VMOVUPS      128(BX), Z1
+	VMULPS       Z1, Z0, Z4
+	VMOVUPS      128(DX), Z5
+	VFMSUB231PS  Z5, Z4, Z0
+	VFNMADD231PS Z1, Z0, Z4
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMOVUPS      192(BX), Z1
+	VMULPS       Z1, Z0, Z5
+	VMOVUPS      192(DX), Z16
+	VFMSUB231PS  Z16, Z5, Z0
+	VFNMADD231PS Z1, Z0, Z5
+	VCMPPS       $0x03, Z3, Z2, K1
+	VCMPPS       $0x03, Z5, Z4, K2
+	KORTESTQ     K1, K2
+	JNE          lanerare
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z1
+	VFMADD231PS  Z15, Z0, Z1
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z16
+	VFMADD231PS  Z15, Z0, Z16
+	VPMADDWD     Z8, Z1, Z1
+	VPMADDWD     Z8, Z16, Z16
+	VPACKSSDW    Z16, Z1, Z1
+	VPSRLW       $0x0c, Z1, Z1
+	VPACKSSDW    Z3, Z2, Z2
+	VPANDD       Z14, Z4, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z4, Z3
+	VFMADD231PS  Z15, Z0, Z3
+	VPANDD       Z14, Z5, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z5, Z16
+	VFMADD231PS  Z15, Z0, Z16
+	VPMADDWD     Z8, Z3, Z3
+	VPMADDWD     Z8, Z16, Z16
+	VPACKSSDW    Z16, Z3, Z3
+	VPSRLW       $0x0c, Z3, Z3
+	VPACKSSDW    Z5, Z4, Z4
+	VPACKUSWB    Z3, Z1, Z1
+	VPACKSSWB    Z4, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z2, Z1
+	VPSHUFB      Z1, Z7, Z1
+	VPERMD       Z1, Z6, Z1
+	VMOVUPS      Z1, (DI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	ADDQ $+256, DX
+	ADDQ $+256, BX
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ        R8, R8
+	JEQ          laneend
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    (BX), K7, Z1
+	VMULPS       Z1, Z0, Z2
+	VMOVUPS.Z    (DX), K7, Z3
+	VFMSUB231PS  Z3, Z2, Z0
+	VFNMADD231PS Z1, Z0, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    64(BX), K7, Z1
+	VMULPS       Z1, Z0, Z3
+	VMOVUPS.Z    64(DX), K7, Z4
+	VFMSUB231PS  Z4, Z3, Z0
+	VFNMADD231PS Z1, Z0, Z3
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    128(BX), K7, Z1
+	VMULPS       Z1, Z0, Z4
+	VMOVUPS.Z    128(DX), K7, Z5
+	VFMSUB231PS  Z5, Z4, Z0
+	VFNMADD231PS Z1, Z0, Z4
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    192(BX), K7, Z1
+	VMULPS       Z1, Z0, Z5
+	VMOVUPS.Z    192(DX), K7, Z16
+	VFMSUB231PS  Z16, Z5, Z0
+	VFNMADD231PS Z1, Z0, Z5
+	VCMPPS       $0x03, Z3, Z2, K1
+	VCMPPS       $0x03, Z5, Z4, K2
+	KORTESTQ     K1, K2
+	JNE          lanetailrare
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z1
+	VFMADD231PS  Z15, Z0, Z1
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z16
+	VFMADD231PS  Z15, Z0, Z16
+	CMPQ         R8, $+33
+	JLT          lanetailnarrow
+	VPANDD       Z14, Z4, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z4, Z17
+	VFMADD231PS  Z15, Z0, Z17
+	CMPQ         R8, $+49
+	JLT          lanetailnarrow
+	VPANDD       Z14, Z5, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z5, Z18
+	VFMADD231PS  Z15, Z0, Z18
+
+lanetailnarrow:
+	VPMADDWD   Z8, Z1, Z1
+	VPMADDWD   Z8, Z16, Z16
+	VPACKSSDW  Z16, Z1, Z1
+	VPSRLW     $0x0c, Z1, Z1
+	VPACKSSDW  Z3, Z2, Z2
+	VPMADDWD   Z8, Z17, Z17
+	VPMADDWD   Z8, Z18, Z18
+	VPACKSSDW  Z18, Z17, Z17
+	VPSRLW     $0x0c, Z17, Z17
+	VPACKSSDW  Z5, Z4, Z4
+	VPACKUSWB  Z17, Z1, Z1
+	VPACKSSWB  Z4, Z2, Z2
+	VPSRLW     $0x04, Z2, Z2
+	VPTERNLOGD $0xf8, Z11, Z2, Z1
+	VPSHUFB    Z1, Z7, Z1
+	VPERMD     Z1, Z6, Z1
+	KMOVQ      K0, K7
+	VMOVDQU8   Z1, K7, (DI)
+
+lanetailback:
+laneend:
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFMSUB231PS  Z5, Z1, Z0
+	VFNMADD231PS Z4, Z0, Z1
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z2
+	VFMSUB231PS  Z5, Z2, Z0
+	VFNMADD231PS Z4, Z0, Z2
+	VPERMW.Z     64(SI), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z3
+	VFMSUB231PS  Z5, Z3, Z0
+	VFNMADD231PS Z4, Z0, Z3
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z16
+	VFMSUB231PS  Z5, Z16, Z0
+	VFNMADD231PS Z4, Z0, Z16
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z16, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VPANDD       Z14, Z1, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z1, Z17
+	VFMADD231PS  Z15, Z0, Z17
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z18
+	VFMADD231PS  Z15, Z0, Z18
+	VPMADDWD     Z8, Z17, Z17
+	VPMADDWD     Z8, Z18, Z18
+	VPACKSSDW    Z18, Z17, Z17
+	VPSRLW       $0x0c, Z17, Z17
+	VPACKSSDW    Z2, Z1, Z1
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z2
+	VFMADD231PS  Z15, Z0, Z2
+	VPANDD       Z14, Z16, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z16, Z18
+	VFMADD231PS  Z15, Z0, Z18
+	VPMADDWD     Z8, Z2, Z2
+	VPMADDWD     Z8, Z18, Z18
+	VPACKSSDW    Z18, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VPACKSSDW    Z16, Z3, Z3
+	VPACKUSWB    Z2, Z17, Z17
+	VPACKSSWB    Z3, Z1, Z1
+	VPSRLW       $0x04, Z1, Z1
+	VPTERNLOGD   $0xf8, Z11, Z1, Z17
+	VPSHUFB      Z17, Z7, Z17
+	VPERMD       Z17, Z6, Z17
+	VMOVNTPS     Z17, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          groupstream
+	JMP          groupwhole
+
+grouplast:
+	VCMPPS      $0x03, Z2, Z3, K1
+	VCMPPS      $0x03, Z0, Z1, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VPANDD      Z14, Z3, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z3, Z17
+	VFMADD231PS Z15, Z16, Z17
+	VPANDD      Z14, Z2, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z2, Z18
+	VFMADD231PS Z15, Z16, Z18
+	VPMADDWD    Z8, Z17, Z17
+	VPMADDWD    Z8, Z18, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPSRLW      $0x0c, Z17, Z17
+	VPACKSSDW   Z2, Z3, Z16
+	VPANDD      Z14, Z1, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z1, Z19
+	VFMADD231PS Z15, Z18, Z19
+	VPANDD      Z14, Z0, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z0, Z20
+	VFMADD231PS Z15, Z18, Z20
+	VPMADDWD    Z8, Z19, Z19
+	VPMADDWD    Z8, Z20, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPSRLW      $0x0c, Z19, Z19
+	VPACKSSDW   Z0, Z1, Z18
+	VPACKUSWB   Z19, Z17, Z17
+	VPACKSSWB   Z18, Z16, Z16
+	VPSRLW      $0x04, Z16, Z16
+	VPTERNLOGD  $0xf8, Z11, Z16, Z17
+	VPSHUFB     Z17, Z7, Z17
+	VPERMD      Z17, Z6, Z17
+	VMOVUPS     Z17, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R9
+	JMP         groupwhole
+
+grouprare:
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VDIVPS       Z5, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VPERMW.Z     (SI), Z9, K6, Z1
+	VDIVPS       Z5, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z16
+	VFMADD231PS  Z15, Z3, Z16
+	VMOVAPS.Z    Z16, K2, Z16
+	VPMADDWD     Z8, Z2, Z2
+	VPMADDWD     Z8, Z16, Z16
+	VPACKSSDW    Z16, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	VPERMW.Z     64(SI), Z10, K6, Z1
+	VDIVPS       Z5, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z16
+	VFMADD231PS  Z15, Z3, Z16
+	VMOVAPS.Z    Z16, K3, Z16
+	VPERMW.Z     64(SI), Z9, K6, Z3
+	VDIVPS       Z5, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VPANDD       Z14, Z3, Z17
+	VPMAXUD      Z13, Z17, Z17
+	VPANDD       Z12, Z3, Z18
+	VFMADD231PS  Z15, Z17, Z18
+	VMOVAPS.Z    Z18, K4, Z18
+	VPMADDWD     Z8, Z16, Z16
+	VPMADDWD     Z8, Z18, Z18
+	VPACKSSDW    Z18, Z16, Z16
+	VPSRLW       $0x0c, Z16, Z16
+	VPACKSSDW    Z3, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z3
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z3, K1, Z3
+	VBROADCASTSS constantsAVX512<>+228(SB), Z17
+	VPSUBB       Z17, Z3, Z3
+	VPACKUSWB    Z16, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VPSHUFB      Z2, Z7, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z3, Z2
+	VMOVUPS      Z2, (DI)
+	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
+
+grouptailrare:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z5, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z16
+	VFMADD231PS  Z15, Z3, Z16
+	VMOVAPS.Z    Z16, K2, Z16
+	VPMADDWD     Z8, Z2, Z2
+	VPMADDWD     Z8, Z16, Z16
+	VPACKSSDW    Z16, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z5, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z16
+	VFMADD231PS  Z15, Z3, Z16
+	VMOVAPS.Z    Z16, K3, Z16
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y3
+	VPMOVZXWD    Y3, Z3
+	VPSLLD       $0x10, Z3, Z3
+	VDIVPS       Z5, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VPANDD       Z14, Z3, Z17
+	VPMAXUD      Z13, Z17, Z17
+	VPANDD       Z12, Z3, Z18
+	VFMADD231PS  Z15, Z17, Z18
+	VMOVAPS.Z    Z18, K4, Z18
+	VPMADDWD     Z8, Z16, Z16
+	VPMADDWD     Z8, Z18, Z18
+	VPACKSSDW    Z18, Z16, Z16
+	VPSRLW       $0x0c, Z16, Z16
+	VPACKSSDW    Z3, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z3
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z3, K1, Z3
+	VBROADCASTSS constantsAVX512<>+228(SB), Z17
+	VPSUBB       Z17, Z3, Z3
+	VPACKUSWB    Z16, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VPSHUFB      Z2, Z7, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z3, Z2
+	KMOVQ        K0, K7
+	VMOVDQU8     Z2, K7, (DI)
+	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+64, R12
+	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMULPS      Z3, Z0, Z1
+	VFMADD231PS Z5, Z0, Z1
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMULPS      Z3, Z0, Z2
+	VFMADD231PS Z5, Z0, Z2
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VMULPS      Z3, Z0, Z16
+	VFMADD231PS Z5, Z0, Z16
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VMULPS      Z3, Z0, Z17
+	VFMADD231PS Z5, Z0, Z17
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z17, Z16, K2
+	KORTESTQ    K1, K2
+	JNE         longrare
+	VPANDD      Z14, Z1, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z1, Z18
+	VFMADD231PS Z15, Z0, Z18
+	VPANDD      Z14, Z2, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z2, Z19
+	VFMADD231PS Z15, Z0, Z19
+	VPMADDWD    Z8, Z18, Z18
+	VPMADDWD    Z8, Z19, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPSRLW      $0x0c, Z18, Z18
+	VPACKSSDW   Z2, Z1, Z1
+	VPANDD      Z14, Z16, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z16, Z2
+	VFMADD231PS Z15, Z0, Z2
+	VPANDD      Z14, Z17, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z17, Z19
+	VFMADD231PS Z15, Z0, Z19
+	VPMADDWD    Z8, Z2, Z2
+	VPMADDWD    Z8, Z19, Z19
+	VPACKSSDW   Z19, Z2, Z2
+	VPSRLW      $0x0c, Z2, Z2
+	VPACKSSDW   Z17, Z16, Z16
+	VPACKUSWB   Z2, Z18, Z18
+	VPACKSSWB   Z16, Z1, Z1
+	VPSRLW      $0x04, Z1, Z1
+	VPTERNLOGD  $0xf8, Z11, Z1, Z18
+	VPSHUFB     Z18, Z7, Z18
+	VPERMD      Z18, Z6, Z18
+	VMOVNTPS    Z18, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VDIVPS       Z4, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VPERMW.Z     (SI), Z9, K6, Z1
+	VDIVPS       Z4, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPANDD       Z12, Z1, Z17
+	VFMADD231PS  Z15, Z16, Z17
+	VMOVAPS.Z    Z17, K2, Z17
+	VPMADDWD     Z8, Z2, Z2
+	VPMADDWD     Z8, Z17, Z17
+	VPACKSSDW    Z17, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	VPERMW.Z     64(SI), Z10, K6, Z1
+	VDIVPS       Z4, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPANDD       Z12, Z1, Z17
+	VFMADD231PS  Z15, Z16, Z17
+	VMOVAPS.Z    Z17, K3, Z17
+	VPERMW.Z     64(SI), Z9, K6, Z16
+	VDIVPS       Z4, Z16, Z16
+	VCMPPS       $0x07, Z16, Z16, K4
+	VPANDD       Z14, Z16, Z18
+	VPMAXUD      Z13, Z18, Z18
+	VPANDD       Z12, Z16, Z19
+	VFMADD231PS  Z15, Z18, Z19
+	VMOVAPS.Z    Z19, K4, Z19
+	VPMADDWD     Z8, Z17, Z17
+	VPMADDWD     Z8, Z19, Z19
+	VPACKSSDW    Z19, Z17, Z17
+	VPSRLW       $0x0c, Z17, Z17
+	VPACKSSDW    Z16, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z16
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z16, K1, Z16
+	VBROADCASTSS constantsAVX512<>+228(SB), Z18
+	VPSUBB       Z18, Z16, Z16
+	VPACKUSWB    Z17, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VPSHUFB      Z2, Z7, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z16, Z2
+	VMOVUPS      Z2, (DI)
+	JMP          longback
+
+longtailrare:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z4, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z4, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPANDD       Z12, Z1, Z17
+	VFMADD231PS  Z15, Z16, Z17
+	VMOVAPS.Z    Z17, K2, Z17
+	VPMADDWD     Z8, Z2, Z2
+	VPMADDWD     Z8, Z17, Z17
+	VPACKSSDW    Z17, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z4, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPANDD       Z12, Z1, Z17
+	VFMADD231PS  Z15, Z16, Z17
+	VMOVAPS.Z    Z17, K3, Z17
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y16
+	VPMOVZXWD    Y16, Z16
+	VPSLLD       $0x10, Z16, Z16
+	VDIVPS       Z4, Z16, Z16
+	VCMPPS       $0x07, Z16, Z16, K4
+	VPANDD       Z14, Z16, Z18
+	VPMAXUD      Z13, Z18, Z18
+	VPANDD       Z12, Z16, Z19
+	VFMADD231PS  Z15, Z18, Z19
+	VMOVAPS.Z    Z19, K4, Z19
+	VPMADDWD     Z8, Z17, Z17
+	VPMADDWD     Z8, Z19, Z19
+	VPACKSSDW    Z19, Z17, Z17
+	VPSRLW       $0x0c, Z17, Z17
+	VPACKSSDW    Z16, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z16
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z16, K1, Z16
+	VBROADCASTSS constantsAVX512<>+228(SB), Z18
+	VPSUBB       Z18, Z16, Z16
+	VPACKUSWB    Z17, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VPSHUFB      Z2, Z7, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z16, Z2
+	KMOVQ        K0, K7
+	VMOVDQU8     Z2, K7, (DI)
+	JMP          longtailback
+
+short2stream:
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z5
+	VBROADCASTSS      4(DX), Z4
+	VPERMW.Z          (SI), Z10, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VPERMW.Z          64(SI), Z10, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z16, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VPANDD            Z14, Z1, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z1, Z17
+	VFMADD231PS       Z15, Z0, Z17
+	VPANDD            Z14, Z2, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z2, Z18
+	VFMADD231PS       Z15, Z0, Z18
+	VPMADDWD          Z8, Z17, Z17
+	VPMADDWD          Z8, Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPSRLW            $0x0c, Z17, Z17
+	VPACKSSDW         Z2, Z1, Z1
+	VPANDD            Z14, Z3, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z3, Z2
+	VFMADD231PS       Z15, Z0, Z2
+	VPANDD            Z14, Z16, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z16, Z18
+	VFMADD231PS       Z15, Z0, Z18
+	VPMADDWD          Z8, Z2, Z2
+	VPMADDWD          Z8, Z18, Z18
+	VPACKSSDW         Z18, Z2, Z2
+	VPSRLW            $0x0c, Z2, Z2
+	VPACKSSDW         Z16, Z3, Z3
+	VPACKUSWB         Z2, Z17, Z17
+	VPACKSSWB         Z3, Z1, Z1
+	VPSRLW            $0x04, Z1, Z1
+	VPTERNLOGD        $0xf8, Z11, Z1, Z17
+	VPSHUFB           Z17, Z7, Z17
+	VPERMD            Z17, Z6, Z17
+	VMOVNTPS          Z17, (DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+2
+	JGE               short2stream
+	JMP               short2end
+
+short2rare:
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VDIVPS       Z5, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VPERMW.Z     (SI), Z9, K6, Z1
+	VDIVPS       Z5, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z16
+	VFMADD231PS  Z15, Z3, Z16
+	VMOVAPS.Z    Z16, K2, Z16
+	VPMADDWD     Z8, Z2, Z2
+	VPMADDWD     Z8, Z16, Z16
+	VPACKSSDW    Z16, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	VPERMW.Z     64(SI), Z10, K6, Z1
+	VDIVPS       Z4, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z16
+	VFMADD231PS  Z15, Z3, Z16
+	VMOVAPS.Z    Z16, K3, Z16
+	VPERMW.Z     64(SI), Z9, K6, Z3
+	VDIVPS       Z4, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VPANDD       Z14, Z3, Z17
+	VPMAXUD      Z13, Z17, Z17
+	VPANDD       Z12, Z3, Z18
+	VFMADD231PS  Z15, Z17, Z18
+	VMOVAPS.Z    Z18, K4, Z18
+	VPMADDWD     Z8, Z16, Z16
+	VPMADDWD     Z8, Z18, Z18
+	VPACKSSDW    Z18, Z16, Z16
+	VPSRLW       $0x0c, Z16, Z16
+	VPACKSSDW    Z3, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z3
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z3, K1, Z3
+	VBROADCASTSS constantsAVX512<>+228(SB), Z17
+	VPSUBB       Z17, Z3, Z3
+	VPACKUSWB    Z16, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VPSHUFB      Z2, Z7, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z3, Z2
+	VMOVUPS      Z2, (DI)
+	JMP          short2back
+
+short4stream:
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z5
+	VBROADCASTSS      4(DX), Z4
+	VBROADCASTSS      8(DX), Z3
+	VBROADCASTSS      12(DX), Z2
+	VPERMW.Z          (SI), Z10, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VPERMW.Z          64(SI), Z10, K6, Z0
+	VMULPS.BCST       8(BX), Z0, Z17
+	VFMSUB231PS.BCST  8(DX), Z17, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z17
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VMULPS.BCST       12(BX), Z0, Z18
+	VFMSUB231PS.BCST  12(DX), Z18, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z18
+	VCMPPS            $0x03, Z16, Z1, K1
+	VCMPPS            $0x03, Z18, Z17, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VPANDD            Z14, Z1, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z1, Z19
+	VFMADD231PS       Z15, Z0, Z19
+	VPANDD            Z14, Z16, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z16, Z20
+	VFMADD231PS       Z15, Z0, Z20
+	VPMADDWD          Z8, Z19, Z19
+	VPMADDWD          Z8, Z20, Z20
+	VPACKSSDW         Z20, Z19, Z19
+	VPSRLW            $0x0c, Z19, Z19
+	VPACKSSDW         Z16, Z1, Z1
+	VPANDD            Z14, Z17, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z17, Z16
+	VFMADD231PS       Z15, Z0, Z16
+	VPANDD            Z14, Z18, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z18, Z20
+	VFMADD231PS       Z15, Z0, Z20
+	VPMADDWD          Z8, Z16, Z16
+	VPMADDWD          Z8, Z20, Z20
+	VPACKSSDW         Z20, Z16, Z16
+	VPSRLW            $0x0c, Z16, Z16
+	VPACKSSDW         Z18, Z17, Z17
+	VPACKUSWB         Z16, Z19, Z19
+	VPACKSSWB         Z17, Z1, Z1
+	VPSRLW            $0x04, Z1, Z1
+	VPTERNLOGD        $0xf8, Z11, Z1, Z19
+	VPSHUFB           Z19, Z7, Z19
+	VPERMD            Z19, Z6, Z19
+	VMOVNTPS          Z19, (DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VDIVPS       Z5, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z16
+	VFMADD231PS  Z15, Z1, Z16
+	VMOVAPS.Z    Z16, K1, Z16
+	VPERMW.Z     (SI), Z9, K6, Z1
+	VDIVPS       Z4, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z17
+	VPMAXUD      Z13, Z17, Z17
+	VPANDD       Z12, Z1, Z18
+	VFMADD231PS  Z15, Z17, Z18
+	VMOVAPS.Z    Z18, K2, Z18
+	VPMADDWD     Z8, Z16, Z16
+	VPMADDWD     Z8, Z18, Z18
+	VPACKSSDW    Z18, Z16, Z16
+	VPSRLW       $0x0c, Z16, Z16
+	VPACKSSDW    Z1, Z0, Z0
+	VPERMW.Z     64(SI), Z10, K6, Z1
+	VDIVPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z17
+	VPMAXUD      Z13, Z17, Z17
+	VPANDD       Z12, Z1, Z18
+	VFMADD231PS  Z15, Z17, Z18
+	VMOVAPS.Z    Z18, K3, Z18
+	VPERMW.Z     64(SI), Z9, K6, Z17
+	VDIVPS       Z2, Z17, Z17
+	VCMPPS       $0x07, Z17, Z17, K4
+	VPANDD       Z14, Z17, Z19
+	VPMAXUD      Z13, Z19, Z19
+	VPANDD       Z12, Z17, Z20
+	VFMADD231PS  Z15, Z19, Z20
+	VMOVAPS.Z    Z20, K4, Z20
+	VPMADDWD     Z8, Z18, Z18
+	VPMADDWD     Z8, Z20, Z20
+	VPACKSSDW    Z20, Z18, Z18
+	VPSRLW       $0x0c, Z18, Z18
+	VPACKSSDW    Z17, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z17
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z17, K1, Z17
+	VBROADCASTSS constantsAVX512<>+228(SB), Z19
+	VPSUBB       Z19, Z17, Z17
+	VPACKUSWB    Z18, Z16, Z16
+	VPACKSSWB    Z1, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z0, Z16
+	VPSHUFB      Z16, Z7, Z16
+	VPERMD       Z16, Z6, Z16
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z17, Z16
+	VMOVUPS      Z16, (DI)
+	JMP          short4back
+
+lanerare:
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMOVUPS      (DX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VPERMW.Z     (SI), Z9, K6, Z1
+	VMOVUPS      64(DX), Z3
+	VDIVPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K2, Z4
+	VPMADDWD     Z8, Z2, Z2
+	VPMADDWD     Z8, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	VPERMW.Z     64(SI), Z10, K6, Z1
+	VMOVUPS      128(DX), Z3
+	VDIVPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K3, Z4
+	VPERMW.Z     64(SI), Z9, K6, Z3
+	VMOVUPS      192(DX), Z5
+	VDIVPS       Z5, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z16
+	VFMADD231PS  Z15, Z5, Z16
+	VMOVAPS.Z    Z16, K4, Z16
+	VPMADDWD     Z8, Z4, Z4
+	VPMADDWD     Z8, Z16, Z16
+	VPACKSSDW    Z16, Z4, Z4
+	VPSRLW       $0x0c, Z4, Z4
+	VPACKSSDW    Z3, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z3
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z3, K1, Z3
+	VBROADCASTSS constantsAVX512<>+228(SB), Z5
+	VPSUBB       Z5, Z3, Z3
+	VPACKUSWB    Z4, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VPSHUFB      Z2, Z7, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z3, Z2
+	VMOVUPS      Z2, (DI)
+	JMP          laneback
+
+lanetailrare:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS.Z    64(DX), K7, Z3
+	VDIVPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K2, Z4
+	VPMADDWD     Z8, Z2, Z2
+	VPMADDWD     Z8, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS.Z    128(DX), K7, Z3
+	VDIVPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K3, Z4
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y3
+	VPMOVZXWD    Y3, Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMOVUPS.Z    192(DX), K7, Z5
+	VDIVPS       Z5, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z16
+	VFMADD231PS  Z15, Z5, Z16
+	VMOVAPS.Z    Z16, K4, Z16
+	VPMADDWD     Z8, Z4, Z4
+	VPMADDWD     Z8, Z16, Z16
+	VPACKSSDW    Z16, Z4, Z4
+	VPSRLW       $0x0c, Z4, Z4
+	VPACKSSDW    Z3, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z3
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z3, K1, Z3
+	VBROADCASTSS constantsAVX512<>+228(SB), Z5
+	VPSUBB       Z5, Z3, Z3
+	VPACKUSWB    Z4, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VPSHUFB      Z2, Z7, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z3, Z2
+	KMOVQ        K0, K7
+	VMOVDQU8     Z2, K7, (DI)
+	JMP          lanetailback
+
+// func QuantizeFpPowerOfTwoE2M1BF16AVX512(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·QuantizeFpPowerOfTwoE2M1BF16AVX512(SB), NOSPLIT, $0-56
+	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
+	// per call: Z15 0x4a80fed6, Z14 0x7f800000, Z13 0x3f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 table, Z9 table, K6 Uppers, Z8 0x401000, Z7 table, Z6 table
+	// per group: Z5 recip
+	// vector registers in use at once: 24
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         recip+16(FP), DX
+	VBROADCASTSS constantsAVX512<>+248(SB), Z15
+	VBROADCASTSS constantsAVX512<>+4(SB), Z14
+	VBROADCASTSS constantsAVX512<>+220(SB), Z13
+	VBROADCASTSS constantsAVX512<>+12(SB), Z12
+	VBROADCASTSS constantsAVX512<>+252(SB), Z11
+	VMOVUPS      constantsAVX512<>+24(SB), Z10
+	VMOVUPS      constantsAVX512<>+88(SB), Z9
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VBROADCASTSS constantsAVX512<>+256(SB), Z8
+	VMOVUPS      constantsAVX512<>+260(SB), Z7
+	VMOVUPS      constantsAVX512<>+152(SB), Z6
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+32
+	JEQ          short2
+	CMPQ         R9, $+16
+	JEQ          short4
+
+groups:
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
+	CMPQ         BX, $+64
+	JLT          grouptail
+	CMPQ         R8, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z5
+	SUBQ         R8, BX
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         R8, $+256
+	JGE          groupfirst
+	CMPQ         BX, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R8
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VPERMW.Z (SI), Z10, K6, Z0
+	VMULPS   Z5, Z0, Z4
+	VPERMW.Z (SI), Z9, K6, Z0
+	VMULPS   Z5, Z0, Z3
+	VPERMW.Z 64(SI), Z10, K6, Z0
+	VMULPS   Z5, Z0, Z2
+	VPERMW.Z 64(SI), Z9, K6, Z0
+	VMULPS   Z5, Z0, Z1
+	CMPQ     R8, $+128
+	JLT      groupends
+
+groupahead:
+	VPERMW.Z    128(SI), Z10, K6, Z0
+	VMULPS      Z5, Z0, Z0
+	VPERMW.Z    128(SI), Z9, K6, Z16
+	VMULPS      Z5, Z16, Z16
+	VPERMW.Z    192(SI), Z10, K6, Z17
+	VMULPS      Z5, Z17, Z17
+	VPERMW.Z    192(SI), Z9, K6, Z18
+	VMULPS      Z5, Z18, Z18
+	VCMPPS      $0x03, Z3, Z4, K1
+	VCMPPS      $0x03, Z1, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VPANDD      Z14, Z4, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z12, Z4, Z20
+	VFMADD231PS Z15, Z19, Z20
+	VPANDD      Z14, Z3, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z12, Z3, Z21
+	VFMADD231PS Z15, Z19, Z21
+	VPMADDWD    Z8, Z20, Z20
+	VPMADDWD    Z8, Z21, Z21
+	VPACKSSDW   Z21, Z20, Z20
+	VPSRLW      $0x0c, Z20, Z20
+	VPACKSSDW   Z3, Z4, Z19
+	VPANDD      Z14, Z2, Z21
+	VPMAXUD     Z13, Z21, Z21
+	VPANDD      Z12, Z2, Z22
+	VFMADD231PS Z15, Z21, Z22
+	VPANDD      Z14, Z1, Z21
+	VPMAXUD     Z13, Z21, Z21
+	VPANDD      Z12, Z1, Z23
+	VFMADD231PS Z15, Z21, Z23
+	VPMADDWD    Z8, Z22, Z22
+	VPMADDWD    Z8, Z23, Z23
+	VPACKSSDW   Z23, Z22, Z22
+	VPSRLW      $0x0c, Z22, Z22
+	VPACKSSDW   Z1, Z2, Z21
+	VPACKUSWB   Z22, Z20, Z20
+	VPACKSSWB   Z21, Z19, Z19
+	VPSRLW      $0x04, Z19, Z19
+	VPTERNLOGD  $0xf8, Z11, Z19, Z20
+	VPSHUFB     Z20, Z7, Z20
+	VPERMD      Z20, Z6, Z20
+	VMOVUPS     Z20, (DI)
+	VMOVAPS     Z0, Z4
+	VMOVAPS     Z16, Z3
+	VMOVAPS     Z17, Z2
+	VMOVAPS     Z18, Z1
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+128
+	JGE         groupahead
+
+groupends:
+	CMPQ  R8, $+64
+	JNE   grouplast
+	TESTQ BX, BX
+	JEQ   grouplast
+
+groupturn:
+	VPERMW.Z    128(SI), Z10, K6, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VPERMW.Z    128(SI), Z9, K6, Z16
+	VMULPS.BCST 4(DX), Z16, Z16
+	VPERMW.Z    192(SI), Z10, K6, Z17
+	VMULPS.BCST 4(DX), Z17, Z17
+	VPERMW.Z    192(SI), Z9, K6, Z18
+	VMULPS.BCST 4(DX), Z18, Z18
+	VCMPPS      $0x03, Z3, Z4, K1
+	VCMPPS      $0x03, Z1, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         groupturned
+	VPANDD      Z14, Z4, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z12, Z4, Z20
+	VFMADD231PS Z15, Z19, Z20
+	VPANDD      Z14, Z3, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z12, Z3, Z21
+	VFMADD231PS Z15, Z19, Z21
+	VPMADDWD    Z8, Z20, Z20
+	VPMADDWD    Z8, Z21, Z21
+	VPACKSSDW   Z21, Z20, Z20
+	VPSRLW      $0x0c, Z20, Z20
+	VPACKSSDW   Z3, Z4, Z19
+	VPANDD      Z14, Z2, Z21
+	VPMAXUD     Z13, Z21, Z21
+	VPANDD      Z12, Z2, Z22
+	VFMADD231PS Z15, Z21, Z22
+	VPANDD      Z14, Z1, Z21
+	VPMAXUD     Z13, Z21, Z21
+	VPANDD      Z12, Z1, Z23
+	VFMADD231PS Z15, Z21, Z23
+	VPMADDWD    Z8, Z22, Z22
+	VPMADDWD    Z8, Z23, Z23
+	VPACKSSDW   Z23, Z22, Z22
+	VPSRLW      $0x0c, Z22, Z22
+	VPACKSSDW   Z1, Z2, Z21
+	VPACKUSWB   Z22, Z20, Z20
+	VPACKSSWB   Z21, Z19, Z19
+	VPSRLW      $0x04, Z19, Z19
+	VPTERNLOGD  $0xf8, Z11, Z19, Z20
+	VPSHUFB     Z20, Z7, Z20
+	VPERMD      Z20, Z6, Z20
+	VMOVUPS     Z20, (DI)
+	VMOVAPS     Z0, Z4
+	VMOVAPS     Z16, Z3
+	VMOVAPS     Z17, Z2
+	VMOVAPS     Z18, Z1
+	ADDQ        $+4, DX
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	MOVQ        R9, R8
+	SUBQ        R8, BX
+	CMPQ        R8, $+64
+	JNE         groupturned
+	TESTQ       BX, BX
+	JNE         groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z5
+	CMPQ         R8, $+128
+	JGE          groupahead
+
+grouploop:
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMULPS      Z5, Z0, Z0
+	VPERMW.Z    (SI), Z9, K6, Z1
+	VMULPS      Z5, Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z2
+	VMULPS      Z5, Z2, Z2
+	VPERMW.Z    64(SI), Z9, K6, Z3
+	VMULPS      Z5, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         grouprare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z16
+	VFMADD231PS Z15, Z4, Z16
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z17
+	VFMADD231PS Z15, Z4, Z17
+	VPMADDWD    Z8, Z16, Z16
+	VPMADDWD    Z8, Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPSRLW      $0x0c, Z16, Z16
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z17
+	VFMADD231PS Z15, Z1, Z17
+	VPMADDWD    Z8, Z4, Z4
+	VPMADDWD    Z8, Z17, Z17
+	VPACKSSDW   Z17, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z16, Z16
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z16
+	VPSHUFB     Z16, Z7, Z16
+	VPERMD      Z16, Z6, Z16
+	VMOVUPS     Z16, (DI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  grouploop
+
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Z5
+
+groupmeet:
+	MOVQ R8, R10
+	MOVQ DX, R11
+	SUBQ $+16, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPERMW.Z (SI), Z10, K6, Z0
+	VMULPS   Z5, Z0, Z0
+	SUBQ     $+16, R8
+	JLT      groupmeet1cross
+
+groupmeet1:
+	VPERMW.Z (SI), Z9, K6, Z1
+	VMULPS   Z5, Z1, Z1
+	SUBQ     $+16, R8
+	JLT      groupmeet2cross
+
+groupmeet2:
+	VPERMW.Z 64(SI), Z10, K6, Z2
+	VMULPS   Z5, Z2, Z2
+	SUBQ     $+16, R8
+	JLT      groupmeet3cross
+
+groupmeet3:
+	VPERMW.Z    64(SI), Z9, K6, Z3
+	VMULPS      Z5, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         groupmeetrare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z16
+	VFMADD231PS Z15, Z4, Z16
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z17
+	VFMADD231PS Z15, Z4, Z17
+	VPMADDWD    Z8, Z16, Z16
+	VPMADDWD    Z8, Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPSRLW      $0x0c, Z16, Z16
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z17
+	VFMADD231PS Z15, Z1, Z17
+	VPMADDWD    Z8, Z4, Z4
+	VPMADDWD    Z8, Z17, Z17
+	VPACKSSDW   Z17, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z16, Z16
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z16
+	VPSHUFB     Z16, Z7, Z16
+	VPERMD      Z16, Z6, Z16
+	VMOVUPS     Z16, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, BX
+	CMPQ        R8, $+1
+	JLT         groupnext
+	CMPQ        BX, $+64
+	JLT         grouptail
+	CMPQ        R8, $+64
+	JLT         groupmeet
+	JMP         groupbegin
+
+groupnext:
+	TESTQ BX, BX
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Z5
+	MOVQ         $-1, AX
+	BZHIQ        BX, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z5, Z0, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMULPS       Z5, Z1, Z1
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z5, Z2, Z2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y3
+	VPMOVZXWD    Y3, Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMULPS       Z5, Z3, Z3
+	VCMPPS       $0x03, Z1, Z0, K1
+	VCMPPS       $0x03, Z3, Z2, K2
+	KORTESTQ     K1, K2
+	JNE          grouptailrare
+	VPANDD       Z14, Z0, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z12, Z0, Z16
+	VFMADD231PS  Z15, Z4, Z16
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z1, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z12, Z1, Z17
+	VFMADD231PS  Z15, Z4, Z17
+	CMPQ         BX, $+33
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z2, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z12, Z2, Z18
+	VFMADD231PS  Z15, Z4, Z18
+	CMPQ         BX, $+49
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z12, Z3, Z19
+	VFMADD231PS  Z15, Z4, Z19
+
+grouptailnarrow:
+	VPMADDWD   Z8, Z16, Z16
+	VPMADDWD   Z8, Z17, Z17
+	VPACKSSDW  Z17, Z16, Z16
+	VPSRLW     $0x0c, Z16, Z16
+	VPACKSSDW  Z1, Z0, Z0
+	VPMADDWD   Z8, Z18, Z18
+	VPMADDWD   Z8, Z19, Z19
+	VPACKSSDW  Z19, Z18, Z18
+	VPSRLW     $0x0c, Z18, Z18
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z18, Z16, Z16
+	VPACKSSWB  Z2, Z0, Z0
+	VPSRLW     $0x04, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z0, Z16
+	VPSHUFB    Z16, Z7, Z16
+	VPERMD     Z16, Z6, Z16
+	KMOVQ      K0, K7
+	VMOVDQU8   Z16, K7, (DI)
+
+grouptailback:
+	LEAQ  (DI)(BX*1), DI
+	LEAQ  (SI)(BX*2), SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
+	TESTQ R8, R8
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ        R8, $+2
+	JLT         short2end
+	MOVQ        ahead+48(FP), CX
+	CMPQ        CX, $+1
+	JGT         short2stream
+	CMPQ        R8, $+8
+	JLT         short2loop
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMULPS.BCST (DX), Z0, Z5
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMULPS.BCST (DX), Z0, Z4
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VMULPS.BCST 4(DX), Z0, Z3
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VMULPS.BCST 4(DX), Z0, Z2
+
+short2ahead:
+	VPERMW.Z    128(SI), Z10, K6, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VPERMW.Z    128(SI), Z9, K6, Z1
+	VMULPS.BCST 8(DX), Z1, Z1
+	VPERMW.Z    192(SI), Z10, K6, Z16
+	VMULPS.BCST 12(DX), Z16, Z16
+	VPERMW.Z    192(SI), Z9, K6, Z17
+	VMULPS.BCST 12(DX), Z17, Z17
+	VCMPPS      $0x03, Z4, Z5, K1
+	VCMPPS      $0x03, Z2, Z3, K2
+	KORTESTQ    K1, K2
+	JNE         short2loop
+	VPANDD      Z14, Z5, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z5, Z19
+	VFMADD231PS Z15, Z18, Z19
+	VPANDD      Z14, Z4, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z4, Z20
+	VFMADD231PS Z15, Z18, Z20
+	VPMADDWD    Z8, Z19, Z19
+	VPMADDWD    Z8, Z20, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPSRLW      $0x0c, Z19, Z19
+	VPACKSSDW   Z4, Z5, Z18
+	VPANDD      Z14, Z3, Z20
+	VPMAXUD     Z13, Z20, Z20
+	VPANDD      Z12, Z3, Z21
+	VFMADD231PS Z15, Z20, Z21
+	VPANDD      Z14, Z2, Z20
+	VPMAXUD     Z13, Z20, Z20
+	VPANDD      Z12, Z2, Z22
+	VFMADD231PS Z15, Z20, Z22
+	VPMADDWD    Z8, Z21, Z21
+	VPMADDWD    Z8, Z22, Z22
+	VPACKSSDW   Z22, Z21, Z21
+	VPSRLW      $0x0c, Z21, Z21
+	VPACKSSDW   Z2, Z3, Z20
+	VPACKUSWB   Z21, Z19, Z19
+	VPACKSSWB   Z20, Z18, Z18
+	VPSRLW      $0x04, Z18, Z18
+	VPTERNLOGD  $0xf8, Z11, Z18, Z19
+	VPSHUFB     Z19, Z7, Z19
+	VPERMD      Z19, Z6, Z19
+	VMOVUPS     Z19, (DI)
+	VMOVAPS     Z0, Z5
+	VMOVAPS     Z1, Z4
+	VMOVAPS     Z16, Z3
+	VMOVAPS     Z17, Z2
+	ADDQ        $+8, DX
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+2, R8
+	CMPQ        R8, $+4
+	JGE         short2ahead
+
+short2loop:
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VPERMW.Z    (SI), Z9, K6, Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z2
+	VMULPS.BCST 4(DX), Z2, Z2
+	VPERMW.Z    64(SI), Z9, K6, Z3
+	VMULPS.BCST 4(DX), Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         short2rare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z16
+	VFMADD231PS Z15, Z4, Z16
+	VPMADDWD    Z8, Z5, Z5
+	VPMADDWD    Z8, Z16, Z16
+	VPACKSSDW   Z16, Z5, Z5
+	VPSRLW      $0x0c, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z16
+	VFMADD231PS Z15, Z1, Z16
+	VPMADDWD    Z8, Z4, Z4
+	VPMADDWD    Z8, Z16, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z5
+	VPSHUFB     Z5, Z7, Z5
+	VPERMD      Z5, Z6, Z5
+	VMOVUPS     Z5, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+2, R8
+	CMPQ R8, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ        R8, $+4
+	JLT         short4end
+	MOVQ        ahead+48(FP), CX
+	CMPQ        CX, $+1
+	JGT         short4stream
+	CMPQ        R8, $+16
+	JLT         short4loop
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMULPS.BCST (DX), Z0, Z5
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMULPS.BCST 4(DX), Z0, Z4
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VMULPS.BCST 8(DX), Z0, Z3
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VMULPS.BCST 12(DX), Z0, Z2
+
+short4ahead:
+	VPERMW.Z    128(SI), Z10, K6, Z0
+	VMULPS.BCST 16(DX), Z0, Z0
+	VPERMW.Z    128(SI), Z9, K6, Z1
+	VMULPS.BCST 20(DX), Z1, Z1
+	VPERMW.Z    192(SI), Z10, K6, Z16
+	VMULPS.BCST 24(DX), Z16, Z16
+	VPERMW.Z    192(SI), Z9, K6, Z17
+	VMULPS.BCST 28(DX), Z17, Z17
+	VCMPPS      $0x03, Z4, Z5, K1
+	VCMPPS      $0x03, Z2, Z3, K2
+	KORTESTQ    K1, K2
+	JNE         short4loop
+	VPANDD      Z14, Z5, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z5, Z19
+	VFMADD231PS Z15, Z18, Z19
+	VPANDD      Z14, Z4, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z4, Z20
+	VFMADD231PS Z15, Z18, Z20
+	VPMADDWD    Z8, Z19, Z19
+	VPMADDWD    Z8, Z20, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPSRLW      $0x0c, Z19, Z19
+	VPACKSSDW   Z4, Z5, Z18
+	VPANDD      Z14, Z3, Z20
+	VPMAXUD     Z13, Z20, Z20
+	VPANDD      Z12, Z3, Z21
+	VFMADD231PS Z15, Z20, Z21
+	VPANDD      Z14, Z2, Z20
+	VPMAXUD     Z13, Z20, Z20
+	VPANDD      Z12, Z2, Z22
+	VFMADD231PS Z15, Z20, Z22
+	VPMADDWD    Z8, Z21, Z21
+	VPMADDWD    Z8, Z22, Z22
+	VPACKSSDW   Z22, Z21, Z21
+	VPSRLW      $0x0c, Z21, Z21
+	VPACKSSDW   Z2, Z3, Z20
+	VPACKUSWB   Z21, Z19, Z19
+	VPACKSSWB   Z20, Z18, Z18
+	VPSRLW      $0x04, Z18, Z18
+	VPTERNLOGD  $0xf8, Z11, Z18, Z19
+	VPSHUFB     Z19, Z7, Z19
+	VPERMD      Z19, Z6, Z19
+	VMOVUPS     Z19, (DI)
+	VMOVAPS     Z0, Z5
+	VMOVAPS     Z1, Z4
+	VMOVAPS     Z16, Z3
+	VMOVAPS     Z17, Z2
+	ADDQ        $+16, DX
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+4, R8
+	CMPQ        R8, $+8
+	JGE         short4ahead
+
+short4loop:
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VPERMW.Z    (SI), Z9, K6, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z2
+	VMULPS.BCST 8(DX), Z2, Z2
+	VPERMW.Z    64(SI), Z9, K6, Z3
+	VMULPS.BCST 12(DX), Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         short4rare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z16
+	VFMADD231PS Z15, Z4, Z16
+	VPMADDWD    Z8, Z5, Z5
+	VPMADDWD    Z8, Z16, Z16
+	VPACKSSDW   Z16, Z5, Z5
+	VPSRLW      $0x0c, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z16
+	VFMADD231PS Z15, Z1, Z16
+	VPMADDWD    Z8, Z4, Z4
+	VPMADDWD    Z8, Z16, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z5
+	VPSHUFB     Z5, Z7, Z5
+	VPERMD      Z5, Z6, Z5
+	VMOVUPS     Z5, (DI)
+
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+4, R8
+	CMPQ R8, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R8, R8
+	JNE   groups
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+64
+	JLT  lanetail
+
+laneloop:
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMOVUPS     (DX), Z1
+	VMULPS      Z1, Z0, Z0
+	VPERMW.Z    (SI), Z9, K6, Z1
+	VMOVUPS     64(DX), Z2
+	VMULPS      Z2, Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z2
+	VMOVUPS     128(DX), Z3
+	VMULPS      Z3, Z2, Z2
+	VPERMW.Z    64(SI), Z9, K6, Z3
+	VMOVUPS     192(DX), Z4
+	VMULPS      Z4, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanerare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z16
+	VFMADD231PS Z15, Z4, Z16
+	VPMADDWD    Z8, Z5, Z5
+	VPMADDWD    Z8, Z16, Z16
+	VPACKSSDW   Z16, Z5, Z5
+	VPSRLW      $0x0c, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z16
+	VFMADD231PS Z15, Z1, Z16
+	VPMADDWD    Z8, Z4, Z4
+	VPMADDWD    Z8, Z16, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z5
+	VPSHUFB     Z5, Z7, Z5
+	VPERMD      Z5, Z6, Z5
+	VMOVUPS     Z5, (DI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	ADDQ $+256, DX
+	SUBQ $+64, BX
+	CMPQ BX, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ       BX, BX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VMULPS      Z1, Z0, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y1
+	VPMOVZXWD   Y1, Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMOVUPS.Z   64(DX), K7, Z2
+	VMULPS      Z2, Z1, Z1
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y2
+	VPMOVZXWD   Y2, Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMOVUPS.Z   128(DX), K7, Z3
+	VMULPS      Z3, Z2, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y3
+	VPMOVZXWD   Y3, Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMOVUPS.Z   192(DX), K7, Z4
+	VMULPS      Z4, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanetailrare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z16
+	VFMADD231PS Z15, Z4, Z16
+	CMPQ        BX, $+33
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z2, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z2, Z17
+	VFMADD231PS Z15, Z4, Z17
+	CMPQ        BX, $+49
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z3, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z3, Z18
+	VFMADD231PS Z15, Z4, Z18
+
+lanetailnarrow:
+	VPMADDWD   Z8, Z5, Z5
+	VPMADDWD   Z8, Z16, Z16
+	VPACKSSDW  Z16, Z5, Z5
+	VPSRLW     $0x0c, Z5, Z5
+	VPACKSSDW  Z1, Z0, Z0
+	VPMADDWD   Z8, Z17, Z17
+	VPMADDWD   Z8, Z18, Z18
+	VPACKSSDW  Z18, Z17, Z17
+	VPSRLW     $0x0c, Z17, Z17
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z17, Z5, Z5
+	VPACKSSWB  Z2, Z0, Z0
+	VPSRLW     $0x04, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z0, Z5
+	VPSHUFB    Z5, Z7, Z5
+	VPERMD     Z5, Z6, Z5
+	KMOVQ      K0, K7
+	VMOVDQU8   Z5, K7, (DI)
+
+lanetailback:
+laneend:
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMULPS      Z5, Z0, Z0
+	VPERMW.Z    (SI), Z9, K6, Z1
+	VMULPS      Z5, Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z2
+	VMULPS      Z5, Z2, Z2
+	VPERMW.Z    64(SI), Z9, K6, Z3
+	VMULPS      Z5, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         grouprare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z16
+	VFMADD231PS Z15, Z4, Z16
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z17
+	VFMADD231PS Z15, Z4, Z17
+	VPMADDWD    Z8, Z16, Z16
+	VPMADDWD    Z8, Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPSRLW      $0x0c, Z16, Z16
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z17
+	VFMADD231PS Z15, Z1, Z17
+	VPMADDWD    Z8, Z4, Z4
+	VPMADDWD    Z8, Z17, Z17
+	VPACKSSDW   Z17, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z16, Z16
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z16
+	VPSHUFB     Z16, Z7, Z16
+	VPERMD      Z16, Z6, Z16
+	VMOVNTPS    Z16, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         groupstream
+	JMP         groupwhole
+
+grouplast:
+	VCMPPS      $0x03, Z3, Z4, K1
+	VCMPPS      $0x03, Z1, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VPANDD      Z14, Z4, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z4, Z16
+	VFMADD231PS Z15, Z0, Z16
+	VPANDD      Z14, Z3, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z3, Z17
+	VFMADD231PS Z15, Z0, Z17
+	VPMADDWD    Z8, Z16, Z16
+	VPMADDWD    Z8, Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPSRLW      $0x0c, Z16, Z16
+	VPACKSSDW   Z3, Z4, Z0
+	VPANDD      Z14, Z2, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z2, Z18
+	VFMADD231PS Z15, Z17, Z18
+	VPANDD      Z14, Z1, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z1, Z19
+	VFMADD231PS Z15, Z17, Z19
+	VPMADDWD    Z8, Z18, Z18
+	VPMADDWD    Z8, Z19, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPSRLW      $0x0c, Z18, Z18
+	VPACKSSDW   Z1, Z2, Z17
+	VPACKUSWB   Z18, Z16, Z16
+	VPACKSSWB   Z17, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z16
+	VPSHUFB     Z16, Z7, Z16
+	VPERMD      Z16, Z6, Z16
+	VMOVUPS     Z16, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	JMP         groupwhole
+
+grouprare:
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMULPS       Z5, Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	VPERMW.Z     (SI), Z9, K6, Z1
+	VMULPS       Z5, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z8, Z2, Z2
+	VPMADDWD     Z8, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VPERMW.Z     64(SI), Z10, K6, Z1
+	VMULPS       Z5, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	VPERMW.Z     64(SI), Z9, K6, Z3
+	VMULPS       Z5, Z3, Z3
+	VPANDD       Z14, Z3, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPANDD       Z12, Z3, Z17
+	VFMADD231PS  Z15, Z16, Z17
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z17, K4, Z17
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z8, Z4, Z4
+	VPMADDWD     Z8, Z17, Z17
+	VPACKSSDW    Z17, Z4, Z4
+	VPSRLW       $0x0c, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+228(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VPSHUFB      Z2, Z7, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	VMOVUPS      Z2, (DI)
+	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z5
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Z5
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z5
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Z5
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z5
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Z5
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z5
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
+
+grouptailrare:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z5, Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMULPS       Z5, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z8, Z2, Z2
+	VPMADDWD     Z8, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMULPS       Z5, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y3
+	VPMOVZXWD    Y3, Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMULPS       Z5, Z3, Z3
+	VPANDD       Z14, Z3, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPANDD       Z12, Z3, Z17
+	VFMADD231PS  Z15, Z16, Z17
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z17, K4, Z17
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z8, Z4, Z4
+	VPMADDWD     Z8, Z17, Z17
+	VPACKSSDW    Z17, Z4, Z4
+	VPSRLW       $0x0c, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+228(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VPSHUFB      Z2, Z7, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	KMOVQ        K0, K7
+	VMOVDQU8     Z2, K7, (DI)
+	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R10, R8
+	SUBQ DX, R11
+	ADDQ R11, DX
+	MOVQ BX, R10
+	SUBQ R11, R11
+	ADDQ $+64, R11
+	JMP  grouppieces
+
+short2stream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VPERMW.Z    (SI), Z9, K6, Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z2
+	VMULPS.BCST 4(DX), Z2, Z2
+	VPERMW.Z    64(SI), Z9, K6, Z3
+	VMULPS.BCST 4(DX), Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         short2rare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z16
+	VFMADD231PS Z15, Z4, Z16
+	VPMADDWD    Z8, Z5, Z5
+	VPMADDWD    Z8, Z16, Z16
+	VPACKSSDW   Z16, Z5, Z5
+	VPSRLW      $0x0c, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z16
+	VFMADD231PS Z15, Z1, Z16
+	VPMADDWD    Z8, Z4, Z4
+	VPMADDWD    Z8, Z16, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z5
+	VPSHUFB     Z5, Z7, Z5
+	VPERMD      Z5, Z6, Z5
+	VMOVNTPS    Z5, (DI)
+	ADDQ        $+8, DX
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+2, R8
+	CMPQ        R8, $+2
+	JGE         short2stream
+	JMP         short2end
+
+short2rare:
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	VPERMW.Z     (SI), Z9, K6, Z1
+	VMULPS.BCST  (DX), Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z8, Z2, Z2
+	VPMADDWD     Z8, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VPERMW.Z     64(SI), Z10, K6, Z1
+	VMULPS.BCST  4(DX), Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	VPERMW.Z     64(SI), Z9, K6, Z3
+	VMULPS.BCST  4(DX), Z3, Z3
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z16
+	VFMADD231PS  Z15, Z5, Z16
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z16, K4, Z16
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z8, Z4, Z4
+	VPMADDWD     Z8, Z16, Z16
+	VPACKSSDW    Z16, Z4, Z4
+	VPSRLW       $0x0c, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+228(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VPSHUFB      Z2, Z7, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	VMOVUPS      Z2, (DI)
+	JMP          short2back
+
+short4stream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VPERMW.Z    (SI), Z9, K6, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z2
+	VMULPS.BCST 8(DX), Z2, Z2
+	VPERMW.Z    64(SI), Z9, K6, Z3
+	VMULPS.BCST 12(DX), Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         short4rare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z16
+	VFMADD231PS Z15, Z4, Z16
+	VPMADDWD    Z8, Z5, Z5
+	VPMADDWD    Z8, Z16, Z16
+	VPACKSSDW   Z16, Z5, Z5
+	VPSRLW      $0x0c, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z16
+	VFMADD231PS Z15, Z1, Z16
+	VPMADDWD    Z8, Z4, Z4
+	VPMADDWD    Z8, Z16, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z5
+	VPSHUFB     Z5, Z7, Z5
+	VPERMD      Z5, Z6, Z5
+	VMOVNTPS    Z5, (DI)
+	ADDQ        $+16, DX
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+4, R8
+	CMPQ        R8, $+4
+	JGE         short4stream
+	JMP         short4end
+
+short4rare:
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	VPERMW.Z     (SI), Z9, K6, Z1
+	VMULPS.BCST  4(DX), Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z8, Z2, Z2
+	VPMADDWD     Z8, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VPERMW.Z     64(SI), Z10, K6, Z1
+	VMULPS.BCST  8(DX), Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	VPERMW.Z     64(SI), Z9, K6, Z3
+	VMULPS.BCST  12(DX), Z3, Z3
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z16
+	VFMADD231PS  Z15, Z5, Z16
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z16, K4, Z16
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z8, Z4, Z4
+	VPMADDWD     Z8, Z16, Z16
+	VPACKSSDW    Z16, Z4, Z4
+	VPSRLW       $0x0c, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+228(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VPSHUFB      Z2, Z7, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	VMOVUPS      Z2, (DI)
+	JMP          short4back
+
+lanerare:
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMOVUPS      (DX), Z1
+	VMULPS       Z1, Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	VPERMW.Z     (SI), Z9, K6, Z1
+	VMOVUPS      64(DX), Z3
+	VMULPS       Z3, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z8, Z2, Z2
+	VPMADDWD     Z8, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VPERMW.Z     64(SI), Z10, K6, Z1
+	VMOVUPS      128(DX), Z3
+	VMULPS       Z3, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	VPERMW.Z     64(SI), Z9, K6, Z3
+	VMOVUPS      192(DX), Z5
+	VMULPS       Z5, Z3, Z3
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z16
+	VFMADD231PS  Z15, Z5, Z16
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z16, K4, Z16
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z8, Z4, Z4
+	VPMADDWD     Z8, Z16, Z16
+	VPACKSSDW    Z16, Z4, Z4
+	VPSRLW       $0x0c, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+228(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VPSHUFB      Z2, Z7, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	VMOVUPS      Z2, (DI)
+	JMP          laneback
+
+lanetailrare:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VMULPS       Z1, Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS.Z    64(DX), K7, Z3
+	VMULPS       Z3, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z8, Z2, Z2
+	VPMADDWD     Z8, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS.Z    128(DX), K7, Z3
+	VMULPS       Z3, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y3
+	VPMOVZXWD    Y3, Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMOVUPS.Z    192(DX), K7, Z5
+	VMULPS       Z5, Z3, Z3
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z16
+	VFMADD231PS  Z15, Z5, Z16
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z16, K4, Z16
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z8, Z4, Z4
+	VPMADDWD     Z8, Z16, Z16
+	VPACKSSDW    Z16, Z4, Z4
+	VPSRLW       $0x0c, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+228(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VPSHUFB      Z2, Z7, Z2
+	VPERMD       Z2, Z6, Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	KMOVQ        K0, K7
+	VMOVDQU8     Z2, K7, (DI)
+	JMP          lanetailback
+
+// func QuantizeFpE2M1PackedBF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·QuantizeFpE2M1PackedBF16AVX512(SB), NOSPLIT, $0-64
+	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+	// per call: Z15 0x4a80fed6, Z14 0x7f800000, Z13 0x3f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 table, Z9 table, K6 Uppers, Z8 0x401000, Z7 table, Z6 0x10011001
+	// per group: Z5 scale, Z4 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 27
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	VBROADCASTSS constantsAVX512<>+248(SB), Z15
+	VBROADCASTSS constantsAVX512<>+4(SB), Z14
+	VBROADCASTSS constantsAVX512<>+220(SB), Z13
+	VBROADCASTSS constantsAVX512<>+12(SB), Z12
+	VBROADCASTSS constantsAVX512<>+252(SB), Z11
+	VMOVUPS      constantsAVX512<>+24(SB), Z10
+	VMOVUPS      constantsAVX512<>+88(SB), Z9
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VBROADCASTSS constantsAVX512<>+256(SB), Z8
+	VMOVUPS      constantsAVX512<>+152(SB), Z7
+	VBROADCASTSS constantsAVX512<>+324(SB), Z6
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+32
+	JEQ          short2
+	CMPQ         R10, $+16
+	JEQ          short4
+	CMPQ         R10, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
+
+groups:
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z4
+	SUBQ         R9, R8
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         R9, $+256
+	JGE          groupfirst
+	CMPQ         R8, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R9
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VPERMW.Z     (SI), Z10, K6, Z16
+	VMULPS       Z4, Z16, Z17
+	VFMSUB231PS  Z5, Z17, Z16
+	VMOVAPS      Z17, Z3
+	VFNMADD231PS Z4, Z16, Z3
+	VPERMW.Z     (SI), Z9, K6, Z16
+	VMULPS       Z4, Z16, Z17
+	VFMSUB231PS  Z5, Z17, Z16
+	VMOVAPS      Z17, Z2
+	VFNMADD231PS Z4, Z16, Z2
+	VPERMW.Z     64(SI), Z10, K6, Z16
+	VMULPS       Z4, Z16, Z17
+	VFMSUB231PS  Z5, Z17, Z16
+	VMOVAPS      Z17, Z1
+	VFNMADD231PS Z4, Z16, Z1
+	VPERMW.Z     64(SI), Z9, K6, Z16
+	VMULPS       Z4, Z16, Z17
+	VFMSUB231PS  Z5, Z17, Z16
+	VMOVAPS      Z17, Z0
+	VFNMADD231PS Z4, Z16, Z0
+	CMPQ         R9, $+128
+	JLT          groupends
+
+groupahead:
+	VPERMW.Z     128(SI), Z10, K6, Z16
+	VMULPS       Z4, Z16, Z17
+	VFMSUB231PS  Z5, Z17, Z16
+	VFNMADD231PS Z4, Z16, Z17
+	VPERMW.Z     128(SI), Z9, K6, Z16
+	VMULPS       Z4, Z16, Z18
+	VFMSUB231PS  Z5, Z18, Z16
+	VFNMADD231PS Z4, Z16, Z18
+	VPERMW.Z     192(SI), Z10, K6, Z16
+	VMULPS       Z4, Z16, Z19
+	VFMSUB231PS  Z5, Z19, Z16
+	VFNMADD231PS Z4, Z16, Z19
+	VPERMW.Z     192(SI), Z9, K6, Z16
+	VMULPS       Z4, Z16, Z20
+	VFMSUB231PS  Z5, Z20, Z16
+	VFNMADD231PS Z4, Z16, Z20
+	VCMPPS       $0x03, Z2, Z3, K1
+	VCMPPS       $0x03, Z0, Z1, K2
+	KORTESTQ     K1, K2
+	JNE          grouploop
+	VPANDD       Z14, Z3, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPANDD       Z12, Z3, Z21
+	VFMADD231PS  Z15, Z16, Z21
+	VPANDD       Z14, Z2, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPANDD       Z12, Z2, Z22
+	VFMADD231PS  Z15, Z16, Z22
+	VPMADDWD     Z8, Z21, Z21
+	VPMADDWD     Z8, Z22, Z22
+	VPACKSSDW    Z22, Z21, Z21
+	VPSRLW       $0x0c, Z21, Z21
+	VPACKSSDW    Z2, Z3, Z16
+	VPANDD       Z14, Z1, Z22
+	VPMAXUD      Z13, Z22, Z22
+	VPANDD       Z12, Z1, Z23
+	VFMADD231PS  Z15, Z22, Z23
+	VPANDD       Z14, Z0, Z22
+	VPMAXUD      Z13, Z22, Z22
+	VPANDD       Z12, Z0, Z24
+	VFMADD231PS  Z15, Z22, Z24
+	VPMADDWD     Z8, Z23, Z23
+	VPMADDWD     Z8, Z24, Z24
+	VPACKSSDW    Z24, Z23, Z23
+	VPSRLW       $0x0c, Z23, Z23
+	VPACKSSDW    Z0, Z1, Z22
+	VPACKUSWB    Z23, Z21, Z21
+	VPACKSSWB    Z22, Z16, Z16
+	VPSRLW       $0x04, Z16, Z16
+	VPTERNLOGD   $0xf8, Z11, Z16, Z21
+	VPERMD       Z21, Z7, Z21
+	VPMADDUBSW   Z6, Z21, Z16
+	VPMOVWB      Z16, Y16
+	VMOVUPS      Y16, (DI)
+	VMOVAPS      Z17, Z3
+	VMOVAPS      Z18, Z2
+	VMOVAPS      Z19, Z1
+	VMOVAPS      Z20, Z0
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R9
@@ -14153,84 +11590,64 @@ groupends:
 	JEQ   grouplast
 
 groupturn:
-	VPERMW.Z          128(SI), Z9, K6, Z17
-	VMULPS.BCST       4(BX), Z17, Z18
-	VFMSUB231PS.BCST  4(DX), Z18, Z17
-	VFNMADD231PS.BCST 4(BX), Z17, Z18
-	VPERMW.Z          128(SI), Z8, K6, Z17
-	VMULPS.BCST       4(BX), Z17, Z19
-	VFMSUB231PS.BCST  4(DX), Z19, Z17
-	VFNMADD231PS.BCST 4(BX), Z17, Z19
-	VPERMW.Z          192(SI), Z9, K6, Z17
-	VMULPS.BCST       4(BX), Z17, Z20
-	VFMSUB231PS.BCST  4(DX), Z20, Z17
-	VFNMADD231PS.BCST 4(BX), Z17, Z20
-	VPERMW.Z          192(SI), Z8, K6, Z17
-	VMULPS.BCST       4(BX), Z17, Z21
-	VFMSUB231PS.BCST  4(DX), Z21, Z17
-	VFNMADD231PS.BCST 4(BX), Z17, Z21
-	VADDPS            Z1, Z2, Z17
-	VADDPS            Z16, Z0, Z22
-	VADDPS            Z22, Z17, Z17
-	VCMPPS            $0x03, Z17, Z17, K1
-	KORTESTQ          K1, K1
+	VPERMW.Z          128(SI), Z10, K6, Z16
+	VMULPS.BCST       4(BX), Z16, Z17
+	VFMSUB231PS.BCST  4(DX), Z17, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z17
+	VPERMW.Z          128(SI), Z9, K6, Z16
+	VMULPS.BCST       4(BX), Z16, Z18
+	VFMSUB231PS.BCST  4(DX), Z18, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z18
+	VPERMW.Z          192(SI), Z10, K6, Z16
+	VMULPS.BCST       4(BX), Z16, Z19
+	VFMSUB231PS.BCST  4(DX), Z19, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z19
+	VPERMW.Z          192(SI), Z9, K6, Z16
+	VMULPS.BCST       4(BX), Z16, Z20
+	VFMSUB231PS.BCST  4(DX), Z20, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z20
+	VCMPPS            $0x03, Z2, Z3, K1
+	VCMPPS            $0x03, Z0, Z1, K2
+	KORTESTQ          K1, K2
 	JNE               groupturned
-	VPANDD            Z14, Z2, Z17
-	VPMINUD           Z15, Z17, Z17
-	VPANDD            Z13, Z17, Z22
-	VPSUBUSW          Z12, Z22, Z22
-	VPADDD            Z11, Z22, Z23
-	VADDPS            Z23, Z17, Z17
-	VPSUBD            Z23, Z17, Z17
-	VPSRLD            $0x16, Z22, Z22
-	VPADDD            Z22, Z17, Z17
-	VPSRLD            $0x1c, Z2, Z22
-	VPTERNLOGD        $0xf8, Z10, Z22, Z17
+	VPANDD            Z14, Z3, Z16
+	VPMAXUD           Z13, Z16, Z16
+	VPANDD            Z12, Z3, Z21
+	VFMADD231PS       Z15, Z16, Z21
+	VPANDD            Z14, Z2, Z16
+	VPMAXUD           Z13, Z16, Z16
+	VPANDD            Z12, Z2, Z22
+	VFMADD231PS       Z15, Z16, Z22
+	VPMADDWD          Z8, Z21, Z21
+	VPMADDWD          Z8, Z22, Z22
+	VPACKSSDW         Z22, Z21, Z21
+	VPSRLW            $0x0c, Z21, Z21
+	VPACKSSDW         Z2, Z3, Z16
 	VPANDD            Z14, Z1, Z22
-	VPMINUD           Z15, Z22, Z22
-	VPANDD            Z13, Z22, Z23
-	VPSUBUSW          Z12, Z23, Z23
-	VPADDD            Z11, Z23, Z24
-	VADDPS            Z24, Z22, Z22
-	VPSUBD            Z24, Z22, Z22
-	VPSRLD            $0x16, Z23, Z23
-	VPADDD            Z23, Z22, Z22
-	VPSRLD            $0x1c, Z1, Z23
-	VPTERNLOGD        $0xf8, Z10, Z23, Z22
-	VPACKSSDW         Z22, Z17, Z17
+	VPMAXUD           Z13, Z22, Z22
+	VPANDD            Z12, Z1, Z23
+	VFMADD231PS       Z15, Z22, Z23
 	VPANDD            Z14, Z0, Z22
-	VPMINUD           Z15, Z22, Z22
-	VPANDD            Z13, Z22, Z23
-	VPSUBUSW          Z12, Z23, Z23
-	VPADDD            Z11, Z23, Z24
-	VADDPS            Z24, Z22, Z22
-	VPSUBD            Z24, Z22, Z22
-	VPSRLD            $0x16, Z23, Z23
-	VPADDD            Z23, Z22, Z22
-	VPSRLD            $0x1c, Z0, Z23
-	VPTERNLOGD        $0xf8, Z10, Z23, Z22
-	VPANDD            Z14, Z16, Z23
-	VPMINUD           Z15, Z23, Z23
-	VPANDD            Z13, Z23, Z24
-	VPSUBUSW          Z12, Z24, Z24
-	VPADDD            Z11, Z24, Z25
-	VADDPS            Z25, Z23, Z23
-	VPSUBD            Z25, Z23, Z23
-	VPSRLD            $0x16, Z24, Z24
-	VPADDD            Z24, Z23, Z23
-	VPSRLD            $0x1c, Z16, Z24
-	VPTERNLOGD        $0xf8, Z10, Z24, Z23
-	VPACKSSDW         Z23, Z22, Z22
-	VPACKUSWB         Z22, Z17, Z17
-	VPERMD            Z17, Z7, Z17
-	VPANDD            Z6, Z17, Z22
-	VPMADDUBSW        Z5, Z22, Z22
-	VPMOVWB           Z22, Y22
-	VMOVUPS           Y22, (DI)
+	VPMAXUD           Z13, Z22, Z22
+	VPANDD            Z12, Z0, Z24
+	VFMADD231PS       Z15, Z22, Z24
+	VPMADDWD          Z8, Z23, Z23
+	VPMADDWD          Z8, Z24, Z24
+	VPACKSSDW         Z24, Z23, Z23
+	VPSRLW            $0x0c, Z23, Z23
+	VPACKSSDW         Z0, Z1, Z22
+	VPACKUSWB         Z23, Z21, Z21
+	VPACKSSWB         Z22, Z16, Z16
+	VPSRLW            $0x04, Z16, Z16
+	VPTERNLOGD        $0xf8, Z11, Z16, Z21
+	VPERMD            Z21, Z7, Z21
+	VPMADDUBSW        Z6, Z21, Z16
+	VPMOVWB           Z16, Y16
+	VMOVUPS           Y16, (DI)
+	VMOVAPS           Z17, Z3
 	VMOVAPS           Z18, Z2
 	VMOVAPS           Z19, Z1
 	VMOVAPS           Z20, Z0
-	VMOVAPS           Z21, Z16
 	ADDQ              $+4, DX
 	ADDQ              $+4, BX
 	ADDQ              $+32, DI
@@ -14243,86 +11660,66 @@ groupturn:
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z4
-	VBROADCASTSS (BX), Z3
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z4
 	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFMSUB231PS  Z5, Z1, Z0
+	VFNMADD231PS Z4, Z0, Z1
 	VPERMW.Z     (SI), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z1
-	VFMSUB231PS  Z4, Z1, Z0
-	VFNMADD231PS Z3, Z0, Z1
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VMULPS       Z3, Z0, Z2
-	VFMSUB231PS  Z4, Z2, Z0
-	VFNMADD231PS Z3, Z0, Z2
+	VMULPS       Z4, Z0, Z2
+	VFMSUB231PS  Z5, Z2, Z0
+	VFNMADD231PS Z4, Z0, Z2
+	VPERMW.Z     64(SI), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z3
+	VFMSUB231PS  Z5, Z3, Z0
+	VFNMADD231PS Z4, Z0, Z3
 	VPERMW.Z     64(SI), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z16
-	VFMSUB231PS  Z4, Z16, Z0
-	VFNMADD231PS Z3, Z0, Z16
-	VPERMW.Z     64(SI), Z8, K6, Z0
-	VMULPS       Z3, Z0, Z17
-	VFMSUB231PS  Z4, Z17, Z0
-	VFNMADD231PS Z3, Z0, Z17
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z17, Z16, Z18
-	VADDPS       Z18, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VMULPS       Z4, Z0, Z16
+	VFMSUB231PS  Z5, Z16, Z0
+	VFNMADD231PS Z4, Z0, Z16
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z16, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z18
-	VPSUBUSW     Z12, Z18, Z18
-	VPADDD       Z11, Z18, Z19
-	VADDPS       Z19, Z0, Z0
-	VPSUBD       Z19, Z0, Z0
-	VPSRLD       $0x16, Z18, Z18
-	VPADDD       Z18, Z0, Z0
-	VPSRLD       $0x1c, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z18
-	VPSUBUSW     Z12, Z18, Z18
-	VPADDD       Z11, Z18, Z19
-	VADDPS       Z19, Z1, Z1
-	VPSUBD       Z19, Z1, Z1
-	VPSRLD       $0x16, Z18, Z18
-	VPADDD       Z18, Z1, Z1
-	VPSRLD       $0x1c, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z16, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z18
-	VADDPS       Z18, Z1, Z1
-	VPSUBD       Z18, Z1, Z1
-	VPSRLD       $0x16, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x1c, Z16, Z16
-	VPTERNLOGD   $0xf8, Z10, Z16, Z1
-	VPANDD       Z14, Z17, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z18
-	VADDPS       Z18, Z2, Z2
-	VPSUBD       Z18, Z2, Z2
-	VPSRLD       $0x16, Z16, Z16
-	VPADDD       Z16, Z2, Z2
-	VPSRLD       $0x1c, Z17, Z17
-	VPTERNLOGD   $0xf8, Z10, Z17, Z2
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z1, Z17
+	VFMADD231PS  Z15, Z0, Z17
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z18
+	VFMADD231PS  Z15, Z0, Z18
+	VPMADDWD     Z8, Z17, Z17
+	VPMADDWD     Z8, Z18, Z18
+	VPACKSSDW    Z18, Z17, Z17
+	VPSRLW       $0x0c, Z17, Z17
 	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z7, Z0
-	VPANDD       Z6, Z0, Z1
-	VPMADDUBSW   Z5, Z1, Z1
-	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (DI)
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z2
+	VFMADD231PS  Z15, Z0, Z2
+	VPANDD       Z14, Z16, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z16, Z18
+	VFMADD231PS  Z15, Z0, Z18
+	VPMADDWD     Z8, Z2, Z2
+	VPMADDWD     Z8, Z18, Z18
+	VPACKSSDW    Z18, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VPACKSSDW    Z16, Z3, Z3
+	VPACKUSWB    Z2, Z17, Z17
+	VPACKSSWB    Z3, Z1, Z1
+	VPSRLW       $0x04, Z1, Z1
+	VPTERNLOGD   $0xf8, Z11, Z1, Z17
+	VPERMD       Z17, Z7, Z17
+	VPMADDUBSW   Z6, Z17, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (DI)
 
 groupback:
 	ADDQ $+32, DI
@@ -14339,8 +11736,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (DX), Z3
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
 
 groupmeet:
 	MOVQ R9, R11
@@ -14349,92 +11746,72 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPERMW.Z     (SI), Z9, K6, Z0
-	VMULPS       Z4, Z0, Z1
-	VFMSUB231PS  Z3, Z1, Z0
-	VFNMADD231PS Z4, Z0, Z1
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMULPS       Z5, Z0, Z1
+	VFMSUB231PS  Z4, Z1, Z0
+	VFNMADD231PS Z5, Z0, Z1
 	SUBQ         $+16, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VMULPS       Z4, Z0, Z2
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z4, Z0, Z2
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z5, Z0, Z2
+	VFMSUB231PS  Z4, Z2, Z0
+	VFNMADD231PS Z5, Z0, Z2
 	SUBQ         $+16, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPERMW.Z     64(SI), Z9, K6, Z0
-	VMULPS       Z4, Z0, Z16
-	VFMSUB231PS  Z3, Z16, Z0
-	VFNMADD231PS Z4, Z0, Z16
+	VPERMW.Z     64(SI), Z10, K6, Z0
+	VMULPS       Z5, Z0, Z3
+	VFMSUB231PS  Z4, Z3, Z0
+	VFNMADD231PS Z5, Z0, Z3
 	SUBQ         $+16, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPERMW.Z     64(SI), Z8, K6, Z0
-	VMULPS       Z4, Z0, Z17
-	VFMSUB231PS  Z3, Z17, Z0
-	VFNMADD231PS Z4, Z0, Z17
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z17, Z16, Z18
-	VADDPS       Z18, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMULPS       Z5, Z0, Z16
+	VFMSUB231PS  Z4, Z16, Z0
+	VFNMADD231PS Z5, Z0, Z16
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z16, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          groupmeetrare
 	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z18
-	VPSUBUSW     Z12, Z18, Z18
-	VPADDD       Z11, Z18, Z19
-	VADDPS       Z19, Z0, Z0
-	VPSUBD       Z19, Z0, Z0
-	VPSRLD       $0x16, Z18, Z18
-	VPADDD       Z18, Z0, Z0
-	VPSRLD       $0x1c, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z18
-	VPSUBUSW     Z12, Z18, Z18
-	VPADDD       Z11, Z18, Z19
-	VADDPS       Z19, Z1, Z1
-	VPSUBD       Z19, Z1, Z1
-	VPSRLD       $0x16, Z18, Z18
-	VPADDD       Z18, Z1, Z1
-	VPSRLD       $0x1c, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z16, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z18
-	VADDPS       Z18, Z1, Z1
-	VPSUBD       Z18, Z1, Z1
-	VPSRLD       $0x16, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x1c, Z16, Z16
-	VPTERNLOGD   $0xf8, Z10, Z16, Z1
-	VPANDD       Z14, Z17, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z18
-	VADDPS       Z18, Z2, Z2
-	VPSUBD       Z18, Z2, Z2
-	VPSRLD       $0x16, Z16, Z16
-	VPADDD       Z16, Z2, Z2
-	VPSRLD       $0x1c, Z17, Z17
-	VPTERNLOGD   $0xf8, Z10, Z17, Z2
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z1, Z17
+	VFMADD231PS  Z15, Z0, Z17
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z18
+	VFMADD231PS  Z15, Z0, Z18
+	VPMADDWD     Z8, Z17, Z17
+	VPMADDWD     Z8, Z18, Z18
+	VPACKSSDW    Z18, Z17, Z17
+	VPSRLW       $0x0c, Z17, Z17
 	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z7, Z0
-	VPANDD       Z6, Z0, Z1
-	VPMADDUBSW   Z5, Z1, Z1
-	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (DI)
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z2
+	VFMADD231PS  Z15, Z0, Z2
+	VPANDD       Z14, Z16, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z16, Z18
+	VFMADD231PS  Z15, Z0, Z18
+	VPMADDWD     Z8, Z2, Z2
+	VPMADDWD     Z8, Z18, Z18
+	VPACKSSDW    Z18, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VPACKSSDW    Z16, Z3, Z3
+	VPACKUSWB    Z2, Z17, Z17
+	VPACKSSWB    Z3, Z1, Z1
+	VPSRLW       $0x04, Z1, Z1
+	VPTERNLOGD   $0xf8, Z11, Z1, Z17
+	VPERMD       Z17, Z7, Z17
+	VPMADDUBSW   Z6, Z17, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R8
@@ -14469,8 +11846,8 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (DX), Z4
-	VBROADCASTSS (BX), Z3
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z4
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K0
@@ -14478,103 +11855,83 @@ grouppiece:
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z3, Z0, Z1
-	VFMSUB231PS  Z4, Z1, Z0
-	VFNMADD231PS Z3, Z0, Z1
+	VMULPS       Z4, Z0, Z1
+	VFMSUB231PS  Z5, Z1, Z0
+	VFNMADD231PS Z4, Z0, Z1
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVDQU16.Z  32(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z3, Z0, Z2
-	VFMSUB231PS  Z4, Z2, Z0
-	VFNMADD231PS Z3, Z0, Z2
+	VMULPS       Z4, Z0, Z2
+	VFMSUB231PS  Z5, Z2, Z0
+	VFNMADD231PS Z4, Z0, Z2
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16.Z  64(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z3, Z0, Z16
-	VFMSUB231PS  Z4, Z16, Z0
-	VFNMADD231PS Z3, Z0, Z16
+	VMULPS       Z4, Z0, Z3
+	VFMSUB231PS  Z5, Z3, Z0
+	VFNMADD231PS Z4, Z0, Z3
 	KSHIFTRQ     $0x30, K0, K7
 	VMOVDQU16.Z  96(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z3, Z0, Z17
-	VFMSUB231PS  Z4, Z17, Z0
-	VFNMADD231PS Z3, Z0, Z17
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z17, Z16, Z18
-	VADDPS       Z18, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VMULPS       Z4, Z0, Z16
+	VFMSUB231PS  Z5, Z16, Z0
+	VFNMADD231PS Z4, Z0, Z16
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z16, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
 	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z18
-	VPSUBUSW     Z12, Z18, Z18
-	VPADDD       Z11, Z18, Z19
-	VADDPS       Z19, Z0, Z0
-	VPSUBD       Z19, Z0, Z0
-	VPSRLD       $0x16, Z18, Z18
-	VPADDD       Z18, Z0, Z0
-	VPSRLD       $0x1c, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z1, Z17
+	VFMADD231PS  Z15, Z0, Z17
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z18
-	VPSUBUSW     Z12, Z18, Z18
-	VPADDD       Z11, Z18, Z19
-	VADDPS       Z19, Z1, Z1
-	VPSUBD       Z19, Z1, Z1
-	VPSRLD       $0x16, Z18, Z18
-	VPADDD       Z18, Z1, Z1
-	VPSRLD       $0x1c, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z18
+	VFMADD231PS  Z15, Z0, Z18
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z16, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z18
-	VPSUBUSW     Z12, Z18, Z18
-	VPADDD       Z11, Z18, Z19
-	VADDPS       Z19, Z2, Z2
-	VPSUBD       Z19, Z2, Z2
-	VPSRLD       $0x16, Z18, Z18
-	VPADDD       Z18, Z2, Z2
-	VPSRLD       $0x1c, Z16, Z16
-	VPTERNLOGD   $0xf8, Z10, Z16, Z2
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z19
+	VFMADD231PS  Z15, Z0, Z19
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z17, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z13, Z16, Z18
-	VPSUBUSW     Z12, Z18, Z18
-	VPADDD       Z11, Z18, Z19
-	VADDPS       Z19, Z16, Z16
-	VPSUBD       Z19, Z16, Z16
-	VPSRLD       $0x16, Z18, Z18
-	VPADDD       Z18, Z16, Z16
-	VPSRLD       $0x1c, Z17, Z17
-	VPTERNLOGD   $0xf8, Z10, Z17, Z16
+	VPANDD       Z14, Z16, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z16, Z20
+	VFMADD231PS  Z15, Z0, Z20
 
 grouptailnarrow:
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKSSDW  Z16, Z2, Z2
-	VPACKUSWB  Z2, Z0, Z0
-	VPERMD     Z0, Z7, Z0
-	VPANDD     Z6, Z0, Z1
+	VPMADDWD   Z8, Z17, Z17
+	VPMADDWD   Z8, Z18, Z18
+	VPACKSSDW  Z18, Z17, Z17
+	VPSRLW     $0x0c, Z17, Z17
+	VPACKSSDW  Z2, Z1, Z1
+	VPMADDWD   Z8, Z19, Z19
+	VPMADDWD   Z8, Z20, Z20
+	VPACKSSDW  Z20, Z19, Z19
+	VPSRLW     $0x0c, Z19, Z19
+	VPACKSSDW  Z16, Z3, Z3
+	VPACKUSWB  Z19, Z17, Z17
+	VPACKSSWB  Z3, Z1, Z1
+	VPSRLW     $0x04, Z1, Z1
+	VPTERNLOGD $0xf8, Z11, Z1, Z17
+	VPERMD     Z17, Z7, Z17
 	KMOVQ      K0, K7
-	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z5, Z1, Z1
-	VPMOVWB    Z1, Y1
+	VMOVDQU8.Z Z17, K7, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
 	LEAQ       1(R8), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   Y1, K7, (DI)
+	VMOVDQU8   Y0, K7, (DI)
 
 grouptailback:
 	MOVQ  R8, AX
@@ -14606,15 +11963,15 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Z18
-	VBROADCASTSS constantsAVX512<>+212(SB), Z19
-	VPSUBD       Z19, Z18, Z4
-	VBROADCASTSS (DX), Z3
+	VBROADCASTSS (BX), Z17
 	VBROADCASTSS constantsAVX512<>+216(SB), Z18
-	VFNMADD231PS Z3, Z4, Z18
-	VBROADCASTSS constantsAVX512<>+220(SB), Z19
-	VFMADD231PS  Z19, Z18, Z18
-	VMULPS       Z4, Z18, Z2
+	VPSUBD       Z18, Z17, Z5
+	VBROADCASTSS (DX), Z4
+	VBROADCASTSS constantsAVX512<>+220(SB), Z17
+	VFNMADD231PS Z4, Z5, Z17
+	VBROADCASTSS constantsAVX512<>+224(SB), Z18
+	VFMADD231PS  Z18, Z17, Z17
+	VMULPS       Z5, Z17, Z3
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          longtail
@@ -14623,98 +11980,78 @@ longs:
 	JGT          longstream
 	CMPQ         R8, $+256
 	JLT          longloop
-	VPERMW.Z     (SI), Z9, K6, Z18
-	VMULPS       Z2, Z18, Z19
-	VMOVAPS      Z19, Z1
-	VFMADD231PS  Z4, Z18, Z1
-	VPERMW.Z     (SI), Z8, K6, Z18
-	VMULPS       Z2, Z18, Z19
-	VMOVAPS      Z19, Z0
-	VFMADD231PS  Z4, Z18, Z0
-	VPERMW.Z     64(SI), Z9, K6, Z18
-	VMULPS       Z2, Z18, Z19
-	VMOVAPS      Z19, Z16
-	VFMADD231PS  Z4, Z18, Z16
-	VPERMW.Z     64(SI), Z8, K6, Z18
-	VMULPS       Z2, Z18, Z19
-	VMOVAPS      Z19, Z17
-	VFMADD231PS  Z4, Z18, Z17
+	VPERMW.Z     (SI), Z10, K6, Z17
+	VMULPS       Z3, Z17, Z18
+	VMOVAPS      Z18, Z2
+	VFMADD231PS  Z5, Z17, Z2
+	VPERMW.Z     (SI), Z9, K6, Z17
+	VMULPS       Z3, Z17, Z18
+	VMOVAPS      Z18, Z1
+	VFMADD231PS  Z5, Z17, Z1
+	VPERMW.Z     64(SI), Z10, K6, Z17
+	VMULPS       Z3, Z17, Z18
+	VMOVAPS      Z18, Z0
+	VFMADD231PS  Z5, Z17, Z0
+	VPERMW.Z     64(SI), Z9, K6, Z17
+	VMULPS       Z3, Z17, Z18
+	VMOVAPS      Z18, Z16
+	VFMADD231PS  Z5, Z17, Z16
 
 longahead:
-	VPERMW.Z    128(SI), Z9, K6, Z18
-	VMULPS      Z2, Z18, Z19
-	VFMADD231PS Z4, Z18, Z19
-	VPERMW.Z    128(SI), Z8, K6, Z18
-	VMULPS      Z2, Z18, Z20
-	VFMADD231PS Z4, Z18, Z20
-	VPERMW.Z    192(SI), Z9, K6, Z18
-	VMULPS      Z2, Z18, Z21
-	VFMADD231PS Z4, Z18, Z21
-	VPERMW.Z    192(SI), Z8, K6, Z18
-	VMULPS      Z2, Z18, Z22
-	VFMADD231PS Z4, Z18, Z22
-	VADDPS      Z0, Z1, Z18
-	VADDPS      Z17, Z16, Z23
-	VADDPS      Z23, Z18, Z18
-	VCMPPS      $0x03, Z18, Z18, K1
-	KORTESTQ    K1, K1
+	VPERMW.Z    128(SI), Z10, K6, Z17
+	VMULPS      Z3, Z17, Z18
+	VFMADD231PS Z5, Z17, Z18
+	VPERMW.Z    128(SI), Z9, K6, Z17
+	VMULPS      Z3, Z17, Z19
+	VFMADD231PS Z5, Z17, Z19
+	VPERMW.Z    192(SI), Z10, K6, Z17
+	VMULPS      Z3, Z17, Z20
+	VFMADD231PS Z5, Z17, Z20
+	VPERMW.Z    192(SI), Z9, K6, Z17
+	VMULPS      Z3, Z17, Z21
+	VFMADD231PS Z5, Z17, Z21
+	VCMPPS      $0x03, Z1, Z2, K1
+	VCMPPS      $0x03, Z16, Z0, K2
+	KORTESTQ    K1, K2
 	JNE         longloop
-	VPANDD      Z14, Z1, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z13, Z18, Z23
-	VPSUBUSW    Z12, Z23, Z23
-	VPADDD      Z11, Z23, Z24
-	VADDPS      Z24, Z18, Z18
-	VPSUBD      Z24, Z18, Z18
-	VPSRLD      $0x16, Z23, Z23
-	VPADDD      Z23, Z18, Z18
-	VPSRLD      $0x1c, Z1, Z23
-	VPTERNLOGD  $0xf8, Z10, Z23, Z18
+	VPANDD      Z14, Z2, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z2, Z22
+	VFMADD231PS Z15, Z17, Z22
+	VPANDD      Z14, Z1, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z1, Z23
+	VFMADD231PS Z15, Z17, Z23
+	VPMADDWD    Z8, Z22, Z22
+	VPMADDWD    Z8, Z23, Z23
+	VPACKSSDW   Z23, Z22, Z22
+	VPSRLW      $0x0c, Z22, Z22
+	VPACKSSDW   Z1, Z2, Z17
 	VPANDD      Z14, Z0, Z23
-	VPMINUD     Z15, Z23, Z23
-	VPANDD      Z13, Z23, Z24
-	VPSUBUSW    Z12, Z24, Z24
-	VPADDD      Z11, Z24, Z25
-	VADDPS      Z25, Z23, Z23
-	VPSUBD      Z25, Z23, Z23
-	VPSRLD      $0x16, Z24, Z24
-	VPADDD      Z24, Z23, Z23
-	VPSRLD      $0x1c, Z0, Z24
-	VPTERNLOGD  $0xf8, Z10, Z24, Z23
-	VPACKSSDW   Z23, Z18, Z18
+	VPMAXUD     Z13, Z23, Z23
+	VPANDD      Z12, Z0, Z24
+	VFMADD231PS Z15, Z23, Z24
 	VPANDD      Z14, Z16, Z23
-	VPMINUD     Z15, Z23, Z23
-	VPANDD      Z13, Z23, Z24
-	VPSUBUSW    Z12, Z24, Z24
-	VPADDD      Z11, Z24, Z25
-	VADDPS      Z25, Z23, Z23
-	VPSUBD      Z25, Z23, Z23
-	VPSRLD      $0x16, Z24, Z24
-	VPADDD      Z24, Z23, Z23
-	VPSRLD      $0x1c, Z16, Z24
-	VPTERNLOGD  $0xf8, Z10, Z24, Z23
-	VPANDD      Z14, Z17, Z24
-	VPMINUD     Z15, Z24, Z24
-	VPANDD      Z13, Z24, Z25
-	VPSUBUSW    Z12, Z25, Z25
-	VPADDD      Z11, Z25, Z26
-	VADDPS      Z26, Z24, Z24
-	VPSUBD      Z26, Z24, Z24
-	VPSRLD      $0x16, Z25, Z25
-	VPADDD      Z25, Z24, Z24
-	VPSRLD      $0x1c, Z17, Z25
-	VPTERNLOGD  $0xf8, Z10, Z25, Z24
-	VPACKSSDW   Z24, Z23, Z23
-	VPACKUSWB   Z23, Z18, Z18
-	VPERMD      Z18, Z7, Z18
-	VPANDD      Z6, Z18, Z23
-	VPMADDUBSW  Z5, Z23, Z23
-	VPMOVWB     Z23, Y23
-	VMOVUPS     Y23, (DI)
+	VPMAXUD     Z13, Z23, Z23
+	VPANDD      Z12, Z16, Z25
+	VFMADD231PS Z15, Z23, Z25
+	VPMADDWD    Z8, Z24, Z24
+	VPMADDWD    Z8, Z25, Z25
+	VPACKSSDW   Z25, Z24, Z24
+	VPSRLW      $0x0c, Z24, Z24
+	VPACKSSDW   Z16, Z0, Z23
+	VPACKUSWB   Z24, Z22, Z22
+	VPACKSSWB   Z23, Z17, Z17
+	VPSRLW      $0x04, Z17, Z17
+	VPTERNLOGD  $0xf8, Z11, Z17, Z22
+	VPERMD      Z22, Z7, Z22
+	VPMADDUBSW  Z6, Z22, Z17
+	VPMOVWB     Z17, Y17
+	VMOVUPS     Y17, (DI)
+	VMOVAPS     Z18, Z2
 	VMOVAPS     Z19, Z1
 	VMOVAPS     Z20, Z0
 	VMOVAPS     Z21, Z16
-	VMOVAPS     Z22, Z17
 	ADDQ        $+32, DI
 	ADDQ        $+128, SI
 	SUBQ        $+64, R8
@@ -14722,76 +12059,56 @@ longahead:
 	JGE         longahead
 
 longloop:
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMULPS      Z3, Z0, Z1
+	VFMADD231PS Z5, Z0, Z1
 	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS      Z2, Z0, Z1
-	VFMADD231PS Z4, Z0, Z1
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VMULPS      Z2, Z0, Z16
-	VFMADD231PS Z4, Z0, Z16
+	VMULPS      Z3, Z0, Z2
+	VFMADD231PS Z5, Z0, Z2
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VMULPS      Z3, Z0, Z16
+	VFMADD231PS Z5, Z0, Z16
 	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMULPS      Z2, Z0, Z17
-	VFMADD231PS Z4, Z0, Z17
-	VPERMW.Z    64(SI), Z8, K6, Z0
-	VMULPS      Z2, Z0, Z18
-	VFMADD231PS Z4, Z0, Z18
-	VADDPS      Z16, Z1, Z0
-	VADDPS      Z18, Z17, Z19
-	VADDPS      Z19, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VMULPS      Z3, Z0, Z17
+	VFMADD231PS Z5, Z0, Z17
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z17, Z16, K2
+	KORTESTQ    K1, K2
 	JNE         longrare
 	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z19
-	VPSUBUSW    Z12, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z0, Z0
-	VPSUBD      Z20, Z0, Z0
-	VPSRLD      $0x16, Z19, Z19
-	VPADDD      Z19, Z0, Z0
-	VPSRLD      $0x1c, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPANDD      Z14, Z16, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z19
-	VPSUBUSW    Z12, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z1, Z1
-	VPSUBD      Z20, Z1, Z1
-	VPSRLD      $0x16, Z19, Z19
-	VPADDD      Z19, Z1, Z1
-	VPSRLD      $0x1c, Z16, Z16
-	VPTERNLOGD  $0xf8, Z10, Z16, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z17, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z16
-	VPSUBUSW    Z12, Z16, Z16
-	VPADDD      Z11, Z16, Z19
-	VADDPS      Z19, Z1, Z1
-	VPSUBD      Z19, Z1, Z1
-	VPSRLD      $0x16, Z16, Z16
-	VPADDD      Z16, Z1, Z1
-	VPSRLD      $0x1c, Z17, Z17
-	VPTERNLOGD  $0xf8, Z10, Z17, Z1
-	VPANDD      Z14, Z18, Z16
-	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z13, Z16, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z19
-	VADDPS      Z19, Z16, Z16
-	VPSUBD      Z19, Z16, Z16
-	VPSRLD      $0x16, Z17, Z17
-	VPADDD      Z17, Z16, Z16
-	VPSRLD      $0x1c, Z18, Z18
-	VPTERNLOGD  $0xf8, Z10, Z18, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	VPACKUSWB   Z1, Z0, Z0
-	VPERMD      Z0, Z7, Z0
-	VPANDD      Z6, Z0, Z1
-	VPMADDUBSW  Z5, Z1, Z1
-	VPMOVWB     Z1, Y1
-	VMOVUPS     Y1, (DI)
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z1, Z18
+	VFMADD231PS Z15, Z0, Z18
+	VPANDD      Z14, Z2, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z2, Z19
+	VFMADD231PS Z15, Z0, Z19
+	VPMADDWD    Z8, Z18, Z18
+	VPMADDWD    Z8, Z19, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPSRLW      $0x0c, Z18, Z18
+	VPACKSSDW   Z2, Z1, Z1
+	VPANDD      Z14, Z16, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z16, Z2
+	VFMADD231PS Z15, Z0, Z2
+	VPANDD      Z14, Z17, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z17, Z19
+	VFMADD231PS Z15, Z0, Z19
+	VPMADDWD    Z8, Z2, Z2
+	VPMADDWD    Z8, Z19, Z19
+	VPACKSSDW   Z19, Z2, Z2
+	VPSRLW      $0x0c, Z2, Z2
+	VPACKSSDW   Z17, Z16, Z16
+	VPACKUSWB   Z2, Z18, Z18
+	VPACKSSWB   Z16, Z1, Z1
+	VPSRLW      $0x04, Z1, Z1
+	VPTERNLOGD  $0xf8, Z11, Z1, Z18
+	VPERMD      Z18, Z7, Z18
+	VPMADDUBSW  Z6, Z18, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
 
 longback:
 	ADDQ $+32, DI
@@ -14810,99 +12127,79 @@ longtail:
 	VMOVDQU16.Z (SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z2, Z0, Z1
-	VFMADD231PS Z4, Z0, Z1
+	VMULPS      Z3, Z0, Z1
+	VFMADD231PS Z5, Z0, Z1
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z2, Z0, Z16
-	VFMADD231PS Z4, Z0, Z16
+	VMULPS      Z3, Z0, Z2
+	VFMADD231PS Z5, Z0, Z2
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z2, Z0, Z17
-	VFMADD231PS Z4, Z0, Z17
+	VMULPS      Z3, Z0, Z16
+	VFMADD231PS Z5, Z0, Z16
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z2, Z0, Z18
-	VFMADD231PS Z4, Z0, Z18
-	VADDPS      Z16, Z1, Z0
-	VADDPS      Z18, Z17, Z19
-	VADDPS      Z19, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VMULPS      Z3, Z0, Z17
+	VFMADD231PS Z5, Z0, Z17
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z17, Z16, K2
+	KORTESTQ    K1, K2
 	JNE         longtailrare
 	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z19
-	VPSUBUSW    Z12, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z0, Z0
-	VPSUBD      Z20, Z0, Z0
-	VPSRLD      $0x16, Z19, Z19
-	VPADDD      Z19, Z0, Z0
-	VPSRLD      $0x1c, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z1, Z18
+	VFMADD231PS Z15, Z0, Z18
 	CMPQ        R8, $+17
 	JLT         longtailnarrow
-	VPANDD      Z14, Z16, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z19
-	VPSUBUSW    Z12, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z1, Z1
-	VPSUBD      Z20, Z1, Z1
-	VPSRLD      $0x16, Z19, Z19
-	VPADDD      Z19, Z1, Z1
-	VPSRLD      $0x1c, Z16, Z16
-	VPTERNLOGD  $0xf8, Z10, Z16, Z1
+	VPANDD      Z14, Z2, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z2, Z19
+	VFMADD231PS Z15, Z0, Z19
 	CMPQ        R8, $+33
 	JLT         longtailnarrow
-	VPANDD      Z14, Z17, Z16
-	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z13, Z16, Z19
-	VPSUBUSW    Z12, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z16, Z16
-	VPSUBD      Z20, Z16, Z16
-	VPSRLD      $0x16, Z19, Z19
-	VPADDD      Z19, Z16, Z16
-	VPSRLD      $0x1c, Z17, Z17
-	VPTERNLOGD  $0xf8, Z10, Z17, Z16
+	VPANDD      Z14, Z16, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z16, Z20
+	VFMADD231PS Z15, Z0, Z20
 	CMPQ        R8, $+49
 	JLT         longtailnarrow
-	VPANDD      Z14, Z18, Z17
-	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z13, Z17, Z19
-	VPSUBUSW    Z12, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z17, Z17
-	VPSUBD      Z20, Z17, Z17
-	VPSRLD      $0x16, Z19, Z19
-	VPADDD      Z19, Z17, Z17
-	VPSRLD      $0x1c, Z18, Z18
-	VPTERNLOGD  $0xf8, Z10, Z18, Z17
+	VPANDD      Z14, Z17, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z17, Z21
+	VFMADD231PS Z15, Z0, Z21
 
 longtailnarrow:
-	VPACKSSDW  Z1, Z0, Z0
+	VPMADDWD   Z8, Z18, Z18
+	VPMADDWD   Z8, Z19, Z19
+	VPACKSSDW  Z19, Z18, Z18
+	VPSRLW     $0x0c, Z18, Z18
+	VPACKSSDW  Z2, Z1, Z1
+	VPMADDWD   Z8, Z20, Z20
+	VPMADDWD   Z8, Z21, Z21
+	VPACKSSDW  Z21, Z20, Z20
+	VPSRLW     $0x0c, Z20, Z20
 	VPACKSSDW  Z17, Z16, Z16
-	VPACKUSWB  Z16, Z0, Z0
-	VPERMD     Z0, Z7, Z0
-	VPANDD     Z6, Z0, Z1
+	VPACKUSWB  Z20, Z18, Z18
+	VPACKSSWB  Z16, Z1, Z1
+	VPSRLW     $0x04, Z1, Z1
+	VPTERNLOGD $0xf8, Z11, Z1, Z18
+	VPERMD     Z18, Z7, Z18
 	KMOVQ      K0, K7
-	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z5, Z1, Z1
-	VPMOVWB    Z1, Y1
+	VMOVDQU8.Z Z18, K7, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
 	LEAQ       1(R8), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   Y1, K7, (DI)
+	VMOVDQU8   Y0, K7, (DI)
 
 longtailback:
 	MOVQ R8, AX
@@ -14930,106 +12227,86 @@ short2:
 	JGT               short2stream
 	CMPQ              R9, $+8
 	JLT               short2loop
-	VPERMW.Z          (SI), Z9, K6, Z17
-	VMULPS.BCST       (BX), Z17, Z18
-	VFMSUB231PS.BCST  (DX), Z18, Z17
-	VMOVAPS           Z18, Z2
-	VFNMADD231PS.BCST (BX), Z17, Z2
-	VPERMW.Z          (SI), Z8, K6, Z17
-	VMULPS.BCST       (BX), Z17, Z18
-	VFMSUB231PS.BCST  (DX), Z18, Z17
-	VMOVAPS           Z18, Z1
-	VFNMADD231PS.BCST (BX), Z17, Z1
-	VPERMW.Z          64(SI), Z9, K6, Z17
-	VMULPS.BCST       4(BX), Z17, Z18
-	VFMSUB231PS.BCST  4(DX), Z18, Z17
-	VMOVAPS           Z18, Z0
-	VFNMADD231PS.BCST 4(BX), Z17, Z0
-	VPERMW.Z          64(SI), Z8, K6, Z17
-	VMULPS.BCST       4(BX), Z17, Z18
-	VFMSUB231PS.BCST  4(DX), Z18, Z17
-	VMOVAPS           Z18, Z16
-	VFNMADD231PS.BCST 4(BX), Z17, Z16
+	VPERMW.Z          (SI), Z10, K6, Z16
+	VMULPS.BCST       (BX), Z16, Z17
+	VFMSUB231PS.BCST  (DX), Z17, Z16
+	VMOVAPS           Z17, Z3
+	VFNMADD231PS.BCST (BX), Z16, Z3
+	VPERMW.Z          (SI), Z9, K6, Z16
+	VMULPS.BCST       (BX), Z16, Z17
+	VFMSUB231PS.BCST  (DX), Z17, Z16
+	VMOVAPS           Z17, Z2
+	VFNMADD231PS.BCST (BX), Z16, Z2
+	VPERMW.Z          64(SI), Z10, K6, Z16
+	VMULPS.BCST       4(BX), Z16, Z17
+	VFMSUB231PS.BCST  4(DX), Z17, Z16
+	VMOVAPS           Z17, Z1
+	VFNMADD231PS.BCST 4(BX), Z16, Z1
+	VPERMW.Z          64(SI), Z9, K6, Z16
+	VMULPS.BCST       4(BX), Z16, Z17
+	VFMSUB231PS.BCST  4(DX), Z17, Z16
+	VMOVAPS           Z17, Z0
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
 
 short2ahead:
-	VPERMW.Z          128(SI), Z9, K6, Z17
-	VMULPS.BCST       8(BX), Z17, Z18
-	VFMSUB231PS.BCST  8(DX), Z18, Z17
-	VFNMADD231PS.BCST 8(BX), Z17, Z18
-	VPERMW.Z          128(SI), Z8, K6, Z17
-	VMULPS.BCST       8(BX), Z17, Z19
-	VFMSUB231PS.BCST  8(DX), Z19, Z17
-	VFNMADD231PS.BCST 8(BX), Z17, Z19
-	VPERMW.Z          192(SI), Z9, K6, Z17
-	VMULPS.BCST       12(BX), Z17, Z20
-	VFMSUB231PS.BCST  12(DX), Z20, Z17
-	VFNMADD231PS.BCST 12(BX), Z17, Z20
-	VPERMW.Z          192(SI), Z8, K6, Z17
-	VMULPS.BCST       12(BX), Z17, Z21
-	VFMSUB231PS.BCST  12(DX), Z21, Z17
-	VFNMADD231PS.BCST 12(BX), Z17, Z21
-	VADDPS            Z1, Z2, Z17
-	VADDPS            Z16, Z0, Z22
-	VADDPS            Z22, Z17, Z17
-	VCMPPS            $0x03, Z17, Z17, K1
-	KORTESTQ          K1, K1
+	VPERMW.Z          128(SI), Z10, K6, Z16
+	VMULPS.BCST       8(BX), Z16, Z17
+	VFMSUB231PS.BCST  8(DX), Z17, Z16
+	VFNMADD231PS.BCST 8(BX), Z16, Z17
+	VPERMW.Z          128(SI), Z9, K6, Z16
+	VMULPS.BCST       8(BX), Z16, Z18
+	VFMSUB231PS.BCST  8(DX), Z18, Z16
+	VFNMADD231PS.BCST 8(BX), Z16, Z18
+	VPERMW.Z          192(SI), Z10, K6, Z16
+	VMULPS.BCST       12(BX), Z16, Z19
+	VFMSUB231PS.BCST  12(DX), Z19, Z16
+	VFNMADD231PS.BCST 12(BX), Z16, Z19
+	VPERMW.Z          192(SI), Z9, K6, Z16
+	VMULPS.BCST       12(BX), Z16, Z20
+	VFMSUB231PS.BCST  12(DX), Z20, Z16
+	VFNMADD231PS.BCST 12(BX), Z16, Z20
+	VCMPPS            $0x03, Z2, Z3, K1
+	VCMPPS            $0x03, Z0, Z1, K2
+	KORTESTQ          K1, K2
 	JNE               short2loop
-	VPANDD            Z14, Z2, Z17
-	VPMINUD           Z15, Z17, Z17
-	VPANDD            Z13, Z17, Z22
-	VPSUBUSW          Z12, Z22, Z22
-	VPADDD            Z11, Z22, Z23
-	VADDPS            Z23, Z17, Z17
-	VPSUBD            Z23, Z17, Z17
-	VPSRLD            $0x16, Z22, Z22
-	VPADDD            Z22, Z17, Z17
-	VPSRLD            $0x1c, Z2, Z22
-	VPTERNLOGD        $0xf8, Z10, Z22, Z17
+	VPANDD            Z14, Z3, Z16
+	VPMAXUD           Z13, Z16, Z16
+	VPANDD            Z12, Z3, Z21
+	VFMADD231PS       Z15, Z16, Z21
+	VPANDD            Z14, Z2, Z16
+	VPMAXUD           Z13, Z16, Z16
+	VPANDD            Z12, Z2, Z22
+	VFMADD231PS       Z15, Z16, Z22
+	VPMADDWD          Z8, Z21, Z21
+	VPMADDWD          Z8, Z22, Z22
+	VPACKSSDW         Z22, Z21, Z21
+	VPSRLW            $0x0c, Z21, Z21
+	VPACKSSDW         Z2, Z3, Z16
 	VPANDD            Z14, Z1, Z22
-	VPMINUD           Z15, Z22, Z22
-	VPANDD            Z13, Z22, Z23
-	VPSUBUSW          Z12, Z23, Z23
-	VPADDD            Z11, Z23, Z24
-	VADDPS            Z24, Z22, Z22
-	VPSUBD            Z24, Z22, Z22
-	VPSRLD            $0x16, Z23, Z23
-	VPADDD            Z23, Z22, Z22
-	VPSRLD            $0x1c, Z1, Z23
-	VPTERNLOGD        $0xf8, Z10, Z23, Z22
-	VPACKSSDW         Z22, Z17, Z17
+	VPMAXUD           Z13, Z22, Z22
+	VPANDD            Z12, Z1, Z23
+	VFMADD231PS       Z15, Z22, Z23
 	VPANDD            Z14, Z0, Z22
-	VPMINUD           Z15, Z22, Z22
-	VPANDD            Z13, Z22, Z23
-	VPSUBUSW          Z12, Z23, Z23
-	VPADDD            Z11, Z23, Z24
-	VADDPS            Z24, Z22, Z22
-	VPSUBD            Z24, Z22, Z22
-	VPSRLD            $0x16, Z23, Z23
-	VPADDD            Z23, Z22, Z22
-	VPSRLD            $0x1c, Z0, Z23
-	VPTERNLOGD        $0xf8, Z10, Z23, Z22
-	VPANDD            Z14, Z16, Z23
-	VPMINUD           Z15, Z23, Z23
-	VPANDD            Z13, Z23, Z24
-	VPSUBUSW          Z12, Z24, Z24
-	VPADDD            Z11, Z24, Z25
-	VADDPS            Z25, Z23, Z23
-	VPSUBD            Z25, Z23, Z23
-	VPSRLD            $0x16, Z24, Z24
-	VPADDD            Z24, Z23, Z23
-	VPSRLD            $0x1c, Z16, Z24
-	VPTERNLOGD        $0xf8, Z10, Z24, Z23
-	VPACKSSDW         Z23, Z22, Z22
-	VPACKUSWB         Z22, Z17, Z17
-	VPERMD            Z17, Z7, Z17
-	VPANDD            Z6, Z17, Z22
-	VPMADDUBSW        Z5, Z22, Z22
-	VPMOVWB           Z22, Y22
-	VMOVUPS           Y22, (DI)
+	VPMAXUD           Z13, Z22, Z22
+	VPANDD            Z12, Z0, Z24
+	VFMADD231PS       Z15, Z22, Z24
+	VPMADDWD          Z8, Z23, Z23
+	VPMADDWD          Z8, Z24, Z24
+	VPACKSSDW         Z24, Z23, Z23
+	VPSRLW            $0x0c, Z23, Z23
+	VPACKSSDW         Z0, Z1, Z22
+	VPACKUSWB         Z23, Z21, Z21
+	VPACKSSWB         Z22, Z16, Z16
+	VPSRLW            $0x04, Z16, Z16
+	VPTERNLOGD        $0xf8, Z11, Z16, Z21
+	VPERMD            Z21, Z7, Z21
+	VPMADDUBSW        Z6, Z21, Z16
+	VPMOVWB           Z16, Y16
+	VMOVUPS           Y16, (DI)
+	VMOVAPS           Z17, Z3
 	VMOVAPS           Z18, Z2
 	VMOVAPS           Z19, Z1
 	VMOVAPS           Z20, Z0
-	VMOVAPS           Z21, Z16
 	ADDQ              $+8, DX
 	ADDQ              $+8, BX
 	ADDQ              $+32, DI
@@ -15039,82 +12316,62 @@ short2ahead:
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z4
-	VBROADCASTSS      4(DX), Z3
-	VPERMW.Z          (SI), Z9, K6, Z0
+	VBROADCASTSS      (DX), Z5
+	VBROADCASTSS      4(DX), Z4
+	VPERMW.Z          (SI), Z10, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
 	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPERMW.Z          (SI), Z8, K6, Z0
+	VPERMW.Z          (SI), Z9, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z2
 	VFMSUB231PS.BCST  (DX), Z2, Z0
 	VFNMADD231PS.BCST (BX), Z0, Z2
+	VPERMW.Z          64(SI), Z10, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
 	VPERMW.Z          64(SI), Z9, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z16
 	VFMSUB231PS.BCST  4(DX), Z16, Z0
 	VFNMADD231PS.BCST 4(BX), Z0, Z16
-	VPERMW.Z          64(SI), Z8, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z17
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z17, Z16, Z18
-	VADDPS            Z18, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z16, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VPANDD            Z14, Z1, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z18
-	VPSUBUSW          Z12, Z18, Z18
-	VPADDD            Z11, Z18, Z19
-	VADDPS            Z19, Z0, Z0
-	VPSUBD            Z19, Z0, Z0
-	VPSRLD            $0x16, Z18, Z18
-	VPADDD            Z18, Z0, Z0
-	VPSRLD            $0x1c, Z1, Z1
-	VPTERNLOGD        $0xf8, Z10, Z1, Z0
-	VPANDD            Z14, Z2, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z18
-	VPSUBUSW          Z12, Z18, Z18
-	VPADDD            Z11, Z18, Z19
-	VADDPS            Z19, Z1, Z1
-	VPSUBD            Z19, Z1, Z1
-	VPSRLD            $0x16, Z18, Z18
-	VPADDD            Z18, Z1, Z1
-	VPSRLD            $0x1c, Z2, Z2
-	VPTERNLOGD        $0xf8, Z10, Z2, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z16, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z2
-	VPSUBUSW          Z12, Z2, Z2
-	VPADDD            Z11, Z2, Z18
-	VADDPS            Z18, Z1, Z1
-	VPSUBD            Z18, Z1, Z1
-	VPSRLD            $0x16, Z2, Z2
-	VPADDD            Z2, Z1, Z1
-	VPSRLD            $0x1c, Z16, Z16
-	VPTERNLOGD        $0xf8, Z10, Z16, Z1
-	VPANDD            Z14, Z17, Z2
-	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z13, Z2, Z16
-	VPSUBUSW          Z12, Z16, Z16
-	VPADDD            Z11, Z16, Z18
-	VADDPS            Z18, Z2, Z2
-	VPSUBD            Z18, Z2, Z2
-	VPSRLD            $0x16, Z16, Z16
-	VPADDD            Z16, Z2, Z2
-	VPSRLD            $0x1c, Z17, Z17
-	VPTERNLOGD        $0xf8, Z10, Z17, Z2
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z1, Z17
+	VFMADD231PS       Z15, Z0, Z17
+	VPANDD            Z14, Z2, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z2, Z18
+	VFMADD231PS       Z15, Z0, Z18
+	VPMADDWD          Z8, Z17, Z17
+	VPMADDWD          Z8, Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPSRLW            $0x0c, Z17, Z17
 	VPACKSSDW         Z2, Z1, Z1
-	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z7, Z0
-	VPANDD            Z6, Z0, Z1
-	VPMADDUBSW        Z5, Z1, Z1
-	VPMOVWB           Z1, Y1
-	VMOVUPS           Y1, (DI)
+	VPANDD            Z14, Z3, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z3, Z2
+	VFMADD231PS       Z15, Z0, Z2
+	VPANDD            Z14, Z16, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z16, Z18
+	VFMADD231PS       Z15, Z0, Z18
+	VPMADDWD          Z8, Z2, Z2
+	VPMADDWD          Z8, Z18, Z18
+	VPACKSSDW         Z18, Z2, Z2
+	VPSRLW            $0x0c, Z2, Z2
+	VPACKSSDW         Z16, Z3, Z3
+	VPACKUSWB         Z2, Z17, Z17
+	VPACKSSWB         Z3, Z1, Z1
+	VPSRLW            $0x04, Z1, Z1
+	VPTERNLOGD        $0xf8, Z11, Z1, Z17
+	VPERMD            Z17, Z7, Z17
+	VPMADDUBSW        Z6, Z17, Z0
+	VPMOVWB           Z0, Y0
+	VMOVUPS           Y0, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -15142,106 +12399,86 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VPERMW.Z          (SI), Z9, K6, Z19
-	VMULPS.BCST       (BX), Z19, Z20
-	VFMSUB231PS.BCST  (DX), Z20, Z19
-	VMOVAPS           Z20, Z0
-	VFNMADD231PS.BCST (BX), Z19, Z0
-	VPERMW.Z          (SI), Z8, K6, Z19
-	VMULPS.BCST       4(BX), Z19, Z20
-	VFMSUB231PS.BCST  4(DX), Z20, Z19
-	VMOVAPS           Z20, Z16
-	VFNMADD231PS.BCST 4(BX), Z19, Z16
-	VPERMW.Z          64(SI), Z9, K6, Z19
-	VMULPS.BCST       8(BX), Z19, Z20
-	VFMSUB231PS.BCST  8(DX), Z20, Z19
-	VMOVAPS           Z20, Z17
-	VFNMADD231PS.BCST 8(BX), Z19, Z17
-	VPERMW.Z          64(SI), Z8, K6, Z19
-	VMULPS.BCST       12(BX), Z19, Z20
-	VFMSUB231PS.BCST  12(DX), Z20, Z19
-	VMOVAPS           Z20, Z18
-	VFNMADD231PS.BCST 12(BX), Z19, Z18
+	VPERMW.Z          (SI), Z10, K6, Z18
+	VMULPS.BCST       (BX), Z18, Z19
+	VFMSUB231PS.BCST  (DX), Z19, Z18
+	VMOVAPS           Z19, Z1
+	VFNMADD231PS.BCST (BX), Z18, Z1
+	VPERMW.Z          (SI), Z9, K6, Z18
+	VMULPS.BCST       4(BX), Z18, Z19
+	VFMSUB231PS.BCST  4(DX), Z19, Z18
+	VMOVAPS           Z19, Z0
+	VFNMADD231PS.BCST 4(BX), Z18, Z0
+	VPERMW.Z          64(SI), Z10, K6, Z18
+	VMULPS.BCST       8(BX), Z18, Z19
+	VFMSUB231PS.BCST  8(DX), Z19, Z18
+	VMOVAPS           Z19, Z16
+	VFNMADD231PS.BCST 8(BX), Z18, Z16
+	VPERMW.Z          64(SI), Z9, K6, Z18
+	VMULPS.BCST       12(BX), Z18, Z19
+	VFMSUB231PS.BCST  12(DX), Z19, Z18
+	VMOVAPS           Z19, Z17
+	VFNMADD231PS.BCST 12(BX), Z18, Z17
 
 short4ahead:
-	VPERMW.Z          128(SI), Z9, K6, Z19
-	VMULPS.BCST       16(BX), Z19, Z20
-	VFMSUB231PS.BCST  16(DX), Z20, Z19
-	VFNMADD231PS.BCST 16(BX), Z19, Z20
-	VPERMW.Z          128(SI), Z8, K6, Z19
-	VMULPS.BCST       20(BX), Z19, Z21
-	VFMSUB231PS.BCST  20(DX), Z21, Z19
-	VFNMADD231PS.BCST 20(BX), Z19, Z21
-	VPERMW.Z          192(SI), Z9, K6, Z19
-	VMULPS.BCST       24(BX), Z19, Z22
-	VFMSUB231PS.BCST  24(DX), Z22, Z19
-	VFNMADD231PS.BCST 24(BX), Z19, Z22
-	VPERMW.Z          192(SI), Z8, K6, Z19
-	VMULPS.BCST       28(BX), Z19, Z23
-	VFMSUB231PS.BCST  28(DX), Z23, Z19
-	VFNMADD231PS.BCST 28(BX), Z19, Z23
-	VADDPS            Z16, Z0, Z19
-	VADDPS            Z18, Z17, Z24
-	VADDPS            Z24, Z19, Z19
-	VCMPPS            $0x03, Z19, Z19, K1
-	KORTESTQ          K1, K1
+	VPERMW.Z          128(SI), Z10, K6, Z18
+	VMULPS.BCST       16(BX), Z18, Z19
+	VFMSUB231PS.BCST  16(DX), Z19, Z18
+	VFNMADD231PS.BCST 16(BX), Z18, Z19
+	VPERMW.Z          128(SI), Z9, K6, Z18
+	VMULPS.BCST       20(BX), Z18, Z20
+	VFMSUB231PS.BCST  20(DX), Z20, Z18
+	VFNMADD231PS.BCST 20(BX), Z18, Z20
+	VPERMW.Z          192(SI), Z10, K6, Z18
+	VMULPS.BCST       24(BX), Z18, Z21
+	VFMSUB231PS.BCST  24(DX), Z21, Z18
+	VFNMADD231PS.BCST 24(BX), Z18, Z21
+	VPERMW.Z          192(SI), Z9, K6, Z18
+	VMULPS.BCST       28(BX), Z18, Z22
+	VFMSUB231PS.BCST  28(DX), Z22, Z18
+	VFNMADD231PS.BCST 28(BX), Z18, Z22
+	VCMPPS            $0x03, Z0, Z1, K1
+	VCMPPS            $0x03, Z17, Z16, K2
+	KORTESTQ          K1, K2
 	JNE               short4loop
-	VPANDD            Z14, Z0, Z19
-	VPMINUD           Z15, Z19, Z19
-	VPANDD            Z13, Z19, Z24
-	VPSUBUSW          Z12, Z24, Z24
-	VPADDD            Z11, Z24, Z25
-	VADDPS            Z25, Z19, Z19
-	VPSUBD            Z25, Z19, Z19
-	VPSRLD            $0x16, Z24, Z24
-	VPADDD            Z24, Z19, Z19
-	VPSRLD            $0x1c, Z0, Z24
-	VPTERNLOGD        $0xf8, Z10, Z24, Z19
+	VPANDD            Z14, Z1, Z18
+	VPMAXUD           Z13, Z18, Z18
+	VPANDD            Z12, Z1, Z23
+	VFMADD231PS       Z15, Z18, Z23
+	VPANDD            Z14, Z0, Z18
+	VPMAXUD           Z13, Z18, Z18
+	VPANDD            Z12, Z0, Z24
+	VFMADD231PS       Z15, Z18, Z24
+	VPMADDWD          Z8, Z23, Z23
+	VPMADDWD          Z8, Z24, Z24
+	VPACKSSDW         Z24, Z23, Z23
+	VPSRLW            $0x0c, Z23, Z23
+	VPACKSSDW         Z0, Z1, Z18
 	VPANDD            Z14, Z16, Z24
-	VPMINUD           Z15, Z24, Z24
-	VPANDD            Z13, Z24, Z25
-	VPSUBUSW          Z12, Z25, Z25
-	VPADDD            Z11, Z25, Z26
-	VADDPS            Z26, Z24, Z24
-	VPSUBD            Z26, Z24, Z24
-	VPSRLD            $0x16, Z25, Z25
-	VPADDD            Z25, Z24, Z24
-	VPSRLD            $0x1c, Z16, Z25
-	VPTERNLOGD        $0xf8, Z10, Z25, Z24
-	VPACKSSDW         Z24, Z19, Z19
+	VPMAXUD           Z13, Z24, Z24
+	VPANDD            Z12, Z16, Z25
+	VFMADD231PS       Z15, Z24, Z25
 	VPANDD            Z14, Z17, Z24
-	VPMINUD           Z15, Z24, Z24
-	VPANDD            Z13, Z24, Z25
-	VPSUBUSW          Z12, Z25, Z25
-	VPADDD            Z11, Z25, Z26
-	VADDPS            Z26, Z24, Z24
-	VPSUBD            Z26, Z24, Z24
-	VPSRLD            $0x16, Z25, Z25
-	VPADDD            Z25, Z24, Z24
-	VPSRLD            $0x1c, Z17, Z25
-	VPTERNLOGD        $0xf8, Z10, Z25, Z24
-	VPANDD            Z14, Z18, Z25
-	VPMINUD           Z15, Z25, Z25
-	VPANDD            Z13, Z25, Z26
-	VPSUBUSW          Z12, Z26, Z26
-	VPADDD            Z11, Z26, Z27
-	VADDPS            Z27, Z25, Z25
-	VPSUBD            Z27, Z25, Z25
-	VPSRLD            $0x16, Z26, Z26
-	VPADDD            Z26, Z25, Z25
-	VPSRLD            $0x1c, Z18, Z26
-	VPTERNLOGD        $0xf8, Z10, Z26, Z25
-	VPACKSSDW         Z25, Z24, Z24
-	VPACKUSWB         Z24, Z19, Z19
-	VPERMD            Z19, Z7, Z19
-	VPANDD            Z6, Z19, Z24
-	VPMADDUBSW        Z5, Z24, Z24
-	VPMOVWB           Z24, Y24
-	VMOVUPS           Y24, (DI)
+	VPMAXUD           Z13, Z24, Z24
+	VPANDD            Z12, Z17, Z26
+	VFMADD231PS       Z15, Z24, Z26
+	VPMADDWD          Z8, Z25, Z25
+	VPMADDWD          Z8, Z26, Z26
+	VPACKSSDW         Z26, Z25, Z25
+	VPSRLW            $0x0c, Z25, Z25
+	VPACKSSDW         Z17, Z16, Z24
+	VPACKUSWB         Z25, Z23, Z23
+	VPACKSSWB         Z24, Z18, Z18
+	VPSRLW            $0x04, Z18, Z18
+	VPTERNLOGD        $0xf8, Z11, Z18, Z23
+	VPERMD            Z23, Z7, Z23
+	VPMADDUBSW        Z6, Z23, Z18
+	VPMOVWB           Z18, Y18
+	VMOVUPS           Y18, (DI)
+	VMOVAPS           Z19, Z1
 	VMOVAPS           Z20, Z0
 	VMOVAPS           Z21, Z16
 	VMOVAPS           Z22, Z17
-	VMOVAPS           Z23, Z18
 	ADDQ              $+16, DX
 	ADDQ              $+16, BX
 	ADDQ              $+32, DI
@@ -15251,84 +12488,64 @@ short4ahead:
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z4
-	VBROADCASTSS      4(DX), Z3
-	VBROADCASTSS      8(DX), Z2
-	VBROADCASTSS      12(DX), Z1
+	VBROADCASTSS      (DX), Z5
+	VBROADCASTSS      4(DX), Z4
+	VBROADCASTSS      8(DX), Z3
+	VBROADCASTSS      12(DX), Z2
+	VPERMW.Z          (SI), Z10, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
 	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFMSUB231PS.BCST  (DX), Z16, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z16
-	VPERMW.Z          (SI), Z8, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z17
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VPERMW.Z          64(SI), Z10, K6, Z0
+	VMULPS.BCST       8(BX), Z0, Z17
+	VFMSUB231PS.BCST  8(DX), Z17, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z17
 	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z18
-	VFMSUB231PS.BCST  8(DX), Z18, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z18
-	VPERMW.Z          64(SI), Z8, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z19
-	VFMSUB231PS.BCST  12(DX), Z19, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z19
-	VADDPS            Z17, Z16, Z0
-	VADDPS            Z19, Z18, Z20
-	VADDPS            Z20, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VMULPS.BCST       12(BX), Z0, Z18
+	VFMSUB231PS.BCST  12(DX), Z18, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z18
+	VCMPPS            $0x03, Z16, Z1, K1
+	VCMPPS            $0x03, Z18, Z17, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
+	VPANDD            Z14, Z1, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z1, Z19
+	VFMADD231PS       Z15, Z0, Z19
 	VPANDD            Z14, Z16, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z20
-	VPSUBUSW          Z12, Z20, Z20
-	VPADDD            Z11, Z20, Z21
-	VADDPS            Z21, Z0, Z0
-	VPSUBD            Z21, Z0, Z0
-	VPSRLD            $0x16, Z20, Z20
-	VPADDD            Z20, Z0, Z0
-	VPSRLD            $0x1c, Z16, Z16
-	VPTERNLOGD        $0xf8, Z10, Z16, Z0
-	VPANDD            Z14, Z17, Z16
-	VPMINUD           Z15, Z16, Z16
-	VPANDD            Z13, Z16, Z20
-	VPSUBUSW          Z12, Z20, Z20
-	VPADDD            Z11, Z20, Z21
-	VADDPS            Z21, Z16, Z16
-	VPSUBD            Z21, Z16, Z16
-	VPSRLD            $0x16, Z20, Z20
-	VPADDD            Z20, Z16, Z16
-	VPSRLD            $0x1c, Z17, Z17
-	VPTERNLOGD        $0xf8, Z10, Z17, Z16
-	VPACKSSDW         Z16, Z0, Z0
-	VPANDD            Z14, Z18, Z16
-	VPMINUD           Z15, Z16, Z16
-	VPANDD            Z13, Z16, Z17
-	VPSUBUSW          Z12, Z17, Z17
-	VPADDD            Z11, Z17, Z20
-	VADDPS            Z20, Z16, Z16
-	VPSUBD            Z20, Z16, Z16
-	VPSRLD            $0x16, Z17, Z17
-	VPADDD            Z17, Z16, Z16
-	VPSRLD            $0x1c, Z18, Z18
-	VPTERNLOGD        $0xf8, Z10, Z18, Z16
-	VPANDD            Z14, Z19, Z17
-	VPMINUD           Z15, Z17, Z17
-	VPANDD            Z13, Z17, Z18
-	VPSUBUSW          Z12, Z18, Z18
-	VPADDD            Z11, Z18, Z20
-	VADDPS            Z20, Z17, Z17
-	VPSUBD            Z20, Z17, Z17
-	VPSRLD            $0x16, Z18, Z18
-	VPADDD            Z18, Z17, Z17
-	VPSRLD            $0x1c, Z19, Z19
-	VPTERNLOGD        $0xf8, Z10, Z19, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPACKUSWB         Z16, Z0, Z0
-	VPERMD            Z0, Z7, Z0
-	VPANDD            Z6, Z0, Z16
-	VPMADDUBSW        Z5, Z16, Z16
-	VPMOVWB           Z16, Y16
-	VMOVUPS           Y16, (DI)
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z16, Z20
+	VFMADD231PS       Z15, Z0, Z20
+	VPMADDWD          Z8, Z19, Z19
+	VPMADDWD          Z8, Z20, Z20
+	VPACKSSDW         Z20, Z19, Z19
+	VPSRLW            $0x0c, Z19, Z19
+	VPACKSSDW         Z16, Z1, Z1
+	VPANDD            Z14, Z17, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z17, Z16
+	VFMADD231PS       Z15, Z0, Z16
+	VPANDD            Z14, Z18, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z18, Z20
+	VFMADD231PS       Z15, Z0, Z20
+	VPMADDWD          Z8, Z16, Z16
+	VPMADDWD          Z8, Z20, Z20
+	VPACKSSDW         Z20, Z16, Z16
+	VPSRLW            $0x0c, Z16, Z16
+	VPACKSSDW         Z18, Z17, Z17
+	VPACKUSWB         Z16, Z19, Z19
+	VPACKSSWB         Z17, Z1, Z1
+	VPSRLW            $0x04, Z1, Z1
+	VPTERNLOGD        $0xf8, Z11, Z1, Z19
+	VPERMD            Z19, Z7, Z19
+	VPMADDUBSW        Z6, Z19, Z0
+	VPMOVWB           Z0, Y0
+	VMOVUPS           Y0, (DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -15354,88 +12571,68 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPERMW.Z     (SI), Z9, K6, Z0
+	VPERMW.Z     (SI), Z10, K6, Z0
 	VMOVUPS      (BX), Z1
 	VMULPS       Z1, Z0, Z2
 	VMOVUPS      (DX), Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	VPERMW.Z     (SI), Z8, K6, Z0
+	VPERMW.Z     (SI), Z9, K6, Z0
 	VMOVUPS      64(BX), Z1
 	VMULPS       Z1, Z0, Z3
 	VMOVUPS      64(DX), Z4
 	VFMSUB231PS  Z4, Z3, Z0
 	VFNMADD231PS Z1, Z0, Z3
-	VPERMW.Z     64(SI), Z9, K6, Z0
+	VPERMW.Z     64(SI), Z10, K6, Z0
 	VMOVUPS      128(BX), Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS      128(DX), Z16
-	VFMSUB231PS  Z16, Z4, Z0
+	VMOVUPS      128(DX), Z5
+	VFMSUB231PS  Z5, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	VPERMW.Z     64(SI), Z8, K6, Z0
+	VPERMW.Z     64(SI), Z9, K6, Z0
 	VMOVUPS      192(BX), Z1
-	VMULPS       Z1, Z0, Z16
-	VMOVUPS      192(DX), Z17
-	VFMSUB231PS  Z17, Z16, Z0
-	VFNMADD231PS Z1, Z0, Z16
-	VADDPS       Z3, Z2, Z0
-	VADDPS       Z16, Z4, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VMULPS       Z1, Z0, Z5
+	VMOVUPS      192(DX), Z16
+	VFMSUB231PS  Z16, Z5, Z0
+	VFNMADD231PS Z1, Z0, Z5
+	VCMPPS       $0x03, Z3, Z2, K1
+	VCMPPS       $0x03, Z5, Z4, K2
+	KORTESTQ     K1, K2
 	JNE          lanerare
 	VPANDD       Z14, Z2, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z1
-	VPSUBUSW     Z12, Z1, Z1
-	VPADDD       Z11, Z1, Z17
-	VADDPS       Z17, Z0, Z0
-	VPSUBD       Z17, Z0, Z0
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z0, Z0
-	VPSRLD       $0x1c, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z17
-	VADDPS       Z17, Z1, Z1
-	VPSUBD       Z17, Z1, Z1
-	VPSRLD       $0x16, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x1c, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z4, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x16, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x1c, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z1
-	VPANDD       Z14, Z16, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z3
-	VPSUBUSW     Z12, Z3, Z3
-	VPADDD       Z11, Z3, Z4
-	VADDPS       Z4, Z2, Z2
-	VPSUBD       Z4, Z2, Z2
-	VPSRLD       $0x16, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSRLD       $0x1c, Z16, Z16
-	VPTERNLOGD   $0xf8, Z10, Z16, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z7, Z0
-	VPANDD       Z6, Z0, Z1
-	VPMADDUBSW   Z5, Z1, Z1
-	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (DI)
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z1
+	VFMADD231PS  Z15, Z0, Z1
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z16
+	VFMADD231PS  Z15, Z0, Z16
+	VPMADDWD     Z8, Z1, Z1
+	VPMADDWD     Z8, Z16, Z16
+	VPACKSSDW    Z16, Z1, Z1
+	VPSRLW       $0x0c, Z1, Z1
+	VPACKSSDW    Z3, Z2, Z2
+	VPANDD       Z14, Z4, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z4, Z3
+	VFMADD231PS  Z15, Z0, Z3
+	VPANDD       Z14, Z5, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z5, Z16
+	VFMADD231PS  Z15, Z0, Z16
+	VPMADDWD     Z8, Z3, Z3
+	VPMADDWD     Z8, Z16, Z16
+	VPACKSSDW    Z16, Z3, Z3
+	VPSRLW       $0x0c, Z3, Z3
+	VPACKSSDW    Z5, Z4, Z4
+	VPACKUSWB    Z3, Z1, Z1
+	VPACKSSWB    Z4, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z2, Z1
+	VPERMD       Z1, Z7, Z1
+	VPMADDUBSW   Z6, Z1, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (DI)
 
 laneback:
 	ADDQ $+32, DI
@@ -15476,91 +12673,71 @@ lanetail:
 	VPSLLD       $0x10, Z0, Z0
 	VMOVUPS.Z    128(BX), K7, Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    128(DX), K7, Z16
-	VFMSUB231PS  Z16, Z4, Z0
+	VMOVUPS.Z    128(DX), K7, Z5
+	VFMSUB231PS  Z5, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
 	KSHIFTRQ     $0x30, K0, K7
 	VMOVDQU16.Z  96(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMOVUPS.Z    192(BX), K7, Z1
-	VMULPS       Z1, Z0, Z16
-	VMOVUPS.Z    192(DX), K7, Z17
-	VFMSUB231PS  Z17, Z16, Z0
-	VFNMADD231PS Z1, Z0, Z16
-	VADDPS       Z3, Z2, Z0
-	VADDPS       Z16, Z4, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VMULPS       Z1, Z0, Z5
+	VMOVUPS.Z    192(DX), K7, Z16
+	VFMSUB231PS  Z16, Z5, Z0
+	VFNMADD231PS Z1, Z0, Z5
+	VCMPPS       $0x03, Z3, Z2, K1
+	VCMPPS       $0x03, Z5, Z4, K2
+	KORTESTQ     K1, K2
 	JNE          lanetailrare
 	VPANDD       Z14, Z2, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z1
-	VPSUBUSW     Z12, Z1, Z1
-	VPADDD       Z11, Z1, Z17
-	VADDPS       Z17, Z0, Z0
-	VPSUBD       Z17, Z0, Z0
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z0, Z0
-	VPSRLD       $0x1c, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z1
+	VFMADD231PS  Z15, Z0, Z1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z17
-	VADDPS       Z17, Z1, Z1
-	VPSUBD       Z17, Z1, Z1
-	VPSRLD       $0x16, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x1c, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z1
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z16
+	VFMADD231PS  Z15, Z0, Z16
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
-	VPANDD       Z14, Z4, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z3
-	VPSUBUSW     Z12, Z3, Z3
-	VPADDD       Z11, Z3, Z17
-	VADDPS       Z17, Z2, Z2
-	VPSUBD       Z17, Z2, Z2
-	VPSRLD       $0x16, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSRLD       $0x1c, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z2
+	VPANDD       Z14, Z4, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z4, Z17
+	VFMADD231PS  Z15, Z0, Z17
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
-	VPANDD       Z14, Z16, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z17
-	VADDPS       Z17, Z3, Z3
-	VPSUBD       Z17, Z3, Z3
-	VPSRLD       $0x16, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x1c, Z16, Z16
-	VPTERNLOGD   $0xf8, Z10, Z16, Z3
+	VPANDD       Z14, Z5, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z5, Z18
+	VFMADD231PS  Z15, Z0, Z18
 
 lanetailnarrow:
-	VPACKSSDW  Z1, Z0, Z0
+	VPMADDWD   Z8, Z1, Z1
+	VPMADDWD   Z8, Z16, Z16
+	VPACKSSDW  Z16, Z1, Z1
+	VPSRLW     $0x0c, Z1, Z1
 	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z2, Z0, Z0
-	VPERMD     Z0, Z7, Z0
-	VPANDD     Z6, Z0, Z1
+	VPMADDWD   Z8, Z17, Z17
+	VPMADDWD   Z8, Z18, Z18
+	VPACKSSDW  Z18, Z17, Z17
+	VPSRLW     $0x0c, Z17, Z17
+	VPACKSSDW  Z5, Z4, Z4
+	VPACKUSWB  Z17, Z1, Z1
+	VPACKSSWB  Z4, Z2, Z2
+	VPSRLW     $0x04, Z2, Z2
+	VPTERNLOGD $0xf8, Z11, Z2, Z1
+	VPERMD     Z1, Z7, Z1
 	KMOVQ      K0, K7
-	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z5, Z1, Z1
-	VPMOVWB    Z1, Y1
+	VMOVDQU8.Z Z1, K7, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
 	LEAQ       1(R8), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   Y1, K7, (DI)
+	VMOVDQU8   Y0, K7, (DI)
 
 lanetailback:
 laneend:
@@ -15578,80 +12755,60 @@ fence:
 groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	PREFETCHNTA  64(SI)(CX*1)
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFMSUB231PS  Z5, Z1, Z0
+	VFNMADD231PS Z4, Z0, Z1
 	VPERMW.Z     (SI), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z1
-	VFMSUB231PS  Z4, Z1, Z0
-	VFNMADD231PS Z3, Z0, Z1
-	VPERMW.Z     (SI), Z8, K6, Z0
-	VMULPS       Z3, Z0, Z2
-	VFMSUB231PS  Z4, Z2, Z0
-	VFNMADD231PS Z3, Z0, Z2
+	VMULPS       Z4, Z0, Z2
+	VFMSUB231PS  Z5, Z2, Z0
+	VFNMADD231PS Z4, Z0, Z2
+	VPERMW.Z     64(SI), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z3
+	VFMSUB231PS  Z5, Z3, Z0
+	VFNMADD231PS Z4, Z0, Z3
 	VPERMW.Z     64(SI), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z16
-	VFMSUB231PS  Z4, Z16, Z0
-	VFNMADD231PS Z3, Z0, Z16
-	VPERMW.Z     64(SI), Z8, K6, Z0
-	VMULPS       Z3, Z0, Z17
-	VFMSUB231PS  Z4, Z17, Z0
-	VFNMADD231PS Z3, Z0, Z17
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z17, Z16, Z18
-	VADDPS       Z18, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VMULPS       Z4, Z0, Z16
+	VFMSUB231PS  Z5, Z16, Z0
+	VFNMADD231PS Z4, Z0, Z16
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z16, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z18
-	VPSUBUSW     Z12, Z18, Z18
-	VPADDD       Z11, Z18, Z19
-	VADDPS       Z19, Z0, Z0
-	VPSUBD       Z19, Z0, Z0
-	VPSRLD       $0x16, Z18, Z18
-	VPADDD       Z18, Z0, Z0
-	VPSRLD       $0x1c, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z18
-	VPSUBUSW     Z12, Z18, Z18
-	VPADDD       Z11, Z18, Z19
-	VADDPS       Z19, Z1, Z1
-	VPSUBD       Z19, Z1, Z1
-	VPSRLD       $0x16, Z18, Z18
-	VPADDD       Z18, Z1, Z1
-	VPSRLD       $0x1c, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z16, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z18
-	VADDPS       Z18, Z1, Z1
-	VPSUBD       Z18, Z1, Z1
-	VPSRLD       $0x16, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x1c, Z16, Z16
-	VPTERNLOGD   $0xf8, Z10, Z16, Z1
-	VPANDD       Z14, Z17, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z18
-	VADDPS       Z18, Z2, Z2
-	VPSUBD       Z18, Z2, Z2
-	VPSRLD       $0x16, Z16, Z16
-	VPADDD       Z16, Z2, Z2
-	VPSRLD       $0x1c, Z17, Z17
-	VPTERNLOGD   $0xf8, Z10, Z17, Z2
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z1, Z17
+	VFMADD231PS  Z15, Z0, Z17
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z18
+	VFMADD231PS  Z15, Z0, Z18
+	VPMADDWD     Z8, Z17, Z17
+	VPMADDWD     Z8, Z18, Z18
+	VPACKSSDW    Z18, Z17, Z17
+	VPSRLW       $0x0c, Z17, Z17
 	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z7, Z0
-	VPANDD       Z6, Z0, Z1
-	VPMADDUBSW   Z5, Z1, Z1
-	VPMOVWB      Z1, Y1
-	VMOVNTPS     Y1, (DI)
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z2
+	VFMADD231PS  Z15, Z0, Z2
+	VPANDD       Z14, Z16, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z16, Z18
+	VFMADD231PS  Z15, Z0, Z18
+	VPMADDWD     Z8, Z2, Z2
+	VPMADDWD     Z8, Z18, Z18
+	VPACKSSDW    Z18, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VPACKSSDW    Z16, Z3, Z3
+	VPACKUSWB    Z2, Z17, Z17
+	VPACKSSWB    Z3, Z1, Z1
+	VPSRLW       $0x04, Z1, Z1
+	VPTERNLOGD   $0xf8, Z11, Z1, Z17
+	VPERMD       Z17, Z7, Z17
+	VPMADDUBSW   Z6, Z17, Z0
+	VPMOVWB      Z0, Y0
+	VMOVNTPS     Y0, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R9
@@ -15660,143 +12817,105 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VADDPS     Z1, Z2, Z17
-	VADDPS     Z16, Z0, Z18
-	VADDPS     Z18, Z17, Z17
-	VCMPPS     $0x03, Z17, Z17, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPANDD     Z14, Z2, Z17
-	VPMINUD    Z15, Z17, Z17
-	VPANDD     Z13, Z17, Z18
-	VPSUBUSW   Z12, Z18, Z18
-	VPADDD     Z11, Z18, Z19
-	VADDPS     Z19, Z17, Z17
-	VPSUBD     Z19, Z17, Z17
-	VPSRLD     $0x16, Z18, Z18
-	VPADDD     Z18, Z17, Z17
-	VPSRLD     $0x1c, Z2, Z18
-	VPTERNLOGD $0xf8, Z10, Z18, Z17
-	VPANDD     Z14, Z1, Z18
-	VPMINUD    Z15, Z18, Z18
-	VPANDD     Z13, Z18, Z19
-	VPSUBUSW   Z12, Z19, Z19
-	VPADDD     Z11, Z19, Z20
-	VADDPS     Z20, Z18, Z18
-	VPSUBD     Z20, Z18, Z18
-	VPSRLD     $0x16, Z19, Z19
-	VPADDD     Z19, Z18, Z18
-	VPSRLD     $0x1c, Z1, Z19
-	VPTERNLOGD $0xf8, Z10, Z19, Z18
-	VPACKSSDW  Z18, Z17, Z17
-	VPANDD     Z14, Z0, Z18
-	VPMINUD    Z15, Z18, Z18
-	VPANDD     Z13, Z18, Z19
-	VPSUBUSW   Z12, Z19, Z19
-	VPADDD     Z11, Z19, Z20
-	VADDPS     Z20, Z18, Z18
-	VPSUBD     Z20, Z18, Z18
-	VPSRLD     $0x16, Z19, Z19
-	VPADDD     Z19, Z18, Z18
-	VPSRLD     $0x1c, Z0, Z19
-	VPTERNLOGD $0xf8, Z10, Z19, Z18
-	VPANDD     Z14, Z16, Z19
-	VPMINUD    Z15, Z19, Z19
-	VPANDD     Z13, Z19, Z20
-	VPSUBUSW   Z12, Z20, Z20
-	VPADDD     Z11, Z20, Z21
-	VADDPS     Z21, Z19, Z19
-	VPSUBD     Z21, Z19, Z19
-	VPSRLD     $0x16, Z20, Z20
-	VPADDD     Z20, Z19, Z19
-	VPSRLD     $0x1c, Z16, Z20
-	VPTERNLOGD $0xf8, Z10, Z20, Z19
-	VPACKSSDW  Z19, Z18, Z18
-	VPACKUSWB  Z18, Z17, Z17
-	VPERMD     Z17, Z7, Z17
-	VPANDD     Z6, Z17, Z18
-	VPMADDUBSW Z5, Z18, Z18
-	VPMOVWB    Z18, Y18
-	VMOVUPS    Y18, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+128, SI
-	SUBQ       $+64, R9
-	JMP        groupwhole
+	VCMPPS      $0x03, Z2, Z3, K1
+	VCMPPS      $0x03, Z0, Z1, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VPANDD      Z14, Z3, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z3, Z17
+	VFMADD231PS Z15, Z16, Z17
+	VPANDD      Z14, Z2, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z2, Z18
+	VFMADD231PS Z15, Z16, Z18
+	VPMADDWD    Z8, Z17, Z17
+	VPMADDWD    Z8, Z18, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPSRLW      $0x0c, Z17, Z17
+	VPACKSSDW   Z2, Z3, Z16
+	VPANDD      Z14, Z1, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z1, Z19
+	VFMADD231PS Z15, Z18, Z19
+	VPANDD      Z14, Z0, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z0, Z20
+	VFMADD231PS Z15, Z18, Z20
+	VPMADDWD    Z8, Z19, Z19
+	VPMADDWD    Z8, Z20, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPSRLW      $0x0c, Z19, Z19
+	VPACKSSDW   Z0, Z1, Z18
+	VPACKUSWB   Z19, Z17, Z17
+	VPACKSSWB   Z18, Z16, Z16
+	VPSRLW      $0x04, Z16, Z16
+	VPTERNLOGD  $0xf8, Z11, Z16, Z17
+	VPERMD      Z17, Z7, Z17
+	VPMADDUBSW  Z6, Z17, Z16
+	VPMOVWB     Z16, Y16
+	VMOVUPS     Y16, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R9
+	JMP         groupwhole
 
 grouprare:
-	VPERMW.Z   (SI), Z9, K6, Z0
-	VDIVPS     Z4, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z16
-	VADDPS     Z16, Z1, Z1
-	VPSUBD     Z16, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VMOVAPS.Z  Z1, K1, Z1
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VPERMW.Z   (SI), Z8, K6, Z0
-	VDIVPS     Z4, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z16
-	VPSUBUSW   Z12, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z2, Z2
-	VPSUBD     Z17, Z2, Z2
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z2, Z2
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VPACKSSDW  Z2, Z1, Z1
-	VPERMW.Z   64(SI), Z9, K6, Z0
-	VDIVPS     Z4, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z16
-	VPSUBUSW   Z12, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z2, Z2
-	VPSUBD     Z17, Z2, Z2
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z2, Z2
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VPERMW.Z   64(SI), Z8, K6, Z0
-	VDIVPS     Z4, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z16
-	VPMINUD    Z15, Z16, Z16
-	VPANDD     Z13, Z16, Z17
-	VPSUBUSW   Z12, Z17, Z17
-	VPADDD     Z11, Z17, Z18
-	VADDPS     Z18, Z16, Z16
-	VPSUBD     Z18, Z16, Z16
-	VPSRLD     $0x16, Z17, Z17
-	VPADDD     Z17, Z16, Z16
-	VMOVAPS.Z  Z16, K1, Z16
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z16
-	VPACKSSDW  Z16, Z2, Z2
-	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z7, Z1
-	VPANDD     Z6, Z1, Z0
-	VPMADDUBSW Z5, Z0, Z0
-	VPMOVWB    Z0, Y0
-	VMOVUPS    Y0, (DI)
-	JMP        groupback
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VDIVPS      Z5, Z0, Z0
+	VCMPPS      $0x07, Z0, Z0, K1
+	VPANDD      Z14, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z0, Z2
+	VFMADD231PS Z15, Z1, Z2
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
+	VPERMW.Z    (SI), Z9, K6, Z1
+	VDIVPS      Z5, Z1, Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z16
+	VFMADD231PS Z15, Z3, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMADDWD    Z8, Z2, Z2
+	VPMADDWD    Z8, Z16, Z16
+	VPACKSSDW   Z16, Z2, Z2
+	VPSRLW      $0x0c, Z2, Z2
+	VPACKSSDW   Z1, Z0, Z0
+	VPERMW.Z    64(SI), Z10, K6, Z1
+	VDIVPS      Z5, Z1, Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z16
+	VFMADD231PS Z15, Z3, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    64(SI), Z9, K6, Z3
+	VDIVPS      Z5, Z3, Z3
+	VCMPPS      $0x07, Z3, Z3, K1
+	VPANDD      Z14, Z3, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z3, Z18
+	VFMADD231PS Z15, Z17, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	VMOVAPS.Z   Z3, K1, Z3
+	VPMADDWD    Z8, Z16, Z16
+	VPMADDWD    Z8, Z18, Z18
+	VPACKSSDW   Z18, Z16, Z16
+	VPSRLW      $0x0c, Z16, Z16
+	VPACKSSDW   Z3, Z1, Z1
+	VPACKUSWB   Z16, Z2, Z2
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z2
+	VPERMD      Z2, Z7, Z2
+	VPMADDUBSW  Z6, Z2, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+	JMP         groupback
 
 groupmeet0cross:
 groupmeet0mix:
@@ -15804,8 +12923,8 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z4
-	VBROADCASTSS 4(DX), K7, Z3
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -15824,8 +12943,8 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (DX), Z3
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -15834,8 +12953,8 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z4
-	VBROADCASTSS 4(DX), K7, Z3
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -15854,8 +12973,8 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (DX), Z3
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -15864,8 +12983,8 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z4
-	VBROADCASTSS 4(DX), K7, Z3
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -15884,8 +13003,8 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (DX), Z3
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -15894,8 +13013,8 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z4
-	VBROADCASTSS 4(DX), K7, Z3
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -15909,102 +13028,76 @@ grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
+	VDIVPS      Z5, Z0, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
 	VPANDD      Z14, Z0, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z16
-	VADDPS      Z16, Z1, Z1
-	VPSUBD      Z16, Z1, Z1
-	VPSRLD      $0x16, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVAPS.Z   Z0, K1, Z0
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	CMPQ        R8, $+17
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z14, Z0, Z2
-	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z13, Z2, Z16
-	VPSUBUSW    Z12, Z16, Z16
-	VPADDD      Z11, Z16, Z17
-	VADDPS      Z17, Z2, Z2
-	VPSUBD      Z17, Z2, Z2
-	VPSRLD      $0x16, Z16, Z16
-	VPADDD      Z16, Z2, Z2
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z0, Z2
+	VFMADD231PS Z15, Z1, Z2
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z2
-	CMPQ        R8, $+33
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z14, Z0, Z16
-	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z13, Z16, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z16, Z16
-	VPSUBD      Z18, Z16, Z16
-	VPSRLD      $0x16, Z17, Z17
-	VPADDD      Z17, Z16, Z16
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y1
+	VPMOVZXWD   Y1, Z1
+	VPSLLD      $0x10, Z1, Z1
+	VDIVPS      Z5, Z1, Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z16
+	VFMADD231PS Z15, Z3, Z16
 	VMOVAPS.Z   Z16, K1, Z16
-	VMOVAPS.Z   Z0, K1, Z0
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z16
-	CMPQ        R8, $+49
-	JLT         grouptailrarenarrow
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMADDWD    Z8, Z2, Z2
+	VPMADDWD    Z8, Z16, Z16
+	VPACKSSDW   Z16, Z2, Z2
+	VPSRLW      $0x0c, Z2, Z2
+	VPACKSSDW   Z1, Z0, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y1
+	VPMOVZXWD   Y1, Z1
+	VPSLLD      $0x10, Z1, Z1
+	VDIVPS      Z5, Z1, Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z16
+	VFMADD231PS Z15, Z3, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VMOVAPS.Z   Z1, K1, Z1
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z14, Z0, Z17
-	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z13, Z17, Z18
-	VPSUBUSW    Z12, Z18, Z18
-	VPADDD      Z11, Z18, Z19
-	VADDPS      Z19, Z17, Z17
-	VPSUBD      Z19, Z17, Z17
-	VPSRLD      $0x16, Z18, Z18
-	VPADDD      Z18, Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VMOVAPS.Z   Z0, K1, Z0
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z17
-
-grouptailrarenarrow:
-	VPACKSSDW  Z2, Z1, Z1
-	VPACKSSDW  Z17, Z16, Z16
-	VPACKUSWB  Z16, Z1, Z1
-	VPERMD     Z1, Z7, Z1
-	VPANDD     Z6, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z5, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R8), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-	JMP        grouptailback
+	VMOVDQU16.Z 96(SI), K7, Y3
+	VPMOVZXWD   Y3, Z3
+	VPSLLD      $0x10, Z3, Z3
+	VDIVPS      Z5, Z3, Z3
+	VCMPPS      $0x07, Z3, Z3, K1
+	VPANDD      Z14, Z3, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z3, Z18
+	VFMADD231PS Z15, Z17, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	VMOVAPS.Z   Z3, K1, Z3
+	VPMADDWD    Z8, Z16, Z16
+	VPMADDWD    Z8, Z18, Z18
+	VPACKSSDW   Z18, Z16, Z16
+	VPSRLW      $0x0c, Z16, Z16
+	VPACKSSDW   Z3, Z1, Z1
+	VPACKUSWB   Z16, Z2, Z2
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z2
+	VPERMD      Z2, Z7, Z2
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z2, K7, Z0
+	VPMADDUBSW  Z6, Z0, Z0
+	VPMOVWB     Z0, Y0
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    Y0, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -16019,76 +13112,56 @@ groupmeetrare:
 longstream:
 	PREFETCHNTA (SI)(CX*1)
 	PREFETCHNTA 64(SI)(CX*1)
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMULPS      Z3, Z0, Z1
+	VFMADD231PS Z5, Z0, Z1
 	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS      Z2, Z0, Z1
-	VFMADD231PS Z4, Z0, Z1
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VMULPS      Z2, Z0, Z16
-	VFMADD231PS Z4, Z0, Z16
+	VMULPS      Z3, Z0, Z2
+	VFMADD231PS Z5, Z0, Z2
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VMULPS      Z3, Z0, Z16
+	VFMADD231PS Z5, Z0, Z16
 	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMULPS      Z2, Z0, Z17
-	VFMADD231PS Z4, Z0, Z17
-	VPERMW.Z    64(SI), Z8, K6, Z0
-	VMULPS      Z2, Z0, Z18
-	VFMADD231PS Z4, Z0, Z18
-	VADDPS      Z16, Z1, Z0
-	VADDPS      Z18, Z17, Z19
-	VADDPS      Z19, Z0, Z0
-	VCMPPS      $0x03, Z0, Z0, K1
-	KORTESTQ    K1, K1
+	VMULPS      Z3, Z0, Z17
+	VFMADD231PS Z5, Z0, Z17
+	VCMPPS      $0x03, Z2, Z1, K1
+	VCMPPS      $0x03, Z17, Z16, K2
+	KORTESTQ    K1, K2
 	JNE         longrare
 	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z19
-	VPSUBUSW    Z12, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z0, Z0
-	VPSUBD      Z20, Z0, Z0
-	VPSRLD      $0x16, Z19, Z19
-	VPADDD      Z19, Z0, Z0
-	VPSRLD      $0x1c, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPANDD      Z14, Z16, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z19
-	VPSUBUSW    Z12, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z1, Z1
-	VPSUBD      Z20, Z1, Z1
-	VPSRLD      $0x16, Z19, Z19
-	VPADDD      Z19, Z1, Z1
-	VPSRLD      $0x1c, Z16, Z16
-	VPTERNLOGD  $0xf8, Z10, Z16, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z17, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z16
-	VPSUBUSW    Z12, Z16, Z16
-	VPADDD      Z11, Z16, Z19
-	VADDPS      Z19, Z1, Z1
-	VPSUBD      Z19, Z1, Z1
-	VPSRLD      $0x16, Z16, Z16
-	VPADDD      Z16, Z1, Z1
-	VPSRLD      $0x1c, Z17, Z17
-	VPTERNLOGD  $0xf8, Z10, Z17, Z1
-	VPANDD      Z14, Z18, Z16
-	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z13, Z16, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z19
-	VADDPS      Z19, Z16, Z16
-	VPSUBD      Z19, Z16, Z16
-	VPSRLD      $0x16, Z17, Z17
-	VPADDD      Z17, Z16, Z16
-	VPSRLD      $0x1c, Z18, Z18
-	VPTERNLOGD  $0xf8, Z10, Z18, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	VPACKUSWB   Z1, Z0, Z0
-	VPERMD      Z0, Z7, Z0
-	VPANDD      Z6, Z0, Z1
-	VPMADDUBSW  Z5, Z1, Z1
-	VPMOVWB     Z1, Y1
-	VMOVNTPS    Y1, (DI)
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z1, Z18
+	VFMADD231PS Z15, Z0, Z18
+	VPANDD      Z14, Z2, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z2, Z19
+	VFMADD231PS Z15, Z0, Z19
+	VPMADDWD    Z8, Z18, Z18
+	VPMADDWD    Z8, Z19, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPSRLW      $0x0c, Z18, Z18
+	VPACKSSDW   Z2, Z1, Z1
+	VPANDD      Z14, Z16, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z16, Z2
+	VFMADD231PS Z15, Z0, Z2
+	VPANDD      Z14, Z17, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z17, Z19
+	VFMADD231PS Z15, Z0, Z19
+	VPMADDWD    Z8, Z2, Z2
+	VPMADDWD    Z8, Z19, Z19
+	VPACKSSDW   Z19, Z2, Z2
+	VPSRLW      $0x0c, Z2, Z2
+	VPACKSSDW   Z17, Z16, Z16
+	VPACKUSWB   Z2, Z18, Z18
+	VPACKSSWB   Z16, Z1, Z1
+	VPSRLW      $0x04, Z1, Z1
+	VPTERNLOGD  $0xf8, Z11, Z1, Z18
+	VPERMD      Z18, Z7, Z18
+	VPMADDUBSW  Z6, Z18, Z0
+	VPMOVWB     Z0, Y0
+	VMOVNTPS    Y0, (DI)
 	ADDQ        $+32, DI
 	ADDQ        $+128, SI
 	SUBQ        $+64, R8
@@ -16097,261 +13170,197 @@ longstream:
 	JMP         longtail
 
 longrare:
-	VPERMW.Z   (SI), Z9, K6, Z0
-	VDIVPS     Z3, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z16
-	VPSUBUSW   Z12, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z1, Z1
-	VPSUBD     Z17, Z1, Z1
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z1, Z1
-	VMOVAPS.Z  Z1, K1, Z1
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VPERMW.Z   (SI), Z8, K6, Z0
-	VDIVPS     Z3, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z16
-	VPMINUD    Z15, Z16, Z16
-	VPANDD     Z13, Z16, Z17
-	VPSUBUSW   Z12, Z17, Z17
-	VPADDD     Z11, Z17, Z18
-	VADDPS     Z18, Z16, Z16
-	VPSUBD     Z18, Z16, Z16
-	VPSRLD     $0x16, Z17, Z17
-	VPADDD     Z17, Z16, Z16
-	VMOVAPS.Z  Z16, K1, Z16
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z16
-	VPACKSSDW  Z16, Z1, Z1
-	VPERMW.Z   64(SI), Z9, K6, Z0
-	VDIVPS     Z3, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z16
-	VPMINUD    Z15, Z16, Z16
-	VPANDD     Z13, Z16, Z17
-	VPSUBUSW   Z12, Z17, Z17
-	VPADDD     Z11, Z17, Z18
-	VADDPS     Z18, Z16, Z16
-	VPSUBD     Z18, Z16, Z16
-	VPSRLD     $0x16, Z17, Z17
-	VPADDD     Z17, Z16, Z16
-	VMOVAPS.Z  Z16, K1, Z16
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z16
-	VPERMW.Z   64(SI), Z8, K6, Z0
-	VDIVPS     Z3, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z17
-	VPMINUD    Z15, Z17, Z17
-	VPANDD     Z13, Z17, Z18
-	VPSUBUSW   Z12, Z18, Z18
-	VPADDD     Z11, Z18, Z19
-	VADDPS     Z19, Z17, Z17
-	VPSUBD     Z19, Z17, Z17
-	VPSRLD     $0x16, Z18, Z18
-	VPADDD     Z18, Z17, Z17
-	VMOVAPS.Z  Z17, K1, Z17
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z17
-	VPACKSSDW  Z17, Z16, Z16
-	VPACKUSWB  Z16, Z1, Z1
-	VPERMD     Z1, Z7, Z1
-	VPANDD     Z6, Z1, Z0
-	VPMADDUBSW Z5, Z0, Z0
-	VPMOVWB    Z0, Y0
-	VMOVUPS    Y0, (DI)
-	JMP        longback
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VDIVPS      Z4, Z0, Z0
+	VCMPPS      $0x07, Z0, Z0, K1
+	VPANDD      Z14, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z0, Z2
+	VFMADD231PS Z15, Z1, Z2
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
+	VPERMW.Z    (SI), Z9, K6, Z1
+	VDIVPS      Z4, Z1, Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VPANDD      Z14, Z1, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z1, Z17
+	VFMADD231PS Z15, Z16, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMADDWD    Z8, Z2, Z2
+	VPMADDWD    Z8, Z17, Z17
+	VPACKSSDW   Z17, Z2, Z2
+	VPSRLW      $0x0c, Z2, Z2
+	VPACKSSDW   Z1, Z0, Z0
+	VPERMW.Z    64(SI), Z10, K6, Z1
+	VDIVPS      Z4, Z1, Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VPANDD      Z14, Z1, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z1, Z17
+	VFMADD231PS Z15, Z16, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    64(SI), Z9, K6, Z16
+	VDIVPS      Z4, Z16, Z16
+	VCMPPS      $0x07, Z16, Z16, K1
+	VPANDD      Z14, Z16, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z16, Z19
+	VFMADD231PS Z15, Z18, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+	VMOVAPS.Z   Z16, K1, Z16
+	VPMADDWD    Z8, Z17, Z17
+	VPMADDWD    Z8, Z19, Z19
+	VPACKSSDW   Z19, Z17, Z17
+	VPSRLW      $0x0c, Z17, Z17
+	VPACKSSDW   Z16, Z1, Z1
+	VPACKUSWB   Z17, Z2, Z2
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z2
+	VPERMD      Z2, Z7, Z2
+	VPMADDUBSW  Z6, Z2, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+	JMP         longback
 
 longtailrare:
 	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z3, Z0, Z0
+	VDIVPS      Z4, Z0, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
 	VPANDD      Z14, Z0, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z16
-	VPSUBUSW    Z12, Z16, Z16
-	VPADDD      Z11, Z16, Z17
-	VADDPS      Z17, Z1, Z1
-	VPSUBD      Z17, Z1, Z1
-	VPSRLD      $0x16, Z16, Z16
-	VPADDD      Z16, Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z0, Z2
+	VFMADD231PS Z15, Z1, Z2
+	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	CMPQ        R8, $+17
-	JLT         longtailrarenarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z3, Z0, Z0
-	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z14, Z0, Z16
-	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z13, Z16, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z16, Z16
-	VPSUBD      Z18, Z16, Z16
-	VPSRLD      $0x16, Z17, Z17
-	VPADDD      Z17, Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VMOVAPS.Z   Z0, K1, Z0
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z16
-	CMPQ        R8, $+33
-	JLT         longtailrarenarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z3, Z0, Z0
-	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z14, Z0, Z17
-	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z13, Z17, Z18
-	VPSUBUSW    Z12, Z18, Z18
-	VPADDD      Z11, Z18, Z19
-	VADDPS      Z19, Z17, Z17
-	VPSUBD      Z19, Z17, Z17
-	VPSRLD      $0x16, Z18, Z18
-	VPADDD      Z18, Z17, Z17
+	VMOVDQU16.Z 32(SI), K7, Y1
+	VPMOVZXWD   Y1, Z1
+	VPSLLD      $0x10, Z1, Z1
+	VDIVPS      Z4, Z1, Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VPANDD      Z14, Z1, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z1, Z17
+	VFMADD231PS Z15, Z16, Z17
 	VMOVAPS.Z   Z17, K1, Z17
-	VMOVAPS.Z   Z0, K1, Z0
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z17
-	CMPQ        R8, $+49
-	JLT         longtailrarenarrow
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMADDWD    Z8, Z2, Z2
+	VPMADDWD    Z8, Z17, Z17
+	VPACKSSDW   Z17, Z2, Z2
+	VPSRLW      $0x0c, Z2, Z2
+	VPACKSSDW   Z1, Z0, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y1
+	VPMOVZXWD   Y1, Z1
+	VPSLLD      $0x10, Z1, Z1
+	VDIVPS      Z4, Z1, Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VPANDD      Z14, Z1, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z1, Z17
+	VFMADD231PS Z15, Z16, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	VMOVAPS.Z   Z1, K1, Z1
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z3, Z0, Z0
-	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z14, Z0, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z13, Z18, Z19
-	VPSUBUSW    Z12, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z18, Z18
-	VPSUBD      Z20, Z18, Z18
-	VPSRLD      $0x16, Z19, Z19
-	VPADDD      Z19, Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VMOVAPS.Z   Z0, K1, Z0
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z18
-
-longtailrarenarrow:
-	VPACKSSDW  Z16, Z1, Z1
-	VPACKSSDW  Z18, Z17, Z17
-	VPACKUSWB  Z17, Z1, Z1
-	VPERMD     Z1, Z7, Z1
-	VPANDD     Z6, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z5, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R8), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-	JMP        longtailback
+	VMOVDQU16.Z 96(SI), K7, Y16
+	VPMOVZXWD   Y16, Z16
+	VPSLLD      $0x10, Z16, Z16
+	VDIVPS      Z4, Z16, Z16
+	VCMPPS      $0x07, Z16, Z16, K1
+	VPANDD      Z14, Z16, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z16, Z19
+	VFMADD231PS Z15, Z18, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+	VMOVAPS.Z   Z16, K1, Z16
+	VPMADDWD    Z8, Z17, Z17
+	VPMADDWD    Z8, Z19, Z19
+	VPACKSSDW   Z19, Z17, Z17
+	VPSRLW      $0x0c, Z17, Z17
+	VPACKSSDW   Z16, Z1, Z1
+	VPACKUSWB   Z17, Z2, Z2
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z2
+	VPERMD      Z2, Z7, Z2
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z2, K7, Z0
+	VPMADDUBSW  Z6, Z0, Z0
+	VPMOVWB     Z0, Y0
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    Y0, K7, (DI)
+	JMP         longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
 	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z4
-	VBROADCASTSS      4(DX), Z3
-	VPERMW.Z          (SI), Z9, K6, Z0
+	VBROADCASTSS      (DX), Z5
+	VBROADCASTSS      4(DX), Z4
+	VPERMW.Z          (SI), Z10, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
 	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPERMW.Z          (SI), Z8, K6, Z0
+	VPERMW.Z          (SI), Z9, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z2
 	VFMSUB231PS.BCST  (DX), Z2, Z0
 	VFNMADD231PS.BCST (BX), Z0, Z2
+	VPERMW.Z          64(SI), Z10, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
 	VPERMW.Z          64(SI), Z9, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z16
 	VFMSUB231PS.BCST  4(DX), Z16, Z0
 	VFNMADD231PS.BCST 4(BX), Z0, Z16
-	VPERMW.Z          64(SI), Z8, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z17
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z17, Z16, Z18
-	VADDPS            Z18, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z16, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VPANDD            Z14, Z1, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z18
-	VPSUBUSW          Z12, Z18, Z18
-	VPADDD            Z11, Z18, Z19
-	VADDPS            Z19, Z0, Z0
-	VPSUBD            Z19, Z0, Z0
-	VPSRLD            $0x16, Z18, Z18
-	VPADDD            Z18, Z0, Z0
-	VPSRLD            $0x1c, Z1, Z1
-	VPTERNLOGD        $0xf8, Z10, Z1, Z0
-	VPANDD            Z14, Z2, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z18
-	VPSUBUSW          Z12, Z18, Z18
-	VPADDD            Z11, Z18, Z19
-	VADDPS            Z19, Z1, Z1
-	VPSUBD            Z19, Z1, Z1
-	VPSRLD            $0x16, Z18, Z18
-	VPADDD            Z18, Z1, Z1
-	VPSRLD            $0x1c, Z2, Z2
-	VPTERNLOGD        $0xf8, Z10, Z2, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z16, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z2
-	VPSUBUSW          Z12, Z2, Z2
-	VPADDD            Z11, Z2, Z18
-	VADDPS            Z18, Z1, Z1
-	VPSUBD            Z18, Z1, Z1
-	VPSRLD            $0x16, Z2, Z2
-	VPADDD            Z2, Z1, Z1
-	VPSRLD            $0x1c, Z16, Z16
-	VPTERNLOGD        $0xf8, Z10, Z16, Z1
-	VPANDD            Z14, Z17, Z2
-	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z13, Z2, Z16
-	VPSUBUSW          Z12, Z16, Z16
-	VPADDD            Z11, Z16, Z18
-	VADDPS            Z18, Z2, Z2
-	VPSUBD            Z18, Z2, Z2
-	VPSRLD            $0x16, Z16, Z16
-	VPADDD            Z16, Z2, Z2
-	VPSRLD            $0x1c, Z17, Z17
-	VPTERNLOGD        $0xf8, Z10, Z17, Z2
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z1, Z17
+	VFMADD231PS       Z15, Z0, Z17
+	VPANDD            Z14, Z2, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z2, Z18
+	VFMADD231PS       Z15, Z0, Z18
+	VPMADDWD          Z8, Z17, Z17
+	VPMADDWD          Z8, Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPSRLW            $0x0c, Z17, Z17
 	VPACKSSDW         Z2, Z1, Z1
-	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z7, Z0
-	VPANDD            Z6, Z0, Z1
-	VPMADDUBSW        Z5, Z1, Z1
-	VPMOVWB           Z1, Y1
-	VMOVNTPS          Y1, (DI)
+	VPANDD            Z14, Z3, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z3, Z2
+	VFMADD231PS       Z15, Z0, Z2
+	VPANDD            Z14, Z16, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z16, Z18
+	VFMADD231PS       Z15, Z0, Z18
+	VPMADDWD          Z8, Z2, Z2
+	VPMADDWD          Z8, Z18, Z18
+	VPACKSSDW         Z18, Z2, Z2
+	VPSRLW            $0x0c, Z2, Z2
+	VPACKSSDW         Z16, Z3, Z3
+	VPACKUSWB         Z2, Z17, Z17
+	VPACKSSWB         Z3, Z1, Z1
+	VPSRLW            $0x04, Z1, Z1
+	VPTERNLOGD        $0xf8, Z11, Z1, Z17
+	VPERMD            Z17, Z7, Z17
+	VPMADDUBSW        Z6, Z17, Z0
+	VPMOVWB           Z0, Y0
+	VMOVNTPS          Y0, (DI)
 	ADDQ              $+8, DX
 	ADDQ              $+8, BX
 	ADDQ              $+32, DI
@@ -16362,161 +13371,123 @@ short2stream:
 	JMP               short2end
 
 short2rare:
-	VPERMW.Z   (SI), Z9, K6, Z0
-	VDIVPS     Z4, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z16
-	VADDPS     Z16, Z1, Z1
-	VPSUBD     Z16, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VMOVAPS.Z  Z1, K1, Z1
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VPERMW.Z   (SI), Z8, K6, Z0
-	VDIVPS     Z4, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z16
-	VPSUBUSW   Z12, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z2, Z2
-	VPSUBD     Z17, Z2, Z2
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z2, Z2
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VPACKSSDW  Z2, Z1, Z1
-	VPERMW.Z   64(SI), Z9, K6, Z0
-	VDIVPS     Z3, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z16
-	VPSUBUSW   Z12, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z2, Z2
-	VPSUBD     Z17, Z2, Z2
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z2, Z2
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VPERMW.Z   64(SI), Z8, K6, Z0
-	VDIVPS     Z3, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z16
-	VPMINUD    Z15, Z16, Z16
-	VPANDD     Z13, Z16, Z17
-	VPSUBUSW   Z12, Z17, Z17
-	VPADDD     Z11, Z17, Z18
-	VADDPS     Z18, Z16, Z16
-	VPSUBD     Z18, Z16, Z16
-	VPSRLD     $0x16, Z17, Z17
-	VPADDD     Z17, Z16, Z16
-	VMOVAPS.Z  Z16, K1, Z16
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z16
-	VPACKSSDW  Z16, Z2, Z2
-	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z7, Z1
-	VPANDD     Z6, Z1, Z0
-	VPMADDUBSW Z5, Z0, Z0
-	VPMOVWB    Z0, Y0
-	VMOVUPS    Y0, (DI)
-	JMP        short2back
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VDIVPS      Z5, Z0, Z0
+	VCMPPS      $0x07, Z0, Z0, K1
+	VPANDD      Z14, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z0, Z2
+	VFMADD231PS Z15, Z1, Z2
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
+	VPERMW.Z    (SI), Z9, K6, Z1
+	VDIVPS      Z5, Z1, Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z16
+	VFMADD231PS Z15, Z3, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMADDWD    Z8, Z2, Z2
+	VPMADDWD    Z8, Z16, Z16
+	VPACKSSDW   Z16, Z2, Z2
+	VPSRLW      $0x0c, Z2, Z2
+	VPACKSSDW   Z1, Z0, Z0
+	VPERMW.Z    64(SI), Z10, K6, Z1
+	VDIVPS      Z4, Z1, Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z16
+	VFMADD231PS Z15, Z3, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    64(SI), Z9, K6, Z3
+	VDIVPS      Z4, Z3, Z3
+	VCMPPS      $0x07, Z3, Z3, K1
+	VPANDD      Z14, Z3, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z3, Z18
+	VFMADD231PS Z15, Z17, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	VMOVAPS.Z   Z3, K1, Z3
+	VPMADDWD    Z8, Z16, Z16
+	VPMADDWD    Z8, Z18, Z18
+	VPACKSSDW   Z18, Z16, Z16
+	VPSRLW      $0x0c, Z16, Z16
+	VPACKSSDW   Z3, Z1, Z1
+	VPACKUSWB   Z16, Z2, Z2
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z2
+	VPERMD      Z2, Z7, Z2
+	VPMADDUBSW  Z6, Z2, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+	JMP         short2back
 
 short4stream:
 	PREFETCHNTA       (SI)(CX*1)
 	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z4
-	VBROADCASTSS      4(DX), Z3
-	VBROADCASTSS      8(DX), Z2
-	VBROADCASTSS      12(DX), Z1
+	VBROADCASTSS      (DX), Z5
+	VBROADCASTSS      4(DX), Z4
+	VBROADCASTSS      8(DX), Z3
+	VBROADCASTSS      12(DX), Z2
+	VPERMW.Z          (SI), Z10, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
 	VPERMW.Z          (SI), Z9, K6, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFMSUB231PS.BCST  (DX), Z16, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z16
-	VPERMW.Z          (SI), Z8, K6, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z17
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VPERMW.Z          64(SI), Z10, K6, Z0
+	VMULPS.BCST       8(BX), Z0, Z17
+	VFMSUB231PS.BCST  8(DX), Z17, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z17
 	VPERMW.Z          64(SI), Z9, K6, Z0
-	VMULPS.BCST       8(BX), Z0, Z18
-	VFMSUB231PS.BCST  8(DX), Z18, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z18
-	VPERMW.Z          64(SI), Z8, K6, Z0
-	VMULPS.BCST       12(BX), Z0, Z19
-	VFMSUB231PS.BCST  12(DX), Z19, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z19
-	VADDPS            Z17, Z16, Z0
-	VADDPS            Z19, Z18, Z20
-	VADDPS            Z20, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VMULPS.BCST       12(BX), Z0, Z18
+	VFMSUB231PS.BCST  12(DX), Z18, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z18
+	VCMPPS            $0x03, Z16, Z1, K1
+	VCMPPS            $0x03, Z18, Z17, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
+	VPANDD            Z14, Z1, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z1, Z19
+	VFMADD231PS       Z15, Z0, Z19
 	VPANDD            Z14, Z16, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z20
-	VPSUBUSW          Z12, Z20, Z20
-	VPADDD            Z11, Z20, Z21
-	VADDPS            Z21, Z0, Z0
-	VPSUBD            Z21, Z0, Z0
-	VPSRLD            $0x16, Z20, Z20
-	VPADDD            Z20, Z0, Z0
-	VPSRLD            $0x1c, Z16, Z16
-	VPTERNLOGD        $0xf8, Z10, Z16, Z0
-	VPANDD            Z14, Z17, Z16
-	VPMINUD           Z15, Z16, Z16
-	VPANDD            Z13, Z16, Z20
-	VPSUBUSW          Z12, Z20, Z20
-	VPADDD            Z11, Z20, Z21
-	VADDPS            Z21, Z16, Z16
-	VPSUBD            Z21, Z16, Z16
-	VPSRLD            $0x16, Z20, Z20
-	VPADDD            Z20, Z16, Z16
-	VPSRLD            $0x1c, Z17, Z17
-	VPTERNLOGD        $0xf8, Z10, Z17, Z16
-	VPACKSSDW         Z16, Z0, Z0
-	VPANDD            Z14, Z18, Z16
-	VPMINUD           Z15, Z16, Z16
-	VPANDD            Z13, Z16, Z17
-	VPSUBUSW          Z12, Z17, Z17
-	VPADDD            Z11, Z17, Z20
-	VADDPS            Z20, Z16, Z16
-	VPSUBD            Z20, Z16, Z16
-	VPSRLD            $0x16, Z17, Z17
-	VPADDD            Z17, Z16, Z16
-	VPSRLD            $0x1c, Z18, Z18
-	VPTERNLOGD        $0xf8, Z10, Z18, Z16
-	VPANDD            Z14, Z19, Z17
-	VPMINUD           Z15, Z17, Z17
-	VPANDD            Z13, Z17, Z18
-	VPSUBUSW          Z12, Z18, Z18
-	VPADDD            Z11, Z18, Z20
-	VADDPS            Z20, Z17, Z17
-	VPSUBD            Z20, Z17, Z17
-	VPSRLD            $0x16, Z18, Z18
-	VPADDD            Z18, Z17, Z17
-	VPSRLD            $0x1c, Z19, Z19
-	VPTERNLOGD        $0xf8, Z10, Z19, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPACKUSWB         Z16, Z0, Z0
-	VPERMD            Z0, Z7, Z0
-	VPANDD            Z6, Z0, Z16
-	VPMADDUBSW        Z5, Z16, Z16
-	VPMOVWB           Z16, Y16
-	VMOVNTPS          Y16, (DI)
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z16, Z20
+	VFMADD231PS       Z15, Z0, Z20
+	VPMADDWD          Z8, Z19, Z19
+	VPMADDWD          Z8, Z20, Z20
+	VPACKSSDW         Z20, Z19, Z19
+	VPSRLW            $0x0c, Z19, Z19
+	VPACKSSDW         Z16, Z1, Z1
+	VPANDD            Z14, Z17, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z17, Z16
+	VFMADD231PS       Z15, Z0, Z16
+	VPANDD            Z14, Z18, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z18, Z20
+	VFMADD231PS       Z15, Z0, Z20
+	VPMADDWD          Z8, Z16, Z16
+	VPMADDWD          Z8, Z20, Z20
+	VPACKSSDW         Z20, Z16, Z16
+	VPSRLW            $0x0c, Z16, Z16
+	VPACKSSDW         Z18, Z17, Z17
+	VPACKUSWB         Z16, Z19, Z19
+	VPACKSSWB         Z17, Z1, Z1
+	VPSRLW            $0x04, Z1, Z1
+	VPTERNLOGD        $0xf8, Z11, Z1, Z19
+	VPERMD            Z19, Z7, Z19
+	VPMADDUBSW        Z6, Z19, Z0
+	VPMOVWB           Z0, Y0
+	VMOVNTPS          Y0, (DI)
 	ADDQ              $+16, DX
 	ADDQ              $+16, BX
 	ADDQ              $+32, DI
@@ -16527,158 +13498,122 @@ short4stream:
 	JMP               short4end
 
 short4rare:
-	VPERMW.Z   (SI), Z9, K6, Z0
-	VDIVPS     Z4, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z16
-	VPMINUD    Z15, Z16, Z16
-	VPANDD     Z13, Z16, Z17
-	VPSUBUSW   Z12, Z17, Z17
-	VPADDD     Z11, Z17, Z18
-	VADDPS     Z18, Z16, Z16
-	VPSUBD     Z18, Z16, Z16
-	VPSRLD     $0x16, Z17, Z17
-	VPADDD     Z17, Z16, Z16
-	VMOVAPS.Z  Z16, K1, Z16
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z16
-	VPERMW.Z   (SI), Z8, K6, Z0
-	VDIVPS     Z3, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z17
-	VPMINUD    Z15, Z17, Z17
-	VPANDD     Z13, Z17, Z18
-	VPSUBUSW   Z12, Z18, Z18
-	VPADDD     Z11, Z18, Z19
-	VADDPS     Z19, Z17, Z17
-	VPSUBD     Z19, Z17, Z17
-	VPSRLD     $0x16, Z18, Z18
-	VPADDD     Z18, Z17, Z17
-	VMOVAPS.Z  Z17, K1, Z17
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z17
-	VPACKSSDW  Z17, Z16, Z16
-	VPERMW.Z   64(SI), Z9, K6, Z0
-	VDIVPS     Z2, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z17
-	VPMINUD    Z15, Z17, Z17
-	VPANDD     Z13, Z17, Z18
-	VPSUBUSW   Z12, Z18, Z18
-	VPADDD     Z11, Z18, Z19
-	VADDPS     Z19, Z17, Z17
-	VPSUBD     Z19, Z17, Z17
-	VPSRLD     $0x16, Z18, Z18
-	VPADDD     Z18, Z17, Z17
-	VMOVAPS.Z  Z17, K1, Z17
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z17
-	VPERMW.Z   64(SI), Z8, K6, Z0
-	VDIVPS     Z1, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z18
-	VPMINUD    Z15, Z18, Z18
-	VPANDD     Z13, Z18, Z19
-	VPSUBUSW   Z12, Z19, Z19
-	VPADDD     Z11, Z19, Z20
-	VADDPS     Z20, Z18, Z18
-	VPSUBD     Z20, Z18, Z18
-	VPSRLD     $0x16, Z19, Z19
-	VPADDD     Z19, Z18, Z18
-	VMOVAPS.Z  Z18, K1, Z18
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z18
-	VPACKSSDW  Z18, Z17, Z17
-	VPACKUSWB  Z17, Z16, Z16
-	VPERMD     Z16, Z7, Z16
-	VPANDD     Z6, Z16, Z0
-	VPMADDUBSW Z5, Z0, Z0
-	VPMOVWB    Z0, Y0
-	VMOVUPS    Y0, (DI)
-	JMP        short4back
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VDIVPS      Z5, Z0, Z0
+	VCMPPS      $0x07, Z0, Z0, K1
+	VPANDD      Z14, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z0, Z16
+	VFMADD231PS Z15, Z1, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VMOVAPS.Z   Z0, K1, Z0
+	VPERMW.Z    (SI), Z9, K6, Z1
+	VDIVPS      Z4, Z1, Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VPANDD      Z14, Z1, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z1, Z18
+	VFMADD231PS Z15, Z17, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMADDWD    Z8, Z16, Z16
+	VPMADDWD    Z8, Z18, Z18
+	VPACKSSDW   Z18, Z16, Z16
+	VPSRLW      $0x0c, Z16, Z16
+	VPACKSSDW   Z1, Z0, Z0
+	VPERMW.Z    64(SI), Z10, K6, Z1
+	VDIVPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VPANDD      Z14, Z1, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z1, Z18
+	VFMADD231PS Z15, Z17, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    64(SI), Z9, K6, Z17
+	VDIVPS      Z2, Z17, Z17
+	VCMPPS      $0x07, Z17, Z17, K1
+	VPANDD      Z14, Z17, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z12, Z17, Z20
+	VFMADD231PS Z15, Z19, Z20
+	VMOVAPS.Z   Z20, K1, Z20
+	VMOVAPS.Z   Z17, K1, Z17
+	VPMADDWD    Z8, Z18, Z18
+	VPMADDWD    Z8, Z20, Z20
+	VPACKSSDW   Z20, Z18, Z18
+	VPSRLW      $0x0c, Z18, Z18
+	VPACKSSDW   Z17, Z1, Z1
+	VPACKUSWB   Z18, Z16, Z16
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z16
+	VPERMD      Z16, Z7, Z16
+	VPMADDUBSW  Z6, Z16, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+	JMP         short4back
 
 lanerare:
-	VPERMW.Z   (SI), Z9, K6, Z0
-	VMOVUPS    (DX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VMOVAPS.Z  Z1, K1, Z1
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VPERMW.Z   (SI), Z8, K6, Z0
-	VMOVUPS    64(DX), Z2
-	VDIVPS     Z2, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VPACKSSDW  Z2, Z1, Z1
-	VPERMW.Z   64(SI), Z9, K6, Z0
-	VMOVUPS    128(DX), Z2
-	VDIVPS     Z2, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VPERMW.Z   64(SI), Z8, K6, Z0
-	VMOVUPS    192(DX), Z3
-	VDIVPS     Z3, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z3
-	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z13, Z3, Z4
-	VPSUBUSW   Z12, Z4, Z4
-	VPADDD     Z11, Z4, Z16
-	VADDPS     Z16, Z3, Z3
-	VPSUBD     Z16, Z3, Z3
-	VPSRLD     $0x16, Z4, Z4
-	VPADDD     Z4, Z3, Z3
-	VMOVAPS.Z  Z3, K1, Z3
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z3
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z7, Z1
-	VPANDD     Z6, Z1, Z0
-	VPMADDUBSW Z5, Z0, Z0
-	VPMOVWB    Z0, Y0
-	VMOVUPS    Y0, (DI)
-	JMP        laneback
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMOVUPS     (DX), Z1
+	VDIVPS      Z1, Z0, Z0
+	VCMPPS      $0x07, Z0, Z0, K1
+	VPANDD      Z14, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z0, Z2
+	VFMADD231PS Z15, Z1, Z2
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
+	VPERMW.Z    (SI), Z9, K6, Z1
+	VMOVUPS     64(DX), Z3
+	VDIVPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMADDWD    Z8, Z2, Z2
+	VPMADDWD    Z8, Z4, Z4
+	VPACKSSDW   Z4, Z2, Z2
+	VPSRLW      $0x0c, Z2, Z2
+	VPACKSSDW   Z1, Z0, Z0
+	VPERMW.Z    64(SI), Z10, K6, Z1
+	VMOVUPS     128(DX), Z3
+	VDIVPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    64(SI), Z9, K6, Z3
+	VMOVUPS     192(DX), Z5
+	VDIVPS      Z5, Z3, Z3
+	VCMPPS      $0x07, Z3, Z3, K1
+	VPANDD      Z14, Z3, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z12, Z3, Z16
+	VFMADD231PS Z15, Z5, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VMOVAPS.Z   Z3, K1, Z3
+	VPMADDWD    Z8, Z4, Z4
+	VPMADDWD    Z8, Z16, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z1, Z1
+	VPACKUSWB   Z4, Z2, Z2
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z2
+	VPERMD      Z2, Z7, Z2
+	VPMADDUBSW  Z6, Z2, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+	JMP         laneback
 
 lanetailrare:
 	KMOVQ       K0, K7
@@ -16689,126 +13624,99 @@ lanetailrare:
 	VDIVPS      Z1, Z0, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
 	VPANDD      Z14, Z0, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z3
-	VADDPS      Z3, Z1, Z1
-	VPSUBD      Z3, Z1, Z1
-	VPSRLD      $0x16, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVAPS.Z   Z0, K1, Z0
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	CMPQ        R8, $+17
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   64(DX), K7, Z2
-	VDIVPS      Z2, Z0, Z0
-	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z14, Z0, Z2
-	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z13, Z2, Z3
-	VPSUBUSW    Z12, Z3, Z3
-	VPADDD      Z11, Z3, Z4
-	VADDPS      Z4, Z2, Z2
-	VPSUBD      Z4, Z2, Z2
-	VPSRLD      $0x16, Z3, Z3
-	VPADDD      Z3, Z2, Z2
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z0, Z2
+	VFMADD231PS Z15, Z1, Z2
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z2
-	CMPQ        R8, $+33
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z3
-	VDIVPS      Z3, Z0, Z0
-	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z14, Z0, Z3
-	VPMINUD     Z15, Z3, Z3
-	VPANDD      Z13, Z3, Z4
-	VPSUBUSW    Z12, Z4, Z4
-	VPADDD      Z11, Z4, Z16
-	VADDPS      Z16, Z3, Z3
-	VPSUBD      Z16, Z3, Z3
-	VPSRLD      $0x16, Z4, Z4
-	VPADDD      Z4, Z3, Z3
-	VMOVAPS.Z   Z3, K1, Z3
-	VMOVAPS.Z   Z0, K1, Z0
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z3
-	CMPQ        R8, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z4
-	VDIVPS      Z4, Z0, Z0
-	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z16
-	VPSUBUSW    Z12, Z16, Z16
-	VPADDD      Z11, Z16, Z17
-	VADDPS      Z17, Z4, Z4
-	VPSUBD      Z17, Z4, Z4
-	VPSRLD      $0x16, Z16, Z16
-	VPADDD      Z16, Z4, Z4
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y1
+	VPMOVZXWD   Y1, Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMOVUPS.Z   64(DX), K7, Z3
+	VDIVPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
 	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z0, K1, Z0
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-
-lanetailrarenarrow:
-	VPACKSSDW  Z2, Z1, Z1
-	VPACKSSDW  Z4, Z3, Z3
-	VPACKUSWB  Z3, Z1, Z1
-	VPERMD     Z1, Z7, Z1
-	VPANDD     Z6, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z5, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R8), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-	JMP        lanetailback
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMADDWD    Z8, Z2, Z2
+	VPMADDWD    Z8, Z4, Z4
+	VPACKSSDW   Z4, Z2, Z2
+	VPSRLW      $0x0c, Z2, Z2
+	VPACKSSDW   Z1, Z0, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y1
+	VPMOVZXWD   Y1, Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMOVUPS.Z   128(DX), K7, Z3
+	VDIVPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y3
+	VPMOVZXWD   Y3, Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMOVUPS.Z   192(DX), K7, Z5
+	VDIVPS      Z5, Z3, Z3
+	VCMPPS      $0x07, Z3, Z3, K1
+	VPANDD      Z14, Z3, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z12, Z3, Z16
+	VFMADD231PS Z15, Z5, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VMOVAPS.Z   Z3, K1, Z3
+	VPMADDWD    Z8, Z4, Z4
+	VPMADDWD    Z8, Z16, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z1, Z1
+	VPACKUSWB   Z4, Z2, Z2
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z2
+	VPERMD      Z2, Z7, Z2
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z2, K7, Z0
+	VPMADDUBSW  Z6, Z0, Z0
+	VPMOVWB     Z0, Y0
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    Y0, K7, (DI)
+	JMP         lanetailback
 
 // func QuantizeFpPowerOfTwoE2M1PackedBF16AVX512(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeFpPowerOfTwoE2M1PackedBF16AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x3f800000, Z11 0x4a800000, Z10 0x8, Z9 table, Z8 table, K6 Uppers, Z7 table, Z6 0xf0f0f0f, Z5 0x10011001
-	// per group: Z4 recip
-	// vector registers in use at once: 25
+	// per call: Z15 0x4a80fed6, Z14 0x7f800000, Z13 0x3f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 table, Z9 table, K6 Uppers, Z8 0x401000, Z7 table, Z6 0x10011001
+	// per group: Z5 recip
+	// vector registers in use at once: 24
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
-	VBROADCASTSS most+24(FP), Z15
-	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+4(SB), Z13
-	VBROADCASTSS constantsAVX512<>+216(SB), Z12
-	VBROADCASTSS constantsAVX512<>+244(SB), Z11
-	VBROADCASTSS constantsAVX512<>+248(SB), Z10
-	VMOVUPS      constantsAVX512<>+20(SB), Z9
-	VMOVUPS      constantsAVX512<>+84(SB), Z8
+	VBROADCASTSS constantsAVX512<>+248(SB), Z15
+	VBROADCASTSS constantsAVX512<>+4(SB), Z14
+	VBROADCASTSS constantsAVX512<>+220(SB), Z13
+	VBROADCASTSS constantsAVX512<>+12(SB), Z12
+	VBROADCASTSS constantsAVX512<>+252(SB), Z11
+	VMOVUPS      constantsAVX512<>+24(SB), Z10
+	VMOVUPS      constantsAVX512<>+88(SB), Z9
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
-	VMOVUPS      constantsAVX512<>+148(SB), Z7
-	VBROADCASTSS constantsAVX512<>+252(SB), Z6
-	VBROADCASTSS constantsAVX512<>+256(SB), Z5
+	VBROADCASTSS constantsAVX512<>+256(SB), Z8
+	VMOVUPS      constantsAVX512<>+152(SB), Z7
+	VBROADCASTSS constantsAVX512<>+324(SB), Z6
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -16828,7 +13736,7 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (DX), Z5
 	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
@@ -16842,93 +13750,73 @@ groupbegin:
 	JMP          grouploop
 
 groupfirst:
-	VPERMW.Z (SI), Z9, K6, Z16
-	VMULPS   Z4, Z16, Z3
-	VPERMW.Z (SI), Z8, K6, Z16
-	VMULPS   Z4, Z16, Z2
-	VPERMW.Z 64(SI), Z9, K6, Z16
-	VMULPS   Z4, Z16, Z1
-	VPERMW.Z 64(SI), Z8, K6, Z16
-	VMULPS   Z4, Z16, Z0
+	VPERMW.Z (SI), Z10, K6, Z0
+	VMULPS   Z5, Z0, Z4
+	VPERMW.Z (SI), Z9, K6, Z0
+	VMULPS   Z5, Z0, Z3
+	VPERMW.Z 64(SI), Z10, K6, Z0
+	VMULPS   Z5, Z0, Z2
+	VPERMW.Z 64(SI), Z9, K6, Z0
+	VMULPS   Z5, Z0, Z1
 	CMPQ     R8, $+128
 	JLT      groupends
 
 groupahead:
-	VPERMW.Z   128(SI), Z9, K6, Z16
-	VMULPS     Z4, Z16, Z16
-	VPERMW.Z   128(SI), Z8, K6, Z17
-	VMULPS     Z4, Z17, Z17
-	VPERMW.Z   192(SI), Z9, K6, Z18
-	VMULPS     Z4, Z18, Z18
-	VPERMW.Z   192(SI), Z8, K6, Z19
-	VMULPS     Z4, Z19, Z19
-	VADDPS     Z2, Z3, Z20
-	VADDPS     Z0, Z1, Z21
-	VADDPS     Z21, Z20, Z20
-	VCMPPS     $0x03, Z20, Z20, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPANDD     Z14, Z3, Z20
-	VPMINUD    Z15, Z20, Z20
-	VPANDD     Z13, Z20, Z21
-	VPSUBUSW   Z12, Z21, Z21
-	VPADDD     Z11, Z21, Z22
-	VADDPS     Z22, Z20, Z20
-	VPSUBD     Z22, Z20, Z20
-	VPSRLD     $0x16, Z21, Z21
-	VPADDD     Z21, Z20, Z20
-	VPSRLD     $0x1c, Z3, Z21
-	VPTERNLOGD $0xf8, Z10, Z21, Z20
-	VPANDD     Z14, Z2, Z21
-	VPMINUD    Z15, Z21, Z21
-	VPANDD     Z13, Z21, Z22
-	VPSUBUSW   Z12, Z22, Z22
-	VPADDD     Z11, Z22, Z23
-	VADDPS     Z23, Z21, Z21
-	VPSUBD     Z23, Z21, Z21
-	VPSRLD     $0x16, Z22, Z22
-	VPADDD     Z22, Z21, Z21
-	VPSRLD     $0x1c, Z2, Z22
-	VPTERNLOGD $0xf8, Z10, Z22, Z21
-	VPACKSSDW  Z21, Z20, Z20
-	VPANDD     Z14, Z1, Z21
-	VPMINUD    Z15, Z21, Z21
-	VPANDD     Z13, Z21, Z22
-	VPSUBUSW   Z12, Z22, Z22
-	VPADDD     Z11, Z22, Z23
-	VADDPS     Z23, Z21, Z21
-	VPSUBD     Z23, Z21, Z21
-	VPSRLD     $0x16, Z22, Z22
-	VPADDD     Z22, Z21, Z21
-	VPSRLD     $0x1c, Z1, Z22
-	VPTERNLOGD $0xf8, Z10, Z22, Z21
-	VPANDD     Z14, Z0, Z22
-	VPMINUD    Z15, Z22, Z22
-	VPANDD     Z13, Z22, Z23
-	VPSUBUSW   Z12, Z23, Z23
-	VPADDD     Z11, Z23, Z24
-	VADDPS     Z24, Z22, Z22
-	VPSUBD     Z24, Z22, Z22
-	VPSRLD     $0x16, Z23, Z23
-	VPADDD     Z23, Z22, Z22
-	VPSRLD     $0x1c, Z0, Z23
-	VPTERNLOGD $0xf8, Z10, Z23, Z22
-	VPACKSSDW  Z22, Z21, Z21
-	VPACKUSWB  Z21, Z20, Z20
-	VPERMD     Z20, Z7, Z20
-	VPANDD     Z6, Z20, Z21
-	VPMADDUBSW Z5, Z21, Z21
-	VPMOVWB    Z21, Y21
-	VMOVUPS    Y21, (DI)
-	VMOVAPS    Z16, Z3
-	VMOVAPS    Z17, Z2
-	VMOVAPS    Z18, Z1
-	VMOVAPS    Z19, Z0
-	ADDQ       $+32, DI
-	ADDQ       $+128, SI
-	SUBQ       $+64, R8
-	CMPQ       R8, $+128
-	JGE        groupahead
+	VPERMW.Z    128(SI), Z10, K6, Z0
+	VMULPS      Z5, Z0, Z0
+	VPERMW.Z    128(SI), Z9, K6, Z16
+	VMULPS      Z5, Z16, Z16
+	VPERMW.Z    192(SI), Z10, K6, Z17
+	VMULPS      Z5, Z17, Z17
+	VPERMW.Z    192(SI), Z9, K6, Z18
+	VMULPS      Z5, Z18, Z18
+	VCMPPS      $0x03, Z3, Z4, K1
+	VCMPPS      $0x03, Z1, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VPANDD      Z14, Z4, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z12, Z4, Z20
+	VFMADD231PS Z15, Z19, Z20
+	VPANDD      Z14, Z3, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z12, Z3, Z21
+	VFMADD231PS Z15, Z19, Z21
+	VPMADDWD    Z8, Z20, Z20
+	VPMADDWD    Z8, Z21, Z21
+	VPACKSSDW   Z21, Z20, Z20
+	VPSRLW      $0x0c, Z20, Z20
+	VPACKSSDW   Z3, Z4, Z19
+	VPANDD      Z14, Z2, Z21
+	VPMAXUD     Z13, Z21, Z21
+	VPANDD      Z12, Z2, Z22
+	VFMADD231PS Z15, Z21, Z22
+	VPANDD      Z14, Z1, Z21
+	VPMAXUD     Z13, Z21, Z21
+	VPANDD      Z12, Z1, Z23
+	VFMADD231PS Z15, Z21, Z23
+	VPMADDWD    Z8, Z22, Z22
+	VPMADDWD    Z8, Z23, Z23
+	VPACKSSDW   Z23, Z22, Z22
+	VPSRLW      $0x0c, Z22, Z22
+	VPACKSSDW   Z1, Z2, Z21
+	VPACKUSWB   Z22, Z20, Z20
+	VPACKSSWB   Z21, Z19, Z19
+	VPSRLW      $0x04, Z19, Z19
+	VPTERNLOGD  $0xf8, Z11, Z19, Z20
+	VPERMD      Z20, Z7, Z20
+	VPMADDUBSW  Z6, Z20, Z19
+	VPMOVWB     Z19, Y19
+	VMOVUPS     Y19, (DI)
+	VMOVAPS     Z0, Z4
+	VMOVAPS     Z16, Z3
+	VMOVAPS     Z17, Z2
+	VMOVAPS     Z18, Z1
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+128
+	JGE         groupahead
 
 groupends:
 	CMPQ  R8, $+64
@@ -16937,76 +13825,56 @@ groupends:
 	JEQ   grouplast
 
 groupturn:
+	VPERMW.Z    128(SI), Z10, K6, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
 	VPERMW.Z    128(SI), Z9, K6, Z16
 	VMULPS.BCST 4(DX), Z16, Z16
-	VPERMW.Z    128(SI), Z8, K6, Z17
+	VPERMW.Z    192(SI), Z10, K6, Z17
 	VMULPS.BCST 4(DX), Z17, Z17
 	VPERMW.Z    192(SI), Z9, K6, Z18
 	VMULPS.BCST 4(DX), Z18, Z18
-	VPERMW.Z    192(SI), Z8, K6, Z19
-	VMULPS.BCST 4(DX), Z19, Z19
-	VADDPS      Z2, Z3, Z20
-	VADDPS      Z0, Z1, Z21
-	VADDPS      Z21, Z20, Z20
-	VCMPPS      $0x03, Z20, Z20, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z3, Z4, K1
+	VCMPPS      $0x03, Z1, Z2, K2
+	KORTESTQ    K1, K2
 	JNE         groupturned
-	VPANDD      Z14, Z3, Z20
-	VPMINUD     Z15, Z20, Z20
-	VPANDD      Z13, Z20, Z21
-	VPSUBUSW    Z12, Z21, Z21
-	VPADDD      Z11, Z21, Z22
-	VADDPS      Z22, Z20, Z20
-	VPSUBD      Z22, Z20, Z20
-	VPSRLD      $0x16, Z21, Z21
-	VPADDD      Z21, Z20, Z20
-	VPSRLD      $0x1c, Z3, Z21
-	VPTERNLOGD  $0xf8, Z10, Z21, Z20
-	VPANDD      Z14, Z2, Z21
-	VPMINUD     Z15, Z21, Z21
-	VPANDD      Z13, Z21, Z22
-	VPSUBUSW    Z12, Z22, Z22
-	VPADDD      Z11, Z22, Z23
-	VADDPS      Z23, Z21, Z21
-	VPSUBD      Z23, Z21, Z21
-	VPSRLD      $0x16, Z22, Z22
-	VPADDD      Z22, Z21, Z21
-	VPSRLD      $0x1c, Z2, Z22
-	VPTERNLOGD  $0xf8, Z10, Z22, Z21
+	VPANDD      Z14, Z4, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z12, Z4, Z20
+	VFMADD231PS Z15, Z19, Z20
+	VPANDD      Z14, Z3, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z12, Z3, Z21
+	VFMADD231PS Z15, Z19, Z21
+	VPMADDWD    Z8, Z20, Z20
+	VPMADDWD    Z8, Z21, Z21
 	VPACKSSDW   Z21, Z20, Z20
+	VPSRLW      $0x0c, Z20, Z20
+	VPACKSSDW   Z3, Z4, Z19
+	VPANDD      Z14, Z2, Z21
+	VPMAXUD     Z13, Z21, Z21
+	VPANDD      Z12, Z2, Z22
+	VFMADD231PS Z15, Z21, Z22
 	VPANDD      Z14, Z1, Z21
-	VPMINUD     Z15, Z21, Z21
-	VPANDD      Z13, Z21, Z22
-	VPSUBUSW    Z12, Z22, Z22
-	VPADDD      Z11, Z22, Z23
-	VADDPS      Z23, Z21, Z21
-	VPSUBD      Z23, Z21, Z21
-	VPSRLD      $0x16, Z22, Z22
-	VPADDD      Z22, Z21, Z21
-	VPSRLD      $0x1c, Z1, Z22
-	VPTERNLOGD  $0xf8, Z10, Z22, Z21
-	VPANDD      Z14, Z0, Z22
-	VPMINUD     Z15, Z22, Z22
-	VPANDD      Z13, Z22, Z23
-	VPSUBUSW    Z12, Z23, Z23
-	VPADDD      Z11, Z23, Z24
-	VADDPS      Z24, Z22, Z22
-	VPSUBD      Z24, Z22, Z22
-	VPSRLD      $0x16, Z23, Z23
-	VPADDD      Z23, Z22, Z22
-	VPSRLD      $0x1c, Z0, Z23
-	VPTERNLOGD  $0xf8, Z10, Z23, Z22
-	VPACKSSDW   Z22, Z21, Z21
-	VPACKUSWB   Z21, Z20, Z20
+	VPMAXUD     Z13, Z21, Z21
+	VPANDD      Z12, Z1, Z23
+	VFMADD231PS Z15, Z21, Z23
+	VPMADDWD    Z8, Z22, Z22
+	VPMADDWD    Z8, Z23, Z23
+	VPACKSSDW   Z23, Z22, Z22
+	VPSRLW      $0x0c, Z22, Z22
+	VPACKSSDW   Z1, Z2, Z21
+	VPACKUSWB   Z22, Z20, Z20
+	VPACKSSWB   Z21, Z19, Z19
+	VPSRLW      $0x04, Z19, Z19
+	VPTERNLOGD  $0xf8, Z11, Z19, Z20
 	VPERMD      Z20, Z7, Z20
-	VPANDD      Z6, Z20, Z21
-	VPMADDUBSW  Z5, Z21, Z21
-	VPMOVWB     Z21, Y21
-	VMOVUPS     Y21, (DI)
+	VPMADDUBSW  Z6, Z20, Z19
+	VPMOVWB     Z19, Y19
+	VMOVUPS     Y19, (DI)
+	VMOVAPS     Z0, Z4
 	VMOVAPS     Z16, Z3
 	VMOVAPS     Z17, Z2
 	VMOVAPS     Z18, Z1
-	VMOVAPS     Z19, Z0
 	ADDQ        $+4, DX
 	ADDQ        $+32, DI
 	ADDQ        $+128, SI
@@ -17018,77 +13886,57 @@ groupturn:
 	JNE         groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (DX), Z5
 	CMPQ         R8, $+128
 	JGE          groupahead
 
 grouploop:
-	VPERMW.Z   (SI), Z9, K6, Z0
-	VMULPS     Z4, Z0, Z0
-	VPERMW.Z   (SI), Z8, K6, Z1
-	VMULPS     Z4, Z1, Z1
-	VPERMW.Z   64(SI), Z9, K6, Z2
-	VMULPS     Z4, Z2, Z2
-	VPERMW.Z   64(SI), Z8, K6, Z3
-	VMULPS     Z4, Z3, Z3
-	VADDPS     Z1, Z0, Z16
-	VADDPS     Z3, Z2, Z17
-	VADDPS     Z17, Z16, Z16
-	VCMPPS     $0x03, Z16, Z16, K1
-	KORTESTQ   K1, K1
-	JNE        grouprare
-	VPANDD     Z14, Z0, Z16
-	VPMINUD    Z15, Z16, Z16
-	VPANDD     Z13, Z16, Z17
-	VPSUBUSW   Z12, Z17, Z17
-	VPADDD     Z11, Z17, Z18
-	VADDPS     Z18, Z16, Z16
-	VPSUBD     Z18, Z16, Z16
-	VPSRLD     $0x16, Z17, Z17
-	VPADDD     Z17, Z16, Z16
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z16
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z17
-	VPSUBUSW   Z12, Z17, Z17
-	VPADDD     Z11, Z17, Z18
-	VADDPS     Z18, Z0, Z0
-	VPSUBD     Z18, Z0, Z0
-	VPSRLD     $0x16, Z17, Z17
-	VPADDD     Z17, Z0, Z0
-	VPSRLD     $0x1c, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPACKSSDW  Z0, Z16, Z16
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z17
-	VADDPS     Z17, Z0, Z0
-	VPSUBD     Z17, Z0, Z0
-	VPSRLD     $0x16, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x1c, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z17
-	VADDPS     Z17, Z1, Z1
-	VPSUBD     Z17, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x1c, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z16, Z16
-	VPERMD     Z16, Z7, Z16
-	VPANDD     Z6, Z16, Z0
-	VPMADDUBSW Z5, Z0, Z0
-	VPMOVWB    Z0, Y0
-	VMOVUPS    Y0, (DI)
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMULPS      Z5, Z0, Z0
+	VPERMW.Z    (SI), Z9, K6, Z1
+	VMULPS      Z5, Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z2
+	VMULPS      Z5, Z2, Z2
+	VPERMW.Z    64(SI), Z9, K6, Z3
+	VMULPS      Z5, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         grouprare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z16
+	VFMADD231PS Z15, Z4, Z16
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z17
+	VFMADD231PS Z15, Z4, Z17
+	VPMADDWD    Z8, Z16, Z16
+	VPMADDWD    Z8, Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPSRLW      $0x0c, Z16, Z16
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z17
+	VFMADD231PS Z15, Z1, Z17
+	VPMADDWD    Z8, Z4, Z4
+	VPMADDWD    Z8, Z17, Z17
+	VPACKSSDW   Z17, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z16, Z16
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z16
+	VPERMD      Z16, Z7, Z16
+	VPMADDUBSW  Z6, Z16, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
 
 groupback:
 	ADDQ $+32, DI
@@ -17105,7 +13953,7 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (DX), Z5
 
 groupmeet:
 	MOVQ R8, R10
@@ -17114,94 +13962,74 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPERMW.Z (SI), Z9, K6, Z0
-	VMULPS   Z4, Z0, Z0
+	VPERMW.Z (SI), Z10, K6, Z0
+	VMULPS   Z5, Z0, Z0
 	SUBQ     $+16, R8
 	JLT      groupmeet1cross
 
 groupmeet1:
-	VPERMW.Z (SI), Z8, K6, Z1
-	VMULPS   Z4, Z1, Z1
+	VPERMW.Z (SI), Z9, K6, Z1
+	VMULPS   Z5, Z1, Z1
 	SUBQ     $+16, R8
 	JLT      groupmeet2cross
 
 groupmeet2:
-	VPERMW.Z 64(SI), Z9, K6, Z2
-	VMULPS   Z4, Z2, Z2
+	VPERMW.Z 64(SI), Z10, K6, Z2
+	VMULPS   Z5, Z2, Z2
 	SUBQ     $+16, R8
 	JLT      groupmeet3cross
 
 groupmeet3:
-	VPERMW.Z   64(SI), Z8, K6, Z3
-	VMULPS     Z4, Z3, Z3
-	VADDPS     Z1, Z0, Z16
-	VADDPS     Z3, Z2, Z17
-	VADDPS     Z17, Z16, Z16
-	VCMPPS     $0x03, Z16, Z16, K1
-	KORTESTQ   K1, K1
-	JNE        groupmeetrare
-	VPANDD     Z14, Z0, Z16
-	VPMINUD    Z15, Z16, Z16
-	VPANDD     Z13, Z16, Z17
-	VPSUBUSW   Z12, Z17, Z17
-	VPADDD     Z11, Z17, Z18
-	VADDPS     Z18, Z16, Z16
-	VPSUBD     Z18, Z16, Z16
-	VPSRLD     $0x16, Z17, Z17
-	VPADDD     Z17, Z16, Z16
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z16
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z17
-	VPSUBUSW   Z12, Z17, Z17
-	VPADDD     Z11, Z17, Z18
-	VADDPS     Z18, Z0, Z0
-	VPSUBD     Z18, Z0, Z0
-	VPSRLD     $0x16, Z17, Z17
-	VPADDD     Z17, Z0, Z0
-	VPSRLD     $0x1c, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPACKSSDW  Z0, Z16, Z16
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z17
-	VADDPS     Z17, Z0, Z0
-	VPSUBD     Z17, Z0, Z0
-	VPSRLD     $0x16, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x1c, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z17
-	VADDPS     Z17, Z1, Z1
-	VPSUBD     Z17, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x1c, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z16, Z16
-	VPERMD     Z16, Z7, Z16
-	VPANDD     Z6, Z16, Z0
-	VPMADDUBSW Z5, Z0, Z0
-	VPMOVWB    Z0, Y0
-	VMOVUPS    Y0, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+128, SI
-	SUBQ       $+64, BX
-	CMPQ       R8, $+1
-	JLT        groupnext
-	CMPQ       BX, $+64
-	JLT        grouptail
-	CMPQ       R8, $+64
-	JLT        groupmeet
-	JMP        groupbegin
+	VPERMW.Z    64(SI), Z9, K6, Z3
+	VMULPS      Z5, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         groupmeetrare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z16
+	VFMADD231PS Z15, Z4, Z16
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z17
+	VFMADD231PS Z15, Z4, Z17
+	VPMADDWD    Z8, Z16, Z16
+	VPMADDWD    Z8, Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPSRLW      $0x0c, Z16, Z16
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z17
+	VFMADD231PS Z15, Z1, Z17
+	VPMADDWD    Z8, Z4, Z4
+	VPMADDWD    Z8, Z17, Z17
+	VPACKSSDW   Z17, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z16, Z16
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z16
+	VPERMD      Z16, Z7, Z16
+	VPMADDUBSW  Z6, Z16, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, BX
+	CMPQ        R8, $+1
+	JLT         groupnext
+	CMPQ        BX, $+64
+	JLT         grouptail
+	CMPQ        R8, $+64
+	JLT         groupmeet
+	JMP         groupbegin
 
 groupnext:
 	TESTQ BX, BX
@@ -17225,7 +14053,7 @@ grouppieces:
 	MOVQ R8, BX
 
 grouppiece:
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (DX), Z5
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
 	KMOVQ        AX, K0
@@ -17233,88 +14061,68 @@ grouppiece:
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVDQU16.Z  32(SI), K7, Y1
 	VPMOVZXWD    Y1, Z1
 	VPSLLD       $0x10, Z1, Z1
-	VMULPS       Z4, Z1, Z1
+	VMULPS       Z5, Z1, Z1
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16.Z  64(SI), K7, Y2
 	VPMOVZXWD    Y2, Z2
 	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z4, Z2, Z2
+	VMULPS       Z5, Z2, Z2
 	KSHIFTRQ     $0x30, K0, K7
 	VMOVDQU16.Z  96(SI), K7, Y3
 	VPMOVZXWD    Y3, Z3
 	VPSLLD       $0x10, Z3, Z3
-	VMULPS       Z4, Z3, Z3
-	VADDPS       Z1, Z0, Z16
-	VADDPS       Z3, Z2, Z17
-	VADDPS       Z17, Z16, Z16
-	VCMPPS       $0x03, Z16, Z16, K1
-	KORTESTQ     K1, K1
+	VMULPS       Z5, Z3, Z3
+	VCMPPS       $0x03, Z1, Z0, K1
+	VCMPPS       $0x03, Z3, Z2, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
-	VPANDD       Z14, Z0, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z13, Z16, Z17
-	VPSUBUSW     Z12, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z16, Z16
-	VPSUBD       Z18, Z16, Z16
-	VPSRLD       $0x16, Z17, Z17
-	VPADDD       Z17, Z16, Z16
-	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z16
+	VPANDD       Z14, Z0, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z12, Z0, Z16
+	VFMADD231PS  Z15, Z4, Z16
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z17
-	VPSUBUSW     Z12, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z0, Z0
-	VPSUBD       Z18, Z0, Z0
-	VPSRLD       $0x16, Z17, Z17
-	VPADDD       Z17, Z0, Z0
-	VPSRLD       $0x1c, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
+	VPANDD       Z14, Z1, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z12, Z1, Z17
+	VFMADD231PS  Z15, Z4, Z17
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z17
-	VPSUBUSW     Z12, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z1, Z1
-	VPSUBD       Z18, Z1, Z1
-	VPSRLD       $0x16, Z17, Z17
-	VPADDD       Z17, Z1, Z1
-	VPSRLD       $0x1c, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
+	VPANDD       Z14, Z2, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z12, Z2, Z18
+	VFMADD231PS  Z15, Z4, Z18
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z3, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z17
-	VPSUBUSW     Z12, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z2, Z2
-	VPSUBD       Z18, Z2, Z2
-	VPSRLD       $0x16, Z17, Z17
-	VPADDD       Z17, Z2, Z2
-	VPSRLD       $0x1c, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z2
+	VPANDD       Z14, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z12, Z3, Z19
+	VFMADD231PS  Z15, Z4, Z19
 
 grouptailnarrow:
-	VPACKSSDW  Z0, Z16, Z16
-	VPACKSSDW  Z2, Z1, Z1
-	VPACKUSWB  Z1, Z16, Z16
+	VPMADDWD   Z8, Z16, Z16
+	VPMADDWD   Z8, Z17, Z17
+	VPACKSSDW  Z17, Z16, Z16
+	VPSRLW     $0x0c, Z16, Z16
+	VPACKSSDW  Z1, Z0, Z0
+	VPMADDWD   Z8, Z18, Z18
+	VPMADDWD   Z8, Z19, Z19
+	VPACKSSDW  Z19, Z18, Z18
+	VPSRLW     $0x0c, Z18, Z18
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z18, Z16, Z16
+	VPACKSSWB  Z2, Z0, Z0
+	VPSRLW     $0x04, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z0, Z16
 	VPERMD     Z16, Z7, Z16
-	VPANDD     Z6, Z16, Z0
 	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z5, Z0, Z0
+	VMOVDQU8.Z Z16, K7, Z0
+	VPMADDUBSW Z6, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(BX), CX
 	SHRQ       $0x01, CX
@@ -17359,86 +14167,66 @@ short2:
 	JGT         short2stream
 	CMPQ        R8, $+8
 	JLT         short2loop
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMULPS.BCST (DX), Z0, Z5
 	VPERMW.Z    (SI), Z9, K6, Z0
 	VMULPS.BCST (DX), Z0, Z4
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VMULPS.BCST (DX), Z0, Z3
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VMULPS.BCST 4(DX), Z0, Z3
 	VPERMW.Z    64(SI), Z9, K6, Z0
 	VMULPS.BCST 4(DX), Z0, Z2
-	VPERMW.Z    64(SI), Z8, K6, Z0
-	VMULPS.BCST 4(DX), Z0, Z1
 
 short2ahead:
-	VPERMW.Z    128(SI), Z9, K6, Z0
+	VPERMW.Z    128(SI), Z10, K6, Z0
 	VMULPS.BCST 8(DX), Z0, Z0
-	VPERMW.Z    128(SI), Z8, K6, Z16
-	VMULPS.BCST 8(DX), Z16, Z16
+	VPERMW.Z    128(SI), Z9, K6, Z1
+	VMULPS.BCST 8(DX), Z1, Z1
+	VPERMW.Z    192(SI), Z10, K6, Z16
+	VMULPS.BCST 12(DX), Z16, Z16
 	VPERMW.Z    192(SI), Z9, K6, Z17
 	VMULPS.BCST 12(DX), Z17, Z17
-	VPERMW.Z    192(SI), Z8, K6, Z18
-	VMULPS.BCST 12(DX), Z18, Z18
-	VADDPS      Z3, Z4, Z19
-	VADDPS      Z1, Z2, Z20
-	VADDPS      Z20, Z19, Z19
-	VCMPPS      $0x03, Z19, Z19, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z4, Z5, K1
+	VCMPPS      $0x03, Z2, Z3, K2
+	KORTESTQ    K1, K2
 	JNE         short2loop
-	VPANDD      Z14, Z4, Z19
-	VPMINUD     Z15, Z19, Z19
-	VPANDD      Z13, Z19, Z20
-	VPSUBUSW    Z12, Z20, Z20
-	VPADDD      Z11, Z20, Z21
-	VADDPS      Z21, Z19, Z19
-	VPSUBD      Z21, Z19, Z19
-	VPSRLD      $0x16, Z20, Z20
-	VPADDD      Z20, Z19, Z19
-	VPSRLD      $0x1c, Z4, Z20
-	VPTERNLOGD  $0xf8, Z10, Z20, Z19
-	VPANDD      Z14, Z3, Z20
-	VPMINUD     Z15, Z20, Z20
-	VPANDD      Z13, Z20, Z21
-	VPSUBUSW    Z12, Z21, Z21
-	VPADDD      Z11, Z21, Z22
-	VADDPS      Z22, Z20, Z20
-	VPSUBD      Z22, Z20, Z20
-	VPSRLD      $0x16, Z21, Z21
-	VPADDD      Z21, Z20, Z20
-	VPSRLD      $0x1c, Z3, Z21
-	VPTERNLOGD  $0xf8, Z10, Z21, Z20
+	VPANDD      Z14, Z5, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z5, Z19
+	VFMADD231PS Z15, Z18, Z19
+	VPANDD      Z14, Z4, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z4, Z20
+	VFMADD231PS Z15, Z18, Z20
+	VPMADDWD    Z8, Z19, Z19
+	VPMADDWD    Z8, Z20, Z20
 	VPACKSSDW   Z20, Z19, Z19
+	VPSRLW      $0x0c, Z19, Z19
+	VPACKSSDW   Z4, Z5, Z18
+	VPANDD      Z14, Z3, Z20
+	VPMAXUD     Z13, Z20, Z20
+	VPANDD      Z12, Z3, Z21
+	VFMADD231PS Z15, Z20, Z21
 	VPANDD      Z14, Z2, Z20
-	VPMINUD     Z15, Z20, Z20
-	VPANDD      Z13, Z20, Z21
-	VPSUBUSW    Z12, Z21, Z21
-	VPADDD      Z11, Z21, Z22
-	VADDPS      Z22, Z20, Z20
-	VPSUBD      Z22, Z20, Z20
-	VPSRLD      $0x16, Z21, Z21
-	VPADDD      Z21, Z20, Z20
-	VPSRLD      $0x1c, Z2, Z21
-	VPTERNLOGD  $0xf8, Z10, Z21, Z20
-	VPANDD      Z14, Z1, Z21
-	VPMINUD     Z15, Z21, Z21
-	VPANDD      Z13, Z21, Z22
-	VPSUBUSW    Z12, Z22, Z22
-	VPADDD      Z11, Z22, Z23
-	VADDPS      Z23, Z21, Z21
-	VPSUBD      Z23, Z21, Z21
-	VPSRLD      $0x16, Z22, Z22
-	VPADDD      Z22, Z21, Z21
-	VPSRLD      $0x1c, Z1, Z22
-	VPTERNLOGD  $0xf8, Z10, Z22, Z21
-	VPACKSSDW   Z21, Z20, Z20
-	VPACKUSWB   Z20, Z19, Z19
+	VPMAXUD     Z13, Z20, Z20
+	VPANDD      Z12, Z2, Z22
+	VFMADD231PS Z15, Z20, Z22
+	VPMADDWD    Z8, Z21, Z21
+	VPMADDWD    Z8, Z22, Z22
+	VPACKSSDW   Z22, Z21, Z21
+	VPSRLW      $0x0c, Z21, Z21
+	VPACKSSDW   Z2, Z3, Z20
+	VPACKUSWB   Z21, Z19, Z19
+	VPACKSSWB   Z20, Z18, Z18
+	VPSRLW      $0x04, Z18, Z18
+	VPTERNLOGD  $0xf8, Z11, Z18, Z19
 	VPERMD      Z19, Z7, Z19
-	VPANDD      Z6, Z19, Z20
-	VPMADDUBSW  Z5, Z20, Z20
-	VPMOVWB     Z20, Y20
-	VMOVUPS     Y20, (DI)
-	VMOVAPS     Z0, Z4
+	VPMADDUBSW  Z6, Z19, Z18
+	VPMOVWB     Z18, Y18
+	VMOVUPS     Y18, (DI)
+	VMOVAPS     Z0, Z5
+	VMOVAPS     Z1, Z4
 	VMOVAPS     Z16, Z3
 	VMOVAPS     Z17, Z2
-	VMOVAPS     Z18, Z1
 	ADDQ        $+8, DX
 	ADDQ        $+32, DI
 	ADDQ        $+128, SI
@@ -17447,70 +14235,50 @@ short2ahead:
 	JGE         short2ahead
 
 short2loop:
-	VPERMW.Z    (SI), Z9, K6, Z0
+	VPERMW.Z    (SI), Z10, K6, Z0
 	VMULPS.BCST (DX), Z0, Z0
-	VPERMW.Z    (SI), Z8, K6, Z1
+	VPERMW.Z    (SI), Z9, K6, Z1
 	VMULPS.BCST (DX), Z1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z2
+	VPERMW.Z    64(SI), Z10, K6, Z2
 	VMULPS.BCST 4(DX), Z2, Z2
-	VPERMW.Z    64(SI), Z8, K6, Z3
+	VPERMW.Z    64(SI), Z9, K6, Z3
 	VMULPS.BCST 4(DX), Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z16
-	VADDPS      Z16, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
 	JNE         short2rare
 	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z16
-	VPSUBUSW    Z12, Z16, Z16
-	VPADDD      Z11, Z16, Z17
-	VADDPS      Z17, Z4, Z4
-	VPSUBD      Z17, Z4, Z4
-	VPSRLD      $0x16, Z16, Z16
-	VPADDD      Z16, Z4, Z4
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z16
-	VPSUBUSW    Z12, Z16, Z16
-	VPADDD      Z11, Z16, Z17
-	VADDPS      Z17, Z0, Z0
-	VPSUBD      Z17, Z0, Z0
-	VPSRLD      $0x16, Z16, Z16
-	VPADDD      Z16, Z0, Z0
-	VPSRLD      $0x1c, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z16
-	VADDPS      Z16, Z0, Z0
-	VPSUBD      Z16, Z0, Z0
-	VPSRLD      $0x16, Z1, Z1
-	VPADDD      Z1, Z0, Z0
-	VPSRLD      $0x1c, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z16
-	VADDPS      Z16, Z1, Z1
-	VPSUBD      Z16, Z1, Z1
-	VPSRLD      $0x16, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x1c, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z16
+	VFMADD231PS Z15, Z4, Z16
+	VPMADDWD    Z8, Z5, Z5
+	VPMADDWD    Z8, Z16, Z16
+	VPACKSSDW   Z16, Z5, Z5
+	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z7, Z4
-	VPANDD      Z6, Z4, Z0
-	VPMADDUBSW  Z5, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z16
+	VFMADD231PS Z15, Z1, Z16
+	VPMADDWD    Z8, Z4, Z4
+	VPMADDWD    Z8, Z16, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z5
+	VPERMD      Z5, Z7, Z5
+	VPMADDUBSW  Z6, Z5, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 
@@ -17539,86 +14307,66 @@ short4:
 	JGT         short4stream
 	CMPQ        R8, $+16
 	JLT         short4loop
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMULPS.BCST (DX), Z0, Z5
 	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS.BCST (DX), Z0, Z4
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VMULPS.BCST 4(DX), Z0, Z3
+	VMULPS.BCST 4(DX), Z0, Z4
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VMULPS.BCST 8(DX), Z0, Z3
 	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMULPS.BCST 8(DX), Z0, Z2
-	VPERMW.Z    64(SI), Z8, K6, Z0
-	VMULPS.BCST 12(DX), Z0, Z1
+	VMULPS.BCST 12(DX), Z0, Z2
 
 short4ahead:
-	VPERMW.Z    128(SI), Z9, K6, Z0
+	VPERMW.Z    128(SI), Z10, K6, Z0
 	VMULPS.BCST 16(DX), Z0, Z0
-	VPERMW.Z    128(SI), Z8, K6, Z16
-	VMULPS.BCST 20(DX), Z16, Z16
+	VPERMW.Z    128(SI), Z9, K6, Z1
+	VMULPS.BCST 20(DX), Z1, Z1
+	VPERMW.Z    192(SI), Z10, K6, Z16
+	VMULPS.BCST 24(DX), Z16, Z16
 	VPERMW.Z    192(SI), Z9, K6, Z17
-	VMULPS.BCST 24(DX), Z17, Z17
-	VPERMW.Z    192(SI), Z8, K6, Z18
-	VMULPS.BCST 28(DX), Z18, Z18
-	VADDPS      Z3, Z4, Z19
-	VADDPS      Z1, Z2, Z20
-	VADDPS      Z20, Z19, Z19
-	VCMPPS      $0x03, Z19, Z19, K1
-	KORTESTQ    K1, K1
+	VMULPS.BCST 28(DX), Z17, Z17
+	VCMPPS      $0x03, Z4, Z5, K1
+	VCMPPS      $0x03, Z2, Z3, K2
+	KORTESTQ    K1, K2
 	JNE         short4loop
-	VPANDD      Z14, Z4, Z19
-	VPMINUD     Z15, Z19, Z19
-	VPANDD      Z13, Z19, Z20
-	VPSUBUSW    Z12, Z20, Z20
-	VPADDD      Z11, Z20, Z21
-	VADDPS      Z21, Z19, Z19
-	VPSUBD      Z21, Z19, Z19
-	VPSRLD      $0x16, Z20, Z20
-	VPADDD      Z20, Z19, Z19
-	VPSRLD      $0x1c, Z4, Z20
-	VPTERNLOGD  $0xf8, Z10, Z20, Z19
-	VPANDD      Z14, Z3, Z20
-	VPMINUD     Z15, Z20, Z20
-	VPANDD      Z13, Z20, Z21
-	VPSUBUSW    Z12, Z21, Z21
-	VPADDD      Z11, Z21, Z22
-	VADDPS      Z22, Z20, Z20
-	VPSUBD      Z22, Z20, Z20
-	VPSRLD      $0x16, Z21, Z21
-	VPADDD      Z21, Z20, Z20
-	VPSRLD      $0x1c, Z3, Z21
-	VPTERNLOGD  $0xf8, Z10, Z21, Z20
+	VPANDD      Z14, Z5, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z5, Z19
+	VFMADD231PS Z15, Z18, Z19
+	VPANDD      Z14, Z4, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z4, Z20
+	VFMADD231PS Z15, Z18, Z20
+	VPMADDWD    Z8, Z19, Z19
+	VPMADDWD    Z8, Z20, Z20
 	VPACKSSDW   Z20, Z19, Z19
+	VPSRLW      $0x0c, Z19, Z19
+	VPACKSSDW   Z4, Z5, Z18
+	VPANDD      Z14, Z3, Z20
+	VPMAXUD     Z13, Z20, Z20
+	VPANDD      Z12, Z3, Z21
+	VFMADD231PS Z15, Z20, Z21
 	VPANDD      Z14, Z2, Z20
-	VPMINUD     Z15, Z20, Z20
-	VPANDD      Z13, Z20, Z21
-	VPSUBUSW    Z12, Z21, Z21
-	VPADDD      Z11, Z21, Z22
-	VADDPS      Z22, Z20, Z20
-	VPSUBD      Z22, Z20, Z20
-	VPSRLD      $0x16, Z21, Z21
-	VPADDD      Z21, Z20, Z20
-	VPSRLD      $0x1c, Z2, Z21
-	VPTERNLOGD  $0xf8, Z10, Z21, Z20
-	VPANDD      Z14, Z1, Z21
-	VPMINUD     Z15, Z21, Z21
-	VPANDD      Z13, Z21, Z22
-	VPSUBUSW    Z12, Z22, Z22
-	VPADDD      Z11, Z22, Z23
-	VADDPS      Z23, Z21, Z21
-	VPSUBD      Z23, Z21, Z21
-	VPSRLD      $0x16, Z22, Z22
-	VPADDD      Z22, Z21, Z21
-	VPSRLD      $0x1c, Z1, Z22
-	VPTERNLOGD  $0xf8, Z10, Z22, Z21
-	VPACKSSDW   Z21, Z20, Z20
-	VPACKUSWB   Z20, Z19, Z19
+	VPMAXUD     Z13, Z20, Z20
+	VPANDD      Z12, Z2, Z22
+	VFMADD231PS Z15, Z20, Z22
+	VPMADDWD    Z8, Z21, Z21
+	VPMADDWD    Z8, Z22, Z22
+	VPACKSSDW   Z22, Z21, Z21
+	VPSRLW      $0x0c, Z21, Z21
+	VPACKSSDW   Z2, Z3, Z20
+	VPACKUSWB   Z21, Z19, Z19
+	VPACKSSWB   Z20, Z18, Z18
+	VPSRLW      $0x04, Z18, Z18
+	VPTERNLOGD  $0xf8, Z11, Z18, Z19
 	VPERMD      Z19, Z7, Z19
-	VPANDD      Z6, Z19, Z20
-	VPMADDUBSW  Z5, Z20, Z20
-	VPMOVWB     Z20, Y20
-	VMOVUPS     Y20, (DI)
-	VMOVAPS     Z0, Z4
+	VPMADDUBSW  Z6, Z19, Z18
+	VPMOVWB     Z18, Y18
+	VMOVUPS     Y18, (DI)
+	VMOVAPS     Z0, Z5
+	VMOVAPS     Z1, Z4
 	VMOVAPS     Z16, Z3
 	VMOVAPS     Z17, Z2
-	VMOVAPS     Z18, Z1
 	ADDQ        $+16, DX
 	ADDQ        $+32, DI
 	ADDQ        $+128, SI
@@ -17627,70 +14375,50 @@ short4ahead:
 	JGE         short4ahead
 
 short4loop:
-	VPERMW.Z    (SI), Z9, K6, Z0
+	VPERMW.Z    (SI), Z10, K6, Z0
 	VMULPS.BCST (DX), Z0, Z0
-	VPERMW.Z    (SI), Z8, K6, Z1
+	VPERMW.Z    (SI), Z9, K6, Z1
 	VMULPS.BCST 4(DX), Z1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z2
+	VPERMW.Z    64(SI), Z10, K6, Z2
 	VMULPS.BCST 8(DX), Z2, Z2
-	VPERMW.Z    64(SI), Z8, K6, Z3
+	VPERMW.Z    64(SI), Z9, K6, Z3
 	VMULPS.BCST 12(DX), Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z16
-	VADDPS      Z16, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
 	JNE         short4rare
 	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z16
-	VPSUBUSW    Z12, Z16, Z16
-	VPADDD      Z11, Z16, Z17
-	VADDPS      Z17, Z4, Z4
-	VPSUBD      Z17, Z4, Z4
-	VPSRLD      $0x16, Z16, Z16
-	VPADDD      Z16, Z4, Z4
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z16
-	VPSUBUSW    Z12, Z16, Z16
-	VPADDD      Z11, Z16, Z17
-	VADDPS      Z17, Z0, Z0
-	VPSUBD      Z17, Z0, Z0
-	VPSRLD      $0x16, Z16, Z16
-	VPADDD      Z16, Z0, Z0
-	VPSRLD      $0x1c, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z16
-	VADDPS      Z16, Z0, Z0
-	VPSUBD      Z16, Z0, Z0
-	VPSRLD      $0x16, Z1, Z1
-	VPADDD      Z1, Z0, Z0
-	VPSRLD      $0x1c, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z16
-	VADDPS      Z16, Z1, Z1
-	VPSUBD      Z16, Z1, Z1
-	VPSRLD      $0x16, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x1c, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z16
+	VFMADD231PS Z15, Z4, Z16
+	VPMADDWD    Z8, Z5, Z5
+	VPMADDWD    Z8, Z16, Z16
+	VPACKSSDW   Z16, Z5, Z5
+	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z7, Z4
-	VPANDD      Z6, Z4, Z0
-	VPMADDUBSW  Z5, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z16
+	VFMADD231PS Z15, Z1, Z16
+	VPMADDWD    Z8, Z4, Z4
+	VPMADDWD    Z8, Z16, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z5
+	VPERMD      Z5, Z7, Z5
+	VPMADDUBSW  Z6, Z5, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 
@@ -17717,76 +14445,56 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPERMW.Z   (SI), Z9, K6, Z0
-	VMOVUPS    (DX), Z1
-	VMULPS     Z1, Z0, Z0
-	VPERMW.Z   (SI), Z8, K6, Z1
-	VMOVUPS    64(DX), Z2
-	VMULPS     Z2, Z1, Z1
-	VPERMW.Z   64(SI), Z9, K6, Z2
-	VMOVUPS    128(DX), Z3
-	VMULPS     Z3, Z2, Z2
-	VPERMW.Z   64(SI), Z8, K6, Z3
-	VMOVUPS    192(DX), Z4
-	VMULPS     Z4, Z3, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z16
-	VADDPS     Z16, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanerare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z16
-	VPSUBUSW   Z12, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z4, Z4
-	VPSUBD     Z17, Z4, Z4
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z4, Z4
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z16
-	VPSUBUSW   Z12, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z0, Z0
-	VPSUBD     Z17, Z0, Z0
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z0, Z0
-	VPSRLD     $0x1c, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z16
-	VADDPS     Z16, Z0, Z0
-	VPSUBD     Z16, Z0, Z0
-	VPSRLD     $0x16, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x1c, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z16
-	VADDPS     Z16, Z1, Z1
-	VPSUBD     Z16, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x1c, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z7, Z4
-	VPANDD     Z6, Z4, Z0
-	VPMADDUBSW Z5, Z0, Z0
-	VPMOVWB    Z0, Y0
-	VMOVUPS    Y0, (DI)
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMOVUPS     (DX), Z1
+	VMULPS      Z1, Z0, Z0
+	VPERMW.Z    (SI), Z9, K6, Z1
+	VMOVUPS     64(DX), Z2
+	VMULPS      Z2, Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z2
+	VMOVUPS     128(DX), Z3
+	VMULPS      Z3, Z2, Z2
+	VPERMW.Z    64(SI), Z9, K6, Z3
+	VMOVUPS     192(DX), Z4
+	VMULPS      Z4, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanerare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z16
+	VFMADD231PS Z15, Z4, Z16
+	VPMADDWD    Z8, Z5, Z5
+	VPMADDWD    Z8, Z16, Z16
+	VPACKSSDW   Z16, Z5, Z5
+	VPSRLW      $0x0c, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z16
+	VFMADD231PS Z15, Z1, Z16
+	VPMADDWD    Z8, Z4, Z4
+	VPMADDWD    Z8, Z16, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z5
+	VPERMD      Z5, Z7, Z5
+	VPMADDUBSW  Z6, Z5, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
 
 laneback:
 	ADDQ $+32, DI
@@ -17826,72 +14534,52 @@ lanetail:
 	VPSLLD      $0x10, Z3, Z3
 	VMOVUPS.Z   192(DX), K7, Z4
 	VMULPS      Z4, Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z16
-	VADDPS      Z16, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
 	JNE         lanetailrare
 	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z16
-	VPSUBUSW    Z12, Z16, Z16
-	VPADDD      Z11, Z16, Z17
-	VADDPS      Z17, Z4, Z4
-	VPSUBD      Z17, Z4, Z4
-	VPSRLD      $0x16, Z16, Z16
-	VPADDD      Z16, Z4, Z4
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z16
-	VPSUBUSW    Z12, Z16, Z16
-	VPADDD      Z11, Z16, Z17
-	VADDPS      Z17, Z0, Z0
-	VPSUBD      Z17, Z0, Z0
-	VPSRLD      $0x16, Z16, Z16
-	VPADDD      Z16, Z0, Z0
-	VPSRLD      $0x1c, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z16
+	VFMADD231PS Z15, Z4, Z16
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
-	VPANDD      Z14, Z2, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z16
-	VPSUBUSW    Z12, Z16, Z16
-	VPADDD      Z11, Z16, Z17
-	VADDPS      Z17, Z1, Z1
-	VPSUBD      Z17, Z1, Z1
-	VPSRLD      $0x16, Z16, Z16
-	VPADDD      Z16, Z1, Z1
-	VPSRLD      $0x1c, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z1
+	VPANDD      Z14, Z2, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z2, Z17
+	VFMADD231PS Z15, Z4, Z17
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
-	VPANDD      Z14, Z3, Z2
-	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z13, Z2, Z16
-	VPSUBUSW    Z12, Z16, Z16
-	VPADDD      Z11, Z16, Z17
-	VADDPS      Z17, Z2, Z2
-	VPSUBD      Z17, Z2, Z2
-	VPSRLD      $0x16, Z16, Z16
-	VPADDD      Z16, Z2, Z2
-	VPSRLD      $0x1c, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z2
+	VPANDD      Z14, Z3, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z3, Z18
+	VFMADD231PS Z15, Z4, Z18
 
 lanetailnarrow:
-	VPACKSSDW  Z0, Z4, Z4
-	VPACKSSDW  Z2, Z1, Z1
-	VPACKUSWB  Z1, Z4, Z4
-	VPERMD     Z4, Z7, Z4
-	VPANDD     Z6, Z4, Z0
+	VPMADDWD   Z8, Z5, Z5
+	VPMADDWD   Z8, Z16, Z16
+	VPACKSSDW  Z16, Z5, Z5
+	VPSRLW     $0x0c, Z5, Z5
+	VPACKSSDW  Z1, Z0, Z0
+	VPMADDWD   Z8, Z17, Z17
+	VPMADDWD   Z8, Z18, Z18
+	VPACKSSDW  Z18, Z17, Z17
+	VPSRLW     $0x0c, Z17, Z17
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z17, Z5, Z5
+	VPACKSSWB  Z2, Z0, Z0
+	VPSRLW     $0x04, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z0, Z5
+	VPERMD     Z5, Z7, Z5
 	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z5, Z0, Z0
+	VMOVDQU8.Z Z5, K7, Z0
+	VPMADDUBSW Z6, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(BX), CX
 	SHRQ       $0x01, CX
@@ -17916,70 +14604,50 @@ fence:
 groupstream:
 	PREFETCHNTA (SI)(CX*1)
 	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z9, K6, Z0
-	VMULPS      Z4, Z0, Z0
-	VPERMW.Z    (SI), Z8, K6, Z1
-	VMULPS      Z4, Z1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z2
-	VMULPS      Z4, Z2, Z2
-	VPERMW.Z    64(SI), Z8, K6, Z3
-	VMULPS      Z4, Z3, Z3
-	VADDPS      Z1, Z0, Z16
-	VADDPS      Z3, Z2, Z17
-	VADDPS      Z17, Z16, Z16
-	VCMPPS      $0x03, Z16, Z16, K1
-	KORTESTQ    K1, K1
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMULPS      Z5, Z0, Z0
+	VPERMW.Z    (SI), Z9, K6, Z1
+	VMULPS      Z5, Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z2
+	VMULPS      Z5, Z2, Z2
+	VPERMW.Z    64(SI), Z9, K6, Z3
+	VMULPS      Z5, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
 	JNE         grouprare
-	VPANDD      Z14, Z0, Z16
-	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z13, Z16, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z16, Z16
-	VPSUBD      Z18, Z16, Z16
-	VPSRLD      $0x16, Z17, Z17
-	VPADDD      Z17, Z16, Z16
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z16
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z0, Z0
-	VPSUBD      Z18, Z0, Z0
-	VPSRLD      $0x16, Z17, Z17
-	VPADDD      Z17, Z0, Z0
-	VPSRLD      $0x1c, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPACKSSDW   Z0, Z16, Z16
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z17
-	VADDPS      Z17, Z0, Z0
-	VPSUBD      Z17, Z0, Z0
-	VPSRLD      $0x16, Z1, Z1
-	VPADDD      Z1, Z0, Z0
-	VPSRLD      $0x1c, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z17
-	VADDPS      Z17, Z1, Z1
-	VPSUBD      Z17, Z1, Z1
-	VPSRLD      $0x16, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x1c, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z16
+	VFMADD231PS Z15, Z4, Z16
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z17
+	VFMADD231PS Z15, Z4, Z17
+	VPMADDWD    Z8, Z16, Z16
+	VPMADDWD    Z8, Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPSRLW      $0x0c, Z16, Z16
 	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z16, Z16
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z17
+	VFMADD231PS Z15, Z1, Z17
+	VPMADDWD    Z8, Z4, Z4
+	VPMADDWD    Z8, Z17, Z17
+	VPACKSSDW   Z17, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z16, Z16
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z16
 	VPERMD      Z16, Z7, Z16
-	VPANDD      Z6, Z16, Z0
-	VPMADDUBSW  Z5, Z0, Z0
+	VPMADDUBSW  Z6, Z16, Z0
 	VPMOVWB     Z0, Y0
 	VMOVNTPS    Y0, (DI)
 	ADDQ        $+32, DI
@@ -17990,143 +14658,105 @@ groupstream:
 	JMP         groupwhole
 
 grouplast:
-	VADDPS     Z2, Z3, Z16
-	VADDPS     Z0, Z1, Z17
-	VADDPS     Z17, Z16, Z16
-	VCMPPS     $0x03, Z16, Z16, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPANDD     Z14, Z3, Z16
-	VPMINUD    Z15, Z16, Z16
-	VPANDD     Z13, Z16, Z17
-	VPSUBUSW   Z12, Z17, Z17
-	VPADDD     Z11, Z17, Z18
-	VADDPS     Z18, Z16, Z16
-	VPSUBD     Z18, Z16, Z16
-	VPSRLD     $0x16, Z17, Z17
-	VPADDD     Z17, Z16, Z16
-	VPSRLD     $0x1c, Z3, Z17
-	VPTERNLOGD $0xf8, Z10, Z17, Z16
-	VPANDD     Z14, Z2, Z17
-	VPMINUD    Z15, Z17, Z17
-	VPANDD     Z13, Z17, Z18
-	VPSUBUSW   Z12, Z18, Z18
-	VPADDD     Z11, Z18, Z19
-	VADDPS     Z19, Z17, Z17
-	VPSUBD     Z19, Z17, Z17
-	VPSRLD     $0x16, Z18, Z18
-	VPADDD     Z18, Z17, Z17
-	VPSRLD     $0x1c, Z2, Z18
-	VPTERNLOGD $0xf8, Z10, Z18, Z17
-	VPACKSSDW  Z17, Z16, Z16
-	VPANDD     Z14, Z1, Z17
-	VPMINUD    Z15, Z17, Z17
-	VPANDD     Z13, Z17, Z18
-	VPSUBUSW   Z12, Z18, Z18
-	VPADDD     Z11, Z18, Z19
-	VADDPS     Z19, Z17, Z17
-	VPSUBD     Z19, Z17, Z17
-	VPSRLD     $0x16, Z18, Z18
-	VPADDD     Z18, Z17, Z17
-	VPSRLD     $0x1c, Z1, Z18
-	VPTERNLOGD $0xf8, Z10, Z18, Z17
-	VPANDD     Z14, Z0, Z18
-	VPMINUD    Z15, Z18, Z18
-	VPANDD     Z13, Z18, Z19
-	VPSUBUSW   Z12, Z19, Z19
-	VPADDD     Z11, Z19, Z20
-	VADDPS     Z20, Z18, Z18
-	VPSUBD     Z20, Z18, Z18
-	VPSRLD     $0x16, Z19, Z19
-	VPADDD     Z19, Z18, Z18
-	VPSRLD     $0x1c, Z0, Z19
-	VPTERNLOGD $0xf8, Z10, Z19, Z18
-	VPACKSSDW  Z18, Z17, Z17
-	VPACKUSWB  Z17, Z16, Z16
-	VPERMD     Z16, Z7, Z16
-	VPANDD     Z6, Z16, Z17
-	VPMADDUBSW Z5, Z17, Z17
-	VPMOVWB    Z17, Y17
-	VMOVUPS    Y17, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+128, SI
-	SUBQ       $+64, R8
-	JMP        groupwhole
+	VCMPPS      $0x03, Z3, Z4, K1
+	VCMPPS      $0x03, Z1, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VPANDD      Z14, Z4, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z4, Z16
+	VFMADD231PS Z15, Z0, Z16
+	VPANDD      Z14, Z3, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z3, Z17
+	VFMADD231PS Z15, Z0, Z17
+	VPMADDWD    Z8, Z16, Z16
+	VPMADDWD    Z8, Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPSRLW      $0x0c, Z16, Z16
+	VPACKSSDW   Z3, Z4, Z0
+	VPANDD      Z14, Z2, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z2, Z18
+	VFMADD231PS Z15, Z17, Z18
+	VPANDD      Z14, Z1, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z1, Z19
+	VFMADD231PS Z15, Z17, Z19
+	VPMADDWD    Z8, Z18, Z18
+	VPMADDWD    Z8, Z19, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPSRLW      $0x0c, Z18, Z18
+	VPACKSSDW   Z1, Z2, Z17
+	VPACKUSWB   Z18, Z16, Z16
+	VPACKSSWB   Z17, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z16
+	VPERMD      Z16, Z7, Z16
+	VPMADDUBSW  Z6, Z16, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	JMP         groupwhole
 
 grouprare:
-	VPERMW.Z   (SI), Z9, K6, Z0
-	VMULPS     Z4, Z0, Z0
-	VPANDD     Z14, Z0, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z1, K1, Z1
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VPERMW.Z   (SI), Z8, K6, Z0
-	VMULPS     Z4, Z0, Z0
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z16
-	VADDPS     Z16, Z2, Z2
-	VPSUBD     Z16, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VPACKSSDW  Z2, Z1, Z1
-	VPERMW.Z   64(SI), Z9, K6, Z0
-	VMULPS     Z4, Z0, Z0
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z16
-	VADDPS     Z16, Z2, Z2
-	VPSUBD     Z16, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VPERMW.Z   64(SI), Z8, K6, Z0
-	VMULPS     Z4, Z0, Z0
-	VPANDD     Z14, Z0, Z3
-	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z13, Z3, Z16
-	VPSUBUSW   Z12, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z3, Z3
-	VPSUBD     Z17, Z3, Z3
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z3, Z3
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z3, K1, Z3
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z3
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z7, Z1
-	VPANDD     Z6, Z1, Z0
-	VPMADDUBSW Z5, Z0, Z0
-	VPMOVWB    Z0, Y0
-	VMOVUPS    Y0, (DI)
-	JMP        groupback
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMULPS      Z5, Z0, Z0
+	VPANDD      Z14, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z0, Z2
+	VFMADD231PS Z15, Z1, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
+	VPERMW.Z    (SI), Z9, K6, Z1
+	VMULPS      Z5, Z1, Z1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VCMPPS      $0x07, Z1, Z1, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMADDWD    Z8, Z2, Z2
+	VPMADDWD    Z8, Z4, Z4
+	VPACKSSDW   Z4, Z2, Z2
+	VPSRLW      $0x0c, Z2, Z2
+	VPACKSSDW   Z1, Z0, Z0
+	VPERMW.Z    64(SI), Z10, K6, Z1
+	VMULPS      Z5, Z1, Z1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VCMPPS      $0x07, Z1, Z1, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    64(SI), Z9, K6, Z3
+	VMULPS      Z5, Z3, Z3
+	VPANDD      Z14, Z3, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z3, Z17
+	VFMADD231PS Z15, Z16, Z17
+	VCMPPS      $0x07, Z3, Z3, K1
+	VMOVAPS.Z   Z17, K1, Z17
+	VMOVAPS.Z   Z3, K1, Z3
+	VPMADDWD    Z8, Z4, Z4
+	VPMADDWD    Z8, Z17, Z17
+	VPACKSSDW   Z17, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z1, Z1
+	VPACKUSWB   Z4, Z2, Z2
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z2
+	VPERMD      Z2, Z7, Z2
+	VPMADDUBSW  Z6, Z2, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+	JMP         groupback
 
 groupmeet0cross:
 groupmeet0mix:
@@ -18134,7 +14764,7 @@ groupmeet0mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -18151,7 +14781,7 @@ groupmeet1next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (DX), Z5
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -18160,7 +14790,7 @@ groupmeet1mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -18177,7 +14807,7 @@ groupmeet2next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (DX), Z5
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -18186,7 +14816,7 @@ groupmeet2mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -18203,7 +14833,7 @@ groupmeet3next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (DX), Z5
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -18212,7 +14842,7 @@ groupmeet3mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -18225,102 +14855,76 @@ grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z4, Z0, Z0
+	VMULPS      Z5, Z0, Z0
 	VPANDD      Z14, Z0, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z3
-	VADDPS      Z3, Z1, Z1
-	VPSUBD      Z3, Z1, Z1
-	VPSRLD      $0x16, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVAPS.Z   Z0, K1, Z0
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	CMPQ        BX, $+17
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z4, Z0, Z0
-	VPANDD      Z14, Z0, Z2
-	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z13, Z2, Z3
-	VPSUBUSW    Z12, Z3, Z3
-	VPADDD      Z11, Z3, Z16
-	VADDPS      Z16, Z2, Z2
-	VPSUBD      Z16, Z2, Z2
-	VPSRLD      $0x16, Z3, Z3
-	VPADDD      Z3, Z2, Z2
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z0, Z2
+	VFMADD231PS Z15, Z1, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z2
-	CMPQ        BX, $+33
-	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y1
+	VPMOVZXWD   Y1, Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS      Z5, Z1, Z1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VCMPPS      $0x07, Z1, Z1, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMADDWD    Z8, Z2, Z2
+	VPMADDWD    Z8, Z4, Z4
+	VPACKSSDW   Z4, Z2, Z2
+	VPSRLW      $0x0c, Z2, Z2
+	VPACKSSDW   Z1, Z0, Z0
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z4, Z0, Z0
-	VPANDD      Z14, Z0, Z3
-	VPMINUD     Z15, Z3, Z3
-	VPANDD      Z13, Z3, Z16
-	VPSUBUSW    Z12, Z16, Z16
-	VPADDD      Z11, Z16, Z17
-	VADDPS      Z17, Z3, Z3
-	VPSUBD      Z17, Z3, Z3
-	VPSRLD      $0x16, Z16, Z16
-	VPADDD      Z16, Z3, Z3
-	VCMPPS      $0x07, Z0, Z0, K1
-	VMOVAPS.Z   Z3, K1, Z3
-	VMOVAPS.Z   Z0, K1, Z0
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z3
-	CMPQ        BX, $+49
-	JLT         grouptailrarenarrow
+	VMOVDQU16.Z 64(SI), K7, Y1
+	VPMOVZXWD   Y1, Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS      Z5, Z1, Z1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VCMPPS      $0x07, Z1, Z1, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z4, Z0, Z0
-	VPANDD      Z14, Z0, Z16
-	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z13, Z16, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z16, Z16
-	VPSUBD      Z18, Z16, Z16
-	VPSRLD      $0x16, Z17, Z17
-	VPADDD      Z17, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VMOVAPS.Z   Z16, K1, Z16
-	VMOVAPS.Z   Z0, K1, Z0
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z16
-
-grouptailrarenarrow:
-	VPACKSSDW  Z2, Z1, Z1
-	VPACKSSDW  Z16, Z3, Z3
-	VPACKUSWB  Z3, Z1, Z1
-	VPERMD     Z1, Z7, Z1
-	VPANDD     Z6, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z5, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(BX), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-	JMP        grouptailback
+	VMOVDQU16.Z 96(SI), K7, Y3
+	VPMOVZXWD   Y3, Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMULPS      Z5, Z3, Z3
+	VPANDD      Z14, Z3, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z3, Z17
+	VFMADD231PS Z15, Z16, Z17
+	VCMPPS      $0x07, Z3, Z3, K1
+	VMOVAPS.Z   Z17, K1, Z17
+	VMOVAPS.Z   Z3, K1, Z3
+	VPMADDWD    Z8, Z4, Z4
+	VPMADDWD    Z8, Z17, Z17
+	VPACKSSDW   Z17, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z1, Z1
+	VPACKUSWB   Z4, Z2, Z2
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z2
+	VPERMD      Z2, Z7, Z2
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z2, K7, Z0
+	VPMADDUBSW  Z6, Z0, Z0
+	VPMOVWB     Z0, Y0
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    Y0, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R10, R8
@@ -18334,70 +14938,50 @@ groupmeetrare:
 short2stream:
 	PREFETCHNTA (SI)(CX*1)
 	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z9, K6, Z0
+	VPERMW.Z    (SI), Z10, K6, Z0
 	VMULPS.BCST (DX), Z0, Z0
-	VPERMW.Z    (SI), Z8, K6, Z1
+	VPERMW.Z    (SI), Z9, K6, Z1
 	VMULPS.BCST (DX), Z1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z2
+	VPERMW.Z    64(SI), Z10, K6, Z2
 	VMULPS.BCST 4(DX), Z2, Z2
-	VPERMW.Z    64(SI), Z8, K6, Z3
+	VPERMW.Z    64(SI), Z9, K6, Z3
 	VMULPS.BCST 4(DX), Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z16
-	VADDPS      Z16, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
 	JNE         short2rare
 	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z16
-	VPSUBUSW    Z12, Z16, Z16
-	VPADDD      Z11, Z16, Z17
-	VADDPS      Z17, Z4, Z4
-	VPSUBD      Z17, Z4, Z4
-	VPSRLD      $0x16, Z16, Z16
-	VPADDD      Z16, Z4, Z4
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z16
-	VPSUBUSW    Z12, Z16, Z16
-	VPADDD      Z11, Z16, Z17
-	VADDPS      Z17, Z0, Z0
-	VPSUBD      Z17, Z0, Z0
-	VPSRLD      $0x16, Z16, Z16
-	VPADDD      Z16, Z0, Z0
-	VPSRLD      $0x1c, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z16
-	VADDPS      Z16, Z0, Z0
-	VPSUBD      Z16, Z0, Z0
-	VPSRLD      $0x16, Z1, Z1
-	VPADDD      Z1, Z0, Z0
-	VPSRLD      $0x1c, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z16
-	VADDPS      Z16, Z1, Z1
-	VPSUBD      Z16, Z1, Z1
-	VPSRLD      $0x16, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x1c, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z16
+	VFMADD231PS Z15, Z4, Z16
+	VPMADDWD    Z8, Z5, Z5
+	VPMADDWD    Z8, Z16, Z16
+	VPACKSSDW   Z16, Z5, Z5
+	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z7, Z4
-	VPANDD      Z6, Z4, Z0
-	VPMADDUBSW  Z5, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z16
+	VFMADD231PS Z15, Z1, Z16
+	VPMADDWD    Z8, Z4, Z4
+	VPMADDWD    Z8, Z16, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z5
+	VPERMD      Z5, Z7, Z5
+	VPMADDUBSW  Z6, Z5, Z0
 	VPMOVWB     Z0, Y0
 	VMOVNTPS    Y0, (DI)
 	ADDQ        $+8, DX
@@ -18409,76 +14993,58 @@ short2stream:
 	JMP         short2end
 
 short2rare:
-	VPERMW.Z    (SI), Z9, K6, Z0
+	VPERMW.Z    (SI), Z10, K6, Z0
 	VMULPS.BCST (DX), Z0, Z0
 	VPANDD      Z14, Z0, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z3
-	VADDPS      Z3, Z1, Z1
-	VPSUBD      Z3, Z1, Z1
-	VPSRLD      $0x16, Z2, Z2
-	VPADDD      Z2, Z1, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z0, Z2
+	VFMADD231PS Z15, Z1, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
+	VPERMW.Z    (SI), Z9, K6, Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VCMPPS      $0x07, Z1, Z1, K1
+	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
-	VMOVAPS.Z   Z0, K1, Z0
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VPANDD      Z14, Z0, Z2
-	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z13, Z2, Z3
-	VPSUBUSW    Z12, Z3, Z3
-	VPADDD      Z11, Z3, Z4
-	VADDPS      Z4, Z2, Z2
-	VPSUBD      Z4, Z2, Z2
-	VPSRLD      $0x16, Z3, Z3
-	VPADDD      Z3, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VPANDD      Z14, Z0, Z2
-	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z13, Z2, Z3
-	VPSUBUSW    Z12, Z3, Z3
-	VPADDD      Z11, Z3, Z4
-	VADDPS      Z4, Z2, Z2
-	VPSUBD      Z4, Z2, Z2
-	VPSRLD      $0x16, Z3, Z3
-	VPADDD      Z3, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z2
-	VPERMW.Z    64(SI), Z8, K6, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VPANDD      Z14, Z0, Z3
-	VPMINUD     Z15, Z3, Z3
-	VPANDD      Z13, Z3, Z4
-	VPSUBUSW    Z12, Z4, Z4
-	VPADDD      Z11, Z4, Z16
-	VADDPS      Z16, Z3, Z3
-	VPSUBD      Z16, Z3, Z3
-	VPSRLD      $0x16, Z4, Z4
-	VPADDD      Z4, Z3, Z3
-	VCMPPS      $0x07, Z0, Z0, K1
+	VPMADDWD    Z8, Z2, Z2
+	VPMADDWD    Z8, Z4, Z4
+	VPACKSSDW   Z4, Z2, Z2
+	VPSRLW      $0x0c, Z2, Z2
+	VPACKSSDW   Z1, Z0, Z0
+	VPERMW.Z    64(SI), Z10, K6, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VCMPPS      $0x07, Z1, Z1, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    64(SI), Z9, K6, Z3
+	VMULPS.BCST 4(DX), Z3, Z3
+	VPANDD      Z14, Z3, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z12, Z3, Z16
+	VFMADD231PS Z15, Z5, Z16
+	VCMPPS      $0x07, Z3, Z3, K1
+	VMOVAPS.Z   Z16, K1, Z16
 	VMOVAPS.Z   Z3, K1, Z3
-	VMOVAPS.Z   Z0, K1, Z0
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z3
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z7, Z1
-	VPANDD      Z6, Z1, Z0
-	VPMADDUBSW  Z5, Z0, Z0
+	VPMADDWD    Z8, Z4, Z4
+	VPMADDWD    Z8, Z16, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z1, Z1
+	VPACKUSWB   Z4, Z2, Z2
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z2
+	VPERMD      Z2, Z7, Z2
+	VPMADDUBSW  Z6, Z2, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         short2back
@@ -18486,70 +15052,50 @@ short2rare:
 short4stream:
 	PREFETCHNTA (SI)(CX*1)
 	PREFETCHNTA 64(SI)(CX*1)
-	VPERMW.Z    (SI), Z9, K6, Z0
+	VPERMW.Z    (SI), Z10, K6, Z0
 	VMULPS.BCST (DX), Z0, Z0
-	VPERMW.Z    (SI), Z8, K6, Z1
+	VPERMW.Z    (SI), Z9, K6, Z1
 	VMULPS.BCST 4(DX), Z1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z2
+	VPERMW.Z    64(SI), Z10, K6, Z2
 	VMULPS.BCST 8(DX), Z2, Z2
-	VPERMW.Z    64(SI), Z8, K6, Z3
+	VPERMW.Z    64(SI), Z9, K6, Z3
 	VMULPS.BCST 12(DX), Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z16
-	VADDPS      Z16, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
 	JNE         short4rare
 	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z16
-	VPSUBUSW    Z12, Z16, Z16
-	VPADDD      Z11, Z16, Z17
-	VADDPS      Z17, Z4, Z4
-	VPSUBD      Z17, Z4, Z4
-	VPSRLD      $0x16, Z16, Z16
-	VPADDD      Z16, Z4, Z4
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z16
-	VPSUBUSW    Z12, Z16, Z16
-	VPADDD      Z11, Z16, Z17
-	VADDPS      Z17, Z0, Z0
-	VPSUBD      Z17, Z0, Z0
-	VPSRLD      $0x16, Z16, Z16
-	VPADDD      Z16, Z0, Z0
-	VPSRLD      $0x1c, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z16
-	VADDPS      Z16, Z0, Z0
-	VPSUBD      Z16, Z0, Z0
-	VPSRLD      $0x16, Z1, Z1
-	VPADDD      Z1, Z0, Z0
-	VPSRLD      $0x1c, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z16
-	VADDPS      Z16, Z1, Z1
-	VPSUBD      Z16, Z1, Z1
-	VPSRLD      $0x16, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x1c, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z16
+	VFMADD231PS Z15, Z4, Z16
+	VPMADDWD    Z8, Z5, Z5
+	VPMADDWD    Z8, Z16, Z16
+	VPACKSSDW   Z16, Z5, Z5
+	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z7, Z4
-	VPANDD      Z6, Z4, Z0
-	VPMADDUBSW  Z5, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z16
+	VFMADD231PS Z15, Z1, Z16
+	VPMADDWD    Z8, Z4, Z4
+	VPMADDWD    Z8, Z16, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z5
+	VPERMD      Z5, Z7, Z5
+	VPMADDUBSW  Z6, Z5, Z0
 	VPMOVWB     Z0, Y0
 	VMOVNTPS    Y0, (DI)
 	ADDQ        $+16, DX
@@ -18561,158 +15107,122 @@ short4stream:
 	JMP         short4end
 
 short4rare:
-	VPERMW.Z    (SI), Z9, K6, Z0
+	VPERMW.Z    (SI), Z10, K6, Z0
 	VMULPS.BCST (DX), Z0, Z0
 	VPANDD      Z14, Z0, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z3
-	VADDPS      Z3, Z1, Z1
-	VPSUBD      Z3, Z1, Z1
-	VPSRLD      $0x16, Z2, Z2
-	VPADDD      Z2, Z1, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z0, Z2
+	VFMADD231PS Z15, Z1, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
+	VPERMW.Z    (SI), Z9, K6, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VCMPPS      $0x07, Z1, Z1, K1
+	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
-	VMOVAPS.Z   Z0, K1, Z0
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	VPERMW.Z    (SI), Z8, K6, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VPANDD      Z14, Z0, Z2
-	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z13, Z2, Z3
-	VPSUBUSW    Z12, Z3, Z3
-	VPADDD      Z11, Z3, Z4
-	VADDPS      Z4, Z2, Z2
-	VPSUBD      Z4, Z2, Z2
-	VPSRLD      $0x16, Z3, Z3
-	VPADDD      Z3, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VPERMW.Z    64(SI), Z9, K6, Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VPANDD      Z14, Z0, Z2
-	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z13, Z2, Z3
-	VPSUBUSW    Z12, Z3, Z3
-	VPADDD      Z11, Z3, Z4
-	VADDPS      Z4, Z2, Z2
-	VPSUBD      Z4, Z2, Z2
-	VPSRLD      $0x16, Z3, Z3
-	VPADDD      Z3, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z2
-	VPERMW.Z    64(SI), Z8, K6, Z0
-	VMULPS.BCST 12(DX), Z0, Z0
-	VPANDD      Z14, Z0, Z3
-	VPMINUD     Z15, Z3, Z3
-	VPANDD      Z13, Z3, Z4
-	VPSUBUSW    Z12, Z4, Z4
-	VPADDD      Z11, Z4, Z16
-	VADDPS      Z16, Z3, Z3
-	VPSUBD      Z16, Z3, Z3
-	VPSRLD      $0x16, Z4, Z4
-	VPADDD      Z4, Z3, Z3
-	VCMPPS      $0x07, Z0, Z0, K1
+	VPMADDWD    Z8, Z2, Z2
+	VPMADDWD    Z8, Z4, Z4
+	VPACKSSDW   Z4, Z2, Z2
+	VPSRLW      $0x0c, Z2, Z2
+	VPACKSSDW   Z1, Z0, Z0
+	VPERMW.Z    64(SI), Z10, K6, Z1
+	VMULPS.BCST 8(DX), Z1, Z1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VCMPPS      $0x07, Z1, Z1, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    64(SI), Z9, K6, Z3
+	VMULPS.BCST 12(DX), Z3, Z3
+	VPANDD      Z14, Z3, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z12, Z3, Z16
+	VFMADD231PS Z15, Z5, Z16
+	VCMPPS      $0x07, Z3, Z3, K1
+	VMOVAPS.Z   Z16, K1, Z16
 	VMOVAPS.Z   Z3, K1, Z3
-	VMOVAPS.Z   Z0, K1, Z0
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z3
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z7, Z1
-	VPANDD      Z6, Z1, Z0
-	VPMADDUBSW  Z5, Z0, Z0
+	VPMADDWD    Z8, Z4, Z4
+	VPMADDWD    Z8, Z16, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z1, Z1
+	VPACKUSWB   Z4, Z2, Z2
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z2
+	VPERMD      Z2, Z7, Z2
+	VPMADDUBSW  Z6, Z2, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         short4back
 
 lanerare:
-	VPERMW.Z   (SI), Z9, K6, Z0
-	VMOVUPS    (DX), Z1
-	VMULPS     Z1, Z0, Z0
-	VPANDD     Z14, Z0, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z1, K1, Z1
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VPERMW.Z   (SI), Z8, K6, Z0
-	VMOVUPS    64(DX), Z2
-	VMULPS     Z2, Z0, Z0
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VPACKSSDW  Z2, Z1, Z1
-	VPERMW.Z   64(SI), Z9, K6, Z0
-	VMOVUPS    128(DX), Z2
-	VMULPS     Z2, Z0, Z0
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VPERMW.Z   64(SI), Z8, K6, Z0
-	VMOVUPS    192(DX), Z3
-	VMULPS     Z3, Z0, Z0
-	VPANDD     Z14, Z0, Z3
-	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z13, Z3, Z4
-	VPSUBUSW   Z12, Z4, Z4
-	VPADDD     Z11, Z4, Z16
-	VADDPS     Z16, Z3, Z3
-	VPSUBD     Z16, Z3, Z3
-	VPSRLD     $0x16, Z4, Z4
-	VPADDD     Z4, Z3, Z3
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z3, K1, Z3
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z3
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z7, Z1
-	VPANDD     Z6, Z1, Z0
-	VPMADDUBSW Z5, Z0, Z0
-	VPMOVWB    Z0, Y0
-	VMOVUPS    Y0, (DI)
-	JMP        laneback
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMOVUPS     (DX), Z1
+	VMULPS      Z1, Z0, Z0
+	VPANDD      Z14, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z0, Z2
+	VFMADD231PS Z15, Z1, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
+	VPERMW.Z    (SI), Z9, K6, Z1
+	VMOVUPS     64(DX), Z3
+	VMULPS      Z3, Z1, Z1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VCMPPS      $0x07, Z1, Z1, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMADDWD    Z8, Z2, Z2
+	VPMADDWD    Z8, Z4, Z4
+	VPACKSSDW   Z4, Z2, Z2
+	VPSRLW      $0x0c, Z2, Z2
+	VPACKSSDW   Z1, Z0, Z0
+	VPERMW.Z    64(SI), Z10, K6, Z1
+	VMOVUPS     128(DX), Z3
+	VMULPS      Z3, Z1, Z1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VCMPPS      $0x07, Z1, Z1, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    64(SI), Z9, K6, Z3
+	VMOVUPS     192(DX), Z5
+	VMULPS      Z5, Z3, Z3
+	VPANDD      Z14, Z3, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z12, Z3, Z16
+	VFMADD231PS Z15, Z5, Z16
+	VCMPPS      $0x07, Z3, Z3, K1
+	VMOVAPS.Z   Z16, K1, Z16
+	VMOVAPS.Z   Z3, K1, Z3
+	VPMADDWD    Z8, Z4, Z4
+	VPMADDWD    Z8, Z16, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z1, Z1
+	VPACKUSWB   Z4, Z2, Z2
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z2
+	VPERMD      Z2, Z7, Z2
+	VPMADDUBSW  Z6, Z2, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+	JMP         laneback
 
 lanetailrare:
 	KMOVQ       K0, K7
@@ -18722,167 +15232,158 @@ lanetailrare:
 	VMOVUPS.Z   (DX), K7, Z1
 	VMULPS      Z1, Z0, Z0
 	VPANDD      Z14, Z0, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z3
-	VADDPS      Z3, Z1, Z1
-	VPSUBD      Z3, Z1, Z1
-	VPSRLD      $0x16, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVAPS.Z   Z0, K1, Z0
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	CMPQ        BX, $+17
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMULPS      Z2, Z0, Z0
-	VPANDD      Z14, Z0, Z2
-	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z13, Z2, Z3
-	VPSUBUSW    Z12, Z3, Z3
-	VPADDD      Z11, Z3, Z4
-	VADDPS      Z4, Z2, Z2
-	VPSUBD      Z4, Z2, Z2
-	VPSRLD      $0x16, Z3, Z3
-	VPADDD      Z3, Z2, Z2
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z0, Z2
+	VFMADD231PS Z15, Z1, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z2
-	CMPQ        BX, $+33
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K7, Z3
-	VMULPS      Z3, Z0, Z0
-	VPANDD      Z14, Z0, Z3
-	VPMINUD     Z15, Z3, Z3
-	VPANDD      Z13, Z3, Z4
-	VPSUBUSW    Z12, Z4, Z4
-	VPADDD      Z11, Z4, Z16
-	VADDPS      Z16, Z3, Z3
-	VPSUBD      Z16, Z3, Z3
-	VPSRLD      $0x16, Z4, Z4
-	VPADDD      Z4, Z3, Z3
-	VCMPPS      $0x07, Z0, Z0, K1
-	VMOVAPS.Z   Z3, K1, Z3
-	VMOVAPS.Z   Z0, K1, Z0
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z3
-	CMPQ        BX, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K7, Z4
-	VMULPS      Z4, Z0, Z0
-	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z16
-	VPSUBUSW    Z12, Z16, Z16
-	VPADDD      Z11, Z16, Z17
-	VADDPS      Z17, Z4, Z4
-	VPSUBD      Z17, Z4, Z4
-	VPSRLD      $0x16, Z16, Z16
-	VPADDD      Z16, Z4, Z4
-	VCMPPS      $0x07, Z0, Z0, K1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y1
+	VPMOVZXWD   Y1, Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMOVUPS.Z   64(DX), K7, Z3
+	VMULPS      Z3, Z1, Z1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VCMPPS      $0x07, Z1, Z1, K1
 	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z0, K1, Z0
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMADDWD    Z8, Z2, Z2
+	VPMADDWD    Z8, Z4, Z4
+	VPACKSSDW   Z4, Z2, Z2
+	VPSRLW      $0x0c, Z2, Z2
+	VPACKSSDW   Z1, Z0, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y1
+	VPMOVZXWD   Y1, Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMOVUPS.Z   128(DX), K7, Z3
+	VMULPS      Z3, Z1, Z1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VCMPPS      $0x07, Z1, Z1, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y3
+	VPMOVZXWD   Y3, Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMOVUPS.Z   192(DX), K7, Z5
+	VMULPS      Z5, Z3, Z3
+	VPANDD      Z14, Z3, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z12, Z3, Z16
+	VFMADD231PS Z15, Z5, Z16
+	VCMPPS      $0x07, Z3, Z3, K1
+	VMOVAPS.Z   Z16, K1, Z16
+	VMOVAPS.Z   Z3, K1, Z3
+	VPMADDWD    Z8, Z4, Z4
+	VPMADDWD    Z8, Z16, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z1, Z1
+	VPACKUSWB   Z4, Z2, Z2
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z2
+	VPERMD      Z2, Z7, Z2
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z2, K7, Z0
+	VPMADDUBSW  Z6, Z0, Z0
+	VPMOVWB     Z0, Y0
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    Y0, K7, (DI)
+	JMP         lanetailback
 
-lanetailrarenarrow:
-	VPACKSSDW  Z2, Z1, Z1
-	VPACKSSDW  Z4, Z3, Z3
-	VPACKUSWB  Z3, Z1, Z1
-	VPERMD     Z1, Z7, Z1
-	VPANDD     Z6, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z5, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(BX), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-	JMP        lanetailback
-
-DATA constantsAVX512<>+0(SB)/4, $0x7fffffff
+DATA constantsAVX512<>+0(SB)/4, $0x4980fb98
 DATA constantsAVX512<>+4(SB)/4, $0x7f800000
 DATA constantsAVX512<>+8(SB)/4, $0x3c800000
-DATA constantsAVX512<>+12(SB)/4, $0x46800000
-DATA constantsAVX512<>+16(SB)/4, $0x00000080
-DATA constantsAVX512<>+20(SB)/4, $0x00000000
-DATA constantsAVX512<>+24(SB)/4, $0x00010000
-DATA constantsAVX512<>+28(SB)/4, $0x00020000
-DATA constantsAVX512<>+32(SB)/4, $0x00030000
-DATA constantsAVX512<>+36(SB)/4, $0x00040000
-DATA constantsAVX512<>+40(SB)/4, $0x00050000
-DATA constantsAVX512<>+44(SB)/4, $0x00060000
-DATA constantsAVX512<>+48(SB)/4, $0x00070000
-DATA constantsAVX512<>+52(SB)/4, $0x00080000
-DATA constantsAVX512<>+56(SB)/4, $0x00090000
-DATA constantsAVX512<>+60(SB)/4, $0x000a0000
-DATA constantsAVX512<>+64(SB)/4, $0x000b0000
-DATA constantsAVX512<>+68(SB)/4, $0x000c0000
-DATA constantsAVX512<>+72(SB)/4, $0x000d0000
-DATA constantsAVX512<>+76(SB)/4, $0x000e0000
-DATA constantsAVX512<>+80(SB)/4, $0x000f0000
-DATA constantsAVX512<>+84(SB)/4, $0x00100000
-DATA constantsAVX512<>+88(SB)/4, $0x00110000
-DATA constantsAVX512<>+92(SB)/4, $0x00120000
-DATA constantsAVX512<>+96(SB)/4, $0x00130000
-DATA constantsAVX512<>+100(SB)/4, $0x00140000
-DATA constantsAVX512<>+104(SB)/4, $0x00150000
-DATA constantsAVX512<>+108(SB)/4, $0x00160000
-DATA constantsAVX512<>+112(SB)/4, $0x00170000
-DATA constantsAVX512<>+116(SB)/4, $0x00180000
-DATA constantsAVX512<>+120(SB)/4, $0x00190000
-DATA constantsAVX512<>+124(SB)/4, $0x001a0000
-DATA constantsAVX512<>+128(SB)/4, $0x001b0000
-DATA constantsAVX512<>+132(SB)/4, $0x001c0000
-DATA constantsAVX512<>+136(SB)/4, $0x001d0000
-DATA constantsAVX512<>+140(SB)/4, $0x001e0000
-DATA constantsAVX512<>+144(SB)/4, $0x001f0000
-DATA constantsAVX512<>+148(SB)/4, $0x00000000
-DATA constantsAVX512<>+152(SB)/4, $0x00000004
-DATA constantsAVX512<>+156(SB)/4, $0x00000008
-DATA constantsAVX512<>+160(SB)/4, $0x0000000c
-DATA constantsAVX512<>+164(SB)/4, $0x00000001
-DATA constantsAVX512<>+168(SB)/4, $0x00000005
-DATA constantsAVX512<>+172(SB)/4, $0x00000009
-DATA constantsAVX512<>+176(SB)/4, $0x0000000d
-DATA constantsAVX512<>+180(SB)/4, $0x00000002
-DATA constantsAVX512<>+184(SB)/4, $0x00000006
-DATA constantsAVX512<>+188(SB)/4, $0x0000000a
-DATA constantsAVX512<>+192(SB)/4, $0x0000000e
-DATA constantsAVX512<>+196(SB)/4, $0x00000003
-DATA constantsAVX512<>+200(SB)/4, $0x00000007
-DATA constantsAVX512<>+204(SB)/4, $0x0000000b
-DATA constantsAVX512<>+208(SB)/4, $0x0000000f
-DATA constantsAVX512<>+212(SB)/4, $0x00000001
-DATA constantsAVX512<>+216(SB)/4, $0x3f800000
-DATA constantsAVX512<>+220(SB)/4, $0x34800000
-DATA constantsAVX512<>+224(SB)/4, $0x0000007f
-DATA constantsAVX512<>+228(SB)/4, $0x38800000
-DATA constantsAVX512<>+232(SB)/4, $0x43000000
-DATA constantsAVX512<>+236(SB)/4, $0x0b000000
-DATA constantsAVX512<>+240(SB)/4, $0x000003c0
-DATA constantsAVX512<>+244(SB)/4, $0x4a800000
-DATA constantsAVX512<>+248(SB)/4, $0x00000008
-DATA constantsAVX512<>+252(SB)/4, $0x0f0f0f0f
-DATA constantsAVX512<>+256(SB)/4, $0x10011001
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $260
+DATA constantsAVX512<>+12(SB)/4, $0x7fffffff
+DATA constantsAVX512<>+16(SB)/4, $0x00010010
+DATA constantsAVX512<>+20(SB)/4, $0x80808080
+DATA constantsAVX512<>+24(SB)/4, $0x00000000
+DATA constantsAVX512<>+28(SB)/4, $0x00010000
+DATA constantsAVX512<>+32(SB)/4, $0x00020000
+DATA constantsAVX512<>+36(SB)/4, $0x00030000
+DATA constantsAVX512<>+40(SB)/4, $0x00040000
+DATA constantsAVX512<>+44(SB)/4, $0x00050000
+DATA constantsAVX512<>+48(SB)/4, $0x00060000
+DATA constantsAVX512<>+52(SB)/4, $0x00070000
+DATA constantsAVX512<>+56(SB)/4, $0x00080000
+DATA constantsAVX512<>+60(SB)/4, $0x00090000
+DATA constantsAVX512<>+64(SB)/4, $0x000a0000
+DATA constantsAVX512<>+68(SB)/4, $0x000b0000
+DATA constantsAVX512<>+72(SB)/4, $0x000c0000
+DATA constantsAVX512<>+76(SB)/4, $0x000d0000
+DATA constantsAVX512<>+80(SB)/4, $0x000e0000
+DATA constantsAVX512<>+84(SB)/4, $0x000f0000
+DATA constantsAVX512<>+88(SB)/4, $0x00100000
+DATA constantsAVX512<>+92(SB)/4, $0x00110000
+DATA constantsAVX512<>+96(SB)/4, $0x00120000
+DATA constantsAVX512<>+100(SB)/4, $0x00130000
+DATA constantsAVX512<>+104(SB)/4, $0x00140000
+DATA constantsAVX512<>+108(SB)/4, $0x00150000
+DATA constantsAVX512<>+112(SB)/4, $0x00160000
+DATA constantsAVX512<>+116(SB)/4, $0x00170000
+DATA constantsAVX512<>+120(SB)/4, $0x00180000
+DATA constantsAVX512<>+124(SB)/4, $0x00190000
+DATA constantsAVX512<>+128(SB)/4, $0x001a0000
+DATA constantsAVX512<>+132(SB)/4, $0x001b0000
+DATA constantsAVX512<>+136(SB)/4, $0x001c0000
+DATA constantsAVX512<>+140(SB)/4, $0x001d0000
+DATA constantsAVX512<>+144(SB)/4, $0x001e0000
+DATA constantsAVX512<>+148(SB)/4, $0x001f0000
+DATA constantsAVX512<>+152(SB)/4, $0x00000000
+DATA constantsAVX512<>+156(SB)/4, $0x00000004
+DATA constantsAVX512<>+160(SB)/4, $0x00000008
+DATA constantsAVX512<>+164(SB)/4, $0x0000000c
+DATA constantsAVX512<>+168(SB)/4, $0x00000001
+DATA constantsAVX512<>+172(SB)/4, $0x00000005
+DATA constantsAVX512<>+176(SB)/4, $0x00000009
+DATA constantsAVX512<>+180(SB)/4, $0x0000000d
+DATA constantsAVX512<>+184(SB)/4, $0x00000002
+DATA constantsAVX512<>+188(SB)/4, $0x00000006
+DATA constantsAVX512<>+192(SB)/4, $0x0000000a
+DATA constantsAVX512<>+196(SB)/4, $0x0000000e
+DATA constantsAVX512<>+200(SB)/4, $0x00000003
+DATA constantsAVX512<>+204(SB)/4, $0x00000007
+DATA constantsAVX512<>+208(SB)/4, $0x0000000b
+DATA constantsAVX512<>+212(SB)/4, $0x0000000f
+DATA constantsAVX512<>+216(SB)/4, $0x00000001
+DATA constantsAVX512<>+220(SB)/4, $0x3f800000
+DATA constantsAVX512<>+224(SB)/4, $0x34800000
+DATA constantsAVX512<>+228(SB)/4, $0x01010101
+DATA constantsAVX512<>+232(SB)/4, $0x7f7f7f7f
+DATA constantsAVX512<>+236(SB)/4, $0x4a00fde8
+DATA constantsAVX512<>+240(SB)/4, $0x38800000
+DATA constantsAVX512<>+244(SB)/4, $0x00010020
+DATA constantsAVX512<>+248(SB)/4, $0x4a80fed6
+DATA constantsAVX512<>+252(SB)/4, $0x08080808
+DATA constantsAVX512<>+256(SB)/4, $0x00401000
+DATA constantsAVX512<>+260(SB)/4, $0x3c383000
+DATA constantsAVX512<>+264(SB)/4, $0x4c484440
+DATA constantsAVX512<>+268(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+272(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+276(SB)/4, $0x3c383000
+DATA constantsAVX512<>+280(SB)/4, $0x4c484440
+DATA constantsAVX512<>+284(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+288(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+292(SB)/4, $0x3c383000
+DATA constantsAVX512<>+296(SB)/4, $0x4c484440
+DATA constantsAVX512<>+300(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+304(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+308(SB)/4, $0x3c383000
+DATA constantsAVX512<>+312(SB)/4, $0x4c484440
+DATA constantsAVX512<>+316(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+320(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+324(SB)/4, $0x10011001
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $328

@@ -8,19 +8,30 @@
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·QuantizeFpE4M3F16AVX2(SB), $352-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x7f800000, Y13 0x3c800000, Y12 0x46800000, Y11 0x80
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x7fffffff, 0x7f, table
+	// per call: Y15 0x4980fb98, Y14 0x7fffffff, Y0 And, Y0 UMax, Y1 And, Y1 MulAdd, Y2 Halves, Y13 ShuffledU8
+	// per group: Y12 recip
+	// loaded at each use: most, scale, 0x1, 0x3f800000, 0x34800000, 0x7f800000, 0x3c800000, 0x80808080, 0x1010101, 0x7f7f7f7f, 0x10010, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	VBROADCASTSS most+32(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
-	VBROADCASTSS constantsAVX2<>+12(SB), Y11
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VBROADCASTSS constantsAVX2<>+4(SB), Y14
+	VBROADCASTSS most+32(FP), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VPMAXUD      Y1, Y0, Y0
+	VBROADCASTSS most+32(FP), Y1
+	VPAND        Y14, Y1, Y1
+	VFMADD231PS  Y15, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y1, Y2
+	VPMADDWD     Y0, Y1, Y1
+	VPACKSSDW    Y1, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPACKUSWB    Y2, Y2, Y13
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -44,8 +55,7 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (BX), Y12
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
@@ -53,85 +63,76 @@ groupbegin:
 
 grouploop:
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VBROADCASTSS (DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y12, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VBROADCASTSS (DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
 	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y14, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y13, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 groupback:
 	ADDQ $+32, DI
@@ -148,8 +149,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
 
 groupmeet:
 	MOVQ R9, R11
@@ -159,97 +160,84 @@ groupmeet:
 
 groupmeet0:
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y10, Y0, Y1
-	VFMSUB231PS  Y9, Y1, Y0
-	VFNMADD231PS Y10, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y10, Y0, Y2
-	VFMSUB231PS  Y9, Y2, Y0
-	VFNMADD231PS Y10, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y10, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VFNMADD231PS Y12, Y0, Y3
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VFMSUB231PS  Y11, Y4, Y0
+	VFNMADD231PS Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
 	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y14, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y13, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
 	SUBQ         $+32, R8
@@ -284,8 +272,7 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (BX), Y12
 	XORL         AX, AX
 	MOVQ         AX, 32(SP)
 	MOVQ         AX, 40(SP)
@@ -349,93 +336,84 @@ piece4:
 
 piece5:
 	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
 	VCVTPH2PS    48(SP), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
 	VCVTPH2PS    64(SP), Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VBROADCASTSS (DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y12, Y0, Y3
 	VCVTPH2PS    80(SP), Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VBROADCASTSS (DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VPAND        Y14, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y3, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y2, Y2
-	VPSUBD       Y6, Y2, Y2
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y2, Y2
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VPMAXUD      Y7, Y0, Y0
+	VPAND        Y14, Y3, Y7
+	VFMADD231PS  Y15, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y4, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y3, Y3
-	VPSUBD       Y6, Y3, Y3
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y3, Y3
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y8
+	VPMAXUD      Y8, Y0, Y0
+	VPAND        Y14, Y4, Y8
+	VFMADD231PS  Y15, Y0, Y8
 
 grouptailnarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y7, Y7
+	VPMADDWD     Y0, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y7, Y5, Y5
+	VPMINUB      Y13, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
 
 grouptailback:
 	TESTQ $0x00000010, R8
@@ -508,14 +486,14 @@ groupdone:
 
 longs:
 	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y1
-	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS (DX), Y9
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VFNMADD231PS Y9, Y10, Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y1
+	VPSUBD       Y1, Y0, Y12
+	VBROADCASTSS (DX), Y0
 	VBROADCASTSS constantsAVX2<>+60(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y10, Y0, Y8
+	VFNMADD231PS Y0, Y12, Y1
+	VBROADCASTSS constantsAVX2<>+64(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y12, Y1, Y11
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          longtail
@@ -525,81 +503,68 @@ longs:
 
 longloop:
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y12, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y12, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VFMADD231PS  Y12, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y8, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFMADD231PS  Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
 	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y14, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y13, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 longback:
 	ADDQ $+32, DI
@@ -674,89 +639,76 @@ piece14:
 
 piece15:
 	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y12, Y0, Y1
 	VCVTPH2PS    48(SP), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y12, Y0, Y2
 	VCVTPH2PS    64(SP), Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VFMADD231PS  Y12, Y0, Y3
 	VCVTPH2PS    80(SP), Y0
-	VMULPS       Y8, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFMADD231PS  Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longtailrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VPAND        Y14, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
 	CMPQ         R8, $+9
 	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y3, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y2, Y2
-	VPSUBD       Y6, Y2, Y2
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y2, Y2
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VPMAXUD      Y7, Y0, Y0
+	VPAND        Y14, Y3, Y7
+	VFMADD231PS  Y15, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y4, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y3, Y3
-	VPSUBD       Y6, Y3, Y3
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y3, Y3
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y8
+	VPMAXUD      Y8, Y0, Y0
+	VPAND        Y14, Y4, Y8
+	VFMADD231PS  Y15, Y0, Y8
 
 longtailnarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y7, Y7
+	VPMADDWD     Y0, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y7, Y5, Y5
+	VPMINUB      Y13, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
 
 longtailback:
 	TESTQ $0x00000010, R8
@@ -824,90 +776,79 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y7, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VBROADCASTSS 4(DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y11, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y7, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VBROADCASTSS 4(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
 	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y14, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y13, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -963,64 +904,51 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPSUBUSW     Y13, Y1, Y1
-	VPADDD       Y12, Y1, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x14, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y4, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y5, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y11, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VPMAXUD      Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VFMADD231PS  Y15, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y3, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y1, Y1
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VPMAXUD      Y3, Y0, Y0
+	VPAND        Y14, Y4, Y3
+	VFMADD231PS  Y15, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y5, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y3, Y3
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x04, Y3, Y3
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKUSWB    Y3, Y1, Y1
+	VPMINUB      Y13, Y1, Y1
+	VPACKSSWB    Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (DI)
 
 laneback:
 	ADDQ $+32, DI
@@ -1294,72 +1222,59 @@ piece35:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPSUBUSW     Y13, Y1, Y1
-	VPADDD       Y12, Y1, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x14, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VPMAXUD      Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VFMADD231PS  Y15, Y0, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y3, Y6
+	VFMADD231PS  Y15, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y6
-	VADDPS       Y6, Y2, Y2
-	VPSUBD       Y6, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VPMAXUD      Y7, Y0, Y0
+	VPAND        Y14, Y4, Y7
+	VFMADD231PS  Y15, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y5, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y6
-	VADDPS       Y6, Y3, Y3
-	VPSUBD       Y6, Y3, Y3
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y11, Y5, Y5
-	VPOR         Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y8
+	VPMAXUD      Y8, Y0, Y0
+	VPAND        Y14, Y5, Y8
+	VFMADD231PS  Y15, Y0, Y8
 
 lanetailnarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y1, Y1
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y7, Y7
+	VPMADDWD     Y0, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKUSWB    Y7, Y1, Y1
+	VPMINUB      Y13, Y1, Y1
+	VPACKSSWB    Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (SP)
 
 lanetailback:
 	TESTQ $0x00000010, R8
@@ -1419,85 +1334,76 @@ fence:
 groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VBROADCASTSS (DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y12, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VBROADCASTSS (DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
 	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVNTPS     Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y14, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y13, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
 	SUBQ         $+32, R9
@@ -1507,83 +1413,81 @@ groupstream:
 
 grouprare:
 	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y10, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y14, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VCVTPH2PS    16(SI), Y2
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x04, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VCVTPH2PS    32(SI), Y2
+	VBROADCASTSS (DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y14, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VCVTPH2PS    48(SI), Y6
+	VBROADCASTSS (DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y14, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y13, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	JMP          groupback
 
 groupmeet0cross:
@@ -1591,12 +1495,12 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y1
+	VMOVDQU      constantsAVX2<>+76(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBLENDVPS    Y0, Y1, Y12, Y12
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -1615,8 +1519,8 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -1624,12 +1528,12 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y2
+	VMOVDQU      constantsAVX2<>+76(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBLENDVPS    Y0, Y2, Y12, Y12
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBLENDVPS    Y0, Y2, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -1648,8 +1552,8 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -1657,12 +1561,12 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y3
+	VMOVDQU      constantsAVX2<>+76(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y10, Y10
+	VBLENDVPS    Y0, Y3, Y12, Y12
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBLENDVPS    Y0, Y3, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -1681,8 +1585,8 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -1690,12 +1594,12 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y4
+	VMOVDQU      constantsAVX2<>+76(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y10, Y10
+	VBLENDVPS    Y0, Y4, Y12, Y12
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y0, Y4, Y9, Y9
+	VBLENDVPS    Y0, Y4, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -1706,92 +1610,82 @@ groupmeet3mix:
 
 grouptailrare:
 	VCVTPH2PS    32(SP), Y0
-	VDIVPS       Y10, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	CMPQ         R8, $+9
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    48(SP), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         R8, $+17
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    64(SP), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	CMPQ         R8, $+25
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    80(SP), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y14, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VCVTPH2PS    48(SP), Y2
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
 	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPAND        Y5, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y14, Y5, Y6
-	VPSUBUSW     Y13, Y6, Y6
-	VPADDD       Y12, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x14, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+64(SB), Y6
-	VBLENDVPS    Y4, Y5, Y6, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-
-grouptailrarenarrow:
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+20(SB), Y0
-	VPACKUSWB Y3, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (SP)
-	JMP       grouptailback
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x04, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VCVTPH2PS    64(SP), Y2
+	VBROADCASTSS (DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y14, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VCVTPH2PS    80(SP), Y6
+	VBROADCASTSS (DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y14, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y13, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -1806,81 +1700,68 @@ groupmeetrare:
 longstream:
 	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y12, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y12, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VFMADD231PS  Y12, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y8, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFMADD231PS  Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
 	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVNTPS     Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y14, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y13, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
 	SUBQ         $+32, R8
@@ -1890,260 +1771,237 @@ longstream:
 
 longrare:
 	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y9, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y14, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VCVTPH2PS    16(SI), Y2
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x04, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VCVTPH2PS    32(SI), Y2
+	VBROADCASTSS (DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y14, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VCVTPH2PS    48(SI), Y6
+	VBROADCASTSS (DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y14, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y13, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	JMP          longback
 
 longtailrare:
 	VCVTPH2PS    32(SP), Y0
-	VDIVPS       Y9, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	CMPQ         R8, $+9
-	JLT          longtailrarenarrow
-	VCVTPH2PS    48(SP), Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         R8, $+17
-	JLT          longtailrarenarrow
-	VCVTPH2PS    64(SP), Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	CMPQ         R8, $+25
-	JLT          longtailrarenarrow
-	VCVTPH2PS    80(SP), Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y14, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VCVTPH2PS    48(SP), Y2
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
 	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPAND        Y5, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y14, Y5, Y6
-	VPSUBUSW     Y13, Y6, Y6
-	VPADDD       Y12, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x14, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+64(SB), Y6
-	VBLENDVPS    Y4, Y5, Y6, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-
-longtailrarenarrow:
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+20(SB), Y0
-	VPACKUSWB Y3, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (SP)
-	JMP       longtailback
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x04, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VCVTPH2PS    64(SP), Y2
+	VBROADCASTSS (DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y14, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VCVTPH2PS    80(SP), Y6
+	VBROADCASTSS (DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y14, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y13, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (SP)
+	JMP          longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y7, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VBROADCASTSS 4(DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y11, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y7, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VBROADCASTSS 4(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
 	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVNTPS     Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y14, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y13, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
 	ADDQ         $+32, DI
@@ -2155,83 +2013,81 @@ short2stream:
 
 short2rare:
 	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y10, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y14, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VCVTPH2PS    16(SI), Y2
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x04, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VCVTPH2PS    32(SI), Y2
+	VBROADCASTSS 4(DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y14, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VCVTPH2PS    48(SI), Y6
+	VBROADCASTSS 4(DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y14, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y13, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	JMP          short2back
 
 lanerare:
@@ -2239,84 +2095,78 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VMOVUPS      64(DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VMOVUPS      96(DX), Y3
-	VDIVPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y14, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VCVTPH2PS    16(SI), Y2
+	VMOVUPS      32(DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x04, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VCVTPH2PS    32(SI), Y2
+	VMOVUPS      64(DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y14, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VCVTPH2PS    48(SI), Y6
+	VMOVUPS      96(DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y14, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y13, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	JMP          laneback
 
 lanetailrare:
@@ -2324,111 +2174,106 @@ lanetailrare:
 	VMOVUPS      96(SP), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	CMPQ         R8, $+9
-	JLT          lanetailrarenarrow
-	VCVTPH2PS    48(SP), Y0
-	VMOVUPS      128(SP), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         R8, $+17
-	JLT          lanetailrarenarrow
-	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      160(SP), Y3
-	VDIVPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	CMPQ         R8, $+25
-	JLT          lanetailrarenarrow
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      192(SP), Y4
-	VDIVPS       Y4, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y14, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VCVTPH2PS    48(SP), Y2
+	VMOVUPS      128(SP), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
 	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPAND        Y5, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y14, Y5, Y6
-	VPSUBUSW     Y13, Y6, Y6
-	VPADDD       Y12, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x14, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+64(SB), Y6
-	VBLENDVPS    Y4, Y5, Y6, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-
-lanetailrarenarrow:
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+20(SB), Y0
-	VPACKUSWB Y3, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (SP)
-	JMP       lanetailback
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x04, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VCVTPH2PS    64(SP), Y2
+	VMOVUPS      160(SP), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y14, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VCVTPH2PS    80(SP), Y6
+	VMOVUPS      192(SP), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y14, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y13, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (SP)
+	JMP          lanetailback
 
 // func QuantizeFpPowerOfTwoE4M3F16AVX2(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, F16C, MMX+
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·QuantizeFpPowerOfTwoE4M3F16AVX2(SB), NOSPLIT, $224-56
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x3c800000, Y11 0x46800000, Y10 0x80, Y9 table
-	// per group: Y8 recip
+	// per call: Y0 most, Y15 0x4980fb98, Y14 0x7f800000, Y13 0x3c800000, Y12 0x7fffffff, Y1 And, Y1 UMax, Y0 And, Y0 MulAdd, Y1 Halves, Y10 ShuffledU8, Y11 0x10010
+	// per group: nothing
+	// loaded at each use: recip, 0x80808080, 0x1010101, 0x7f7f7f7f, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
-	VBROADCASTSS most+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+16(SB), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VBROADCASTSS constantsAVX2<>+8(SB), Y14
+	VBROADCASTSS constantsAVX2<>+12(SB), Y13
 	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS constantsAVX2<>+8(SB), Y11
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
-	VMOVUPS      constantsAVX2<>+20(SB), Y9
+	VBROADCASTSS most+24(FP), Y0
+	VPAND        Y14, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y0
+	VFMADD231PS  Y15, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y11
+	VPMADDWD     Y11, Y0, Y1
+	VPMADDWD     Y11, Y0, Y0
+	VPACKSSDW    Y0, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y1, Y1, Y10
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -2442,84 +2287,69 @@ groups:
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+32
-	JLT          grouptail
-	CMPQ         R8, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Y8
-	SUBQ         R8, BX
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
+	CMPQ BX, $+32
+	JLT  grouptail
+	CMPQ R8, $+32
+	JLT  grouptomeet
+	SUBQ R8, BX
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  groupstream
 
 grouploop:
-	VCVTPH2PS (SI), Y0
-	VMULPS    Y8, Y0, Y0
-	VCVTPH2PS 16(SI), Y1
-	VMULPS    Y8, Y1, Y1
-	VCVTPH2PS 32(SI), Y2
-	VMULPS    Y8, Y2, Y2
-	VCVTPH2PS 48(SI), Y3
-	VMULPS    Y8, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       grouprare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VPACKSSDW Y0, Y4, Y4
-	VPAND     Y14, Y2, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y1
-	VPSUBUSW  Y12, Y1, Y1
-	VPADDD    Y11, Y1, Y5
-	VADDPS    Y5, Y0, Y0
-	VPSUBD    Y5, Y0, Y0
-	VPSRLD    $0x14, Y1, Y1
-	VPADDD    Y1, Y0, Y0
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	VPAND     Y14, Y3, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y2
-	VPSUBUSW  Y12, Y2, Y2
-	VPADDD    Y11, Y2, Y5
-	VADDPS    Y5, Y1, Y1
-	VPSUBD    Y5, Y1, Y1
-	VPSRLD    $0x14, Y2, Y2
-	VPADDD    Y2, Y1, Y1
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y9, Y4
-	VMOVUPS   Y4, (DI)
+	VCVTPH2PS    (SI), Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y2
+	VBROADCASTSS (DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VCVTPH2PS    48(SI), Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 groupback:
 	ADDQ $+32, DI
@@ -2536,7 +2366,7 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 
 groupmeet:
 	MOVQ R8, R10
@@ -2546,94 +2376,76 @@ groupmeet:
 
 groupmeet0:
 	VCVTPH2PS (SI), Y0
-	VMULPS    Y8, Y0, Y0
+	VMULPS    Y9, Y0, Y0
 	SUBQ      $+8, R8
 	JLT       groupmeet1cross
 
 groupmeet1:
 	VCVTPH2PS 16(SI), Y1
-	VMULPS    Y8, Y1, Y1
+	VMULPS    Y9, Y1, Y1
 	SUBQ      $+8, R8
 	JLT       groupmeet2cross
 
 groupmeet2:
 	VCVTPH2PS 32(SI), Y2
-	VMULPS    Y8, Y2, Y2
+	VMULPS    Y9, Y2, Y2
 	SUBQ      $+8, R8
 	JLT       groupmeet3cross
 
 groupmeet3:
-	VCVTPH2PS 48(SI), Y3
-	VMULPS    Y8, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       groupmeetrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VPACKSSDW Y0, Y4, Y4
-	VPAND     Y14, Y2, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y1
-	VPSUBUSW  Y12, Y1, Y1
-	VPADDD    Y11, Y1, Y5
-	VADDPS    Y5, Y0, Y0
-	VPSUBD    Y5, Y0, Y0
-	VPSRLD    $0x14, Y1, Y1
-	VPADDD    Y1, Y0, Y0
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	VPAND     Y14, Y3, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y2
-	VPSUBUSW  Y12, Y2, Y2
-	VPADDD    Y11, Y2, Y5
-	VADDPS    Y5, Y1, Y1
-	VPSUBD    Y5, Y1, Y1
-	VPSRLD    $0x14, Y2, Y2
-	VPADDD    Y2, Y1, Y1
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y9, Y4
-	VMOVUPS   Y4, (DI)
-	ADDQ      $+32, DI
-	ADDQ      $+64, SI
-	SUBQ      $+32, BX
-	CMPQ      R8, $+1
-	JLT       groupnext
-	CMPQ      BX, $+32
-	JLT       grouptail
-	CMPQ      R8, $+32
-	JLT       groupmeet
-	JMP       groupbegin
+	VCVTPH2PS    48(SI), Y3
+	VMULPS       Y9, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, BX
+	CMPQ         R8, $+1
+	JLT          groupnext
+	CMPQ         BX, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          groupmeet
+	JMP          groupbegin
 
 groupnext:
 	TESTQ BX, BX
@@ -2657,29 +2469,28 @@ grouppieces:
 	MOVQ R8, BX
 
 grouppiece:
-	VBROADCASTSS (DX), Y8
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece1
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece1
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, BX
@@ -2720,81 +2531,67 @@ piece4:
 	MOVW  CX, 32(SP)(AX*1)
 
 piece5:
-	VCVTPH2PS 32(SP), Y0
-	VMULPS    Y8, Y0, Y0
-	VCVTPH2PS 48(SP), Y1
-	VMULPS    Y8, Y1, Y1
-	VCVTPH2PS 64(SP), Y2
-	VMULPS    Y8, Y2, Y2
-	VCVTPH2PS 80(SP), Y3
-	VMULPS    Y8, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       grouptailrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	CMPQ      BX, $+9
-	JLT       grouptailnarrow
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	CMPQ      BX, $+17
-	JLT       grouptailnarrow
-	VPAND     Y14, Y2, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y1, Y1
-	VPSUBD    Y6, Y1, Y1
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y1, Y1
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	CMPQ      BX, $+25
-	JLT       grouptailnarrow
-	VPAND     Y14, Y3, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y2, Y2
-	VPSUBD    Y6, Y2, Y2
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y2, Y2
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y2, Y2
+	VCVTPH2PS    32(SP), Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VCVTPH2PS    48(SP), Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VCVTPH2PS    64(SP), Y2
+	VBROADCASTSS (DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VCVTPH2PS    80(SP), Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	CMPQ         BX, $+9
+	JLT          grouptailnarrow
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	VPAND        Y14, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y2, Y7
+	VFMADD231PS  Y15, Y4, Y7
+	CMPQ         BX, $+25
+	JLT          grouptailnarrow
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y8
+	VFMADD231PS  Y15, Y4, Y8
 
 grouptailnarrow:
-	VPACKSSDW Y0, Y4, Y4
-	VPACKSSDW Y2, Y1, Y1
-	VPACKUSWB Y1, Y4, Y4
-	VPERMD    Y4, Y9, Y4
-	VMOVUPS   Y4, (SP)
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMADDWD     Y11, Y7, Y7
+	VPMADDWD     Y11, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y7, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
 
 grouptailback:
 	TESTQ $0x00000010, BX
@@ -2872,16 +2669,18 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y8
-	VBROADCASTSS 4(DX), Y7
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VCVTPH2PS    16(SI), Y1
-	VMULPS       Y8, Y1, Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
 	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y7, Y2, Y2
+	VBROADCASTSS 4(DX), Y3
+	VMULPS       Y3, Y2, Y2
 	VCVTPH2PS    48(SI), Y3
-	VMULPS       Y7, Y3, Y3
+	VBROADCASTSS 4(DX), Y4
+	VMULPS       Y4, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -2889,58 +2688,40 @@ short2loop:
 	TESTL        AX, AX
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y5
-	VADDPS       Y5, Y0, Y0
-	VPSUBD       Y5, Y0, Y0
-	VPSRLD       $0x14, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y9, Y4
-	VMOVUPS      Y4, (DI)
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -2965,77 +2746,59 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VCVTPH2PS (SI), Y0
-	VMOVUPS   (DX), Y1
-	VMULPS    Y1, Y0, Y0
-	VCVTPH2PS 16(SI), Y1
-	VMOVUPS   32(DX), Y2
-	VMULPS    Y2, Y1, Y1
-	VCVTPH2PS 32(SI), Y2
-	VMOVUPS   64(DX), Y3
-	VMULPS    Y3, Y2, Y2
-	VCVTPH2PS 48(SI), Y3
-	VMOVUPS   96(DX), Y4
-	VMULPS    Y4, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanerare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VPACKSSDW Y0, Y4, Y4
-	VPAND     Y14, Y2, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y1
-	VPSUBUSW  Y12, Y1, Y1
-	VPADDD    Y11, Y1, Y5
-	VADDPS    Y5, Y0, Y0
-	VPSUBD    Y5, Y0, Y0
-	VPSRLD    $0x14, Y1, Y1
-	VPADDD    Y1, Y0, Y0
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	VPAND     Y14, Y3, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y2
-	VPSUBUSW  Y12, Y2, Y2
-	VPADDD    Y11, Y2, Y5
-	VADDPS    Y5, Y1, Y1
-	VPSUBD    Y5, Y1, Y1
-	VPSRLD    $0x14, Y2, Y2
-	VPADDD    Y2, Y1, Y1
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y9, Y4
-	VMOVUPS   Y4, (DI)
+	VCVTPH2PS    (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VMOVUPS      32(DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y2
+	VMOVUPS      64(DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VCVTPH2PS    48(SI), Y3
+	VMOVUPS      96(DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 laneback:
 	ADDQ $+32, DI
@@ -3194,85 +2957,67 @@ piece19:
 	MOVL  CX, 96(SP)(AX*1)
 
 piece20:
-	VCVTPH2PS 32(SP), Y0
-	VMOVUPS   96(SP), Y1
-	VMULPS    Y1, Y0, Y0
-	VCVTPH2PS 48(SP), Y1
-	VMOVUPS   128(SP), Y2
-	VMULPS    Y2, Y1, Y1
-	VCVTPH2PS 64(SP), Y2
-	VMOVUPS   160(SP), Y3
-	VMULPS    Y3, Y2, Y2
-	VCVTPH2PS 80(SP), Y3
-	VMOVUPS   192(SP), Y4
-	VMULPS    Y4, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanetailrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	CMPQ      BX, $+9
-	JLT       lanetailnarrow
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	CMPQ      BX, $+17
-	JLT       lanetailnarrow
-	VPAND     Y14, Y2, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y1, Y1
-	VPSUBD    Y6, Y1, Y1
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y1, Y1
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	CMPQ      BX, $+25
-	JLT       lanetailnarrow
-	VPAND     Y14, Y3, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y2, Y2
-	VPSUBD    Y6, Y2, Y2
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y2, Y2
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y2, Y2
+	VCVTPH2PS   32(SP), Y0
+	VMOVUPS     96(SP), Y1
+	VMULPS      Y1, Y0, Y0
+	VCVTPH2PS   48(SP), Y1
+	VMOVUPS     128(SP), Y2
+	VMULPS      Y2, Y1, Y1
+	VCVTPH2PS   64(SP), Y2
+	VMOVUPS     160(SP), Y3
+	VMULPS      Y3, Y2, Y2
+	VCVTPH2PS   80(SP), Y3
+	VMOVUPS     192(SP), Y4
+	VMULPS      Y4, Y3, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         lanetailrare
+	VPAND       Y14, Y0, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y0, Y5
+	VFMADD231PS Y15, Y4, Y5
+	CMPQ        BX, $+9
+	JLT         lanetailnarrow
+	VPAND       Y14, Y1, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y1, Y6
+	VFMADD231PS Y15, Y4, Y6
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	VPAND       Y14, Y2, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y2, Y7
+	VFMADD231PS Y15, Y4, Y7
+	CMPQ        BX, $+25
+	JLT         lanetailnarrow
+	VPAND       Y14, Y3, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y3, Y8
+	VFMADD231PS Y15, Y4, Y8
 
 lanetailnarrow:
-	VPACKSSDW Y0, Y4, Y4
-	VPACKSSDW Y2, Y1, Y1
-	VPACKUSWB Y1, Y4, Y4
-	VPERMD    Y4, Y9, Y4
-	VMOVUPS   Y4, (SP)
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMADDWD     Y11, Y7, Y7
+	VPMADDWD     Y11, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y7, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
 
 lanetailback:
 	TESTQ $0x00000010, BX
@@ -3330,152 +3075,134 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VCVTPH2PS   (SI), Y0
-	VMULPS      Y8, Y0, Y0
-	VCVTPH2PS   16(SI), Y1
-	VMULPS      Y8, Y1, Y1
-	VCVTPH2PS   32(SI), Y2
-	VMULPS      Y8, Y2, Y2
-	VCVTPH2PS   48(SI), Y3
-	VMULPS      Y8, Y3, Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         grouprare
-	VPAND       Y14, Y0, Y4
-	VPMINUD     Y15, Y4, Y4
-	VPAND       Y13, Y4, Y5
-	VPSUBUSW    Y12, Y5, Y5
-	VPADDD      Y11, Y5, Y6
-	VADDPS      Y6, Y4, Y4
-	VPSUBD      Y6, Y4, Y4
-	VPSRLD      $0x14, Y5, Y5
-	VPADDD      Y5, Y4, Y4
-	VPSRLD      $0x18, Y0, Y0
-	VPAND       Y10, Y0, Y0
-	VPOR        Y0, Y4, Y4
-	VPAND       Y14, Y1, Y0
-	VPMINUD     Y15, Y0, Y0
-	VPAND       Y13, Y0, Y5
-	VPSUBUSW    Y12, Y5, Y5
-	VPADDD      Y11, Y5, Y6
-	VADDPS      Y6, Y0, Y0
-	VPSUBD      Y6, Y0, Y0
-	VPSRLD      $0x14, Y5, Y5
-	VPADDD      Y5, Y0, Y0
-	VPSRLD      $0x18, Y1, Y1
-	VPAND       Y10, Y1, Y1
-	VPOR        Y1, Y0, Y0
-	VPACKSSDW   Y0, Y4, Y4
-	VPAND       Y14, Y2, Y0
-	VPMINUD     Y15, Y0, Y0
-	VPAND       Y13, Y0, Y1
-	VPSUBUSW    Y12, Y1, Y1
-	VPADDD      Y11, Y1, Y5
-	VADDPS      Y5, Y0, Y0
-	VPSUBD      Y5, Y0, Y0
-	VPSRLD      $0x14, Y1, Y1
-	VPADDD      Y1, Y0, Y0
-	VPSRLD      $0x18, Y2, Y2
-	VPAND       Y10, Y2, Y2
-	VPOR        Y2, Y0, Y0
-	VPAND       Y14, Y3, Y1
-	VPMINUD     Y15, Y1, Y1
-	VPAND       Y13, Y1, Y2
-	VPSUBUSW    Y12, Y2, Y2
-	VPADDD      Y11, Y2, Y5
-	VADDPS      Y5, Y1, Y1
-	VPSUBD      Y5, Y1, Y1
-	VPSRLD      $0x14, Y2, Y2
-	VPADDD      Y2, Y1, Y1
-	VPSRLD      $0x18, Y3, Y3
-	VPAND       Y10, Y3, Y3
-	VPOR        Y3, Y1, Y1
-	VPACKSSDW   Y1, Y0, Y0
-	VPACKUSWB   Y0, Y4, Y4
-	VPERMD      Y4, Y9, Y4
-	VMOVNTPS    Y4, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+64, SI
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
-	JGE         groupstream
-	JMP         groupwhole
+	PREFETCHNTA  (SI)(CX*1)
+	VCVTPH2PS    (SI), Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y2
+	VBROADCASTSS (DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VCVTPH2PS    48(SI), Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          groupstream
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VMULPS       Y8, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VMULPS       Y8, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VCVTPH2PS    48(SI), Y2
-	VMULPS       Y8, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y9, Y0
-	VMOVUPS      Y0, (DI)
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VCVTPH2PS    16(SI), Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VCVTPH2PS    32(SI), Y3
+	VBROADCASTSS (DX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VCVTPH2PS    48(SI), Y7
+	VBROADCASTSS (DX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	JMP          groupback
 
 groupmeet0cross:
@@ -3483,10 +3210,10 @@ groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y1
+	VMOVDQU      constantsAVX2<>+76(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
+	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -3503,7 +3230,7 @@ groupmeet1next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -3511,10 +3238,10 @@ groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+68(SB), Y2
+	VMOVDQU      constantsAVX2<>+76(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y1, Y2, Y8, Y8
+	VBLENDVPS    Y1, Y2, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -3531,7 +3258,7 @@ groupmeet2next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -3539,10 +3266,10 @@ groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+68(SB), Y3
+	VMOVDQU      constantsAVX2<>+76(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y2, Y3, Y8, Y8
+	VBLENDVPS    Y2, Y3, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -3559,7 +3286,7 @@ groupmeet3next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -3567,10 +3294,10 @@ groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+68(SB), Y4
+	VMOVDQU      constantsAVX2<>+76(SB), Y4
 	VPCMPGTD     Y3, Y4, Y3
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y3, Y4, Y8, Y8
+	VBLENDVPS    Y3, Y4, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -3580,84 +3307,72 @@ groupmeet3mix:
 
 grouptailrare:
 	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y8, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	CMPQ         BX, $+9
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    48(SP), Y1
-	VMULPS       Y8, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	CMPQ         BX, $+17
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    64(SP), Y2
-	VMULPS       Y8, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	CMPQ         BX, $+25
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    80(SP), Y4
-	VMULPS       Y8, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPSUBUSW     Y12, Y6, Y6
-	VPADDD       Y11, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x14, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSRLD       $0x18, Y4, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y3, Y4
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y4, Y4
-
-grouptailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y4, Y2, Y2
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y9, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       grouptailback
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VCVTPH2PS    48(SP), Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VCVTPH2PS    64(SP), Y3
+	VBROADCASTSS (DX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VCVTPH2PS    80(SP), Y7
+	VBROADCASTSS (DX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R10, R8
@@ -3670,16 +3385,18 @@ groupmeetrare:
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y8
-	VBROADCASTSS 4(DX), Y7
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VCVTPH2PS    16(SI), Y1
-	VMULPS       Y8, Y1, Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
 	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y7, Y2, Y2
+	VBROADCASTSS 4(DX), Y3
+	VMULPS       Y3, Y2, Y2
 	VCVTPH2PS    48(SI), Y3
-	VMULPS       Y7, Y3, Y3
+	VBROADCASTSS 4(DX), Y4
+	VMULPS       Y4, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -3687,58 +3404,40 @@ short2stream:
 	TESTL        AX, AX
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y5
-	VADDPS       Y5, Y0, Y0
-	VPSUBD       Y5, Y0, Y0
-	VPSRLD       $0x14, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y9, Y4
-	VMOVNTPS     Y4, (DI)
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
@@ -3749,75 +3448,71 @@ short2stream:
 
 short2rare:
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VMULPS       Y8, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VMULPS       Y7, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VCVTPH2PS    48(SI), Y2
-	VMULPS       Y7, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y9, Y0
-	VMOVUPS      Y0, (DI)
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VCVTPH2PS    16(SI), Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VCVTPH2PS    32(SI), Y3
+	VBROADCASTSS 4(DX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VCVTPH2PS    48(SI), Y7
+	VBROADCASTSS 4(DX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	JMP          short2back
 
 lanerare:
@@ -3825,76 +3520,68 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VMOVUPS      32(DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VCVTPH2PS    48(SI), Y2
-	VMOVUPS      96(DX), Y4
-	VMULPS       Y4, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y9, Y0
-	VMOVUPS      Y0, (DI)
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VCVTPH2PS    16(SI), Y3
+	VMOVUPS      32(DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VCVTPH2PS    32(SI), Y3
+	VMOVUPS      64(DX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VCVTPH2PS    48(SI), Y7
+	VMOVUPS      96(DX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	JMP          laneback
 
 lanetailrare:
@@ -3902,103 +3589,98 @@ lanetailrare:
 	VMOVUPS      96(SP), Y1
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	CMPQ         BX, $+9
-	JLT          lanetailrarenarrow
-	VCVTPH2PS    48(SP), Y1
-	VMOVUPS      128(SP), Y2
-	VMULPS       Y2, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	CMPQ         BX, $+17
-	JLT          lanetailrarenarrow
-	VCVTPH2PS    64(SP), Y2
-	VMOVUPS      160(SP), Y4
-	VMULPS       Y4, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	CMPQ         BX, $+25
-	JLT          lanetailrarenarrow
-	VCVTPH2PS    80(SP), Y4
-	VMOVUPS      192(SP), Y5
-	VMULPS       Y5, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPSUBUSW     Y12, Y6, Y6
-	VPADDD       Y11, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x14, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSRLD       $0x18, Y4, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y3, Y4
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y4, Y4
-
-lanetailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y4, Y2, Y2
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y9, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       lanetailback
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VCVTPH2PS    48(SP), Y3
+	VMOVUPS      128(SP), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VCVTPH2PS    64(SP), Y3
+	VMOVUPS      160(SP), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VCVTPH2PS    80(SP), Y7
+	VMOVUPS      192(SP), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	JMP          lanetailback
 
 // func QuantizeFpE5M2F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·QuantizeFpE5M2F16AVX2(SB), $352-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x7f800000, Y13 0x38800000, Y12 0x43000000, Y11 0x80
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x7fffffff, 0x7f, table
+	// per call: Y15 0x4a00fde8, Y14 0x7fffffff, Y0 And, Y0 UMax, Y1 And, Y1 MulAdd, Y2 Halves, Y13 ShuffledU8
+	// per group: Y12 recip
+	// loaded at each use: most, scale, 0x1, 0x3f800000, 0x34800000, 0x7f800000, 0x38800000, 0x80808080, 0x1010101, 0x7f7f7f7f, 0x10020, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	VBROADCASTSS most+32(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+100(SB), Y13
-	VBROADCASTSS constantsAVX2<>+104(SB), Y12
-	VBROADCASTSS constantsAVX2<>+12(SB), Y11
+	VBROADCASTSS constantsAVX2<>+108(SB), Y15
+	VBROADCASTSS constantsAVX2<>+4(SB), Y14
+	VBROADCASTSS most+32(FP), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y1
+	VPMAXUD      Y1, Y0, Y0
+	VBROADCASTSS most+32(FP), Y1
+	VPAND        Y14, Y1, Y1
+	VFMADD231PS  Y15, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y1, Y2
+	VPMADDWD     Y0, Y1, Y1
+	VPACKSSDW    Y1, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VPACKUSWB    Y2, Y2, Y13
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -4022,8 +3704,7 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (BX), Y12
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
@@ -4031,85 +3712,76 @@ groupbegin:
 
 grouploop:
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VBROADCASTSS (DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y12, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VBROADCASTSS (DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
 	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y14, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y13, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 groupback:
 	ADDQ $+32, DI
@@ -4126,8 +3798,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
 
 groupmeet:
 	MOVQ R9, R11
@@ -4137,97 +3809,84 @@ groupmeet:
 
 groupmeet0:
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y10, Y0, Y1
-	VFMSUB231PS  Y9, Y1, Y0
-	VFNMADD231PS Y10, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y10, Y0, Y2
-	VFMSUB231PS  Y9, Y2, Y0
-	VFNMADD231PS Y10, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y10, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VFNMADD231PS Y12, Y0, Y3
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VFMSUB231PS  Y11, Y4, Y0
+	VFNMADD231PS Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
 	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y14, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y13, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
 	SUBQ         $+32, R8
@@ -4262,8 +3921,7 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (BX), Y12
 	XORL         AX, AX
 	MOVQ         AX, 32(SP)
 	MOVQ         AX, 40(SP)
@@ -4327,93 +3985,84 @@ piece4:
 
 piece5:
 	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
 	VCVTPH2PS    48(SP), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
 	VCVTPH2PS    64(SP), Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VBROADCASTSS (DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y12, Y0, Y3
 	VCVTPH2PS    80(SP), Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VBROADCASTSS (DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VPAND        Y14, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y3, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y2, Y2
-	VPSUBD       Y6, Y2, Y2
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y2, Y2
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y7
+	VPMAXUD      Y7, Y0, Y0
+	VPAND        Y14, Y3, Y7
+	VFMADD231PS  Y15, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y4, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y3, Y3
-	VPSUBD       Y6, Y3, Y3
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y3, Y3
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y8
+	VPMAXUD      Y8, Y0, Y0
+	VPAND        Y14, Y4, Y8
+	VFMADD231PS  Y15, Y0, Y8
 
 grouptailnarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y7, Y7
+	VPMADDWD     Y0, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y7, Y5, Y5
+	VPMINUB      Y13, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
 
 grouptailback:
 	TESTQ $0x00000010, R8
@@ -4486,14 +4135,14 @@ groupdone:
 
 longs:
 	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y1
-	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS (DX), Y9
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VFNMADD231PS Y9, Y10, Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y1
+	VPSUBD       Y1, Y0, Y12
+	VBROADCASTSS (DX), Y0
 	VBROADCASTSS constantsAVX2<>+60(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y10, Y0, Y8
+	VFNMADD231PS Y0, Y12, Y1
+	VBROADCASTSS constantsAVX2<>+64(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y12, Y1, Y11
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          longtail
@@ -4503,81 +4152,68 @@ longs:
 
 longloop:
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y12, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y12, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VFMADD231PS  Y12, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y8, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFMADD231PS  Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
 	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y14, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y13, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 longback:
 	ADDQ $+32, DI
@@ -4652,89 +4288,76 @@ piece14:
 
 piece15:
 	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y12, Y0, Y1
 	VCVTPH2PS    48(SP), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y12, Y0, Y2
 	VCVTPH2PS    64(SP), Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VFMADD231PS  Y12, Y0, Y3
 	VCVTPH2PS    80(SP), Y0
-	VMULPS       Y8, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFMADD231PS  Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longtailrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VPAND        Y14, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
 	CMPQ         R8, $+9
 	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y3, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y2, Y2
-	VPSUBD       Y6, Y2, Y2
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y2, Y2
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y7
+	VPMAXUD      Y7, Y0, Y0
+	VPAND        Y14, Y3, Y7
+	VFMADD231PS  Y15, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y4, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y3, Y3
-	VPSUBD       Y6, Y3, Y3
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y3, Y3
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y8
+	VPMAXUD      Y8, Y0, Y0
+	VPAND        Y14, Y4, Y8
+	VFMADD231PS  Y15, Y0, Y8
 
 longtailnarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y7, Y7
+	VPMADDWD     Y0, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y7, Y5, Y5
+	VPMINUB      Y13, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
 
 longtailback:
 	TESTQ $0x00000010, R8
@@ -4802,90 +4425,79 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y7, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VBROADCASTSS 4(DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y11, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y7, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VBROADCASTSS 4(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
 	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y14, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y13, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -4941,64 +4553,51 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPSUBUSW     Y13, Y1, Y1
-	VPADDD       Y12, Y1, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x15, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y4, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y5, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y11, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+112(SB), Y1
+	VPMAXUD      Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VFMADD231PS  Y15, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y3, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y1, Y1
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y1, Y1
+	VPSRLW       $0x05, Y1, Y1
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y3
+	VPMAXUD      Y3, Y0, Y0
+	VPAND        Y14, Y4, Y3
+	VFMADD231PS  Y15, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y5, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y3, Y3
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x05, Y3, Y3
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKUSWB    Y3, Y1, Y1
+	VPMINUB      Y13, Y1, Y1
+	VPACKSSWB    Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (DI)
 
 laneback:
 	ADDQ $+32, DI
@@ -5272,72 +4871,59 @@ piece35:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPSUBUSW     Y13, Y1, Y1
-	VPADDD       Y12, Y1, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x15, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y1
+	VPMAXUD      Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VFMADD231PS  Y15, Y0, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y3, Y6
+	VFMADD231PS  Y15, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y6
-	VADDPS       Y6, Y2, Y2
-	VPSUBD       Y6, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y7
+	VPMAXUD      Y7, Y0, Y0
+	VPAND        Y14, Y4, Y7
+	VFMADD231PS  Y15, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y5, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y6
-	VADDPS       Y6, Y3, Y3
-	VPSUBD       Y6, Y3, Y3
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y11, Y5, Y5
-	VPOR         Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y8
+	VPMAXUD      Y8, Y0, Y0
+	VPAND        Y14, Y5, Y8
+	VFMADD231PS  Y15, Y0, Y8
 
 lanetailnarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y1, Y1
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y1, Y1
+	VPSRLW       $0x05, Y1, Y1
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y7, Y7
+	VPMADDWD     Y0, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKUSWB    Y7, Y1, Y1
+	VPMINUB      Y13, Y1, Y1
+	VPACKSSWB    Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (SP)
 
 lanetailback:
 	TESTQ $0x00000010, R8
@@ -5397,85 +4983,76 @@ fence:
 groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VBROADCASTSS (DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y12, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VBROADCASTSS (DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
 	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVNTPS     Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y14, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y13, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
 	SUBQ         $+32, R9
@@ -5485,83 +5062,81 @@ groupstream:
 
 grouprare:
 	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y10, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y14, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VCVTPH2PS    16(SI), Y2
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x05, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VCVTPH2PS    32(SI), Y2
+	VBROADCASTSS (DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+112(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y14, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VCVTPH2PS    48(SI), Y6
+	VBROADCASTSS (DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+112(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y14, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+116(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y13, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	JMP          groupback
 
 groupmeet0cross:
@@ -5569,12 +5144,12 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y1
+	VMOVDQU      constantsAVX2<>+76(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBLENDVPS    Y0, Y1, Y12, Y12
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -5593,8 +5168,8 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -5602,12 +5177,12 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y2
+	VMOVDQU      constantsAVX2<>+76(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBLENDVPS    Y0, Y2, Y12, Y12
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBLENDVPS    Y0, Y2, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -5626,8 +5201,8 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -5635,12 +5210,12 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y3
+	VMOVDQU      constantsAVX2<>+76(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y10, Y10
+	VBLENDVPS    Y0, Y3, Y12, Y12
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBLENDVPS    Y0, Y3, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -5659,8 +5234,8 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -5668,12 +5243,12 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y4
+	VMOVDQU      constantsAVX2<>+76(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y10, Y10
+	VBLENDVPS    Y0, Y4, Y12, Y12
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y0, Y4, Y9, Y9
+	VBLENDVPS    Y0, Y4, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -5684,92 +5259,82 @@ groupmeet3mix:
 
 grouptailrare:
 	VCVTPH2PS    32(SP), Y0
-	VDIVPS       Y10, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	CMPQ         R8, $+9
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    48(SP), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         R8, $+17
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    64(SP), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y14, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VCVTPH2PS    48(SP), Y2
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x05, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VCVTPH2PS    64(SP), Y2
+	VBROADCASTSS (DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+112(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y14, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VCVTPH2PS    80(SP), Y6
+	VBROADCASTSS (DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+112(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y14, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+116(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y13, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	CMPQ         R8, $+25
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    80(SP), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPAND        Y5, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y14, Y5, Y6
-	VPSUBUSW     Y13, Y6, Y6
-	VPADDD       Y12, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x15, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+64(SB), Y6
-	VBLENDVPS    Y4, Y5, Y6, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-
-grouptailrarenarrow:
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+20(SB), Y0
-	VPACKUSWB Y3, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (SP)
-	JMP       grouptailback
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -5784,81 +5349,68 @@ groupmeetrare:
 longstream:
 	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y12, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y12, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VFMADD231PS  Y12, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y8, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFMADD231PS  Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
 	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVNTPS     Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y14, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y13, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
 	SUBQ         $+32, R8
@@ -5868,260 +5420,237 @@ longstream:
 
 longrare:
 	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y9, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y14, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VCVTPH2PS    16(SI), Y2
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x05, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VCVTPH2PS    32(SI), Y2
+	VBROADCASTSS (DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+112(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y14, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VCVTPH2PS    48(SI), Y6
+	VBROADCASTSS (DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+112(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y14, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+116(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y13, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	JMP          longback
 
 longtailrare:
 	VCVTPH2PS    32(SP), Y0
-	VDIVPS       Y9, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	CMPQ         R8, $+9
-	JLT          longtailrarenarrow
-	VCVTPH2PS    48(SP), Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         R8, $+17
-	JLT          longtailrarenarrow
-	VCVTPH2PS    64(SP), Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y14, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VCVTPH2PS    48(SP), Y2
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x05, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VCVTPH2PS    64(SP), Y2
+	VBROADCASTSS (DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+112(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y14, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VCVTPH2PS    80(SP), Y6
+	VBROADCASTSS (DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+112(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y14, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+116(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y13, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	CMPQ         R8, $+25
-	JLT          longtailrarenarrow
-	VCVTPH2PS    80(SP), Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPAND        Y5, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y14, Y5, Y6
-	VPSUBUSW     Y13, Y6, Y6
-	VPADDD       Y12, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x15, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+64(SB), Y6
-	VBLENDVPS    Y4, Y5, Y6, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-
-longtailrarenarrow:
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+20(SB), Y0
-	VPACKUSWB Y3, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (SP)
-	JMP       longtailback
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (SP)
+	JMP          longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y7, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VBROADCASTSS 4(DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y11, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y7, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VBROADCASTSS 4(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
 	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVNTPS     Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y14, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y13, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
 	ADDQ         $+32, DI
@@ -6133,83 +5662,81 @@ short2stream:
 
 short2rare:
 	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y10, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y14, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VCVTPH2PS    16(SI), Y2
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x05, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VCVTPH2PS    32(SI), Y2
+	VBROADCASTSS 4(DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+112(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y14, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VCVTPH2PS    48(SI), Y6
+	VBROADCASTSS 4(DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+112(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y14, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+116(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y13, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	JMP          short2back
 
 lanerare:
@@ -6217,84 +5744,78 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VMOVUPS      64(DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VMOVUPS      96(DX), Y3
-	VDIVPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y14, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VCVTPH2PS    16(SI), Y2
+	VMOVUPS      32(DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x05, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VCVTPH2PS    32(SI), Y2
+	VMOVUPS      64(DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+112(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y14, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VCVTPH2PS    48(SI), Y6
+	VMOVUPS      96(DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+112(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y14, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+116(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y13, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	JMP          laneback
 
 lanetailrare:
@@ -6302,111 +5823,106 @@ lanetailrare:
 	VMOVUPS      96(SP), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	CMPQ         R8, $+9
-	JLT          lanetailrarenarrow
-	VCVTPH2PS    48(SP), Y0
-	VMOVUPS      128(SP), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         R8, $+17
-	JLT          lanetailrarenarrow
-	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      160(SP), Y3
-	VDIVPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+112(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y14, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VCVTPH2PS    48(SP), Y2
+	VMOVUPS      128(SP), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y14, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x05, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VCVTPH2PS    64(SP), Y2
+	VMOVUPS      160(SP), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+112(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y14, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VCVTPH2PS    80(SP), Y6
+	VMOVUPS      192(SP), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+112(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y14, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+116(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y13, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	CMPQ         R8, $+25
-	JLT          lanetailrarenarrow
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      192(SP), Y4
-	VDIVPS       Y4, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPAND        Y5, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y14, Y5, Y6
-	VPSUBUSW     Y13, Y6, Y6
-	VPADDD       Y12, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x15, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+64(SB), Y6
-	VBLENDVPS    Y4, Y5, Y6, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-
-lanetailrarenarrow:
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+20(SB), Y0
-	VPACKUSWB Y3, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (SP)
-	JMP       lanetailback
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (SP)
+	JMP          lanetailback
 
 // func QuantizeFpPowerOfTwoE5M2F16AVX2(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, F16C, MMX+
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·QuantizeFpPowerOfTwoE5M2F16AVX2(SB), NOSPLIT, $224-56
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x38800000, Y11 0x43000000, Y10 0x80, Y9 table
-	// per group: Y8 recip
+	// per call: Y0 most, Y15 0x4a00fde8, Y14 0x7f800000, Y13 0x38800000, Y12 0x7fffffff, Y1 And, Y1 UMax, Y0 And, Y0 MulAdd, Y1 Halves, Y10 ShuffledU8, Y11 0x10020
+	// per group: nothing
+	// loaded at each use: recip, 0x80808080, 0x1010101, 0x7f7f7f7f, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
-	VBROADCASTSS most+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+16(SB), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VBROADCASTSS constantsAVX2<>+100(SB), Y12
-	VBROADCASTSS constantsAVX2<>+104(SB), Y11
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
-	VMOVUPS      constantsAVX2<>+20(SB), Y9
+	VBROADCASTSS constantsAVX2<>+108(SB), Y15
+	VBROADCASTSS constantsAVX2<>+8(SB), Y14
+	VBROADCASTSS constantsAVX2<>+112(SB), Y13
+	VBROADCASTSS constantsAVX2<>+4(SB), Y12
+	VBROADCASTSS most+24(FP), Y0
+	VPAND        Y14, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y0
+	VFMADD231PS  Y15, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y11
+	VPMADDWD     Y11, Y0, Y1
+	VPMADDWD     Y11, Y0, Y0
+	VPACKSSDW    Y0, Y1, Y1
+	VPSRLW       $0x05, Y1, Y1
+	VPACKUSWB    Y1, Y1, Y10
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -6420,84 +5936,69 @@ groups:
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+32
-	JLT          grouptail
-	CMPQ         R8, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Y8
-	SUBQ         R8, BX
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
+	CMPQ BX, $+32
+	JLT  grouptail
+	CMPQ R8, $+32
+	JLT  grouptomeet
+	SUBQ R8, BX
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  groupstream
 
 grouploop:
-	VCVTPH2PS (SI), Y0
-	VMULPS    Y8, Y0, Y0
-	VCVTPH2PS 16(SI), Y1
-	VMULPS    Y8, Y1, Y1
-	VCVTPH2PS 32(SI), Y2
-	VMULPS    Y8, Y2, Y2
-	VCVTPH2PS 48(SI), Y3
-	VMULPS    Y8, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       grouprare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VPACKSSDW Y0, Y4, Y4
-	VPAND     Y14, Y2, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y1
-	VPSUBUSW  Y12, Y1, Y1
-	VPADDD    Y11, Y1, Y5
-	VADDPS    Y5, Y0, Y0
-	VPSUBD    Y5, Y0, Y0
-	VPSRLD    $0x15, Y1, Y1
-	VPADDD    Y1, Y0, Y0
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	VPAND     Y14, Y3, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y2
-	VPSUBUSW  Y12, Y2, Y2
-	VPADDD    Y11, Y2, Y5
-	VADDPS    Y5, Y1, Y1
-	VPSUBD    Y5, Y1, Y1
-	VPSRLD    $0x15, Y2, Y2
-	VPADDD    Y2, Y1, Y1
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y9, Y4
-	VMOVUPS   Y4, (DI)
+	VCVTPH2PS    (SI), Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y2
+	VBROADCASTSS (DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VCVTPH2PS    48(SI), Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x05, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 groupback:
 	ADDQ $+32, DI
@@ -6514,7 +6015,7 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 
 groupmeet:
 	MOVQ R8, R10
@@ -6524,94 +6025,76 @@ groupmeet:
 
 groupmeet0:
 	VCVTPH2PS (SI), Y0
-	VMULPS    Y8, Y0, Y0
+	VMULPS    Y9, Y0, Y0
 	SUBQ      $+8, R8
 	JLT       groupmeet1cross
 
 groupmeet1:
 	VCVTPH2PS 16(SI), Y1
-	VMULPS    Y8, Y1, Y1
+	VMULPS    Y9, Y1, Y1
 	SUBQ      $+8, R8
 	JLT       groupmeet2cross
 
 groupmeet2:
 	VCVTPH2PS 32(SI), Y2
-	VMULPS    Y8, Y2, Y2
+	VMULPS    Y9, Y2, Y2
 	SUBQ      $+8, R8
 	JLT       groupmeet3cross
 
 groupmeet3:
-	VCVTPH2PS 48(SI), Y3
-	VMULPS    Y8, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       groupmeetrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VPACKSSDW Y0, Y4, Y4
-	VPAND     Y14, Y2, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y1
-	VPSUBUSW  Y12, Y1, Y1
-	VPADDD    Y11, Y1, Y5
-	VADDPS    Y5, Y0, Y0
-	VPSUBD    Y5, Y0, Y0
-	VPSRLD    $0x15, Y1, Y1
-	VPADDD    Y1, Y0, Y0
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	VPAND     Y14, Y3, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y2
-	VPSUBUSW  Y12, Y2, Y2
-	VPADDD    Y11, Y2, Y5
-	VADDPS    Y5, Y1, Y1
-	VPSUBD    Y5, Y1, Y1
-	VPSRLD    $0x15, Y2, Y2
-	VPADDD    Y2, Y1, Y1
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y9, Y4
-	VMOVUPS   Y4, (DI)
-	ADDQ      $+32, DI
-	ADDQ      $+64, SI
-	SUBQ      $+32, BX
-	CMPQ      R8, $+1
-	JLT       groupnext
-	CMPQ      BX, $+32
-	JLT       grouptail
-	CMPQ      R8, $+32
-	JLT       groupmeet
-	JMP       groupbegin
+	VCVTPH2PS    48(SI), Y3
+	VMULPS       Y9, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x05, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, BX
+	CMPQ         R8, $+1
+	JLT          groupnext
+	CMPQ         BX, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          groupmeet
+	JMP          groupbegin
 
 groupnext:
 	TESTQ BX, BX
@@ -6635,29 +6118,28 @@ grouppieces:
 	MOVQ R8, BX
 
 grouppiece:
-	VBROADCASTSS (DX), Y8
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece1
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece1
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, BX
@@ -6698,81 +6180,67 @@ piece4:
 	MOVW  CX, 32(SP)(AX*1)
 
 piece5:
-	VCVTPH2PS 32(SP), Y0
-	VMULPS    Y8, Y0, Y0
-	VCVTPH2PS 48(SP), Y1
-	VMULPS    Y8, Y1, Y1
-	VCVTPH2PS 64(SP), Y2
-	VMULPS    Y8, Y2, Y2
-	VCVTPH2PS 80(SP), Y3
-	VMULPS    Y8, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       grouptailrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	CMPQ      BX, $+9
-	JLT       grouptailnarrow
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	CMPQ      BX, $+17
-	JLT       grouptailnarrow
-	VPAND     Y14, Y2, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y1, Y1
-	VPSUBD    Y6, Y1, Y1
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y1, Y1
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	CMPQ      BX, $+25
-	JLT       grouptailnarrow
-	VPAND     Y14, Y3, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y2, Y2
-	VPSUBD    Y6, Y2, Y2
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y2, Y2
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y2, Y2
+	VCVTPH2PS    32(SP), Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VCVTPH2PS    48(SP), Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VCVTPH2PS    64(SP), Y2
+	VBROADCASTSS (DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VCVTPH2PS    80(SP), Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	CMPQ         BX, $+9
+	JLT          grouptailnarrow
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	VPAND        Y14, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y2, Y7
+	VFMADD231PS  Y15, Y4, Y7
+	CMPQ         BX, $+25
+	JLT          grouptailnarrow
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y8
+	VFMADD231PS  Y15, Y4, Y8
 
 grouptailnarrow:
-	VPACKSSDW Y0, Y4, Y4
-	VPACKSSDW Y2, Y1, Y1
-	VPACKUSWB Y1, Y4, Y4
-	VPERMD    Y4, Y9, Y4
-	VMOVUPS   Y4, (SP)
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMADDWD     Y11, Y7, Y7
+	VPMADDWD     Y11, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y7, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
 
 grouptailback:
 	TESTQ $0x00000010, BX
@@ -6850,16 +6318,18 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y8
-	VBROADCASTSS 4(DX), Y7
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VCVTPH2PS    16(SI), Y1
-	VMULPS       Y8, Y1, Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
 	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y7, Y2, Y2
+	VBROADCASTSS 4(DX), Y3
+	VMULPS       Y3, Y2, Y2
 	VCVTPH2PS    48(SI), Y3
-	VMULPS       Y7, Y3, Y3
+	VBROADCASTSS 4(DX), Y4
+	VMULPS       Y4, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -6867,58 +6337,40 @@ short2loop:
 	TESTL        AX, AX
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y5
-	VADDPS       Y5, Y0, Y0
-	VPSUBD       Y5, Y0, Y0
-	VPSRLD       $0x15, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y9, Y4
-	VMOVUPS      Y4, (DI)
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x05, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -6943,77 +6395,59 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VCVTPH2PS (SI), Y0
-	VMOVUPS   (DX), Y1
-	VMULPS    Y1, Y0, Y0
-	VCVTPH2PS 16(SI), Y1
-	VMOVUPS   32(DX), Y2
-	VMULPS    Y2, Y1, Y1
-	VCVTPH2PS 32(SI), Y2
-	VMOVUPS   64(DX), Y3
-	VMULPS    Y3, Y2, Y2
-	VCVTPH2PS 48(SI), Y3
-	VMOVUPS   96(DX), Y4
-	VMULPS    Y4, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanerare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VPACKSSDW Y0, Y4, Y4
-	VPAND     Y14, Y2, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y1
-	VPSUBUSW  Y12, Y1, Y1
-	VPADDD    Y11, Y1, Y5
-	VADDPS    Y5, Y0, Y0
-	VPSUBD    Y5, Y0, Y0
-	VPSRLD    $0x15, Y1, Y1
-	VPADDD    Y1, Y0, Y0
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	VPAND     Y14, Y3, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y2
-	VPSUBUSW  Y12, Y2, Y2
-	VPADDD    Y11, Y2, Y5
-	VADDPS    Y5, Y1, Y1
-	VPSUBD    Y5, Y1, Y1
-	VPSRLD    $0x15, Y2, Y2
-	VPADDD    Y2, Y1, Y1
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y9, Y4
-	VMOVUPS   Y4, (DI)
+	VCVTPH2PS    (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VMOVUPS      32(DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y2
+	VMOVUPS      64(DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VCVTPH2PS    48(SI), Y3
+	VMOVUPS      96(DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x05, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 laneback:
 	ADDQ $+32, DI
@@ -7172,85 +6606,67 @@ piece19:
 	MOVL  CX, 96(SP)(AX*1)
 
 piece20:
-	VCVTPH2PS 32(SP), Y0
-	VMOVUPS   96(SP), Y1
-	VMULPS    Y1, Y0, Y0
-	VCVTPH2PS 48(SP), Y1
-	VMOVUPS   128(SP), Y2
-	VMULPS    Y2, Y1, Y1
-	VCVTPH2PS 64(SP), Y2
-	VMOVUPS   160(SP), Y3
-	VMULPS    Y3, Y2, Y2
-	VCVTPH2PS 80(SP), Y3
-	VMOVUPS   192(SP), Y4
-	VMULPS    Y4, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanetailrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	CMPQ      BX, $+9
-	JLT       lanetailnarrow
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	CMPQ      BX, $+17
-	JLT       lanetailnarrow
-	VPAND     Y14, Y2, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y1, Y1
-	VPSUBD    Y6, Y1, Y1
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y1, Y1
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	CMPQ      BX, $+25
-	JLT       lanetailnarrow
-	VPAND     Y14, Y3, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y2, Y2
-	VPSUBD    Y6, Y2, Y2
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y2, Y2
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y2, Y2
+	VCVTPH2PS   32(SP), Y0
+	VMOVUPS     96(SP), Y1
+	VMULPS      Y1, Y0, Y0
+	VCVTPH2PS   48(SP), Y1
+	VMOVUPS     128(SP), Y2
+	VMULPS      Y2, Y1, Y1
+	VCVTPH2PS   64(SP), Y2
+	VMOVUPS     160(SP), Y3
+	VMULPS      Y3, Y2, Y2
+	VCVTPH2PS   80(SP), Y3
+	VMOVUPS     192(SP), Y4
+	VMULPS      Y4, Y3, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         lanetailrare
+	VPAND       Y14, Y0, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y0, Y5
+	VFMADD231PS Y15, Y4, Y5
+	CMPQ        BX, $+9
+	JLT         lanetailnarrow
+	VPAND       Y14, Y1, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y1, Y6
+	VFMADD231PS Y15, Y4, Y6
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	VPAND       Y14, Y2, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y2, Y7
+	VFMADD231PS Y15, Y4, Y7
+	CMPQ        BX, $+25
+	JLT         lanetailnarrow
+	VPAND       Y14, Y3, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y3, Y8
+	VFMADD231PS Y15, Y4, Y8
 
 lanetailnarrow:
-	VPACKSSDW Y0, Y4, Y4
-	VPACKSSDW Y2, Y1, Y1
-	VPACKUSWB Y1, Y4, Y4
-	VPERMD    Y4, Y9, Y4
-	VMOVUPS   Y4, (SP)
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMADDWD     Y11, Y7, Y7
+	VPMADDWD     Y11, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y7, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
 
 lanetailback:
 	TESTQ $0x00000010, BX
@@ -7308,152 +6724,134 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VCVTPH2PS   (SI), Y0
-	VMULPS      Y8, Y0, Y0
-	VCVTPH2PS   16(SI), Y1
-	VMULPS      Y8, Y1, Y1
-	VCVTPH2PS   32(SI), Y2
-	VMULPS      Y8, Y2, Y2
-	VCVTPH2PS   48(SI), Y3
-	VMULPS      Y8, Y3, Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         grouprare
-	VPAND       Y14, Y0, Y4
-	VPMINUD     Y15, Y4, Y4
-	VPAND       Y13, Y4, Y5
-	VPSUBUSW    Y12, Y5, Y5
-	VPADDD      Y11, Y5, Y6
-	VADDPS      Y6, Y4, Y4
-	VPSUBD      Y6, Y4, Y4
-	VPSRLD      $0x15, Y5, Y5
-	VPADDD      Y5, Y4, Y4
-	VPSRLD      $0x18, Y0, Y0
-	VPAND       Y10, Y0, Y0
-	VPOR        Y0, Y4, Y4
-	VPAND       Y14, Y1, Y0
-	VPMINUD     Y15, Y0, Y0
-	VPAND       Y13, Y0, Y5
-	VPSUBUSW    Y12, Y5, Y5
-	VPADDD      Y11, Y5, Y6
-	VADDPS      Y6, Y0, Y0
-	VPSUBD      Y6, Y0, Y0
-	VPSRLD      $0x15, Y5, Y5
-	VPADDD      Y5, Y0, Y0
-	VPSRLD      $0x18, Y1, Y1
-	VPAND       Y10, Y1, Y1
-	VPOR        Y1, Y0, Y0
-	VPACKSSDW   Y0, Y4, Y4
-	VPAND       Y14, Y2, Y0
-	VPMINUD     Y15, Y0, Y0
-	VPAND       Y13, Y0, Y1
-	VPSUBUSW    Y12, Y1, Y1
-	VPADDD      Y11, Y1, Y5
-	VADDPS      Y5, Y0, Y0
-	VPSUBD      Y5, Y0, Y0
-	VPSRLD      $0x15, Y1, Y1
-	VPADDD      Y1, Y0, Y0
-	VPSRLD      $0x18, Y2, Y2
-	VPAND       Y10, Y2, Y2
-	VPOR        Y2, Y0, Y0
-	VPAND       Y14, Y3, Y1
-	VPMINUD     Y15, Y1, Y1
-	VPAND       Y13, Y1, Y2
-	VPSUBUSW    Y12, Y2, Y2
-	VPADDD      Y11, Y2, Y5
-	VADDPS      Y5, Y1, Y1
-	VPSUBD      Y5, Y1, Y1
-	VPSRLD      $0x15, Y2, Y2
-	VPADDD      Y2, Y1, Y1
-	VPSRLD      $0x18, Y3, Y3
-	VPAND       Y10, Y3, Y3
-	VPOR        Y3, Y1, Y1
-	VPACKSSDW   Y1, Y0, Y0
-	VPACKUSWB   Y0, Y4, Y4
-	VPERMD      Y4, Y9, Y4
-	VMOVNTPS    Y4, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+64, SI
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
-	JGE         groupstream
-	JMP         groupwhole
+	PREFETCHNTA  (SI)(CX*1)
+	VCVTPH2PS    (SI), Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y2
+	VBROADCASTSS (DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VCVTPH2PS    48(SI), Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x05, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          groupstream
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VMULPS       Y8, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VMULPS       Y8, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VCVTPH2PS    48(SI), Y2
-	VMULPS       Y8, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y9, Y0
-	VMOVUPS      Y0, (DI)
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VCVTPH2PS    16(SI), Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VCVTPH2PS    32(SI), Y3
+	VBROADCASTSS (DX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VCVTPH2PS    48(SI), Y7
+	VBROADCASTSS (DX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x05, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	JMP          groupback
 
 groupmeet0cross:
@@ -7461,10 +6859,10 @@ groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y1
+	VMOVDQU      constantsAVX2<>+76(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
+	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -7481,7 +6879,7 @@ groupmeet1next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -7489,10 +6887,10 @@ groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+68(SB), Y2
+	VMOVDQU      constantsAVX2<>+76(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y1, Y2, Y8, Y8
+	VBLENDVPS    Y1, Y2, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -7509,7 +6907,7 @@ groupmeet2next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -7517,10 +6915,10 @@ groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+68(SB), Y3
+	VMOVDQU      constantsAVX2<>+76(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y2, Y3, Y8, Y8
+	VBLENDVPS    Y2, Y3, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -7537,7 +6935,7 @@ groupmeet3next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -7545,10 +6943,10 @@ groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+68(SB), Y4
+	VMOVDQU      constantsAVX2<>+76(SB), Y4
 	VPCMPGTD     Y3, Y4, Y3
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y3, Y4, Y8, Y8
+	VBLENDVPS    Y3, Y4, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -7558,84 +6956,72 @@ groupmeet3mix:
 
 grouptailrare:
 	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y8, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	CMPQ         BX, $+9
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    48(SP), Y1
-	VMULPS       Y8, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	CMPQ         BX, $+17
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    64(SP), Y2
-	VMULPS       Y8, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	CMPQ         BX, $+25
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    80(SP), Y4
-	VMULPS       Y8, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPSUBUSW     Y12, Y6, Y6
-	VPADDD       Y11, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x15, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSRLD       $0x18, Y4, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y3, Y4
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y4, Y4
-
-grouptailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y4, Y2, Y2
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y9, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       grouptailback
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VCVTPH2PS    48(SP), Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VCVTPH2PS    64(SP), Y3
+	VBROADCASTSS (DX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VCVTPH2PS    80(SP), Y7
+	VBROADCASTSS (DX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x05, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R10, R8
@@ -7648,16 +7034,18 @@ groupmeetrare:
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y8
-	VBROADCASTSS 4(DX), Y7
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VCVTPH2PS    16(SI), Y1
-	VMULPS       Y8, Y1, Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
 	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y7, Y2, Y2
+	VBROADCASTSS 4(DX), Y3
+	VMULPS       Y3, Y2, Y2
 	VCVTPH2PS    48(SI), Y3
-	VMULPS       Y7, Y3, Y3
+	VBROADCASTSS 4(DX), Y4
+	VMULPS       Y4, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -7665,58 +7053,40 @@ short2stream:
 	TESTL        AX, AX
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y5
-	VADDPS       Y5, Y0, Y0
-	VPSUBD       Y5, Y0, Y0
-	VPSRLD       $0x15, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y9, Y4
-	VMOVNTPS     Y4, (DI)
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x05, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
@@ -7727,75 +7097,71 @@ short2stream:
 
 short2rare:
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VMULPS       Y8, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VMULPS       Y7, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VCVTPH2PS    48(SI), Y2
-	VMULPS       Y7, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y9, Y0
-	VMOVUPS      Y0, (DI)
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VCVTPH2PS    16(SI), Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VCVTPH2PS    32(SI), Y3
+	VBROADCASTSS 4(DX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VCVTPH2PS    48(SI), Y7
+	VBROADCASTSS 4(DX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x05, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	JMP          short2back
 
 lanerare:
@@ -7803,76 +7169,68 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VMOVUPS      32(DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VCVTPH2PS    48(SI), Y2
-	VMOVUPS      96(DX), Y4
-	VMULPS       Y4, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y9, Y0
-	VMOVUPS      Y0, (DI)
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VCVTPH2PS    16(SI), Y3
+	VMOVUPS      32(DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VCVTPH2PS    32(SI), Y3
+	VMOVUPS      64(DX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VCVTPH2PS    48(SI), Y7
+	VMOVUPS      96(DX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x05, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	JMP          laneback
 
 lanetailrare:
@@ -7880,103 +7238,83 @@ lanetailrare:
 	VMOVUPS      96(SP), Y1
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	CMPQ         BX, $+9
-	JLT          lanetailrarenarrow
-	VCVTPH2PS    48(SP), Y1
-	VMOVUPS      128(SP), Y2
-	VMULPS       Y2, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	CMPQ         BX, $+17
-	JLT          lanetailrarenarrow
-	VCVTPH2PS    64(SP), Y2
-	VMOVUPS      160(SP), Y4
-	VMULPS       Y4, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	CMPQ         BX, $+25
-	JLT          lanetailrarenarrow
-	VCVTPH2PS    80(SP), Y4
-	VMOVUPS      192(SP), Y5
-	VMULPS       Y5, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPSUBUSW     Y12, Y6, Y6
-	VPADDD       Y11, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x15, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSRLD       $0x18, Y4, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y3, Y4
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y4, Y4
-
-lanetailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y4, Y2, Y2
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y9, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       lanetailback
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VCVTPH2PS    48(SP), Y3
+	VMOVUPS      128(SP), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VCVTPH2PS    64(SP), Y3
+	VMOVUPS      160(SP), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VCVTPH2PS    80(SP), Y7
+	VMOVUPS      192(SP), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x05, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	JMP          lanetailback
 
 // func QuantizeFpE2M1F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·QuantizeFpE2M1F16AVX2(SB), $352-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x7f800000, Y13 0x3c0, Y12 0x0, Y11 0x80
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x7fffffff, 0x3f800000, 0xb000000, 0x7f, table
+	// per call: Y15 0x4a80fed6
+	// per group: Y14 scale, Y13 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x7f800000, 0x3f800000, 0x7fffffff, 0x8080808, 0x1010101, 0x7f7f7f7f, 0x401000, table, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	VBROADCASTSS most+32(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+108(SB), Y13
-	VXORPS       Y12, Y12, Y12
-	VBROADCASTSS constantsAVX2<>+12(SB), Y11
+	VBROADCASTSS constantsAVX2<>+120(SB), Y15
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -8000,8 +7338,8 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y13
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
@@ -8009,97 +7347,78 @@ groupbegin:
 
 grouploop:
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y13, Y0, Y1
+	VFMSUB231PS  Y14, Y1, Y0
+	VFNMADD231PS Y13, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y13, Y0, Y2
+	VFMSUB231PS  Y14, Y2, Y0
+	VFNMADD231PS Y13, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y13, Y0, Y3
+	VFMSUB231PS  Y14, Y3, Y0
+	VFNMADD231PS Y13, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y13, Y0, Y4
+	VFMSUB231PS  Y14, Y4, Y0
+	VFNMADD231PS Y13, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y13, Y0, Y0
-	VPMAXSD      Y12, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y1, Y1
-	VSUBPS       Y5, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 groupback:
 	ADDQ $+32, DI
@@ -8116,8 +7435,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (DX), Y13
 
 groupmeet:
 	MOVQ R9, R11
@@ -8127,109 +7446,90 @@ groupmeet:
 
 groupmeet0:
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y10, Y0, Y1
-	VFMSUB231PS  Y9, Y1, Y0
-	VFNMADD231PS Y10, Y0, Y1
+	VMULPS       Y14, Y0, Y1
+	VFMSUB231PS  Y13, Y1, Y0
+	VFNMADD231PS Y14, Y0, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y10, Y0, Y2
-	VFMSUB231PS  Y9, Y2, Y0
-	VFNMADD231PS Y10, Y0, Y2
+	VMULPS       Y14, Y0, Y2
+	VFMSUB231PS  Y13, Y2, Y0
+	VFNMADD231PS Y14, Y0, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y10, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
+	VMULPS       Y14, Y0, Y3
+	VFMSUB231PS  Y13, Y3, Y0
+	VFNMADD231PS Y14, Y0, Y3
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
+	VMULPS       Y14, Y0, Y4
+	VFMSUB231PS  Y13, Y4, Y0
+	VFNMADD231PS Y14, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y13, Y0, Y0
-	VPMAXSD      Y12, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y1, Y1
-	VSUBPS       Y5, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
 	SUBQ         $+32, R8
@@ -8264,8 +7564,8 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y13
 	XORL         AX, AX
 	MOVQ         AX, 32(SP)
 	MOVQ         AX, 40(SP)
@@ -8329,105 +7629,86 @@ piece4:
 
 piece5:
 	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y13, Y0, Y1
+	VFMSUB231PS  Y14, Y1, Y0
+	VFNMADD231PS Y13, Y0, Y1
 	VCVTPH2PS    48(SP), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y13, Y0, Y2
+	VFMSUB231PS  Y14, Y2, Y0
+	VFNMADD231PS Y13, Y0, Y2
 	VCVTPH2PS    64(SP), Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y13, Y0, Y3
+	VFMSUB231PS  Y14, Y3, Y0
+	VFNMADD231PS Y13, Y0, Y3
 	VCVTPH2PS    80(SP), Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y13, Y0, Y4
+	VFMSUB231PS  Y14, Y4, Y0
+	VFNMADD231PS Y13, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y13, Y0, Y0
-	VPMAXSD      Y12, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y1, Y1
-	VSUBPS       Y5, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y3, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y2, Y2
-	VSUBPS       Y5, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y7
+	VPMAXUD      Y7, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y3, Y7
+	VFMADD231PS  Y15, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y4, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y3, Y3
-	VSUBPS       Y5, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y13, Y3, Y3
-	VPMAXSD      Y12, Y3, Y3
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y8
+	VPMAXUD      Y8, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y4, Y8
+	VFMADD231PS  Y15, Y0, Y8
 
 grouptailnarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y7, Y7
+	VPMADDWD     Y0, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y7, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
 
 grouptailback:
 	TESTQ $0x00000010, R8
@@ -8500,14 +7781,14 @@ groupdone:
 
 longs:
 	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y1
-	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS (DX), Y9
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VFNMADD231PS Y9, Y10, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y1
+	VPSUBD       Y1, Y0, Y14
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VFNMADD231PS Y13, Y14, Y0
+	VBROADCASTSS constantsAVX2<>+64(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y10, Y0, Y8
+	VMULPS       Y14, Y0, Y12
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          longtail
@@ -8517,93 +7798,74 @@ longs:
 
 longloop:
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VFMADD231PS  Y14, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VFMADD231PS  Y14, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VFMADD231PS  Y14, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y8, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VFMADD231PS  Y14, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y13, Y0, Y0
-	VPMAXSD      Y12, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y1, Y1
-	VSUBPS       Y5, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 longback:
 	ADDQ $+32, DI
@@ -8678,101 +7940,82 @@ piece14:
 
 piece15:
 	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VFMADD231PS  Y14, Y0, Y1
 	VCVTPH2PS    48(SP), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VFMADD231PS  Y14, Y0, Y2
 	VCVTPH2PS    64(SP), Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VFMADD231PS  Y14, Y0, Y3
 	VCVTPH2PS    80(SP), Y0
-	VMULPS       Y8, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VFMADD231PS  Y14, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longtailrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y13, Y0, Y0
-	VPMAXSD      Y12, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
 	CMPQ         R8, $+9
 	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y1, Y1
-	VSUBPS       Y5, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y3, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y2, Y2
-	VSUBPS       Y5, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y7
+	VPMAXUD      Y7, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y3, Y7
+	VFMADD231PS  Y15, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y4, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y3, Y3
-	VSUBPS       Y5, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y13, Y3, Y3
-	VPMAXSD      Y12, Y3, Y3
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y8
+	VPMAXUD      Y8, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y4, Y8
+	VFMADD231PS  Y15, Y0, Y8
 
 longtailnarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y7, Y7
+	VPMADDWD     Y0, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y7, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
 
 longtailback:
 	TESTQ $0x00000010, R8
@@ -8840,102 +8083,83 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS 4(DX), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VFMSUB231PS  Y14, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VFMSUB231PS  Y14, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y7, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VFMSUB231PS  Y13, Y3, Y0
+	VFNMADD231PS Y11, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y7, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFMSUB231PS  Y13, Y4, Y0
+	VFNMADD231PS Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y13, Y0, Y0
-	VPMAXSD      Y12, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y1, Y1
-	VSUBPS       Y5, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -8991,76 +8215,57 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y13, Y0, Y0
-	VPMAXSD      Y12, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y4, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+112(SB), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y5, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+112(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y11, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+60(SB), Y1
+	VPMAXUD      Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y2, Y1
+	VFMADD231PS  Y15, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y3, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y1, Y1
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y3
+	VPMAXUD      Y3, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y4, Y3
+	VFMADD231PS  Y15, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y3, Y3
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKUSWB    Y3, Y1, Y1
+	VPACKSSWB    Y4, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y1, Y0, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (DI)
 
 laneback:
 	ADDQ $+32, DI
@@ -9334,84 +8539,65 @@ piece35:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y13, Y0, Y0
-	VPMAXSD      Y12, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y1
+	VPMAXUD      Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y2, Y1
+	VFMADD231PS  Y15, Y0, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y3, Y6
+	VFMADD231PS  Y15, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y7
+	VPMAXUD      Y7, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y4, Y7
+	VFMADD231PS  Y15, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y5, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y13, Y3, Y3
-	VPMAXSD      Y12, Y3, Y3
-	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y11, Y5, Y5
-	VPOR         Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y8
+	VPMAXUD      Y8, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y5, Y8
+	VFMADD231PS  Y15, Y0, Y8
 
 lanetailnarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y1, Y1
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y7, Y7
+	VPMADDWD     Y0, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKUSWB    Y7, Y1, Y1
+	VPACKSSWB    Y4, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y1, Y0, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (SP)
 
 lanetailback:
 	TESTQ $0x00000010, R8
@@ -9471,97 +8657,78 @@ fence:
 groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y13, Y0, Y1
+	VFMSUB231PS  Y14, Y1, Y0
+	VFNMADD231PS Y13, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y13, Y0, Y2
+	VFMSUB231PS  Y14, Y2, Y0
+	VFNMADD231PS Y13, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y13, Y0, Y3
+	VFMSUB231PS  Y14, Y3, Y0
+	VFNMADD231PS Y13, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y13, Y0, Y4
+	VFMSUB231PS  Y14, Y4, Y0
+	VFNMADD231PS Y13, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y13, Y0, Y0
-	VPMAXSD      Y12, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y1, Y1
-	VSUBPS       Y5, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVNTPS     Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
 	SUBQ         $+32, R9
@@ -9571,95 +8738,83 @@ groupstream:
 
 grouprare:
 	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y10, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+112(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
 	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y13, Y3, Y3
-	VPMAXSD      Y12, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y13, Y3, Y3
-	VPMAXSD      Y12, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VCVTPH2PS    16(SI), Y2
+	VDIVPS       Y14, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPMAXSD      Y12, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VCVTPH2PS    32(SI), Y2
+	VDIVPS       Y14, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+60(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VCVTPH2PS    48(SI), Y6
+	VDIVPS       Y14, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+60(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+124(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	JMP          groupback
 
 groupmeet0cross:
@@ -9667,12 +8822,12 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y1
+	VMOVDQU      constantsAVX2<>+76(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBLENDVPS    Y0, Y1, Y14, Y14
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -9691,8 +8846,8 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (DX), Y13
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -9700,12 +8855,12 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y2
+	VMOVDQU      constantsAVX2<>+76(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBLENDVPS    Y0, Y2, Y14, Y14
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBLENDVPS    Y0, Y2, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -9724,8 +8879,8 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (DX), Y13
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -9733,12 +8888,12 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y3
+	VMOVDQU      constantsAVX2<>+76(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y10, Y10
+	VBLENDVPS    Y0, Y3, Y14, Y14
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBLENDVPS    Y0, Y3, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -9757,8 +8912,8 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (DX), Y13
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -9766,12 +8921,12 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y4
+	VMOVDQU      constantsAVX2<>+76(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y10, Y10
+	VBLENDVPS    Y0, Y4, Y14, Y14
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y0, Y4, Y9, Y9
+	VBLENDVPS    Y0, Y4, Y13, Y13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -9782,104 +8937,84 @@ groupmeet3mix:
 
 grouptailrare:
 	VCVTPH2PS    32(SP), Y0
-	VDIVPS       Y10, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+112(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	CMPQ         R8, $+9
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    48(SP), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
 	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y13, Y3, Y3
-	VPMAXSD      Y12, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         R8, $+17
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    64(SP), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VCVTPH2PS    48(SP), Y2
+	VDIVPS       Y14, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPMAXSD      Y12, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	CMPQ         R8, $+25
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    80(SP), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPAND        Y5, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y14, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+56(SB), Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VCVTPH2PS    64(SP), Y2
+	VDIVPS       Y14, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+60(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+112(SB), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y13, Y5, Y5
-	VPMAXSD      Y12, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+64(SB), Y6
-	VBLENDVPS    Y4, Y5, Y6, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-
-grouptailrarenarrow:
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+20(SB), Y0
-	VPACKUSWB Y3, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (SP)
-	JMP       grouptailback
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VCVTPH2PS    80(SP), Y6
+	VDIVPS       Y14, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+60(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+124(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -9894,93 +9029,74 @@ groupmeetrare:
 longstream:
 	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VFMADD231PS  Y14, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VFMADD231PS  Y14, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VFMADD231PS  Y14, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y8, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VFMADD231PS  Y14, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y13, Y0, Y0
-	VPMAXSD      Y12, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y1, Y1
-	VSUBPS       Y5, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVNTPS     Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
 	SUBQ         $+32, R8
@@ -9990,296 +9106,245 @@ longstream:
 
 longrare:
 	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y9, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+112(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
 	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y13, Y3, Y3
-	VPMAXSD      Y12, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y13, Y3, Y3
-	VPMAXSD      Y12, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VCVTPH2PS    16(SI), Y2
+	VDIVPS       Y13, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPMAXSD      Y12, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VCVTPH2PS    32(SI), Y2
+	VDIVPS       Y13, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+60(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VCVTPH2PS    48(SI), Y6
+	VDIVPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+60(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+124(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	JMP          longback
 
 longtailrare:
 	VCVTPH2PS    32(SP), Y0
-	VDIVPS       Y9, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+112(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	CMPQ         R8, $+9
-	JLT          longtailrarenarrow
-	VCVTPH2PS    48(SP), Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
 	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y13, Y3, Y3
-	VPMAXSD      Y12, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         R8, $+17
-	JLT          longtailrarenarrow
-	VCVTPH2PS    64(SP), Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VCVTPH2PS    48(SP), Y2
+	VDIVPS       Y13, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPMAXSD      Y12, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	CMPQ         R8, $+25
-	JLT          longtailrarenarrow
-	VCVTPH2PS    80(SP), Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPAND        Y5, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y14, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+56(SB), Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VCVTPH2PS    64(SP), Y2
+	VDIVPS       Y13, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+60(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+112(SB), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y13, Y5, Y5
-	VPMAXSD      Y12, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+64(SB), Y6
-	VBLENDVPS    Y4, Y5, Y6, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-
-longtailrarenarrow:
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+20(SB), Y0
-	VPACKUSWB Y3, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (SP)
-	JMP       longtailback
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VCVTPH2PS    80(SP), Y6
+	VDIVPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+60(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+124(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (SP)
+	JMP          longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS 4(DX), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VFMSUB231PS  Y14, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VFMSUB231PS  Y14, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y7, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VFMSUB231PS  Y13, Y3, Y0
+	VFNMADD231PS Y11, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y7, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFMSUB231PS  Y13, Y4, Y0
+	VFNMADD231PS Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y13, Y0, Y0
-	VPMAXSD      Y12, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y1, Y1
-	VSUBPS       Y5, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y13, Y1, Y1
-	VPMAXSD      Y12, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVNTPS     Y0, (DI)
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
 	ADDQ         $+32, DI
@@ -10291,95 +9356,83 @@ short2stream:
 
 short2rare:
 	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y10, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+112(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
 	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y13, Y3, Y3
-	VPMAXSD      Y12, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y13, Y3, Y3
-	VPMAXSD      Y12, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VCVTPH2PS    16(SI), Y2
+	VDIVPS       Y14, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPMAXSD      Y12, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VCVTPH2PS    32(SI), Y2
+	VDIVPS       Y13, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+60(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VCVTPH2PS    48(SI), Y6
+	VDIVPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+60(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+124(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	JMP          short2back
 
 lanerare:
@@ -10387,96 +9440,84 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+112(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
 	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y13, Y3, Y3
-	VPMAXSD      Y12, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VMOVUPS      64(DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y13, Y3, Y3
-	VPMAXSD      Y12, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VMOVUPS      96(DX), Y3
-	VDIVPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VCVTPH2PS    16(SI), Y2
+	VMOVUPS      32(DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPMAXSD      Y12, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VCVTPH2PS    32(SI), Y2
+	VMOVUPS      64(DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+60(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VCVTPH2PS    48(SI), Y6
+	VMOVUPS      96(DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+60(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+124(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	JMP          laneback
 
 lanetailrare:
@@ -10484,125 +9525,102 @@ lanetailrare:
 	VMOVUPS      96(SP), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+112(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y13, Y2, Y2
-	VPMAXSD      Y12, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	CMPQ         R8, $+9
-	JLT          lanetailrarenarrow
-	VCVTPH2PS    48(SP), Y0
-	VMOVUPS      128(SP), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
 	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y13, Y3, Y3
-	VPMAXSD      Y12, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         R8, $+17
-	JLT          lanetailrarenarrow
-	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      160(SP), Y3
-	VDIVPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VCVTPH2PS    48(SP), Y2
+	VMOVUPS      128(SP), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y13, Y4, Y4
-	VPMAXSD      Y12, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	CMPQ         R8, $+25
-	JLT          lanetailrarenarrow
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      192(SP), Y4
-	VDIVPS       Y4, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPAND        Y5, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y14, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+56(SB), Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VCVTPH2PS    64(SP), Y2
+	VMOVUPS      160(SP), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+60(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+112(SB), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y13, Y5, Y5
-	VPMAXSD      Y12, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+64(SB), Y6
-	VBLENDVPS    Y4, Y5, Y6, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y4, Y4
-
-lanetailrarenarrow:
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+20(SB), Y0
-	VPACKUSWB Y3, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (SP)
-	JMP       lanetailback
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VCVTPH2PS    80(SP), Y6
+	VMOVUPS      192(SP), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+60(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+124(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (SP)
+	JMP          lanetailback
 
 // func QuantizeFpPowerOfTwoE2M1F16AVX2(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, F16C, MMX+
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·QuantizeFpPowerOfTwoE2M1F16AVX2(SB), NOSPLIT, $224-56
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3f800000, Y12 0xb000000, Y11 0x7f800000, Y10 0x3c0, Y9 0x0, Y8 0x80
-	// per group: Y7 recip
-	// loaded at each use: table
-	// vector registers in use at once: 16
+	// per call: Y15 0x4a80fed6, Y14 0x7f800000, Y13 0x3f800000, Y12 0x7fffffff, Y11 0x401000
+	// per group: nothing
+	// loaded at each use: recip, 0x8080808, 0x1010101, 0x7f7f7f7f, table, table
+	// vector registers in use at once: 15
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
-	VBROADCASTSS most+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+16(SB), Y14
-	VBROADCASTSS constantsAVX2<>+56(SB), Y13
-	VBROADCASTSS constantsAVX2<>+112(SB), Y12
-	VBROADCASTSS constantsAVX2<>+0(SB), Y11
-	VBROADCASTSS constantsAVX2<>+108(SB), Y10
-	VXORPS       Y9, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+12(SB), Y8
+	VBROADCASTSS constantsAVX2<>+120(SB), Y15
+	VBROADCASTSS constantsAVX2<>+8(SB), Y14
+	VBROADCASTSS constantsAVX2<>+60(SB), Y13
+	VBROADCASTSS constantsAVX2<>+4(SB), Y12
+	VBROADCASTSS constantsAVX2<>+124(SB), Y11
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -10616,89 +9634,71 @@ groups:
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+32
-	JLT          grouptail
-	CMPQ         R8, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Y7
-	SUBQ         R8, BX
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
+	CMPQ BX, $+32
+	JLT  grouptail
+	CMPQ R8, $+32
+	JLT  grouptomeet
+	SUBQ R8, BX
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  groupstream
 
 grouploop:
-	VCVTPH2PS (SI), Y0
-	VMULPS    Y7, Y0, Y0
-	VCVTPH2PS 16(SI), Y1
-	VMULPS    Y7, Y1, Y1
-	VCVTPH2PS 32(SI), Y2
-	VMULPS    Y7, Y2, Y2
-	VCVTPH2PS 48(SI), Y3
-	VMULPS    Y7, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       grouprare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y11, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y4, Y4
-	VSUBPS    Y5, Y4, Y4
-	VPSRLD    $0x14, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
-	VPMAXSD   Y9, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y8, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y11, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y0, Y0
-	VSUBPS    Y5, Y0, Y0
-	VPSRLD    $0x14, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
-	VPMAXSD   Y9, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y8, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VPACKSSDW Y0, Y4, Y4
-	VPAND     Y14, Y2, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y11, Y0, Y1
-	VPMAXUD   Y13, Y1, Y1
-	VPADDD    Y12, Y1, Y1
-	VADDPS    Y1, Y0, Y0
-	VSUBPS    Y1, Y0, Y0
-	VPSRLD    $0x14, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
-	VPMAXSD   Y9, Y0, Y0
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y8, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	VPAND     Y14, Y3, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y11, Y1, Y2
-	VPMAXUD   Y13, Y2, Y2
-	VPADDD    Y12, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VSUBPS    Y2, Y1, Y1
-	VPSRLD    $0x14, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
-	VPMAXSD   Y9, Y1, Y1
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y8, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y1, Y4
-	VMOVUPS   Y4, (DI)
+	VCVTPH2PS    (SI), Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y2
+	VBROADCASTSS (DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VCVTPH2PS    48(SI), Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 groupback:
 	ADDQ $+32, DI
@@ -10715,7 +9715,7 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y7
+	VBROADCASTSS (DX), Y10
 
 groupmeet:
 	MOVQ R8, R10
@@ -10725,99 +9725,78 @@ groupmeet:
 
 groupmeet0:
 	VCVTPH2PS (SI), Y0
-	VMULPS    Y7, Y0, Y0
+	VMULPS    Y10, Y0, Y0
 	SUBQ      $+8, R8
 	JLT       groupmeet1cross
 
 groupmeet1:
 	VCVTPH2PS 16(SI), Y1
-	VMULPS    Y7, Y1, Y1
+	VMULPS    Y10, Y1, Y1
 	SUBQ      $+8, R8
 	JLT       groupmeet2cross
 
 groupmeet2:
 	VCVTPH2PS 32(SI), Y2
-	VMULPS    Y7, Y2, Y2
+	VMULPS    Y10, Y2, Y2
 	SUBQ      $+8, R8
 	JLT       groupmeet3cross
 
 groupmeet3:
-	VCVTPH2PS 48(SI), Y3
-	VMULPS    Y7, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       groupmeetrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y11, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y4, Y4
-	VSUBPS    Y5, Y4, Y4
-	VPSRLD    $0x14, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
-	VPMAXSD   Y9, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y8, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y11, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y0, Y0
-	VSUBPS    Y5, Y0, Y0
-	VPSRLD    $0x14, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
-	VPMAXSD   Y9, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y8, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VPACKSSDW Y0, Y4, Y4
-	VPAND     Y14, Y2, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y11, Y0, Y1
-	VPMAXUD   Y13, Y1, Y1
-	VPADDD    Y12, Y1, Y1
-	VADDPS    Y1, Y0, Y0
-	VSUBPS    Y1, Y0, Y0
-	VPSRLD    $0x14, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
-	VPMAXSD   Y9, Y0, Y0
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y8, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	VPAND     Y14, Y3, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y11, Y1, Y2
-	VPMAXUD   Y13, Y2, Y2
-	VPADDD    Y12, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VSUBPS    Y2, Y1, Y1
-	VPSRLD    $0x14, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
-	VPMAXSD   Y9, Y1, Y1
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y8, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y1, Y4
-	VMOVUPS   Y4, (DI)
-	ADDQ      $+32, DI
-	ADDQ      $+64, SI
-	SUBQ      $+32, BX
-	CMPQ      R8, $+1
-	JLT       groupnext
-	CMPQ      BX, $+32
-	JLT       grouptail
-	CMPQ      R8, $+32
-	JLT       groupmeet
-	JMP       groupbegin
+	VCVTPH2PS    48(SI), Y3
+	VMULPS       Y10, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, BX
+	CMPQ         R8, $+1
+	JLT          groupnext
+	CMPQ         BX, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          groupmeet
+	JMP          groupbegin
 
 groupnext:
 	TESTQ BX, BX
@@ -10841,29 +9820,28 @@ grouppieces:
 	MOVQ R8, BX
 
 grouppiece:
-	VBROADCASTSS (DX), Y7
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece1
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece1
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, BX
@@ -10904,86 +9882,69 @@ piece4:
 	MOVW  CX, 32(SP)(AX*1)
 
 piece5:
-	VCVTPH2PS 32(SP), Y0
-	VMULPS    Y7, Y0, Y0
-	VCVTPH2PS 48(SP), Y1
-	VMULPS    Y7, Y1, Y1
-	VCVTPH2PS 64(SP), Y2
-	VMULPS    Y7, Y2, Y2
-	VCVTPH2PS 80(SP), Y3
-	VMULPS    Y7, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       grouptailrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y11, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y4, Y4
-	VSUBPS    Y5, Y4, Y4
-	VPSRLD    $0x14, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
-	VPMAXSD   Y9, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y8, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	CMPQ      BX, $+9
-	JLT       grouptailnarrow
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y11, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y0, Y0
-	VSUBPS    Y5, Y0, Y0
-	VPSRLD    $0x14, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
-	VPMAXSD   Y9, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y8, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	CMPQ      BX, $+17
-	JLT       grouptailnarrow
-	VPAND     Y14, Y2, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y11, Y1, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y1, Y1
-	VSUBPS    Y5, Y1, Y1
-	VPSRLD    $0x14, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
-	VPMAXSD   Y9, Y1, Y1
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y8, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	CMPQ      BX, $+25
-	JLT       grouptailnarrow
-	VPAND     Y14, Y3, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y11, Y2, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y2, Y2
-	VSUBPS    Y5, Y2, Y2
-	VPSRLD    $0x14, Y2, Y2
-	VPSUBD    Y10, Y2, Y2
-	VPMAXSD   Y9, Y2, Y2
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y8, Y3, Y3
-	VPOR      Y3, Y2, Y2
+	VCVTPH2PS    32(SP), Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VCVTPH2PS    48(SP), Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VCVTPH2PS    64(SP), Y2
+	VBROADCASTSS (DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VCVTPH2PS    80(SP), Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	CMPQ         BX, $+9
+	JLT          grouptailnarrow
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	VPAND        Y14, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y2, Y7
+	VFMADD231PS  Y15, Y4, Y7
+	CMPQ         BX, $+25
+	JLT          grouptailnarrow
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y8
+	VFMADD231PS  Y15, Y4, Y8
 
 grouptailnarrow:
-	VPACKSSDW Y0, Y4, Y4
-	VPACKSSDW Y2, Y1, Y1
-	VMOVUPS   constantsAVX2<>+20(SB), Y0
-	VPACKUSWB Y1, Y4, Y4
-	VPERMD    Y4, Y0, Y4
-	VMOVUPS   Y4, (SP)
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMADDWD     Y11, Y7, Y7
+	VPMADDWD     Y11, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y7, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
 
 grouptailback:
 	TESTQ $0x00000010, BX
@@ -11061,16 +10022,18 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y7
-	VBROADCASTSS 4(DX), Y6
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y7, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VCVTPH2PS    16(SI), Y1
-	VMULPS       Y7, Y1, Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
 	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y6, Y2, Y2
+	VBROADCASTSS 4(DX), Y3
+	VMULPS       Y3, Y2, Y2
 	VCVTPH2PS    48(SI), Y3
-	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS 4(DX), Y4
+	VMULPS       Y4, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -11078,63 +10041,42 @@ short2loop:
 	TESTL        AX, AX
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y11, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPMAXSD      Y9, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y11, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
-	VPMAXSD      Y9, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y8, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y11, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
-	VPMAXSD      Y9, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y8, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+20(SB), Y1
-	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y1, Y4
-	VMOVUPS      Y4, (DI)
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -11159,82 +10101,61 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VCVTPH2PS (SI), Y0
-	VMOVUPS   (DX), Y1
-	VMULPS    Y1, Y0, Y0
-	VCVTPH2PS 16(SI), Y1
-	VMOVUPS   32(DX), Y2
-	VMULPS    Y2, Y1, Y1
-	VCVTPH2PS 32(SI), Y2
-	VMOVUPS   64(DX), Y3
-	VMULPS    Y3, Y2, Y2
-	VCVTPH2PS 48(SI), Y3
-	VMOVUPS   96(DX), Y4
-	VMULPS    Y4, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanerare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y11, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y4, Y4
-	VSUBPS    Y5, Y4, Y4
-	VPSRLD    $0x14, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
-	VPMAXSD   Y9, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y8, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y11, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y0, Y0
-	VSUBPS    Y5, Y0, Y0
-	VPSRLD    $0x14, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
-	VPMAXSD   Y9, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y8, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VPACKSSDW Y0, Y4, Y4
-	VPAND     Y14, Y2, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y11, Y0, Y1
-	VPMAXUD   Y13, Y1, Y1
-	VPADDD    Y12, Y1, Y1
-	VADDPS    Y1, Y0, Y0
-	VSUBPS    Y1, Y0, Y0
-	VPSRLD    $0x14, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
-	VPMAXSD   Y9, Y0, Y0
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y8, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	VPAND     Y14, Y3, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y11, Y1, Y2
-	VPMAXUD   Y13, Y2, Y2
-	VPADDD    Y12, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VSUBPS    Y2, Y1, Y1
-	VPSRLD    $0x14, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
-	VPMAXSD   Y9, Y1, Y1
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y8, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y1, Y4
-	VMOVUPS   Y4, (DI)
+	VCVTPH2PS    (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VMOVUPS      32(DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y2
+	VMOVUPS      64(DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VCVTPH2PS    48(SI), Y3
+	VMOVUPS      96(DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 laneback:
 	ADDQ $+32, DI
@@ -11393,90 +10314,69 @@ piece19:
 	MOVL  CX, 96(SP)(AX*1)
 
 piece20:
-	VCVTPH2PS 32(SP), Y0
-	VMOVUPS   96(SP), Y1
-	VMULPS    Y1, Y0, Y0
-	VCVTPH2PS 48(SP), Y1
-	VMOVUPS   128(SP), Y2
-	VMULPS    Y2, Y1, Y1
-	VCVTPH2PS 64(SP), Y2
-	VMOVUPS   160(SP), Y3
-	VMULPS    Y3, Y2, Y2
-	VCVTPH2PS 80(SP), Y3
-	VMOVUPS   192(SP), Y4
-	VMULPS    Y4, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanetailrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y11, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y4, Y4
-	VSUBPS    Y5, Y4, Y4
-	VPSRLD    $0x14, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
-	VPMAXSD   Y9, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y8, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	CMPQ      BX, $+9
-	JLT       lanetailnarrow
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y11, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y0, Y0
-	VSUBPS    Y5, Y0, Y0
-	VPSRLD    $0x14, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
-	VPMAXSD   Y9, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y8, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	CMPQ      BX, $+17
-	JLT       lanetailnarrow
-	VPAND     Y14, Y2, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y11, Y1, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y1, Y1
-	VSUBPS    Y5, Y1, Y1
-	VPSRLD    $0x14, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
-	VPMAXSD   Y9, Y1, Y1
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y8, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	CMPQ      BX, $+25
-	JLT       lanetailnarrow
-	VPAND     Y14, Y3, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y11, Y2, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y2, Y2
-	VSUBPS    Y5, Y2, Y2
-	VPSRLD    $0x14, Y2, Y2
-	VPSUBD    Y10, Y2, Y2
-	VPMAXSD   Y9, Y2, Y2
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y8, Y3, Y3
-	VPOR      Y3, Y2, Y2
+	VCVTPH2PS   32(SP), Y0
+	VMOVUPS     96(SP), Y1
+	VMULPS      Y1, Y0, Y0
+	VCVTPH2PS   48(SP), Y1
+	VMOVUPS     128(SP), Y2
+	VMULPS      Y2, Y1, Y1
+	VCVTPH2PS   64(SP), Y2
+	VMOVUPS     160(SP), Y3
+	VMULPS      Y3, Y2, Y2
+	VCVTPH2PS   80(SP), Y3
+	VMOVUPS     192(SP), Y4
+	VMULPS      Y4, Y3, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         lanetailrare
+	VPAND       Y14, Y0, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y0, Y5
+	VFMADD231PS Y15, Y4, Y5
+	CMPQ        BX, $+9
+	JLT         lanetailnarrow
+	VPAND       Y14, Y1, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y1, Y6
+	VFMADD231PS Y15, Y4, Y6
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	VPAND       Y14, Y2, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y2, Y7
+	VFMADD231PS Y15, Y4, Y7
+	CMPQ        BX, $+25
+	JLT         lanetailnarrow
+	VPAND       Y14, Y3, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y3, Y8
+	VFMADD231PS Y15, Y4, Y8
 
 lanetailnarrow:
-	VPACKSSDW Y0, Y4, Y4
-	VPACKSSDW Y2, Y1, Y1
-	VMOVUPS   constantsAVX2<>+20(SB), Y0
-	VPACKUSWB Y1, Y4, Y4
-	VPERMD    Y4, Y0, Y4
-	VMOVUPS   Y4, (SP)
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMADDWD     Y11, Y7, Y7
+	VPMADDWD     Y11, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y7, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
 
 lanetailback:
 	TESTQ $0x00000010, BX
@@ -11534,162 +10434,138 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VCVTPH2PS   (SI), Y0
-	VMULPS      Y7, Y0, Y0
-	VCVTPH2PS   16(SI), Y1
-	VMULPS      Y7, Y1, Y1
-	VCVTPH2PS   32(SI), Y2
-	VMULPS      Y7, Y2, Y2
-	VCVTPH2PS   48(SI), Y3
-	VMULPS      Y7, Y3, Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         grouprare
-	VPAND       Y14, Y0, Y4
-	VPMINUD     Y15, Y4, Y4
-	VPAND       Y11, Y4, Y5
-	VPMAXUD     Y13, Y5, Y5
-	VPADDD      Y12, Y5, Y5
-	VADDPS      Y5, Y4, Y4
-	VSUBPS      Y5, Y4, Y4
-	VPSRLD      $0x14, Y4, Y4
-	VPSUBD      Y10, Y4, Y4
-	VPMAXSD     Y9, Y4, Y4
-	VPSRLD      $0x18, Y0, Y0
-	VPAND       Y8, Y0, Y0
-	VPOR        Y0, Y4, Y4
-	VPAND       Y14, Y1, Y0
-	VPMINUD     Y15, Y0, Y0
-	VPAND       Y11, Y0, Y5
-	VPMAXUD     Y13, Y5, Y5
-	VPADDD      Y12, Y5, Y5
-	VADDPS      Y5, Y0, Y0
-	VSUBPS      Y5, Y0, Y0
-	VPSRLD      $0x14, Y0, Y0
-	VPSUBD      Y10, Y0, Y0
-	VPMAXSD     Y9, Y0, Y0
-	VPSRLD      $0x18, Y1, Y1
-	VPAND       Y8, Y1, Y1
-	VPOR        Y1, Y0, Y0
-	VPACKSSDW   Y0, Y4, Y4
-	VPAND       Y14, Y2, Y0
-	VPMINUD     Y15, Y0, Y0
-	VPAND       Y11, Y0, Y1
-	VPMAXUD     Y13, Y1, Y1
-	VPADDD      Y12, Y1, Y1
-	VADDPS      Y1, Y0, Y0
-	VSUBPS      Y1, Y0, Y0
-	VPSRLD      $0x14, Y0, Y0
-	VPSUBD      Y10, Y0, Y0
-	VPMAXSD     Y9, Y0, Y0
-	VPSRLD      $0x18, Y2, Y2
-	VPAND       Y8, Y2, Y2
-	VPOR        Y2, Y0, Y0
-	VPAND       Y14, Y3, Y1
-	VPMINUD     Y15, Y1, Y1
-	VPAND       Y11, Y1, Y2
-	VPMAXUD     Y13, Y2, Y2
-	VPADDD      Y12, Y2, Y2
-	VADDPS      Y2, Y1, Y1
-	VSUBPS      Y2, Y1, Y1
-	VPSRLD      $0x14, Y1, Y1
-	VPSUBD      Y10, Y1, Y1
-	VPMAXSD     Y9, Y1, Y1
-	VPSRLD      $0x18, Y3, Y3
-	VPAND       Y8, Y3, Y3
-	VPOR        Y3, Y1, Y1
-	VPACKSSDW   Y1, Y0, Y0
-	VMOVUPS     constantsAVX2<>+20(SB), Y1
-	VPACKUSWB   Y0, Y4, Y4
-	VPERMD      Y4, Y1, Y4
-	VMOVNTPS    Y4, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+64, SI
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
-	JGE         groupstream
-	JMP         groupwhole
+	PREFETCHNTA  (SI)(CX*1)
+	VCVTPH2PS    (SI), Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y2
+	VBROADCASTSS (DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VCVTPH2PS    48(SI), Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          groupstream
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y7, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VMULPS       Y7, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y4
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VCVTPH2PS    16(SI), Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
 	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VSUBPS       Y4, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y8, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VMULPS       Y7, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VSUBPS       Y4, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y8, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VCVTPH2PS    48(SI), Y2
-	VMULPS       Y7, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y11, Y4, Y5
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VCVTPH2PS    32(SI), Y3
+	VBROADCASTSS (DX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
 	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPMAXSD      Y9, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y8, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VCVTPH2PS    48(SI), Y7
+	VBROADCASTSS (DX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x0c, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+128(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	JMP          groupback
 
 groupmeet0cross:
@@ -11697,10 +10573,10 @@ groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y1
+	VMOVDQU      constantsAVX2<>+76(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y7, Y7
+	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -11717,7 +10593,7 @@ groupmeet1next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y7
+	VBROADCASTSS (DX), Y10
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -11725,10 +10601,10 @@ groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+68(SB), Y2
+	VMOVDQU      constantsAVX2<>+76(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y1, Y2, Y7, Y7
+	VBLENDVPS    Y1, Y2, Y10, Y10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -11745,7 +10621,7 @@ groupmeet2next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y7
+	VBROADCASTSS (DX), Y10
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -11753,10 +10629,10 @@ groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+68(SB), Y3
+	VMOVDQU      constantsAVX2<>+76(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y2, Y3, Y7, Y7
+	VBLENDVPS    Y2, Y3, Y10, Y10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -11773,7 +10649,7 @@ groupmeet3next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y7
+	VBROADCASTSS (DX), Y10
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -11781,10 +10657,10 @@ groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+68(SB), Y4
+	VMOVDQU      constantsAVX2<>+76(SB), Y4
 	VPCMPGTD     Y3, Y4, Y3
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y3, Y4, Y7, Y7
+	VBLENDVPS    Y3, Y4, Y10, Y10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -11794,89 +10670,74 @@ groupmeet3mix:
 
 grouptailrare:
 	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y7, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	CMPQ         BX, $+9
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    48(SP), Y1
-	VMULPS       Y7, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y4
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VCVTPH2PS    48(SP), Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
 	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VSUBPS       Y4, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y8, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	CMPQ         BX, $+17
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    64(SP), Y2
-	VMULPS       Y7, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y11, Y4, Y5
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VCVTPH2PS    64(SP), Y3
+	VBROADCASTSS (DX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
 	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPMAXSD      Y9, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y8, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	CMPQ         BX, $+25
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    80(SP), Y4
-	VMULPS       Y7, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y11, Y5, Y6
-	VPMAXUD      Y13, Y6, Y6
-	VPADDD       Y12, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
-	VPMAXSD      Y9, Y5, Y5
-	VPSRLD       $0x18, Y4, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y3, Y4
-	VPAND        Y8, Y6, Y6
-	VPOR         Y6, Y4, Y4
-
-grouptailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y4, Y2, Y2
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       grouptailback
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VCVTPH2PS    80(SP), Y7
+	VBROADCASTSS (DX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x0c, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+128(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R10, R8
@@ -11889,16 +10750,18 @@ groupmeetrare:
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y7
-	VBROADCASTSS 4(DX), Y6
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y7, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VCVTPH2PS    16(SI), Y1
-	VMULPS       Y7, Y1, Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
 	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y6, Y2, Y2
+	VBROADCASTSS 4(DX), Y3
+	VMULPS       Y3, Y2, Y2
 	VCVTPH2PS    48(SI), Y3
-	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS 4(DX), Y4
+	VMULPS       Y4, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -11906,63 +10769,42 @@ short2stream:
 	TESTL        AX, AX
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y11, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPMAXSD      Y9, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y11, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
-	VPMAXSD      Y9, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y8, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y11, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
-	VPMAXSD      Y9, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y8, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+20(SB), Y1
-	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y1, Y4
-	VMOVNTPS     Y4, (DI)
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
@@ -11973,80 +10815,73 @@ short2stream:
 
 short2rare:
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y7, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VMULPS       Y7, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y4
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VCVTPH2PS    16(SI), Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
 	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VSUBPS       Y4, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y8, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VMULPS       Y6, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VSUBPS       Y4, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y8, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VCVTPH2PS    48(SI), Y2
-	VMULPS       Y6, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y11, Y4, Y5
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VCVTPH2PS    32(SI), Y3
+	VBROADCASTSS 4(DX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
 	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPMAXSD      Y9, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y8, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VCVTPH2PS    48(SI), Y7
+	VBROADCASTSS 4(DX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x0c, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+128(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	JMP          short2back
 
 lanerare:
@@ -12054,81 +10889,70 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VMOVUPS      32(DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y4
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VCVTPH2PS    16(SI), Y3
+	VMOVUPS      32(DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
 	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VSUBPS       Y4, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y8, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(SI), Y1
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VSUBPS       Y4, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y8, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VCVTPH2PS    48(SI), Y2
-	VMOVUPS      96(DX), Y4
-	VMULPS       Y4, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y11, Y4, Y5
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VCVTPH2PS    32(SI), Y3
+	VMOVUPS      64(DX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
 	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPMAXSD      Y9, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y8, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VCVTPH2PS    48(SI), Y7
+	VMOVUPS      96(DX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x0c, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+128(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	JMP          laneback
 
 lanetailrare:
@@ -12136,108 +10960,88 @@ lanetailrare:
 	VMOVUPS      96(SP), Y1
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	CMPQ         BX, $+9
-	JLT          lanetailrarenarrow
-	VCVTPH2PS    48(SP), Y1
-	VMOVUPS      128(SP), Y2
-	VMULPS       Y2, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y4
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VCVTPH2PS    48(SP), Y3
+	VMOVUPS      128(SP), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
 	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VSUBPS       Y4, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y8, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	CMPQ         BX, $+17
-	JLT          lanetailrarenarrow
-	VCVTPH2PS    64(SP), Y2
-	VMOVUPS      160(SP), Y4
-	VMULPS       Y4, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y11, Y4, Y5
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VCVTPH2PS    64(SP), Y3
+	VMOVUPS      160(SP), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
 	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPMAXSD      Y9, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y8, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	CMPQ         BX, $+25
-	JLT          lanetailrarenarrow
-	VCVTPH2PS    80(SP), Y4
-	VMOVUPS      192(SP), Y5
-	VMULPS       Y5, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y11, Y5, Y6
-	VPMAXUD      Y13, Y6, Y6
-	VPADDD       Y12, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
-	VPMAXSD      Y9, Y5, Y5
-	VPSRLD       $0x18, Y4, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y3, Y4
-	VPAND        Y8, Y6, Y6
-	VPOR         Y6, Y4, Y4
-
-lanetailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y4, Y2, Y2
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       lanetailback
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VCVTPH2PS    80(SP), Y7
+	VMOVUPS      192(SP), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x0c, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+128(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VPSHUFB      Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	JMP          lanetailback
 
 // func QuantizeFpE2M1PackedF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·QuantizeFpE2M1PackedF16AVX2(SB), $336-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x7f800000, Y13 0x3f800000, Y12 0x4a800000, Y11 0x8
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x7fffffff, table, 0xf0f0f0f, 0x10011001
+	// per call: Y15 0x4a80fed6, Y14 0x7f800000, Y13 0x3f800000, Y12 0x7fffffff
+	// per group: Y11 scale, Y10 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x8080808, 0x401000, table, 0x10011001
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	VBROADCASTSS most+32(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+56(SB), Y13
-	VBROADCASTSS constantsAVX2<>+116(SB), Y12
-	VBROADCASTSS constantsAVX2<>+120(SB), Y11
+	VBROADCASTSS constantsAVX2<>+120(SB), Y15
+	VBROADCASTSS constantsAVX2<>+8(SB), Y14
+	VBROADCASTSS constantsAVX2<>+60(SB), Y13
+	VBROADCASTSS constantsAVX2<>+4(SB), Y12
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -12261,8 +11065,8 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y10
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
@@ -12270,91 +11074,68 @@ groupbegin:
 
 grouploop:
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y11, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPAND        Y14, Y1, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
 
 groupback:
 	ADDQ $+16, DI
@@ -12371,8 +11152,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (DX), Y10
 
 groupmeet:
 	MOVQ R9, R11
@@ -12382,103 +11163,80 @@ groupmeet:
 
 groupmeet0:
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y10, Y0, Y1
-	VFMSUB231PS  Y9, Y1, Y0
-	VFNMADD231PS Y10, Y0, Y1
+	VMULPS       Y11, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y11, Y0, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y10, Y0, Y2
-	VFMSUB231PS  Y9, Y2, Y0
-	VFNMADD231PS Y10, Y0, Y2
+	VMULPS       Y11, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y11, Y0, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y10, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VFNMADD231PS Y11, Y0, Y3
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VFNMADD231PS Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPAND        Y14, Y1, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+64, SI
 	SUBQ         $+32, R8
@@ -12513,8 +11271,8 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y10
 	XORL         AX, AX
 	MOVQ         AX, 16(SP)
 	MOVQ         AX, 24(SP)
@@ -12578,99 +11336,76 @@ piece4:
 
 piece5:
 	VCVTPH2PS    16(SP), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
 	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
 	VCVTPH2PS    48(SP), Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
 	VCVTPH2PS    64(SP), Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y11, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
+	VPAND        Y14, Y1, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y3, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y2, Y2
-	VPSUBD       Y6, Y2, Y2
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y2, Y2
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y2, Y2
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y7
+	VFMADD231PS  Y15, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y4, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y3, Y3
-	VPSUBD       Y6, Y3, Y3
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y3, Y3
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y3, Y3
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y8
+	VFMADD231PS  Y15, Y0, Y8
 
 grouptailnarrow:
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y1
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y7, Y7
+	VPMADDWD     Y0, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y7, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SP)
 
 grouptailback:
 	MOVQ R8, AX
@@ -12754,14 +11489,14 @@ groupdone:
 
 longs:
 	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y1
-	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS (DX), Y9
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VFNMADD231PS Y9, Y10, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y1
+	VPSUBD       Y1, Y0, Y11
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VFNMADD231PS Y10, Y11, Y0
+	VBROADCASTSS constantsAVX2<>+64(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y10, Y0, Y8
+	VMULPS       Y11, Y0, Y9
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          longtail
@@ -12771,87 +11506,64 @@ longs:
 
 longloop:
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFMADD231PS  Y11, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFMADD231PS  Y11, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y9, Y0, Y3
+	VFMADD231PS  Y11, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y8, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y9, Y0, Y4
+	VFMADD231PS  Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPAND        Y14, Y1, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
 
 longback:
 	ADDQ $+16, DI
@@ -12925,96 +11637,73 @@ piece15:
 	MOVW  CX, 16(SP)(AX*1)
 
 piece16:
-	VCVTPH2PS    16(SP), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
-	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPH2PS    48(SP), Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
-	VCVTPH2PS    64(SP), Y0
-	VMULPS       Y8, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          longtailrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	CMPQ         R8, $+9
-	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	CMPQ         R8, $+17
-	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y3, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y2, Y2
-	VPSUBD       Y6, Y2, Y2
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y2, Y2
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y2, Y2
-	CMPQ         R8, $+25
-	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y4, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y3, Y3
-	VPSUBD       Y6, Y3, Y3
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y3, Y3
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y3, Y3
+	VCVTPH2PS   16(SP), Y0
+	VMULPS      Y9, Y0, Y1
+	VFMADD231PS Y11, Y0, Y1
+	VCVTPH2PS   32(SP), Y0
+	VMULPS      Y9, Y0, Y2
+	VFMADD231PS Y11, Y0, Y2
+	VCVTPH2PS   48(SP), Y0
+	VMULPS      Y9, Y0, Y3
+	VFMADD231PS Y11, Y0, Y3
+	VCVTPH2PS   64(SP), Y0
+	VMULPS      Y9, Y0, Y4
+	VFMADD231PS Y11, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longtailrare
+	VPAND       Y14, Y1, Y0
+	VPMAXUD     Y13, Y0, Y0
+	VPAND       Y12, Y1, Y5
+	VFMADD231PS Y15, Y0, Y5
+	CMPQ        R8, $+9
+	JLT         longtailnarrow
+	VPAND       Y14, Y2, Y0
+	VPMAXUD     Y13, Y0, Y0
+	VPAND       Y12, Y2, Y6
+	VFMADD231PS Y15, Y0, Y6
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	VPAND       Y14, Y3, Y0
+	VPMAXUD     Y13, Y0, Y0
+	VPAND       Y12, Y3, Y7
+	VFMADD231PS Y15, Y0, Y7
+	CMPQ        R8, $+25
+	JLT         longtailnarrow
+	VPAND       Y14, Y4, Y0
+	VPMAXUD     Y13, Y0, Y0
+	VPAND       Y12, Y4, Y8
+	VFMADD231PS Y15, Y0, Y8
 
 longtailnarrow:
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y1
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y7, Y7
+	VPMADDWD     Y0, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y7, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SP)
 
 longtailback:
 	MOVQ R8, AX
@@ -13093,96 +11782,73 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS 4(DX), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y7, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VMULPS       Y8, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VFNMADD231PS Y8, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y7, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VMULPS       Y8, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPAND        Y14, Y1, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -13238,70 +11904,47 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPSUBUSW     Y13, Y1, Y1
-	VPADDD       Y12, Y1, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y4, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y5, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x1c, Y5, Y5
-	VPAND        Y11, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y1
+	VFMADD231PS  Y15, Y0, Y1
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y1, Y1
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
+	VPACKSSDW    Y3, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y3
+	VFMADD231PS  Y15, Y0, Y3
+	VPAND        Y14, Y5, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y5, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y3, Y3
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKUSWB    Y3, Y1, Y1
+	VPACKSSWB    Y4, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VPMADDUBSW   Y0, Y1, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (DI)
 
 laneback:
 	ADDQ $+16, DI
@@ -13575,78 +12218,55 @@ piece37:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPSUBUSW     Y13, Y1, Y1
-	VPADDD       Y12, Y1, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y0, Y0
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y1
+	VFMADD231PS  Y15, Y0, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y6
-	VADDPS       Y6, Y2, Y2
-	VPSUBD       Y6, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y7
+	VFMADD231PS  Y15, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y5, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y6
-	VADDPS       Y6, Y3, Y3
-	VPSUBD       Y6, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VPSRLD       $0x1c, Y5, Y5
-	VPAND        Y11, Y5, Y5
-	VPOR         Y5, Y3, Y3
+	VPAND        Y14, Y5, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y5, Y8
+	VFMADD231PS  Y15, Y0, Y8
 
 lanetailnarrow:
-	VPACKSSDW    Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y1, Y1
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y1
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y7, Y7
+	VPMADDWD     Y0, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKUSWB    Y7, Y1, Y1
+	VPACKSSWB    Y4, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VPMADDUBSW   Y0, Y1, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (SP)
 
 lanetailback:
 	MOVQ R8, AX
@@ -13715,91 +12335,68 @@ fence:
 groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y11, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPAND        Y14, Y1, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVNTPS     X3, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVNTPS     X1, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+64, SI
 	SUBQ         $+32, R9
@@ -13809,89 +12406,66 @@ groupstream:
 
 grouprare:
 	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VANDPS       Y2, Y1, Y2
+	VPAND        Y14, Y0, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y2, Y2
 	VCVTPH2PS    16(SI), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VCVTPH2PS    32(SI), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VCVTPH2PS    48(SI), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VANDPS       Y4, Y1, Y4
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y0, Y2
+	VDIVPS       Y11, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
-	VPAND        Y0, Y2, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VPMADDWD     Y0, Y3, Y3
+	VPMADDWD     Y0, Y5, Y5
+	VPACKSSDW    Y5, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y0
+	VDIVPS       Y11, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
+	VCVTPH2PS    48(SI), Y0
+	VDIVPS       Y11, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VPAND        Y14, Y0, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y12, Y0, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y4, Y7
+	VANDPS       Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKUSWB    Y5, Y3, Y3
+	VPACKSSWB    Y2, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VPMADDUBSW   Y0, Y3, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
 	JMP          groupback
 
 groupmeet0cross:
@@ -13899,12 +12473,12 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y1
+	VMOVDQU      constantsAVX2<>+76(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBLENDVPS    Y0, Y1, Y11, Y11
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -13923,8 +12497,8 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (DX), Y10
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -13932,12 +12506,12 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y2
+	VMOVDQU      constantsAVX2<>+76(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBLENDVPS    Y0, Y2, Y11, Y11
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBLENDVPS    Y0, Y2, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -13956,8 +12530,8 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (DX), Y10
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -13965,12 +12539,12 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y3
+	VMOVDQU      constantsAVX2<>+76(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y10, Y10
+	VBLENDVPS    Y0, Y3, Y11, Y11
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBLENDVPS    Y0, Y3, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -13989,8 +12563,8 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (DX), Y10
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -13998,12 +12572,12 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y4
+	VMOVDQU      constantsAVX2<>+76(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y10, Y10
+	VBLENDVPS    Y0, Y4, Y11, Y11
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y0, Y4, Y9, Y9
+	VBLENDVPS    Y0, Y4, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -14014,97 +12588,66 @@ groupmeet3mix:
 
 grouptailrare:
 	VCVTPH2PS    16(SP), Y0
-	VDIVPS       Y10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	CMPQ         R8, $+9
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    32(SP), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
+	VPAND        Y14, Y0, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	CMPQ         R8, $+17
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    48(SP), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VANDPS       Y4, Y1, Y4
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y4, Y4
-	CMPQ         R8, $+25
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    64(SP), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPAND        Y5, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y14, Y5, Y6
-	VPSUBUSW     Y13, Y6, Y6
-	VPADDD       Y12, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x16, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VANDPS       Y5, Y1, Y5
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y5, Y5
-
-grouptailrarenarrow:
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSDW    Y5, Y4, Y4
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y4, Y2, Y2
-	VPERMD       Y2, Y0, Y2
+	VCVTPH2PS    32(SP), Y0
+	VDIVPS       Y11, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
-	VPAND        Y0, Y2, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
+	VPMADDWD     Y0, Y3, Y3
+	VPMADDWD     Y0, Y5, Y5
+	VPACKSSDW    Y5, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    48(SP), Y0
+	VDIVPS       Y11, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
+	VCVTPH2PS    64(SP), Y0
+	VDIVPS       Y11, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VPAND        Y14, Y0, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y12, Y0, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y4, Y7
+	VANDPS       Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKUSWB    Y5, Y3, Y3
+	VPACKSSWB    Y2, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VPMADDUBSW   Y0, Y3, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SP)
 	JMP          grouptailback
 
 groupmeetrare:
@@ -14120,87 +12663,64 @@ groupmeetrare:
 longstream:
 	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFMADD231PS  Y11, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFMADD231PS  Y11, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y8, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y9, Y0, Y3
+	VFMADD231PS  Y11, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y8, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y9, Y0, Y4
+	VFMADD231PS  Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPAND        Y14, Y1, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVNTPS     X3, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVNTPS     X1, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+64, SI
 	SUBQ         $+32, R8
@@ -14210,278 +12730,201 @@ longstream:
 
 longrare:
 	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y9, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VANDPS       Y2, Y1, Y2
+	VPAND        Y14, Y0, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y2, Y2
 	VCVTPH2PS    16(SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VCVTPH2PS    32(SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VCVTPH2PS    48(SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VANDPS       Y4, Y1, Y4
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y0, Y2
+	VDIVPS       Y10, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
-	VPAND        Y0, Y2, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VPMADDWD     Y0, Y3, Y3
+	VPMADDWD     Y0, Y5, Y5
+	VPACKSSDW    Y5, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y0
+	VDIVPS       Y10, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
+	VCVTPH2PS    48(SI), Y0
+	VDIVPS       Y10, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VPAND        Y14, Y0, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y12, Y0, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y4, Y7
+	VANDPS       Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKUSWB    Y5, Y3, Y3
+	VPACKSSWB    Y2, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VPMADDUBSW   Y0, Y3, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
 	JMP          longback
 
 longtailrare:
 	VCVTPH2PS    16(SP), Y0
-	VDIVPS       Y9, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	CMPQ         R8, $+9
-	JLT          longtailrarenarrow
-	VCVTPH2PS    32(SP), Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
+	VPAND        Y14, Y0, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	CMPQ         R8, $+17
-	JLT          longtailrarenarrow
-	VCVTPH2PS    48(SP), Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VANDPS       Y4, Y1, Y4
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y4, Y4
-	CMPQ         R8, $+25
-	JLT          longtailrarenarrow
-	VCVTPH2PS    64(SP), Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPAND        Y5, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y14, Y5, Y6
-	VPSUBUSW     Y13, Y6, Y6
-	VPADDD       Y12, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x16, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VANDPS       Y5, Y1, Y5
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y5, Y5
-
-longtailrarenarrow:
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSDW    Y5, Y4, Y4
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y4, Y2, Y2
-	VPERMD       Y2, Y0, Y2
+	VCVTPH2PS    32(SP), Y0
+	VDIVPS       Y10, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
-	VPAND        Y0, Y2, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
+	VPMADDWD     Y0, Y3, Y3
+	VPMADDWD     Y0, Y5, Y5
+	VPACKSSDW    Y5, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    48(SP), Y0
+	VDIVPS       Y10, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
+	VCVTPH2PS    64(SP), Y0
+	VDIVPS       Y10, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VPAND        Y14, Y0, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y12, Y0, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y4, Y7
+	VANDPS       Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKUSWB    Y5, Y3, Y3
+	VPACKSSWB    Y2, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VPMADDUBSW   Y0, Y3, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SP)
 	JMP          longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS 4(DX), Y9
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS 4(DX), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y7, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VMULPS       Y8, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VFNMADD231PS Y8, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y7, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VMULPS       Y8, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPSUBUSW     Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPAND        Y14, Y1, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVNTPS     X3, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVNTPS     X1, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
 	ADDQ         $+16, DI
@@ -14493,89 +12936,66 @@ short2stream:
 
 short2rare:
 	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VANDPS       Y2, Y1, Y2
+	VPAND        Y14, Y0, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y2, Y2
 	VCVTPH2PS    16(SI), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VCVTPH2PS    32(SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VCVTPH2PS    48(SI), Y0
-	VDIVPS       Y9, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VANDPS       Y4, Y1, Y4
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y0, Y2
+	VDIVPS       Y11, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
-	VPAND        Y0, Y2, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VPMADDWD     Y0, Y3, Y3
+	VPMADDWD     Y0, Y5, Y5
+	VPACKSSDW    Y5, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y0
+	VDIVPS       Y10, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
+	VCVTPH2PS    48(SI), Y0
+	VDIVPS       Y10, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VPAND        Y14, Y0, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y12, Y0, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y4, Y7
+	VANDPS       Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKUSWB    Y5, Y3, Y3
+	VPACKSSWB    Y2, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VPMADDUBSW   Y0, Y3, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
 	JMP          short2back
 
 lanerare:
@@ -14583,90 +13003,67 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VANDPS       Y2, Y1, Y2
+	VPAND        Y14, Y0, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y2, Y2
 	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VCVTPH2PS    32(SI), Y0
-	VMOVUPS      64(DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VCVTPH2PS    48(SI), Y0
-	VMOVUPS      96(DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VANDPS       Y4, Y1, Y4
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y0, Y2
+	VMOVUPS      32(DX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
-	VPAND        Y0, Y2, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VPMADDWD     Y0, Y3, Y3
+	VPMADDWD     Y0, Y5, Y5
+	VPACKSSDW    Y5, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y0
+	VMOVUPS      64(DX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
+	VCVTPH2PS    48(SI), Y0
+	VMOVUPS      96(DX), Y4
+	VDIVPS       Y4, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VPAND        Y14, Y0, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y12, Y0, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y4, Y7
+	VANDPS       Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKUSWB    Y5, Y3, Y3
+	VPACKSSWB    Y2, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VPMADDUBSW   Y0, Y3, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
 	JMP          laneback
 
 lanetailrare:
@@ -14674,118 +13071,86 @@ lanetailrare:
 	VMOVUPS      80(SP), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y14, Y2, Y3
-	VPSUBUSW     Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	CMPQ         R8, $+9
-	JLT          lanetailrarenarrow
-	VCVTPH2PS    32(SP), Y0
-	VMOVUPS      112(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPSUBUSW     Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
+	VPAND        Y14, Y0, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	CMPQ         R8, $+17
-	JLT          lanetailrarenarrow
-	VCVTPH2PS    48(SP), Y0
-	VMOVUPS      144(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPSUBUSW     Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VANDPS       Y4, Y1, Y4
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y4, Y4
-	CMPQ         R8, $+25
-	JLT          lanetailrarenarrow
-	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      176(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPAND        Y5, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y14, Y5, Y6
-	VPSUBUSW     Y13, Y6, Y6
-	VPADDD       Y12, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x16, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VANDPS       Y5, Y1, Y5
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y5, Y5
-
-lanetailrarenarrow:
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSDW    Y5, Y4, Y4
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y4, Y2, Y2
-	VPERMD       Y2, Y0, Y2
+	VCVTPH2PS    32(SP), Y0
+	VMOVUPS      112(SP), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
-	VPAND        Y0, Y2, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
+	VPMADDWD     Y0, Y3, Y3
+	VPMADDWD     Y0, Y5, Y5
+	VPACKSSDW    Y5, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    48(SP), Y0
+	VMOVUPS      144(SP), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
+	VCVTPH2PS    64(SP), Y0
+	VMOVUPS      176(SP), Y4
+	VDIVPS       Y4, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VPAND        Y14, Y0, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y12, Y0, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y4, Y7
+	VANDPS       Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKUSWB    Y5, Y3, Y3
+	VPACKSSWB    Y2, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VPMADDUBSW   Y0, Y3, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SP)
 	JMP          lanetailback
 
 // func QuantizeFpPowerOfTwoE2M1PackedF16AVX2(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, F16C, MMX+
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·QuantizeFpPowerOfTwoE2M1PackedF16AVX2(SB), NOSPLIT, $208-56
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x3f800000, Y11 0x4a800000, Y10 0x8, Y9 0x10011001
-	// per group: Y8 recip
-	// loaded at each use: table, 0xf0f0f0f
+	// per call: Y15 0x4a80fed6, Y14 0x7f800000, Y13 0x3f800000, Y12 0x7fffffff, Y11 0x401000, Y10 0x10011001
+	// per group: Y9 recip
+	// loaded at each use: 0x8080808, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
-	VBROADCASTSS most+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+16(SB), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VBROADCASTSS constantsAVX2<>+56(SB), Y12
-	VBROADCASTSS constantsAVX2<>+116(SB), Y11
-	VBROADCASTSS constantsAVX2<>+120(SB), Y10
-	VBROADCASTSS constantsAVX2<>+128(SB), Y9
+	VBROADCASTSS constantsAVX2<>+120(SB), Y15
+	VBROADCASTSS constantsAVX2<>+8(SB), Y14
+	VBROADCASTSS constantsAVX2<>+60(SB), Y13
+	VBROADCASTSS constantsAVX2<>+4(SB), Y12
+	VBROADCASTSS constantsAVX2<>+124(SB), Y11
+	VBROADCASTSS constantsAVX2<>+164(SB), Y10
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -14803,7 +13168,7 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
@@ -14811,13 +13176,13 @@ groupbegin:
 
 grouploop:
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y0
+	VMULPS       Y9, Y0, Y0
 	VCVTPH2PS    16(SI), Y1
-	VMULPS       Y8, Y1, Y1
+	VMULPS       Y9, Y1, Y1
 	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y8, Y2, Y2
+	VMULPS       Y9, Y2, Y2
 	VCVTPH2PS    48(SI), Y3
-	VMULPS       Y8, Y3, Y3
+	VMULPS       Y9, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -14825,64 +13190,43 @@ grouploop:
 	TESTL        AX, AX
 	JNE          grouprare
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y5
-	VADDPS       Y5, Y0, Y0
-	VPSUBD       Y5, Y0, Y0
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+20(SB), Y1
-	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VPAND        Y0, Y4, Y1
-	VPMADDUBSW   Y9, Y1, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VPMADDUBSW   Y10, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (DI)
 
 groupback:
 	ADDQ $+16, DI
@@ -14899,7 +13243,7 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 
 groupmeet:
 	MOVQ R8, R10
@@ -14909,25 +13253,25 @@ groupmeet:
 
 groupmeet0:
 	VCVTPH2PS (SI), Y0
-	VMULPS    Y8, Y0, Y0
+	VMULPS    Y9, Y0, Y0
 	SUBQ      $+8, R8
 	JLT       groupmeet1cross
 
 groupmeet1:
 	VCVTPH2PS 16(SI), Y1
-	VMULPS    Y8, Y1, Y1
+	VMULPS    Y9, Y1, Y1
 	SUBQ      $+8, R8
 	JLT       groupmeet2cross
 
 groupmeet2:
 	VCVTPH2PS 32(SI), Y2
-	VMULPS    Y8, Y2, Y2
+	VMULPS    Y9, Y2, Y2
 	SUBQ      $+8, R8
 	JLT       groupmeet3cross
 
 groupmeet3:
 	VCVTPH2PS    48(SI), Y3
-	VMULPS       Y8, Y3, Y3
+	VMULPS       Y9, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -14935,64 +13279,43 @@ groupmeet3:
 	TESTL        AX, AX
 	JNE          groupmeetrare
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y5
-	VADDPS       Y5, Y0, Y0
-	VPSUBD       Y5, Y0, Y0
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+20(SB), Y1
-	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VPAND        Y0, Y4, Y1
-	VPMADDUBSW   Y9, Y1, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VPMADDUBSW   Y10, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+64, SI
 	SUBQ         $+32, BX
@@ -15026,7 +13349,7 @@ grouppieces:
 	MOVQ R8, BX
 
 grouppiece:
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 	XORL         AX, AX
 	MOVQ         AX, 16(SP)
 	MOVQ         AX, 24(SP)
@@ -15089,87 +13412,66 @@ piece4:
 	MOVW  CX, 16(SP)(AX*1)
 
 piece5:
-	VCVTPH2PS 16(SP), Y0
-	VMULPS    Y8, Y0, Y0
-	VCVTPH2PS 32(SP), Y1
-	VMULPS    Y8, Y1, Y1
-	VCVTPH2PS 48(SP), Y2
-	VMULPS    Y8, Y2, Y2
-	VCVTPH2PS 64(SP), Y3
-	VMULPS    Y8, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       grouptailrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x1c, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	CMPQ      BX, $+9
-	JLT       grouptailnarrow
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x1c, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	CMPQ      BX, $+17
-	JLT       grouptailnarrow
-	VPAND     Y14, Y2, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y1, Y1
-	VPSUBD    Y6, Y1, Y1
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y1, Y1
-	VPSRLD    $0x1c, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	CMPQ      BX, $+25
-	JLT       grouptailnarrow
-	VPAND     Y14, Y3, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y2, Y2
-	VPSUBD    Y6, Y2, Y2
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y2, Y2
-	VPSRLD    $0x1c, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y2, Y2
+	VCVTPH2PS   16(SP), Y0
+	VMULPS      Y9, Y0, Y0
+	VCVTPH2PS   32(SP), Y1
+	VMULPS      Y9, Y1, Y1
+	VCVTPH2PS   48(SP), Y2
+	VMULPS      Y9, Y2, Y2
+	VCVTPH2PS   64(SP), Y3
+	VMULPS      Y9, Y3, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         grouptailrare
+	VPAND       Y14, Y0, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y0, Y5
+	VFMADD231PS Y15, Y4, Y5
+	CMPQ        BX, $+9
+	JLT         grouptailnarrow
+	VPAND       Y14, Y1, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y1, Y6
+	VFMADD231PS Y15, Y4, Y6
+	CMPQ        BX, $+17
+	JLT         grouptailnarrow
+	VPAND       Y14, Y2, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y2, Y7
+	VFMADD231PS Y15, Y4, Y7
+	CMPQ        BX, $+25
+	JLT         grouptailnarrow
+	VPAND       Y14, Y3, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y3, Y8
+	VFMADD231PS Y15, Y4, Y8
 
 grouptailnarrow:
-	VPACKSSDW    Y0, Y4, Y4
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y1, Y4, Y4
-	VPERMD       Y4, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VPAND        Y0, Y4, Y1
-	VPMADDUBSW   Y9, Y1, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SP)
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMADDWD     Y11, Y7, Y7
+	VPMADDWD     Y11, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y7, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VPMADDUBSW   Y10, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SP)
 
 grouptailback:
 	MOVQ BX, AX
@@ -15258,16 +13560,16 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y8
-	VBROADCASTSS 4(DX), Y7
+	VBROADCASTSS (DX), Y9
+	VBROADCASTSS 4(DX), Y8
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y0
+	VMULPS       Y9, Y0, Y0
 	VCVTPH2PS    16(SI), Y1
-	VMULPS       Y8, Y1, Y1
+	VMULPS       Y9, Y1, Y1
 	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y7, Y2, Y2
+	VMULPS       Y8, Y2, Y2
 	VCVTPH2PS    48(SI), Y3
-	VMULPS       Y7, Y3, Y3
+	VMULPS       Y8, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -15275,64 +13577,43 @@ short2loop:
 	TESTL        AX, AX
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y5
-	VADDPS       Y5, Y0, Y0
-	VPSUBD       Y5, Y0, Y0
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+20(SB), Y1
-	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VPAND        Y0, Y4, Y1
-	VPMADDUBSW   Y9, Y1, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VPMADDUBSW   Y10, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -15376,64 +13657,43 @@ laneloop:
 	TESTL        AX, AX
 	JNE          lanerare
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y5
-	VADDPS       Y5, Y0, Y0
-	VPSUBD       Y5, Y0, Y0
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+20(SB), Y1
-	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VPAND        Y0, Y4, Y1
-	VPMADDUBSW   Y9, Y1, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VPMADDUBSW   Y10, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (DI)
 
 laneback:
 	ADDQ $+16, DI
@@ -15592,91 +13852,70 @@ piece20:
 	MOVL  CX, 80(SP)(AX*1)
 
 piece21:
-	VCVTPH2PS 16(SP), Y0
-	VMOVUPS   80(SP), Y1
-	VMULPS    Y1, Y0, Y0
-	VCVTPH2PS 32(SP), Y1
-	VMOVUPS   112(SP), Y2
-	VMULPS    Y2, Y1, Y1
-	VCVTPH2PS 48(SP), Y2
-	VMOVUPS   144(SP), Y3
-	VMULPS    Y3, Y2, Y2
-	VCVTPH2PS 64(SP), Y3
-	VMOVUPS   176(SP), Y4
-	VMULPS    Y4, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanetailrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x1c, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	CMPQ      BX, $+9
-	JLT       lanetailnarrow
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x1c, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	CMPQ      BX, $+17
-	JLT       lanetailnarrow
-	VPAND     Y14, Y2, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y1, Y1
-	VPSUBD    Y6, Y1, Y1
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y1, Y1
-	VPSRLD    $0x1c, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	CMPQ      BX, $+25
-	JLT       lanetailnarrow
-	VPAND     Y14, Y3, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y2, Y2
-	VPSUBD    Y6, Y2, Y2
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y2, Y2
-	VPSRLD    $0x1c, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y2, Y2
+	VCVTPH2PS   16(SP), Y0
+	VMOVUPS     80(SP), Y1
+	VMULPS      Y1, Y0, Y0
+	VCVTPH2PS   32(SP), Y1
+	VMOVUPS     112(SP), Y2
+	VMULPS      Y2, Y1, Y1
+	VCVTPH2PS   48(SP), Y2
+	VMOVUPS     144(SP), Y3
+	VMULPS      Y3, Y2, Y2
+	VCVTPH2PS   64(SP), Y3
+	VMOVUPS     176(SP), Y4
+	VMULPS      Y4, Y3, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         lanetailrare
+	VPAND       Y14, Y0, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y0, Y5
+	VFMADD231PS Y15, Y4, Y5
+	CMPQ        BX, $+9
+	JLT         lanetailnarrow
+	VPAND       Y14, Y1, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y1, Y6
+	VFMADD231PS Y15, Y4, Y6
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	VPAND       Y14, Y2, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y2, Y7
+	VFMADD231PS Y15, Y4, Y7
+	CMPQ        BX, $+25
+	JLT         lanetailnarrow
+	VPAND       Y14, Y3, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y3, Y8
+	VFMADD231PS Y15, Y4, Y8
 
 lanetailnarrow:
-	VPACKSSDW    Y0, Y4, Y4
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y1, Y4, Y4
-	VPERMD       Y4, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VPAND        Y0, Y4, Y1
-	VPMADDUBSW   Y9, Y1, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SP)
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMADDWD     Y11, Y7, Y7
+	VPMADDWD     Y11, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y7, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VPMADDUBSW   Y10, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SP)
 
 lanetailback:
 	MOVQ BX, AX
@@ -15745,13 +13984,13 @@ fence:
 groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y0
+	VMULPS       Y9, Y0, Y0
 	VCVTPH2PS    16(SI), Y1
-	VMULPS       Y8, Y1, Y1
+	VMULPS       Y9, Y1, Y1
 	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y8, Y2, Y2
+	VMULPS       Y9, Y2, Y2
 	VCVTPH2PS    48(SI), Y3
-	VMULPS       Y8, Y3, Y3
+	VMULPS       Y9, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -15759,64 +13998,43 @@ groupstream:
 	TESTL        AX, AX
 	JNE          grouprare
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y5
-	VADDPS       Y5, Y0, Y0
-	VPSUBD       Y5, Y0, Y0
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+20(SB), Y1
-	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VPAND        Y0, Y4, Y1
-	VPMADDUBSW   Y9, Y1, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVNTPS     X1, (DI)
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VPMADDUBSW   Y10, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVNTPS     X0, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+64, SI
 	SUBQ         $+32, R8
@@ -15826,84 +14044,63 @@ groupstream:
 
 grouprare:
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y0
+	VMULPS       Y9, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VANDPS       Y1, Y2, Y1
-	VANDPS       Y0, Y2, Y2
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y1, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y2, Y3, Y2
-	VANDPS       Y0, Y3, Y3
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y8, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y2, Y3, Y2
-	VANDPS       Y0, Y3, Y3
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y8, Y0, Y0
+	VMULPS       Y9, Y0, Y0
 	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VANDPS       Y3, Y4, Y3
-	VANDPS       Y0, Y4, Y4
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VPAND        Y0, Y1, Y2
-	VPMADDUBSW   Y9, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
+	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y12, Y0, Y4
+	VFMADD231PS  Y15, Y3, Y4
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VANDPS       Y4, Y3, Y4
+	VANDPS       Y0, Y3, Y3
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y3, Y1, Y1
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y9, Y0, Y0
+	VPAND        Y14, Y0, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y12, Y0, Y4
+	VFMADD231PS  Y15, Y3, Y4
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VANDPS       Y4, Y3, Y4
+	VANDPS       Y0, Y3, Y3
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y9, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y0, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y0, Y0, Y5
+	VANDPS       Y6, Y5, Y6
+	VANDPS       Y0, Y5, Y5
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y5, Y3, Y3
+	VPACKUSWB    Y4, Y2, Y2
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VPMADDUBSW   Y10, Y2, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (DI)
 	JMP          groupback
 
 groupmeet0cross:
@@ -15911,10 +14108,10 @@ groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+68(SB), Y1
+	VMOVDQU      constantsAVX2<>+76(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
+	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -15931,7 +14128,7 @@ groupmeet1next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -15939,10 +14136,10 @@ groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+68(SB), Y2
+	VMOVDQU      constantsAVX2<>+76(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y1, Y2, Y8, Y8
+	VBLENDVPS    Y1, Y2, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -15959,7 +14156,7 @@ groupmeet2next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -15967,10 +14164,10 @@ groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+68(SB), Y3
+	VMOVDQU      constantsAVX2<>+76(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y2, Y3, Y8, Y8
+	VBLENDVPS    Y2, Y3, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -15987,7 +14184,7 @@ groupmeet3next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -15995,10 +14192,10 @@ groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+68(SB), Y4
+	VMOVDQU      constantsAVX2<>+76(SB), Y4
 	VPCMPGTD     Y3, Y4, Y3
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y3, Y4, Y8, Y8
+	VBLENDVPS    Y3, Y4, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -16007,93 +14204,64 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	VCVTPH2PS 16(SP), Y0
-	VMULPS    Y8, Y0, Y0
-	VPAND     Y14, Y0, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y2
-	VPSUBUSW  Y12, Y2, Y2
-	VPADDD    Y11, Y2, Y3
-	VADDPS    Y3, Y1, Y1
-	VPSUBD    Y3, Y1, Y1
-	VPSRLD    $0x16, Y2, Y2
-	VPADDD    Y2, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y2
-	VANDPS    Y1, Y2, Y1
-	VANDPS    Y0, Y2, Y2
-	VPSRLD    $0x1c, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	CMPQ      BX, $+9
-	JLT       grouptailrarenarrow
-	VCVTPH2PS 32(SP), Y0
-	VMULPS    Y8, Y0, Y0
-	VPAND     Y14, Y0, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y3
-	VPSUBUSW  Y12, Y3, Y3
-	VPADDD    Y11, Y3, Y4
-	VADDPS    Y4, Y2, Y2
-	VPSUBD    Y4, Y2, Y2
-	VPSRLD    $0x16, Y3, Y3
-	VPADDD    Y3, Y2, Y2
-	VCMPPS    $0x07, Y0, Y0, Y3
-	VANDPS    Y2, Y3, Y2
-	VANDPS    Y0, Y3, Y3
-	VPSRLD    $0x1c, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y2, Y2
-	CMPQ      BX, $+17
-	JLT       grouptailrarenarrow
-	VCVTPH2PS 48(SP), Y0
-	VMULPS    Y8, Y0, Y0
-	VPAND     Y14, Y0, Y3
-	VPMINUD   Y15, Y3, Y3
-	VPAND     Y13, Y3, Y4
-	VPSUBUSW  Y12, Y4, Y4
-	VPADDD    Y11, Y4, Y5
-	VADDPS    Y5, Y3, Y3
-	VPSUBD    Y5, Y3, Y3
-	VPSRLD    $0x16, Y4, Y4
-	VPADDD    Y4, Y3, Y3
-	VCMPPS    $0x07, Y0, Y0, Y4
-	VANDPS    Y3, Y4, Y3
-	VANDPS    Y0, Y4, Y4
-	VPSRLD    $0x1c, Y4, Y4
-	VPAND     Y10, Y4, Y4
-	VPOR      Y4, Y3, Y3
-	CMPQ      BX, $+25
-	JLT       grouptailrarenarrow
-	VCVTPH2PS 64(SP), Y0
-	VMULPS    Y8, Y0, Y0
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VCMPPS    $0x07, Y0, Y0, Y5
-	VANDPS    Y4, Y5, Y4
-	VANDPS    Y0, Y5, Y5
-	VPSRLD    $0x1c, Y5, Y5
-	VPAND     Y10, Y5, Y5
-	VPOR      Y5, Y4, Y4
-
-grouptailrarenarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VPAND        Y0, Y1, Y2
-	VPMADDUBSW   Y9, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SP)
+	VCVTPH2PS    16(SP), Y0
+	VMULPS       Y9, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y1
+	VCVTPH2PS    32(SP), Y0
+	VMULPS       Y9, Y0, Y0
+	VPAND        Y14, Y0, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y12, Y0, Y4
+	VFMADD231PS  Y15, Y3, Y4
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VANDPS       Y4, Y3, Y4
+	VANDPS       Y0, Y3, Y3
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y3, Y1, Y1
+	VCVTPH2PS    48(SP), Y0
+	VMULPS       Y9, Y0, Y0
+	VPAND        Y14, Y0, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y12, Y0, Y4
+	VFMADD231PS  Y15, Y3, Y4
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VANDPS       Y4, Y3, Y4
+	VANDPS       Y0, Y3, Y3
+	VCVTPH2PS    64(SP), Y0
+	VMULPS       Y9, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y0, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y0, Y0, Y5
+	VANDPS       Y6, Y5, Y6
+	VANDPS       Y0, Y5, Y5
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y5, Y3, Y3
+	VPACKUSWB    Y4, Y2, Y2
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VPMADDUBSW   Y10, Y2, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SP)
 	JMP          grouptailback
 
 groupmeetrare:
@@ -16107,16 +14275,16 @@ groupmeetrare:
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y8
-	VBROADCASTSS 4(DX), Y7
+	VBROADCASTSS (DX), Y9
+	VBROADCASTSS 4(DX), Y8
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y0
+	VMULPS       Y9, Y0, Y0
 	VCVTPH2PS    16(SI), Y1
-	VMULPS       Y8, Y1, Y1
+	VMULPS       Y9, Y1, Y1
 	VCVTPH2PS    32(SI), Y2
-	VMULPS       Y7, Y2, Y2
+	VMULPS       Y8, Y2, Y2
 	VCVTPH2PS    48(SI), Y3
-	VMULPS       Y7, Y3, Y3
+	VMULPS       Y8, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -16124,64 +14292,43 @@ short2stream:
 	TESTL        AX, AX
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y5
-	VADDPS       Y5, Y0, Y0
-	VPSUBD       Y5, Y0, Y0
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+20(SB), Y1
-	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VPAND        Y0, Y4, Y1
-	VPMADDUBSW   Y9, Y1, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVNTPS     X1, (DI)
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VPMADDUBSW   Y10, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVNTPS     X0, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+16, DI
 	ADDQ         $+64, SI
@@ -16192,84 +14339,63 @@ short2stream:
 
 short2rare:
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y0
+	VMULPS       Y9, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VANDPS       Y1, Y2, Y1
-	VANDPS       Y0, Y2, Y2
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y1, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y2, Y3, Y2
-	VANDPS       Y0, Y3, Y3
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y7, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y2, Y3, Y2
-	VANDPS       Y0, Y3, Y3
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y7, Y0, Y0
+	VMULPS       Y9, Y0, Y0
 	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VANDPS       Y3, Y4, Y3
-	VANDPS       Y0, Y4, Y4
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VPAND        Y0, Y1, Y2
-	VPMADDUBSW   Y9, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
+	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y12, Y0, Y4
+	VFMADD231PS  Y15, Y3, Y4
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VANDPS       Y4, Y3, Y4
+	VANDPS       Y0, Y3, Y3
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y3, Y1, Y1
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y8, Y0, Y0
+	VPAND        Y14, Y0, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y12, Y0, Y4
+	VFMADD231PS  Y15, Y3, Y4
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VANDPS       Y4, Y3, Y4
+	VANDPS       Y0, Y3, Y3
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y8, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y0, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y0, Y0, Y5
+	VANDPS       Y6, Y5, Y6
+	VANDPS       Y0, Y5, Y5
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y5, Y3, Y3
+	VPACKUSWB    Y4, Y2, Y2
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VPMADDUBSW   Y10, Y2, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (DI)
 	JMP          short2back
 
 lanerare:
@@ -16277,212 +14403,171 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VANDPS       Y1, Y2, Y1
-	VANDPS       Y0, Y2, Y2
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y1, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(DX), Y2
-	VMULPS       Y2, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y2, Y3, Y2
-	VANDPS       Y0, Y3, Y3
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y0
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y2, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y2, Y3, Y2
-	VANDPS       Y0, Y3, Y3
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y2, Y2
-	VCVTPH2PS    48(SI), Y0
-	VMOVUPS      96(DX), Y3
+	VMOVUPS      32(DX), Y3
 	VMULPS       Y3, Y0, Y0
 	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VANDPS       Y3, Y4, Y3
-	VANDPS       Y0, Y4, Y4
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VPAND        Y0, Y1, Y2
-	VPMADDUBSW   Y9, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
+	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y12, Y0, Y4
+	VFMADD231PS  Y15, Y3, Y4
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VANDPS       Y4, Y3, Y4
+	VANDPS       Y0, Y3, Y3
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y3, Y1, Y1
+	VCVTPH2PS    32(SI), Y0
+	VMOVUPS      64(DX), Y3
+	VMULPS       Y3, Y0, Y0
+	VPAND        Y14, Y0, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y12, Y0, Y4
+	VFMADD231PS  Y15, Y3, Y4
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VANDPS       Y4, Y3, Y4
+	VANDPS       Y0, Y3, Y3
+	VCVTPH2PS    48(SI), Y0
+	VMOVUPS      96(DX), Y5
+	VMULPS       Y5, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y0, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y0, Y0, Y5
+	VANDPS       Y6, Y5, Y6
+	VANDPS       Y0, Y5, Y5
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y5, Y3, Y3
+	VPACKUSWB    Y4, Y2, Y2
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VPMADDUBSW   Y10, Y2, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (DI)
 	JMP          laneback
 
 lanetailrare:
-	VCVTPH2PS 16(SP), Y0
-	VMOVUPS   80(SP), Y1
-	VMULPS    Y1, Y0, Y0
-	VPAND     Y14, Y0, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y2
-	VPSUBUSW  Y12, Y2, Y2
-	VPADDD    Y11, Y2, Y3
-	VADDPS    Y3, Y1, Y1
-	VPSUBD    Y3, Y1, Y1
-	VPSRLD    $0x16, Y2, Y2
-	VPADDD    Y2, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y2
-	VANDPS    Y1, Y2, Y1
-	VANDPS    Y0, Y2, Y2
-	VPSRLD    $0x1c, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	CMPQ      BX, $+9
-	JLT       lanetailrarenarrow
-	VCVTPH2PS 32(SP), Y0
-	VMOVUPS   112(SP), Y2
-	VMULPS    Y2, Y0, Y0
-	VPAND     Y14, Y0, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y3
-	VPSUBUSW  Y12, Y3, Y3
-	VPADDD    Y11, Y3, Y4
-	VADDPS    Y4, Y2, Y2
-	VPSUBD    Y4, Y2, Y2
-	VPSRLD    $0x16, Y3, Y3
-	VPADDD    Y3, Y2, Y2
-	VCMPPS    $0x07, Y0, Y0, Y3
-	VANDPS    Y2, Y3, Y2
-	VANDPS    Y0, Y3, Y3
-	VPSRLD    $0x1c, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y2, Y2
-	CMPQ      BX, $+17
-	JLT       lanetailrarenarrow
-	VCVTPH2PS 48(SP), Y0
-	VMOVUPS   144(SP), Y3
-	VMULPS    Y3, Y0, Y0
-	VPAND     Y14, Y0, Y3
-	VPMINUD   Y15, Y3, Y3
-	VPAND     Y13, Y3, Y4
-	VPSUBUSW  Y12, Y4, Y4
-	VPADDD    Y11, Y4, Y5
-	VADDPS    Y5, Y3, Y3
-	VPSUBD    Y5, Y3, Y3
-	VPSRLD    $0x16, Y4, Y4
-	VPADDD    Y4, Y3, Y3
-	VCMPPS    $0x07, Y0, Y0, Y4
-	VANDPS    Y3, Y4, Y3
-	VANDPS    Y0, Y4, Y4
-	VPSRLD    $0x1c, Y4, Y4
-	VPAND     Y10, Y4, Y4
-	VPOR      Y4, Y3, Y3
-	CMPQ      BX, $+25
-	JLT       lanetailrarenarrow
-	VCVTPH2PS 64(SP), Y0
-	VMOVUPS   176(SP), Y4
-	VMULPS    Y4, Y0, Y0
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VCMPPS    $0x07, Y0, Y0, Y5
-	VANDPS    Y4, Y5, Y4
-	VANDPS    Y0, Y5, Y5
-	VPSRLD    $0x1c, Y5, Y5
-	VPAND     Y10, Y5, Y5
-	VPOR      Y5, Y4, Y4
-
-lanetailrarenarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VPAND        Y0, Y1, Y2
-	VPMADDUBSW   Y9, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SP)
+	VCVTPH2PS    16(SP), Y0
+	VMOVUPS      80(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y1
+	VCVTPH2PS    32(SP), Y0
+	VMOVUPS      112(SP), Y3
+	VMULPS       Y3, Y0, Y0
+	VPAND        Y14, Y0, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y12, Y0, Y4
+	VFMADD231PS  Y15, Y3, Y4
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VANDPS       Y4, Y3, Y4
+	VANDPS       Y0, Y3, Y3
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y3, Y1, Y1
+	VCVTPH2PS    48(SP), Y0
+	VMOVUPS      144(SP), Y3
+	VMULPS       Y3, Y0, Y0
+	VPAND        Y14, Y0, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y12, Y0, Y4
+	VFMADD231PS  Y15, Y3, Y4
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VANDPS       Y4, Y3, Y4
+	VANDPS       Y0, Y3, Y3
+	VCVTPH2PS    64(SP), Y0
+	VMOVUPS      176(SP), Y5
+	VMULPS       Y5, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y0, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y0, Y0, Y5
+	VANDPS       Y6, Y5, Y6
+	VANDPS       Y0, Y5, Y5
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y5, Y3, Y3
+	VPACKUSWB    Y4, Y2, Y2
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VPMADDUBSW   Y10, Y2, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SP)
 	JMP          lanetailback
 
-DATA constantsAVX2<>+0(SB)/4, $0x7f800000
-DATA constantsAVX2<>+4(SB)/4, $0x3c800000
-DATA constantsAVX2<>+8(SB)/4, $0x46800000
-DATA constantsAVX2<>+12(SB)/4, $0x00000080
-DATA constantsAVX2<>+16(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+20(SB)/4, $0x00000000
-DATA constantsAVX2<>+24(SB)/4, $0x00000004
-DATA constantsAVX2<>+28(SB)/4, $0x00000001
-DATA constantsAVX2<>+32(SB)/4, $0x00000005
-DATA constantsAVX2<>+36(SB)/4, $0x00000002
-DATA constantsAVX2<>+40(SB)/4, $0x00000006
-DATA constantsAVX2<>+44(SB)/4, $0x00000003
-DATA constantsAVX2<>+48(SB)/4, $0x00000007
-DATA constantsAVX2<>+52(SB)/4, $0x00000001
-DATA constantsAVX2<>+56(SB)/4, $0x3f800000
-DATA constantsAVX2<>+60(SB)/4, $0x34800000
-DATA constantsAVX2<>+64(SB)/4, $0x0000007f
-DATA constantsAVX2<>+68(SB)/4, $0x00000000
-DATA constantsAVX2<>+72(SB)/4, $0x00000001
-DATA constantsAVX2<>+76(SB)/4, $0x00000002
-DATA constantsAVX2<>+80(SB)/4, $0x00000003
-DATA constantsAVX2<>+84(SB)/4, $0x00000004
-DATA constantsAVX2<>+88(SB)/4, $0x00000005
-DATA constantsAVX2<>+92(SB)/4, $0x00000006
-DATA constantsAVX2<>+96(SB)/4, $0x00000007
-DATA constantsAVX2<>+100(SB)/4, $0x38800000
-DATA constantsAVX2<>+104(SB)/4, $0x43000000
-DATA constantsAVX2<>+108(SB)/4, $0x000003c0
-DATA constantsAVX2<>+112(SB)/4, $0x0b000000
-DATA constantsAVX2<>+116(SB)/4, $0x4a800000
-DATA constantsAVX2<>+120(SB)/4, $0x00000008
-DATA constantsAVX2<>+124(SB)/4, $0x0f0f0f0f
-DATA constantsAVX2<>+128(SB)/4, $0x10011001
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $132
+DATA constantsAVX2<>+0(SB)/4, $0x4980fb98
+DATA constantsAVX2<>+4(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+8(SB)/4, $0x7f800000
+DATA constantsAVX2<>+12(SB)/4, $0x3c800000
+DATA constantsAVX2<>+16(SB)/4, $0x00010010
+DATA constantsAVX2<>+20(SB)/4, $0x80808080
+DATA constantsAVX2<>+24(SB)/4, $0x00000000
+DATA constantsAVX2<>+28(SB)/4, $0x00000004
+DATA constantsAVX2<>+32(SB)/4, $0x00000001
+DATA constantsAVX2<>+36(SB)/4, $0x00000005
+DATA constantsAVX2<>+40(SB)/4, $0x00000002
+DATA constantsAVX2<>+44(SB)/4, $0x00000006
+DATA constantsAVX2<>+48(SB)/4, $0x00000003
+DATA constantsAVX2<>+52(SB)/4, $0x00000007
+DATA constantsAVX2<>+56(SB)/4, $0x00000001
+DATA constantsAVX2<>+60(SB)/4, $0x3f800000
+DATA constantsAVX2<>+64(SB)/4, $0x34800000
+DATA constantsAVX2<>+68(SB)/4, $0x01010101
+DATA constantsAVX2<>+72(SB)/4, $0x7f7f7f7f
+DATA constantsAVX2<>+76(SB)/4, $0x00000000
+DATA constantsAVX2<>+80(SB)/4, $0x00000001
+DATA constantsAVX2<>+84(SB)/4, $0x00000002
+DATA constantsAVX2<>+88(SB)/4, $0x00000003
+DATA constantsAVX2<>+92(SB)/4, $0x00000004
+DATA constantsAVX2<>+96(SB)/4, $0x00000005
+DATA constantsAVX2<>+100(SB)/4, $0x00000006
+DATA constantsAVX2<>+104(SB)/4, $0x00000007
+DATA constantsAVX2<>+108(SB)/4, $0x4a00fde8
+DATA constantsAVX2<>+112(SB)/4, $0x38800000
+DATA constantsAVX2<>+116(SB)/4, $0x00010020
+DATA constantsAVX2<>+120(SB)/4, $0x4a80fed6
+DATA constantsAVX2<>+124(SB)/4, $0x00401000
+DATA constantsAVX2<>+128(SB)/4, $0x08080808
+DATA constantsAVX2<>+132(SB)/4, $0x3c383000
+DATA constantsAVX2<>+136(SB)/4, $0x4c484440
+DATA constantsAVX2<>+140(SB)/4, $0xbcb8b080
+DATA constantsAVX2<>+144(SB)/4, $0xccc8c4c0
+DATA constantsAVX2<>+148(SB)/4, $0x3c383000
+DATA constantsAVX2<>+152(SB)/4, $0x4c484440
+DATA constantsAVX2<>+156(SB)/4, $0xbcb8b080
+DATA constantsAVX2<>+160(SB)/4, $0xccc8c4c0
+DATA constantsAVX2<>+164(SB)/4, $0x10011001
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $168

@@ -8,20 +8,29 @@
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·QuantizeFpE4M3AVX2(SB), $416-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x3c800000, Y11 0x46800000, Y10 0x80
-	// per group: Y9 recip
-	// loaded at each use: scale, 0x7f, table
-	// vector registers in use at once: 15
+	// per call: Y0 most, Y15 0x4980fb98, Y14 0x7f800000, Y13 0x3c800000, Y12 0x7fffffff, Y1 And, Y1 UMax, Y0 And, Y0 MulAdd, Y2 Halves, Y11 ShuffledU8
+	// per group: nothing
+	// loaded at each use: scale, recip, 0x80808080, 0x1010101, 0x7f7f7f7f, 0x10010, table
+	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	VBROADCASTSS most+32(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
-	VBROADCASTSS constantsAVX2<>+12(SB), Y11
-	VBROADCASTSS constantsAVX2<>+16(SB), Y10
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VBROADCASTSS constantsAVX2<>+4(SB), Y14
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
+	VBROADCASTSS constantsAVX2<>+12(SB), Y12
+	VBROADCASTSS most+32(FP), Y0
+	VPAND        Y14, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y0
+	VFMADD231PS  Y15, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPMADDWD     Y1, Y0, Y2
+	VPMADDWD     Y1, Y0, Y0
+	VPACKSSDW    Y0, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPACKUSWB    Y2, Y2, Y11
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -35,37 +44,44 @@ groups:
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Y9
-	SUBQ         R9, R8
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
+	CMPQ R8, $+32
+	JLT  grouptail
+	CMPQ R9, $+32
+	JLT  grouptomeet
+	SUBQ R9, R8
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  groupstream
 
 grouploop:
 	VMOVUPS      (SI), Y0
-	VMULPS       Y9, Y0, Y1
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VBROADCASTSS (BX), Y2
+	VFNMADD231PS Y2, Y0, Y1
 	VMOVUPS      32(SI), Y0
-	VMULPS       Y9, Y0, Y2
+	VBROADCASTSS (BX), Y2
+	VMULPS       Y2, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VBROADCASTSS (BX), Y3
+	VFNMADD231PS Y3, Y0, Y2
 	VMOVUPS      64(SI), Y0
-	VMULPS       Y9, Y0, Y3
+	VBROADCASTSS (BX), Y3
+	VMULPS       Y3, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VBROADCASTSS (BX), Y4
+	VFNMADD231PS Y4, Y0, Y3
 	VMOVUPS      96(SI), Y0
-	VMULPS       Y9, Y0, Y4
+	VBROADCASTSS (BX), Y4
+	VMULPS       Y4, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VBROADCASTSS (BX), Y5
+	VFNMADD231PS Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -73,59 +89,42 @@ grouploop:
 	TESTL        AX, AX
 	JNE          grouprare
 	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y11, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 groupback:
 	ADDQ $+32, DI
@@ -142,8 +141,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 
 groupmeet:
 	MOVQ R9, R11
@@ -153,33 +152,33 @@ groupmeet:
 
 groupmeet0:
 	VMOVUPS      (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y8, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y9, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
 	VMOVUPS      32(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y8, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y9, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
 	VMOVUPS      64(SI), Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y8, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
 	VMOVUPS      96(SI), Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y8, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -187,59 +186,42 @@ groupmeet3:
 	TESTL        AX, AX
 	JNE          groupmeetrare
 	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y11, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
 	SUBQ         $+32, R8
@@ -274,45 +256,44 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (BX), Y9
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
-	MOVQ         32(SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         40(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
-	MOVQ         48(SI)(AX*1), CX
-	MOVQ         CX, 80(SP)(AX*1)
-	MOVQ         56(SI)(AX*1), CX
-	MOVQ         CX, 88(SP)(AX*1)
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece1
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+	MOVQ  32(SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  40(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  48(SI)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  56(SI)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -360,25 +341,33 @@ piece4:
 
 piece5:
 	VMOVUPS      32(SP), Y0
-	VMULPS       Y9, Y0, Y1
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VBROADCASTSS (BX), Y2
+	VFNMADD231PS Y2, Y0, Y1
 	VMOVUPS      64(SP), Y0
-	VMULPS       Y9, Y0, Y2
+	VBROADCASTSS (BX), Y2
+	VMULPS       Y2, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VBROADCASTSS (BX), Y3
+	VFNMADD231PS Y3, Y0, Y2
 	VMOVUPS      96(SP), Y0
-	VMULPS       Y9, Y0, Y3
+	VBROADCASTSS (BX), Y3
+	VMULPS       Y3, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VBROADCASTSS (BX), Y4
+	VFNMADD231PS Y4, Y0, Y3
 	VMOVUPS      128(SP), Y0
-	VMULPS       Y9, Y0, Y4
+	VBROADCASTSS (BX), Y4
+	VMULPS       Y4, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VBROADCASTSS (BX), Y5
+	VFNMADD231PS Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -386,67 +375,50 @@ piece5:
 	TESTL        AX, AX
 	JNE          grouptailrare
 	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VPAND        Y14, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y1, Y1
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VPAND        Y14, Y3, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y2, Y2
-	VPSUBD       Y6, Y2, Y2
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y2, Y2
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y2, Y2
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y7
+	VFMADD231PS  Y15, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VPAND        Y14, Y4, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y3, Y3
-	VPSUBD       Y6, Y3, Y3
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y3, Y3
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y3, Y3
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y8
+	VFMADD231PS  Y15, Y0, Y8
 
 grouptailnarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y7, Y7
+	VPMADDWD     Y0, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y7, Y5, Y5
+	VPMINUB      Y11, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
 
 grouptailback:
 	TESTQ $0x00000010, R8
@@ -525,28 +497,34 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
 	VMOVUPS      (SI), Y0
-	VMULPS       Y9, Y0, Y1
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VBROADCASTSS (BX), Y2
+	VFNMADD231PS Y2, Y0, Y1
 	VMOVUPS      32(SI), Y0
-	VMULPS       Y9, Y0, Y2
+	VBROADCASTSS (BX), Y2
+	VMULPS       Y2, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VBROADCASTSS (BX), Y3
+	VFNMADD231PS Y3, Y0, Y2
 	VMOVUPS      64(SI), Y0
-	VMULPS       Y8, Y0, Y3
+	VBROADCASTSS 4(BX), Y3
+	VMULPS       Y3, Y0, Y3
 	VBROADCASTSS 4(DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VBROADCASTSS 4(BX), Y4
+	VFNMADD231PS Y4, Y0, Y3
 	VMOVUPS      96(SI), Y0
-	VMULPS       Y8, Y0, Y4
+	VBROADCASTSS 4(BX), Y4
+	VMULPS       Y4, Y0, Y4
 	VBROADCASTSS 4(DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VBROADCASTSS 4(BX), Y5
+	VFNMADD231PS Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -554,59 +532,42 @@ short2loop:
 	TESTL        AX, AX
 	JNE          short2rare
 	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y11, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -663,59 +624,42 @@ laneloop:
 	TESTL        AX, AX
 	JNE          lanerare
 	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x14, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y4, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPAND        Y14, Y5, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y1
+	VFMADD231PS  Y15, Y0, Y1
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y1, Y1
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VPACKSSDW    Y3, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y3
+	VFMADD231PS  Y15, Y0, Y3
+	VPAND        Y14, Y5, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y5, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y3, Y3
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x04, Y3, Y3
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKUSWB    Y3, Y1, Y1
+	VPMINUB      Y11, Y1, Y1
+	VPACKSSWB    Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (DI)
 
 laneback:
 	ADDQ $+32, DI
@@ -1012,67 +956,50 @@ piece25:
 	TESTL        AX, AX
 	JNE          lanetailrare
 	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x14, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y1
+	VFMADD231PS  Y15, Y0, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VPAND        Y14, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y6
-	VADDPS       Y6, Y2, Y2
-	VPSUBD       Y6, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y7
+	VFMADD231PS  Y15, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VPAND        Y14, Y5, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y6
-	VADDPS       Y6, Y3, Y3
-	VPSUBD       Y6, Y3, Y3
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y3, Y3
+	VPAND        Y14, Y5, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y5, Y8
+	VFMADD231PS  Y15, Y0, Y8
 
 lanetailnarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y1, Y1
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y7, Y7
+	VPMADDWD     Y0, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKUSWB    Y7, Y1, Y1
+	VPMINUB      Y11, Y1, Y1
+	VPACKSSWB    Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (SP)
 
 lanetailback:
 	TESTQ $0x00000010, R8
@@ -1133,25 +1060,33 @@ groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	PREFETCHNTA  64(SI)(CX*1)
 	VMOVUPS      (SI), Y0
-	VMULPS       Y9, Y0, Y1
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VBROADCASTSS (BX), Y2
+	VFNMADD231PS Y2, Y0, Y1
 	VMOVUPS      32(SI), Y0
-	VMULPS       Y9, Y0, Y2
+	VBROADCASTSS (BX), Y2
+	VMULPS       Y2, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VBROADCASTSS (BX), Y3
+	VFNMADD231PS Y3, Y0, Y2
 	VMOVUPS      64(SI), Y0
-	VMULPS       Y9, Y0, Y3
+	VBROADCASTSS (BX), Y3
+	VMULPS       Y3, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VBROADCASTSS (BX), Y4
+	VFNMADD231PS Y4, Y0, Y3
 	VMOVUPS      96(SI), Y0
-	VMULPS       Y9, Y0, Y4
+	VBROADCASTSS (BX), Y4
+	VMULPS       Y4, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VBROADCASTSS (BX), Y5
+	VFNMADD231PS Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -1159,59 +1094,42 @@ groupstream:
 	TESTL        AX, AX
 	JNE          grouprare
 	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVNTPS     Y0, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y11, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
 	SUBQ         $+32, R9
@@ -1225,79 +1143,69 @@ grouprare:
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      96(SI), Y0
-	VBROADCASTSS (DX), Y3
-	VDIVPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VMOVUPS      32(SI), Y2
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VPAND        Y14, Y2, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x04, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VMOVUPS      64(SI), Y2
+	VBROADCASTSS (DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VPAND        Y14, Y2, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y12, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VMOVUPS      96(SI), Y6
+	VBROADCASTSS (DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VPAND        Y14, Y6, Y9
+	VPMAXUD      Y13, Y9, Y9
+	VPAND        Y12, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y11, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	JMP          groupback
 
 groupmeet0cross:
@@ -1305,12 +1213,12 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+64(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBLENDVPS    Y0, Y1, Y10, Y10
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
+	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -1329,8 +1237,8 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -1338,12 +1246,12 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+64(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBLENDVPS    Y0, Y2, Y10, Y10
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y8, Y8
+	VBLENDVPS    Y0, Y2, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -1362,8 +1270,8 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -1371,12 +1279,12 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+64(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBLENDVPS    Y0, Y3, Y10, Y10
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y8, Y8
+	VBLENDVPS    Y0, Y3, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -1395,8 +1303,8 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -1404,12 +1312,12 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VMOVDQU      constantsAVX2<>+64(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y9, Y9
+	VBLENDVPS    Y0, Y4, Y10, Y10
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y0, Y4, Y8, Y8
+	VBLENDVPS    Y0, Y4, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -1424,88 +1332,70 @@ grouptailrare:
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	CMPQ         R8, $+9
-	JLT          grouptailrarenarrow
-	VMOVUPS      64(SP), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         R8, $+17
-	JLT          grouptailrarenarrow
-	VMOVUPS      96(SP), Y0
-	VBROADCASTSS (DX), Y3
-	VDIVPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	CMPQ         R8, $+25
-	JLT          grouptailrarenarrow
-	VMOVUPS      128(SP), Y0
+	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VMOVUPS      64(SP), Y2
 	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y14, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPSUBUSW     Y12, Y6, Y6
-	VPADDD       Y11, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x14, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+52(SB), Y6
-	VBLENDVPS    Y4, Y5, Y6, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y4, Y4
-
-grouptailrarenarrow:
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+20(SB), Y0
-	VPACKUSWB Y3, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (SP)
-	JMP       grouptailback
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VPAND        Y14, Y2, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x04, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VMOVUPS      96(SP), Y2
+	VBROADCASTSS (DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VPAND        Y14, Y2, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y12, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VMOVUPS      128(SP), Y6
+	VBROADCASTSS (DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VPAND        Y14, Y6, Y9
+	VPMAXUD      Y13, Y9, Y9
+	VPAND        Y12, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y11, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -1520,28 +1410,34 @@ groupmeetrare:
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
 	PREFETCHNTA  64(SI)(CX*1)
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
 	VMOVUPS      (SI), Y0
-	VMULPS       Y9, Y0, Y1
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VBROADCASTSS (BX), Y2
+	VFNMADD231PS Y2, Y0, Y1
 	VMOVUPS      32(SI), Y0
-	VMULPS       Y9, Y0, Y2
+	VBROADCASTSS (BX), Y2
+	VMULPS       Y2, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VBROADCASTSS (BX), Y3
+	VFNMADD231PS Y3, Y0, Y2
 	VMOVUPS      64(SI), Y0
-	VMULPS       Y8, Y0, Y3
+	VBROADCASTSS 4(BX), Y3
+	VMULPS       Y3, Y0, Y3
 	VBROADCASTSS 4(DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VBROADCASTSS 4(BX), Y4
+	VFNMADD231PS Y4, Y0, Y3
 	VMOVUPS      96(SI), Y0
-	VMULPS       Y8, Y0, Y4
+	VBROADCASTSS 4(BX), Y4
+	VMULPS       Y4, Y0, Y4
 	VBROADCASTSS 4(DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VBROADCASTSS 4(BX), Y5
+	VFNMADD231PS Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -1549,59 +1445,42 @@ short2stream:
 	TESTL        AX, AX
 	JNE          short2rare
 	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVNTPS     Y0, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y11, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
 	ADDQ         $+32, DI
@@ -1617,79 +1496,69 @@ short2rare:
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
-	VBROADCASTSS 4(DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      96(SI), Y0
-	VBROADCASTSS 4(DX), Y3
-	VDIVPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VMOVUPS      32(SI), Y2
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VPAND        Y14, Y2, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x04, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VMOVUPS      64(SI), Y2
+	VBROADCASTSS 4(DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VPAND        Y14, Y2, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y12, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VMOVUPS      96(SI), Y6
+	VBROADCASTSS 4(DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VPAND        Y14, Y6, Y9
+	VPMAXUD      Y13, Y9, Y9
+	VPAND        Y12, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y11, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	JMP          short2back
 
 lanerare:
@@ -1698,79 +1567,69 @@ lanerare:
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VMOVUPS      32(DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
-	VMOVUPS      64(DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      96(SI), Y0
-	VMOVUPS      96(DX), Y3
-	VDIVPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VMOVUPS      32(SI), Y2
+	VMOVUPS      32(DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VPAND        Y14, Y2, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x04, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      64(DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VPAND        Y14, Y2, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y12, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VMOVUPS      96(SI), Y6
+	VMOVUPS      96(DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VPAND        Y14, Y6, Y9
+	VPMAXUD      Y13, Y9, Y9
+	VPAND        Y12, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y11, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	JMP          laneback
 
 lanetailrare:
@@ -1779,106 +1638,97 @@ lanetailrare:
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	CMPQ         R8, $+9
-	JLT          lanetailrarenarrow
-	VMOVUPS      64(SP), Y0
-	VMOVUPS      192(SP), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         R8, $+17
-	JLT          lanetailrarenarrow
-	VMOVUPS      96(SP), Y0
-	VMOVUPS      224(SP), Y3
-	VDIVPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VMOVUPS      64(SP), Y2
+	VMOVUPS      192(SP), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VPAND        Y14, Y2, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x04, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VMOVUPS      96(SP), Y2
+	VMOVUPS      224(SP), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VPAND        Y14, Y2, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y12, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VMOVUPS      128(SP), Y6
+	VMOVUPS      256(SP), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VPAND        Y14, Y6, Y9
+	VPMAXUD      Y13, Y9, Y9
+	VPAND        Y12, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y11, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	CMPQ         R8, $+25
-	JLT          lanetailrarenarrow
-	VMOVUPS      128(SP), Y0
-	VMOVUPS      256(SP), Y4
-	VDIVPS       Y4, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y14, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPSUBUSW     Y12, Y6, Y6
-	VPADDD       Y11, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x14, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+52(SB), Y6
-	VBLENDVPS    Y4, Y5, Y6, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y4, Y4
-
-lanetailrarenarrow:
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+20(SB), Y0
-	VPACKUSWB Y3, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (SP)
-	JMP       lanetailback
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (SP)
+	JMP          lanetailback
 
 // func QuantizeFpPowerOfTwoE4M3AVX2(q *uint8, x *float32, recip *float32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, MMX+
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·QuantizeFpPowerOfTwoE4M3AVX2(SB), $288-56
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x3c800000, Y11 0x46800000, Y10 0x80, Y9 table
-	// per group: Y8 recip
+	// per call: Y0 most, Y15 0x4980fb98, Y14 0x7f800000, Y13 0x3c800000, Y12 0x7fffffff, Y1 And, Y1 UMax, Y0 And, Y0 MulAdd, Y1 Halves, Y10 ShuffledU8, Y11 0x10010
+	// per group: nothing
+	// loaded at each use: recip, 0x80808080, 0x1010101, 0x7f7f7f7f, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
-	VBROADCASTSS most+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
-	VBROADCASTSS constantsAVX2<>+12(SB), Y11
-	VBROADCASTSS constantsAVX2<>+16(SB), Y10
-	VMOVUPS      constantsAVX2<>+20(SB), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VBROADCASTSS constantsAVX2<>+4(SB), Y14
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
+	VBROADCASTSS constantsAVX2<>+12(SB), Y12
+	VBROADCASTSS most+24(FP), Y0
+	VPAND        Y14, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y0
+	VFMADD231PS  Y15, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y11
+	VPMADDWD     Y11, Y0, Y1
+	VPMADDWD     Y11, Y0, Y0
+	VPACKSSDW    Y0, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y1, Y1, Y10
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -1892,84 +1742,69 @@ groups:
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+32
-	JLT          grouptail
-	CMPQ         R8, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Y8
-	SUBQ         R8, BX
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
+	CMPQ BX, $+32
+	JLT  grouptail
+	CMPQ R8, $+32
+	JLT  grouptomeet
+	SUBQ R8, BX
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  groupstream
 
 grouploop:
-	VMOVUPS   (SI), Y0
-	VMULPS    Y8, Y0, Y0
-	VMOVUPS   32(SI), Y1
-	VMULPS    Y8, Y1, Y1
-	VMOVUPS   64(SI), Y2
-	VMULPS    Y8, Y2, Y2
-	VMOVUPS   96(SI), Y3
-	VMULPS    Y8, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       grouprare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VPACKSSDW Y0, Y4, Y4
-	VPAND     Y14, Y2, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y1
-	VPSUBUSW  Y12, Y1, Y1
-	VPADDD    Y11, Y1, Y5
-	VADDPS    Y5, Y0, Y0
-	VPSUBD    Y5, Y0, Y0
-	VPSRLD    $0x14, Y1, Y1
-	VPADDD    Y1, Y0, Y0
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	VPAND     Y14, Y3, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y2
-	VPSUBUSW  Y12, Y2, Y2
-	VPADDD    Y11, Y2, Y5
-	VADDPS    Y5, Y1, Y1
-	VPSUBD    Y5, Y1, Y1
-	VPSRLD    $0x14, Y2, Y2
-	VPADDD    Y2, Y1, Y1
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y9, Y4
-	VMOVUPS   Y4, (DI)
+	VMOVUPS      (SI), Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      32(SI), Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      64(SI), Y2
+	VBROADCASTSS (DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VMOVUPS      96(SI), Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 groupback:
 	ADDQ $+32, DI
@@ -1986,7 +1821,7 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 
 groupmeet:
 	MOVQ R8, R10
@@ -1996,94 +1831,76 @@ groupmeet:
 
 groupmeet0:
 	VMOVUPS (SI), Y0
-	VMULPS  Y8, Y0, Y0
+	VMULPS  Y9, Y0, Y0
 	SUBQ    $+8, R8
 	JLT     groupmeet1cross
 
 groupmeet1:
 	VMOVUPS 32(SI), Y1
-	VMULPS  Y8, Y1, Y1
+	VMULPS  Y9, Y1, Y1
 	SUBQ    $+8, R8
 	JLT     groupmeet2cross
 
 groupmeet2:
 	VMOVUPS 64(SI), Y2
-	VMULPS  Y8, Y2, Y2
+	VMULPS  Y9, Y2, Y2
 	SUBQ    $+8, R8
 	JLT     groupmeet3cross
 
 groupmeet3:
-	VMOVUPS   96(SI), Y3
-	VMULPS    Y8, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       groupmeetrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VPACKSSDW Y0, Y4, Y4
-	VPAND     Y14, Y2, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y1
-	VPSUBUSW  Y12, Y1, Y1
-	VPADDD    Y11, Y1, Y5
-	VADDPS    Y5, Y0, Y0
-	VPSUBD    Y5, Y0, Y0
-	VPSRLD    $0x14, Y1, Y1
-	VPADDD    Y1, Y0, Y0
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	VPAND     Y14, Y3, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y2
-	VPSUBUSW  Y12, Y2, Y2
-	VPADDD    Y11, Y2, Y5
-	VADDPS    Y5, Y1, Y1
-	VPSUBD    Y5, Y1, Y1
-	VPSRLD    $0x14, Y2, Y2
-	VPADDD    Y2, Y1, Y1
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y9, Y4
-	VMOVUPS   Y4, (DI)
-	ADDQ      $+32, DI
-	ADDQ      $+128, SI
-	SUBQ      $+32, BX
-	CMPQ      R8, $+1
-	JLT       groupnext
-	CMPQ      BX, $+32
-	JLT       grouptail
-	CMPQ      R8, $+32
-	JLT       groupmeet
-	JMP       groupbegin
+	VMOVUPS      96(SI), Y3
+	VMULPS       Y9, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, BX
+	CMPQ         R8, $+1
+	JLT          groupnext
+	CMPQ         BX, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          groupmeet
+	JMP          groupbegin
 
 groupnext:
 	TESTQ BX, BX
@@ -2107,45 +1924,44 @@ grouppieces:
 	MOVQ R8, BX
 
 grouppiece:
-	VBROADCASTSS (DX), Y8
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece1
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
-	MOVQ         32(SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         40(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
-	MOVQ         48(SI)(AX*1), CX
-	MOVQ         CX, 80(SP)(AX*1)
-	MOVQ         56(SI)(AX*1), CX
-	MOVQ         CX, 88(SP)(AX*1)
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece1
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+	MOVQ  32(SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  40(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  48(SI)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  56(SI)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, BX
@@ -2192,81 +2008,67 @@ piece4:
 	MOVL  CX, 32(SP)(AX*1)
 
 piece5:
-	VMOVUPS   32(SP), Y0
-	VMULPS    Y8, Y0, Y0
-	VMOVUPS   64(SP), Y1
-	VMULPS    Y8, Y1, Y1
-	VMOVUPS   96(SP), Y2
-	VMULPS    Y8, Y2, Y2
-	VMOVUPS   128(SP), Y3
-	VMULPS    Y8, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       grouptailrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	CMPQ      BX, $+9
-	JLT       grouptailnarrow
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	CMPQ      BX, $+17
-	JLT       grouptailnarrow
-	VPAND     Y14, Y2, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y1, Y1
-	VPSUBD    Y6, Y1, Y1
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y1, Y1
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	CMPQ      BX, $+25
-	JLT       grouptailnarrow
-	VPAND     Y14, Y3, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y2, Y2
-	VPSUBD    Y6, Y2, Y2
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y2, Y2
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y2, Y2
+	VMOVUPS      32(SP), Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      64(SP), Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      96(SP), Y2
+	VBROADCASTSS (DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VMOVUPS      128(SP), Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	CMPQ         BX, $+9
+	JLT          grouptailnarrow
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	VPAND        Y14, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y2, Y7
+	VFMADD231PS  Y15, Y4, Y7
+	CMPQ         BX, $+25
+	JLT          grouptailnarrow
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y8
+	VFMADD231PS  Y15, Y4, Y8
 
 grouptailnarrow:
-	VPACKSSDW Y0, Y4, Y4
-	VPACKSSDW Y2, Y1, Y1
-	VPACKUSWB Y1, Y4, Y4
-	VPERMD    Y4, Y9, Y4
-	VMOVUPS   Y4, (SP)
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMADDWD     Y11, Y7, Y7
+	VPMADDWD     Y11, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y7, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
 
 grouptailback:
 	TESTQ $0x00000010, BX
@@ -2344,16 +2146,18 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y8
-	VBROADCASTSS 4(DX), Y7
 	VMOVUPS      (SI), Y0
-	VMULPS       Y8, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      32(SI), Y1
-	VMULPS       Y8, Y1, Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
 	VMOVUPS      64(SI), Y2
-	VMULPS       Y7, Y2, Y2
+	VBROADCASTSS 4(DX), Y3
+	VMULPS       Y3, Y2, Y2
 	VMOVUPS      96(SI), Y3
-	VMULPS       Y7, Y3, Y3
+	VBROADCASTSS 4(DX), Y4
+	VMULPS       Y4, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -2361,58 +2165,40 @@ short2loop:
 	TESTL        AX, AX
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y5
-	VADDPS       Y5, Y0, Y0
-	VPSUBD       Y5, Y0, Y0
-	VPSRLD       $0x14, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y9, Y4
-	VMOVUPS      Y4, (DI)
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -2437,77 +2223,59 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS   (SI), Y0
-	VMOVUPS   (DX), Y1
-	VMULPS    Y1, Y0, Y0
-	VMOVUPS   32(SI), Y1
-	VMOVUPS   32(DX), Y2
-	VMULPS    Y2, Y1, Y1
-	VMOVUPS   64(SI), Y2
-	VMOVUPS   64(DX), Y3
-	VMULPS    Y3, Y2, Y2
-	VMOVUPS   96(SI), Y3
-	VMOVUPS   96(DX), Y4
-	VMULPS    Y4, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanerare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VPACKSSDW Y0, Y4, Y4
-	VPAND     Y14, Y2, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y1
-	VPSUBUSW  Y12, Y1, Y1
-	VPADDD    Y11, Y1, Y5
-	VADDPS    Y5, Y0, Y0
-	VPSUBD    Y5, Y0, Y0
-	VPSRLD    $0x14, Y1, Y1
-	VPADDD    Y1, Y0, Y0
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	VPAND     Y14, Y3, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y2
-	VPSUBUSW  Y12, Y2, Y2
-	VPADDD    Y11, Y2, Y5
-	VADDPS    Y5, Y1, Y1
-	VPSUBD    Y5, Y1, Y1
-	VPSRLD    $0x14, Y2, Y2
-	VPADDD    Y2, Y1, Y1
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y9, Y4
-	VMOVUPS   Y4, (DI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      32(DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      64(DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VMOVUPS      96(SI), Y3
+	VMOVUPS      96(DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 laneback:
 	ADDQ $+32, DI
@@ -2688,85 +2456,67 @@ piece19:
 	MOVL  CX, 160(SP)(AX*1)
 
 piece20:
-	VMOVUPS   32(SP), Y0
-	VMOVUPS   160(SP), Y1
-	VMULPS    Y1, Y0, Y0
-	VMOVUPS   64(SP), Y1
-	VMOVUPS   192(SP), Y2
-	VMULPS    Y2, Y1, Y1
-	VMOVUPS   96(SP), Y2
-	VMOVUPS   224(SP), Y3
-	VMULPS    Y3, Y2, Y2
-	VMOVUPS   128(SP), Y3
-	VMOVUPS   256(SP), Y4
-	VMULPS    Y4, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanetailrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	CMPQ      BX, $+9
-	JLT       lanetailnarrow
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	CMPQ      BX, $+17
-	JLT       lanetailnarrow
-	VPAND     Y14, Y2, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y1, Y1
-	VPSUBD    Y6, Y1, Y1
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y1, Y1
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	CMPQ      BX, $+25
-	JLT       lanetailnarrow
-	VPAND     Y14, Y3, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y2, Y2
-	VPSUBD    Y6, Y2, Y2
-	VPSRLD    $0x14, Y5, Y5
-	VPADDD    Y5, Y2, Y2
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y2, Y2
+	VMOVUPS     32(SP), Y0
+	VMOVUPS     160(SP), Y1
+	VMULPS      Y1, Y0, Y0
+	VMOVUPS     64(SP), Y1
+	VMOVUPS     192(SP), Y2
+	VMULPS      Y2, Y1, Y1
+	VMOVUPS     96(SP), Y2
+	VMOVUPS     224(SP), Y3
+	VMULPS      Y3, Y2, Y2
+	VMOVUPS     128(SP), Y3
+	VMOVUPS     256(SP), Y4
+	VMULPS      Y4, Y3, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         lanetailrare
+	VPAND       Y14, Y0, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y0, Y5
+	VFMADD231PS Y15, Y4, Y5
+	CMPQ        BX, $+9
+	JLT         lanetailnarrow
+	VPAND       Y14, Y1, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y1, Y6
+	VFMADD231PS Y15, Y4, Y6
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	VPAND       Y14, Y2, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y2, Y7
+	VFMADD231PS Y15, Y4, Y7
+	CMPQ        BX, $+25
+	JLT         lanetailnarrow
+	VPAND       Y14, Y3, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y3, Y8
+	VFMADD231PS Y15, Y4, Y8
 
 lanetailnarrow:
-	VPACKSSDW Y0, Y4, Y4
-	VPACKSSDW Y2, Y1, Y1
-	VPACKUSWB Y1, Y4, Y4
-	VPERMD    Y4, Y9, Y4
-	VMOVUPS   Y4, (SP)
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMADDWD     Y11, Y7, Y7
+	VPMADDWD     Y11, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y7, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
 
 lanetailback:
 	TESTQ $0x00000010, BX
@@ -2824,153 +2574,135 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VMOVUPS     (SI), Y0
-	VMULPS      Y8, Y0, Y0
-	VMOVUPS     32(SI), Y1
-	VMULPS      Y8, Y1, Y1
-	VMOVUPS     64(SI), Y2
-	VMULPS      Y8, Y2, Y2
-	VMOVUPS     96(SI), Y3
-	VMULPS      Y8, Y3, Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         grouprare
-	VPAND       Y14, Y0, Y4
-	VPMINUD     Y15, Y4, Y4
-	VPAND       Y13, Y4, Y5
-	VPSUBUSW    Y12, Y5, Y5
-	VPADDD      Y11, Y5, Y6
-	VADDPS      Y6, Y4, Y4
-	VPSUBD      Y6, Y4, Y4
-	VPSRLD      $0x14, Y5, Y5
-	VPADDD      Y5, Y4, Y4
-	VPSRLD      $0x18, Y0, Y0
-	VPAND       Y10, Y0, Y0
-	VPOR        Y0, Y4, Y4
-	VPAND       Y14, Y1, Y0
-	VPMINUD     Y15, Y0, Y0
-	VPAND       Y13, Y0, Y5
-	VPSUBUSW    Y12, Y5, Y5
-	VPADDD      Y11, Y5, Y6
-	VADDPS      Y6, Y0, Y0
-	VPSUBD      Y6, Y0, Y0
-	VPSRLD      $0x14, Y5, Y5
-	VPADDD      Y5, Y0, Y0
-	VPSRLD      $0x18, Y1, Y1
-	VPAND       Y10, Y1, Y1
-	VPOR        Y1, Y0, Y0
-	VPACKSSDW   Y0, Y4, Y4
-	VPAND       Y14, Y2, Y0
-	VPMINUD     Y15, Y0, Y0
-	VPAND       Y13, Y0, Y1
-	VPSUBUSW    Y12, Y1, Y1
-	VPADDD      Y11, Y1, Y5
-	VADDPS      Y5, Y0, Y0
-	VPSUBD      Y5, Y0, Y0
-	VPSRLD      $0x14, Y1, Y1
-	VPADDD      Y1, Y0, Y0
-	VPSRLD      $0x18, Y2, Y2
-	VPAND       Y10, Y2, Y2
-	VPOR        Y2, Y0, Y0
-	VPAND       Y14, Y3, Y1
-	VPMINUD     Y15, Y1, Y1
-	VPAND       Y13, Y1, Y2
-	VPSUBUSW    Y12, Y2, Y2
-	VPADDD      Y11, Y2, Y5
-	VADDPS      Y5, Y1, Y1
-	VPSUBD      Y5, Y1, Y1
-	VPSRLD      $0x14, Y2, Y2
-	VPADDD      Y2, Y1, Y1
-	VPSRLD      $0x18, Y3, Y3
-	VPAND       Y10, Y3, Y3
-	VPOR        Y3, Y1, Y1
-	VPACKSSDW   Y1, Y0, Y0
-	VPACKUSWB   Y0, Y4, Y4
-	VPERMD      Y4, Y9, Y4
-	VMOVNTPS    Y4, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
-	JGE         groupstream
-	JMP         groupwhole
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
+	VMOVUPS      (SI), Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      32(SI), Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      64(SI), Y2
+	VBROADCASTSS (DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VMOVUPS      96(SI), Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          groupstream
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS      (SI), Y0
-	VMULPS       Y8, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VMULPS       Y8, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VMULPS       Y8, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VMOVUPS      96(SI), Y2
-	VMULPS       Y8, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y9, Y0
-	VMOVUPS      Y0, (DI)
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VMOVUPS      32(SI), Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VMOVUPS      64(SI), Y3
+	VBROADCASTSS (DX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VMOVUPS      96(SI), Y7
+	VBROADCASTSS (DX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	JMP          groupback
 
 groupmeet0cross:
@@ -2978,10 +2710,10 @@ groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+64(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
+	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -2998,7 +2730,7 @@ groupmeet1next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -3006,10 +2738,10 @@ groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+64(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y1, Y2, Y8, Y8
+	VBLENDVPS    Y1, Y2, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -3026,7 +2758,7 @@ groupmeet2next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -3034,10 +2766,10 @@ groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+64(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y2, Y3, Y8, Y8
+	VBLENDVPS    Y2, Y3, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -3054,7 +2786,7 @@ groupmeet3next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -3062,10 +2794,10 @@ groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VMOVDQU      constantsAVX2<>+64(SB), Y4
 	VPCMPGTD     Y3, Y4, Y3
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y3, Y4, Y8, Y8
+	VBLENDVPS    Y3, Y4, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -3075,84 +2807,72 @@ groupmeet3mix:
 
 grouptailrare:
 	VMOVUPS      32(SP), Y0
-	VMULPS       Y8, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	CMPQ         BX, $+9
-	JLT          grouptailrarenarrow
-	VMOVUPS      64(SP), Y1
-	VMULPS       Y8, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	CMPQ         BX, $+17
-	JLT          grouptailrarenarrow
-	VMOVUPS      96(SP), Y2
-	VMULPS       Y8, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	CMPQ         BX, $+25
-	JLT          grouptailrarenarrow
-	VMOVUPS      128(SP), Y4
-	VMULPS       Y8, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPSUBUSW     Y12, Y6, Y6
-	VPADDD       Y11, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x14, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSRLD       $0x18, Y4, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y3, Y4
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y4, Y4
-
-grouptailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y4, Y2, Y2
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y9, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       grouptailback
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VMOVUPS      64(SP), Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VMOVUPS      96(SP), Y3
+	VBROADCASTSS (DX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VMOVUPS      128(SP), Y7
+	VBROADCASTSS (DX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R10, R8
@@ -3166,16 +2886,18 @@ groupmeetrare:
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
 	PREFETCHNTA  64(SI)(CX*1)
-	VBROADCASTSS (DX), Y8
-	VBROADCASTSS 4(DX), Y7
 	VMOVUPS      (SI), Y0
-	VMULPS       Y8, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      32(SI), Y1
-	VMULPS       Y8, Y1, Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
 	VMOVUPS      64(SI), Y2
-	VMULPS       Y7, Y2, Y2
+	VBROADCASTSS 4(DX), Y3
+	VMULPS       Y3, Y2, Y2
 	VMOVUPS      96(SI), Y3
-	VMULPS       Y7, Y3, Y3
+	VBROADCASTSS 4(DX), Y4
+	VMULPS       Y4, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -3183,58 +2905,40 @@ short2stream:
 	TESTL        AX, AX
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y5
-	VADDPS       Y5, Y0, Y0
-	VPSUBD       Y5, Y0, Y0
-	VPSRLD       $0x14, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x04, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y9, Y4
-	VMOVNTPS     Y4, (DI)
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
@@ -3245,75 +2949,71 @@ short2stream:
 
 short2rare:
 	VMOVUPS      (SI), Y0
-	VMULPS       Y8, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VMULPS       Y8, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VMULPS       Y7, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VMOVUPS      96(SI), Y2
-	VMULPS       Y7, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y9, Y0
-	VMOVUPS      Y0, (DI)
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VMOVUPS      32(SI), Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VMOVUPS      64(SI), Y3
+	VBROADCASTSS 4(DX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VMOVUPS      96(SI), Y7
+	VBROADCASTSS 4(DX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	JMP          short2back
 
 lanerare:
@@ -3321,76 +3021,68 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VMOVUPS      32(DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VMOVUPS      96(SI), Y2
-	VMOVUPS      96(DX), Y4
-	VMULPS       Y4, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y9, Y0
-	VMOVUPS      Y0, (DI)
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VMOVUPS      32(SI), Y3
+	VMOVUPS      32(DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VMOVUPS      64(SI), Y3
+	VMOVUPS      64(DX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VMOVUPS      96(SI), Y7
+	VMOVUPS      96(DX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	JMP          laneback
 
 lanetailrare:
@@ -3398,104 +3090,97 @@ lanetailrare:
 	VMOVUPS      160(SP), Y1
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	CMPQ         BX, $+9
-	JLT          lanetailrarenarrow
-	VMOVUPS      64(SP), Y1
-	VMOVUPS      192(SP), Y2
-	VMULPS       Y2, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	CMPQ         BX, $+17
-	JLT          lanetailrarenarrow
-	VMOVUPS      96(SP), Y2
-	VMOVUPS      224(SP), Y4
-	VMULPS       Y4, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	CMPQ         BX, $+25
-	JLT          lanetailrarenarrow
-	VMOVUPS      128(SP), Y4
-	VMOVUPS      256(SP), Y5
-	VMULPS       Y5, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPSUBUSW     Y12, Y6, Y6
-	VPADDD       Y11, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x14, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSRLD       $0x18, Y4, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y3, Y4
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y4, Y4
-
-lanetailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y4, Y2, Y2
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y9, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       lanetailback
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VMOVUPS      64(SP), Y3
+	VMOVUPS      192(SP), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VMOVUPS      96(SP), Y3
+	VMOVUPS      224(SP), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VMOVUPS      128(SP), Y7
+	VMOVUPS      256(SP), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	JMP          lanetailback
 
 // func QuantizeFpE5M2AVX2(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·QuantizeFpE5M2AVX2(SB), $416-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x38800000, Y11 0x43000000, Y10 0x80
-	// per group: Y9 recip
-	// loaded at each use: scale, 0x7f, table
-	// vector registers in use at once: 15
+	// per call: Y0 most, Y15 0x4a00fde8, Y14 0x7f800000, Y13 0x38800000, Y12 0x7fffffff, Y1 And, Y1 UMax, Y0 And, Y0 MulAdd, Y2 Halves, Y11 ShuffledU8
+	// per group: nothing
+	// loaded at each use: scale, recip, 0x80808080, 0x1010101, 0x7f7f7f7f, 0x10020, table
+	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	VBROADCASTSS most+32(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+88(SB), Y12
-	VBROADCASTSS constantsAVX2<>+92(SB), Y11
-	VBROADCASTSS constantsAVX2<>+16(SB), Y10
+	VBROADCASTSS constantsAVX2<>+96(SB), Y15
+	VBROADCASTSS constantsAVX2<>+4(SB), Y14
+	VBROADCASTSS constantsAVX2<>+100(SB), Y13
+	VBROADCASTSS constantsAVX2<>+12(SB), Y12
+	VBROADCASTSS most+32(FP), Y0
+	VPAND        Y14, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y0
+	VFMADD231PS  Y15, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+104(SB), Y1
+	VPMADDWD     Y1, Y0, Y2
+	VPMADDWD     Y1, Y0, Y0
+	VPACKSSDW    Y0, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VPACKUSWB    Y2, Y2, Y11
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -3509,37 +3194,44 @@ groups:
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Y9
-	SUBQ         R9, R8
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
+	CMPQ R8, $+32
+	JLT  grouptail
+	CMPQ R9, $+32
+	JLT  grouptomeet
+	SUBQ R9, R8
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  groupstream
 
 grouploop:
 	VMOVUPS      (SI), Y0
-	VMULPS       Y9, Y0, Y1
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VBROADCASTSS (BX), Y2
+	VFNMADD231PS Y2, Y0, Y1
 	VMOVUPS      32(SI), Y0
-	VMULPS       Y9, Y0, Y2
+	VBROADCASTSS (BX), Y2
+	VMULPS       Y2, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VBROADCASTSS (BX), Y3
+	VFNMADD231PS Y3, Y0, Y2
 	VMOVUPS      64(SI), Y0
-	VMULPS       Y9, Y0, Y3
+	VBROADCASTSS (BX), Y3
+	VMULPS       Y3, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VBROADCASTSS (BX), Y4
+	VFNMADD231PS Y4, Y0, Y3
 	VMOVUPS      96(SI), Y0
-	VMULPS       Y9, Y0, Y4
+	VBROADCASTSS (BX), Y4
+	VMULPS       Y4, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VBROADCASTSS (BX), Y5
+	VFNMADD231PS Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -3547,59 +3239,42 @@ grouploop:
 	TESTL        AX, AX
 	JNE          grouprare
 	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+104(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+104(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y11, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 groupback:
 	ADDQ $+32, DI
@@ -3616,8 +3291,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 
 groupmeet:
 	MOVQ R9, R11
@@ -3627,33 +3302,33 @@ groupmeet:
 
 groupmeet0:
 	VMOVUPS      (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y8, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y9, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
 	VMOVUPS      32(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y8, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y9, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
 	VMOVUPS      64(SI), Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y8, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
 	VMOVUPS      96(SI), Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y8, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -3661,59 +3336,42 @@ groupmeet3:
 	TESTL        AX, AX
 	JNE          groupmeetrare
 	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+104(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+104(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y11, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
 	SUBQ         $+32, R8
@@ -3748,45 +3406,44 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (BX), Y9
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
-	MOVQ         32(SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         40(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
-	MOVQ         48(SI)(AX*1), CX
-	MOVQ         CX, 80(SP)(AX*1)
-	MOVQ         56(SI)(AX*1), CX
-	MOVQ         CX, 88(SP)(AX*1)
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece1
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+	MOVQ  32(SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  40(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  48(SI)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  56(SI)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -3834,25 +3491,33 @@ piece4:
 
 piece5:
 	VMOVUPS      32(SP), Y0
-	VMULPS       Y9, Y0, Y1
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VBROADCASTSS (BX), Y2
+	VFNMADD231PS Y2, Y0, Y1
 	VMOVUPS      64(SP), Y0
-	VMULPS       Y9, Y0, Y2
+	VBROADCASTSS (BX), Y2
+	VMULPS       Y2, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VBROADCASTSS (BX), Y3
+	VFNMADD231PS Y3, Y0, Y2
 	VMOVUPS      96(SP), Y0
-	VMULPS       Y9, Y0, Y3
+	VBROADCASTSS (BX), Y3
+	VMULPS       Y3, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VBROADCASTSS (BX), Y4
+	VFNMADD231PS Y4, Y0, Y3
 	VMOVUPS      128(SP), Y0
-	VMULPS       Y9, Y0, Y4
+	VBROADCASTSS (BX), Y4
+	VMULPS       Y4, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VBROADCASTSS (BX), Y5
+	VFNMADD231PS Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -3860,67 +3525,50 @@ piece5:
 	TESTL        AX, AX
 	JNE          grouptailrare
 	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VPAND        Y14, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y1, Y1
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VPAND        Y14, Y3, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y2, Y2
-	VPSUBD       Y6, Y2, Y2
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y2, Y2
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y2, Y2
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y7
+	VFMADD231PS  Y15, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VPAND        Y14, Y4, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y3, Y3
-	VPSUBD       Y6, Y3, Y3
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y3, Y3
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y3, Y3
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y8
+	VFMADD231PS  Y15, Y0, Y8
 
 grouptailnarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
+	VBROADCASTSS constantsAVX2<>+104(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+104(SB), Y0
+	VPMADDWD     Y0, Y7, Y7
+	VPMADDWD     Y0, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y7, Y5, Y5
+	VPMINUB      Y11, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
 
 grouptailback:
 	TESTQ $0x00000010, R8
@@ -3999,28 +3647,34 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
 	VMOVUPS      (SI), Y0
-	VMULPS       Y9, Y0, Y1
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VBROADCASTSS (BX), Y2
+	VFNMADD231PS Y2, Y0, Y1
 	VMOVUPS      32(SI), Y0
-	VMULPS       Y9, Y0, Y2
+	VBROADCASTSS (BX), Y2
+	VMULPS       Y2, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VBROADCASTSS (BX), Y3
+	VFNMADD231PS Y3, Y0, Y2
 	VMOVUPS      64(SI), Y0
-	VMULPS       Y8, Y0, Y3
+	VBROADCASTSS 4(BX), Y3
+	VMULPS       Y3, Y0, Y3
 	VBROADCASTSS 4(DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VBROADCASTSS 4(BX), Y4
+	VFNMADD231PS Y4, Y0, Y3
 	VMOVUPS      96(SI), Y0
-	VMULPS       Y8, Y0, Y4
+	VBROADCASTSS 4(BX), Y4
+	VMULPS       Y4, Y0, Y4
 	VBROADCASTSS 4(DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VBROADCASTSS 4(BX), Y5
+	VFNMADD231PS Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -4028,59 +3682,42 @@ short2loop:
 	TESTL        AX, AX
 	JNE          short2rare
 	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+104(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+104(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y11, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -4137,59 +3774,42 @@ laneloop:
 	TESTL        AX, AX
 	JNE          lanerare
 	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x15, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y4, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPAND        Y14, Y5, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y1
+	VFMADD231PS  Y15, Y0, Y1
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+104(SB), Y0
+	VPMADDWD     Y0, Y1, Y1
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y1, Y1
+	VPSRLW       $0x05, Y1, Y1
+	VPACKSSDW    Y3, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y3
+	VFMADD231PS  Y15, Y0, Y3
+	VPAND        Y14, Y5, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y5, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+104(SB), Y0
+	VPMADDWD     Y0, Y3, Y3
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x05, Y3, Y3
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKUSWB    Y3, Y1, Y1
+	VPMINUB      Y11, Y1, Y1
+	VPACKSSWB    Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (DI)
 
 laneback:
 	ADDQ $+32, DI
@@ -4486,67 +4106,50 @@ piece25:
 	TESTL        AX, AX
 	JNE          lanetailrare
 	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x15, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y1
+	VFMADD231PS  Y15, Y0, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VPAND        Y14, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y6
-	VADDPS       Y6, Y2, Y2
-	VPSUBD       Y6, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y7
+	VFMADD231PS  Y15, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VPAND        Y14, Y5, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y6
-	VADDPS       Y6, Y3, Y3
-	VPSUBD       Y6, Y3, Y3
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y3, Y3
+	VPAND        Y14, Y5, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y5, Y8
+	VFMADD231PS  Y15, Y0, Y8
 
 lanetailnarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
+	VBROADCASTSS constantsAVX2<>+104(SB), Y0
+	VPMADDWD     Y0, Y1, Y1
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y1, Y1
+	VPSRLW       $0x05, Y1, Y1
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y0
+	VPMADDWD     Y0, Y7, Y7
+	VPMADDWD     Y0, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKUSWB    Y7, Y1, Y1
+	VPMINUB      Y11, Y1, Y1
+	VPACKSSWB    Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (SP)
 
 lanetailback:
 	TESTQ $0x00000010, R8
@@ -4607,25 +4210,33 @@ groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	PREFETCHNTA  64(SI)(CX*1)
 	VMOVUPS      (SI), Y0
-	VMULPS       Y9, Y0, Y1
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VBROADCASTSS (BX), Y2
+	VFNMADD231PS Y2, Y0, Y1
 	VMOVUPS      32(SI), Y0
-	VMULPS       Y9, Y0, Y2
+	VBROADCASTSS (BX), Y2
+	VMULPS       Y2, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VBROADCASTSS (BX), Y3
+	VFNMADD231PS Y3, Y0, Y2
 	VMOVUPS      64(SI), Y0
-	VMULPS       Y9, Y0, Y3
+	VBROADCASTSS (BX), Y3
+	VMULPS       Y3, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VBROADCASTSS (BX), Y4
+	VFNMADD231PS Y4, Y0, Y3
 	VMOVUPS      96(SI), Y0
-	VMULPS       Y9, Y0, Y4
+	VBROADCASTSS (BX), Y4
+	VMULPS       Y4, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VBROADCASTSS (BX), Y5
+	VFNMADD231PS Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -4633,59 +4244,42 @@ groupstream:
 	TESTL        AX, AX
 	JNE          grouprare
 	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+104(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVNTPS     Y0, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+104(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y11, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
 	SUBQ         $+32, R9
@@ -4699,79 +4293,69 @@ grouprare:
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      96(SI), Y0
-	VBROADCASTSS (DX), Y3
-	VDIVPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VMOVUPS      32(SI), Y2
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VPAND        Y14, Y2, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+104(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x05, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VMOVUPS      64(SI), Y2
+	VBROADCASTSS (DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VPAND        Y14, Y2, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y12, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VMOVUPS      96(SI), Y6
+	VBROADCASTSS (DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VPAND        Y14, Y6, Y9
+	VPMAXUD      Y13, Y9, Y9
+	VPAND        Y12, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+104(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y11, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	JMP          groupback
 
 groupmeet0cross:
@@ -4779,12 +4363,12 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+64(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBLENDVPS    Y0, Y1, Y10, Y10
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
+	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -4803,8 +4387,8 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -4812,12 +4396,12 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+64(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBLENDVPS    Y0, Y2, Y10, Y10
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y8, Y8
+	VBLENDVPS    Y0, Y2, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -4836,8 +4420,8 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -4845,12 +4429,12 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+64(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBLENDVPS    Y0, Y3, Y10, Y10
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y8, Y8
+	VBLENDVPS    Y0, Y3, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -4869,8 +4453,8 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -4878,12 +4462,12 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VMOVDQU      constantsAVX2<>+64(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y9, Y9
+	VBLENDVPS    Y0, Y4, Y10, Y10
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y0, Y4, Y8, Y8
+	VBLENDVPS    Y0, Y4, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -4898,88 +4482,70 @@ grouptailrare:
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	CMPQ         R8, $+9
-	JLT          grouptailrarenarrow
-	VMOVUPS      64(SP), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         R8, $+17
-	JLT          grouptailrarenarrow
-	VMOVUPS      96(SP), Y0
-	VBROADCASTSS (DX), Y3
-	VDIVPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	CMPQ         R8, $+25
-	JLT          grouptailrarenarrow
-	VMOVUPS      128(SP), Y0
+	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VMOVUPS      64(SP), Y2
 	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y14, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPSUBUSW     Y12, Y6, Y6
-	VPADDD       Y11, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x15, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+52(SB), Y6
-	VBLENDVPS    Y4, Y5, Y6, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y4, Y4
-
-grouptailrarenarrow:
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+20(SB), Y0
-	VPACKUSWB Y3, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (SP)
-	JMP       grouptailback
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VPAND        Y14, Y2, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+104(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x05, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VMOVUPS      96(SP), Y2
+	VBROADCASTSS (DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VPAND        Y14, Y2, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y12, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VMOVUPS      128(SP), Y6
+	VBROADCASTSS (DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VPAND        Y14, Y6, Y9
+	VPMAXUD      Y13, Y9, Y9
+	VPAND        Y12, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+104(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y11, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -4994,28 +4560,34 @@ groupmeetrare:
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
 	PREFETCHNTA  64(SI)(CX*1)
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
 	VMOVUPS      (SI), Y0
-	VMULPS       Y9, Y0, Y1
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VBROADCASTSS (BX), Y2
+	VFNMADD231PS Y2, Y0, Y1
 	VMOVUPS      32(SI), Y0
-	VMULPS       Y9, Y0, Y2
+	VBROADCASTSS (BX), Y2
+	VMULPS       Y2, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VBROADCASTSS (BX), Y3
+	VFNMADD231PS Y3, Y0, Y2
 	VMOVUPS      64(SI), Y0
-	VMULPS       Y8, Y0, Y3
+	VBROADCASTSS 4(BX), Y3
+	VMULPS       Y3, Y0, Y3
 	VBROADCASTSS 4(DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VBROADCASTSS 4(BX), Y4
+	VFNMADD231PS Y4, Y0, Y3
 	VMOVUPS      96(SI), Y0
-	VMULPS       Y8, Y0, Y4
+	VBROADCASTSS 4(BX), Y4
+	VMULPS       Y4, Y0, Y4
 	VBROADCASTSS 4(DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VBROADCASTSS 4(BX), Y5
+	VFNMADD231PS Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -5023,59 +4595,42 @@ short2stream:
 	TESTL        AX, AX
 	JNE          short2rare
 	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+104(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVNTPS     Y0, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+104(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPMINUB      Y11, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
 	ADDQ         $+32, DI
@@ -5091,79 +4646,69 @@ short2rare:
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
-	VBROADCASTSS 4(DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      96(SI), Y0
-	VBROADCASTSS 4(DX), Y3
-	VDIVPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VMOVUPS      32(SI), Y2
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VPAND        Y14, Y2, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+104(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x05, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VMOVUPS      64(SI), Y2
+	VBROADCASTSS 4(DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VPAND        Y14, Y2, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y12, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VMOVUPS      96(SI), Y6
+	VBROADCASTSS 4(DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VPAND        Y14, Y6, Y9
+	VPMAXUD      Y13, Y9, Y9
+	VPAND        Y12, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+104(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y11, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	JMP          short2back
 
 lanerare:
@@ -5172,79 +4717,69 @@ lanerare:
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VMOVUPS      32(DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
-	VMOVUPS      64(DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      96(SI), Y0
-	VMOVUPS      96(DX), Y3
-	VDIVPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VMOVUPS      32(SI), Y2
+	VMOVUPS      32(DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VPAND        Y14, Y2, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+104(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x05, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      64(DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VPAND        Y14, Y2, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y12, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VMOVUPS      96(SI), Y6
+	VMOVUPS      96(DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VPAND        Y14, Y6, Y9
+	VPMAXUD      Y13, Y9, Y9
+	VPAND        Y12, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+104(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y11, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	JMP          laneback
 
 lanetailrare:
@@ -5253,106 +4788,97 @@ lanetailrare:
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	CMPQ         R8, $+9
-	JLT          lanetailrarenarrow
-	VMOVUPS      64(SP), Y0
-	VMOVUPS      192(SP), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         R8, $+17
-	JLT          lanetailrarenarrow
-	VMOVUPS      96(SP), Y0
-	VMOVUPS      224(SP), Y3
-	VDIVPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VMOVUPS      64(SP), Y2
+	VMOVUPS      192(SP), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VPAND        Y14, Y2, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+104(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x05, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VMOVUPS      96(SP), Y2
+	VMOVUPS      224(SP), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VPAND        Y14, Y2, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y12, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VMOVUPS      128(SP), Y6
+	VMOVUPS      256(SP), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VPAND        Y14, Y6, Y9
+	VPMAXUD      Y13, Y9, Y9
+	VPAND        Y12, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+104(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPMINUB      Y11, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	CMPQ         R8, $+25
-	JLT          lanetailrarenarrow
-	VMOVUPS      128(SP), Y0
-	VMOVUPS      256(SP), Y4
-	VDIVPS       Y4, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y14, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPSUBUSW     Y12, Y6, Y6
-	VPADDD       Y11, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x15, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+52(SB), Y6
-	VBLENDVPS    Y4, Y5, Y6, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y4, Y4
-
-lanetailrarenarrow:
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+20(SB), Y0
-	VPACKUSWB Y3, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (SP)
-	JMP       lanetailback
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (SP)
+	JMP          lanetailback
 
 // func QuantizeFpPowerOfTwoE5M2AVX2(q *uint8, x *float32, recip *float32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, MMX+
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·QuantizeFpPowerOfTwoE5M2AVX2(SB), $288-56
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x38800000, Y11 0x43000000, Y10 0x80, Y9 table
-	// per group: Y8 recip
+	// per call: Y0 most, Y15 0x4a00fde8, Y14 0x7f800000, Y13 0x38800000, Y12 0x7fffffff, Y1 And, Y1 UMax, Y0 And, Y0 MulAdd, Y1 Halves, Y10 ShuffledU8, Y11 0x10020
+	// per group: nothing
+	// loaded at each use: recip, 0x80808080, 0x1010101, 0x7f7f7f7f, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
-	VBROADCASTSS most+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+88(SB), Y12
-	VBROADCASTSS constantsAVX2<>+92(SB), Y11
-	VBROADCASTSS constantsAVX2<>+16(SB), Y10
-	VMOVUPS      constantsAVX2<>+20(SB), Y9
+	VBROADCASTSS constantsAVX2<>+96(SB), Y15
+	VBROADCASTSS constantsAVX2<>+4(SB), Y14
+	VBROADCASTSS constantsAVX2<>+100(SB), Y13
+	VBROADCASTSS constantsAVX2<>+12(SB), Y12
+	VBROADCASTSS most+24(FP), Y0
+	VPAND        Y14, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y0
+	VFMADD231PS  Y15, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+104(SB), Y11
+	VPMADDWD     Y11, Y0, Y1
+	VPMADDWD     Y11, Y0, Y0
+	VPACKSSDW    Y0, Y1, Y1
+	VPSRLW       $0x05, Y1, Y1
+	VPACKUSWB    Y1, Y1, Y10
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -5366,84 +4892,69 @@ groups:
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+32
-	JLT          grouptail
-	CMPQ         R8, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Y8
-	SUBQ         R8, BX
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
+	CMPQ BX, $+32
+	JLT  grouptail
+	CMPQ R8, $+32
+	JLT  grouptomeet
+	SUBQ R8, BX
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  groupstream
 
 grouploop:
-	VMOVUPS   (SI), Y0
-	VMULPS    Y8, Y0, Y0
-	VMOVUPS   32(SI), Y1
-	VMULPS    Y8, Y1, Y1
-	VMOVUPS   64(SI), Y2
-	VMULPS    Y8, Y2, Y2
-	VMOVUPS   96(SI), Y3
-	VMULPS    Y8, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       grouprare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VPACKSSDW Y0, Y4, Y4
-	VPAND     Y14, Y2, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y1
-	VPSUBUSW  Y12, Y1, Y1
-	VPADDD    Y11, Y1, Y5
-	VADDPS    Y5, Y0, Y0
-	VPSUBD    Y5, Y0, Y0
-	VPSRLD    $0x15, Y1, Y1
-	VPADDD    Y1, Y0, Y0
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	VPAND     Y14, Y3, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y2
-	VPSUBUSW  Y12, Y2, Y2
-	VPADDD    Y11, Y2, Y5
-	VADDPS    Y5, Y1, Y1
-	VPSUBD    Y5, Y1, Y1
-	VPSRLD    $0x15, Y2, Y2
-	VPADDD    Y2, Y1, Y1
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y9, Y4
-	VMOVUPS   Y4, (DI)
+	VMOVUPS      (SI), Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      32(SI), Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      64(SI), Y2
+	VBROADCASTSS (DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VMOVUPS      96(SI), Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x05, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 groupback:
 	ADDQ $+32, DI
@@ -5460,7 +4971,7 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 
 groupmeet:
 	MOVQ R8, R10
@@ -5470,94 +4981,76 @@ groupmeet:
 
 groupmeet0:
 	VMOVUPS (SI), Y0
-	VMULPS  Y8, Y0, Y0
+	VMULPS  Y9, Y0, Y0
 	SUBQ    $+8, R8
 	JLT     groupmeet1cross
 
 groupmeet1:
 	VMOVUPS 32(SI), Y1
-	VMULPS  Y8, Y1, Y1
+	VMULPS  Y9, Y1, Y1
 	SUBQ    $+8, R8
 	JLT     groupmeet2cross
 
 groupmeet2:
 	VMOVUPS 64(SI), Y2
-	VMULPS  Y8, Y2, Y2
+	VMULPS  Y9, Y2, Y2
 	SUBQ    $+8, R8
 	JLT     groupmeet3cross
 
 groupmeet3:
-	VMOVUPS   96(SI), Y3
-	VMULPS    Y8, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       groupmeetrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VPACKSSDW Y0, Y4, Y4
-	VPAND     Y14, Y2, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y1
-	VPSUBUSW  Y12, Y1, Y1
-	VPADDD    Y11, Y1, Y5
-	VADDPS    Y5, Y0, Y0
-	VPSUBD    Y5, Y0, Y0
-	VPSRLD    $0x15, Y1, Y1
-	VPADDD    Y1, Y0, Y0
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	VPAND     Y14, Y3, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y2
-	VPSUBUSW  Y12, Y2, Y2
-	VPADDD    Y11, Y2, Y5
-	VADDPS    Y5, Y1, Y1
-	VPSUBD    Y5, Y1, Y1
-	VPSRLD    $0x15, Y2, Y2
-	VPADDD    Y2, Y1, Y1
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y9, Y4
-	VMOVUPS   Y4, (DI)
-	ADDQ      $+32, DI
-	ADDQ      $+128, SI
-	SUBQ      $+32, BX
-	CMPQ      R8, $+1
-	JLT       groupnext
-	CMPQ      BX, $+32
-	JLT       grouptail
-	CMPQ      R8, $+32
-	JLT       groupmeet
-	JMP       groupbegin
+	VMOVUPS      96(SI), Y3
+	VMULPS       Y9, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x05, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, BX
+	CMPQ         R8, $+1
+	JLT          groupnext
+	CMPQ         BX, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          groupmeet
+	JMP          groupbegin
 
 groupnext:
 	TESTQ BX, BX
@@ -5581,45 +5074,44 @@ grouppieces:
 	MOVQ R8, BX
 
 grouppiece:
-	VBROADCASTSS (DX), Y8
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece1
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
-	MOVQ         32(SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         40(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
-	MOVQ         48(SI)(AX*1), CX
-	MOVQ         CX, 80(SP)(AX*1)
-	MOVQ         56(SI)(AX*1), CX
-	MOVQ         CX, 88(SP)(AX*1)
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece1
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+	MOVQ  32(SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  40(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  48(SI)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  56(SI)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, BX
@@ -5666,81 +5158,67 @@ piece4:
 	MOVL  CX, 32(SP)(AX*1)
 
 piece5:
-	VMOVUPS   32(SP), Y0
-	VMULPS    Y8, Y0, Y0
-	VMOVUPS   64(SP), Y1
-	VMULPS    Y8, Y1, Y1
-	VMOVUPS   96(SP), Y2
-	VMULPS    Y8, Y2, Y2
-	VMOVUPS   128(SP), Y3
-	VMULPS    Y8, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       grouptailrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	CMPQ      BX, $+9
-	JLT       grouptailnarrow
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	CMPQ      BX, $+17
-	JLT       grouptailnarrow
-	VPAND     Y14, Y2, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y1, Y1
-	VPSUBD    Y6, Y1, Y1
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y1, Y1
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	CMPQ      BX, $+25
-	JLT       grouptailnarrow
-	VPAND     Y14, Y3, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y2, Y2
-	VPSUBD    Y6, Y2, Y2
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y2, Y2
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y2, Y2
+	VMOVUPS      32(SP), Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      64(SP), Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      96(SP), Y2
+	VBROADCASTSS (DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VMOVUPS      128(SP), Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	CMPQ         BX, $+9
+	JLT          grouptailnarrow
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	VPAND        Y14, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y2, Y7
+	VFMADD231PS  Y15, Y4, Y7
+	CMPQ         BX, $+25
+	JLT          grouptailnarrow
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y8
+	VFMADD231PS  Y15, Y4, Y8
 
 grouptailnarrow:
-	VPACKSSDW Y0, Y4, Y4
-	VPACKSSDW Y2, Y1, Y1
-	VPACKUSWB Y1, Y4, Y4
-	VPERMD    Y4, Y9, Y4
-	VMOVUPS   Y4, (SP)
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMADDWD     Y11, Y7, Y7
+	VPMADDWD     Y11, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y7, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
 
 grouptailback:
 	TESTQ $0x00000010, BX
@@ -5818,16 +5296,18 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y8
-	VBROADCASTSS 4(DX), Y7
 	VMOVUPS      (SI), Y0
-	VMULPS       Y8, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      32(SI), Y1
-	VMULPS       Y8, Y1, Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
 	VMOVUPS      64(SI), Y2
-	VMULPS       Y7, Y2, Y2
+	VBROADCASTSS 4(DX), Y3
+	VMULPS       Y3, Y2, Y2
 	VMOVUPS      96(SI), Y3
-	VMULPS       Y7, Y3, Y3
+	VBROADCASTSS 4(DX), Y4
+	VMULPS       Y4, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -5835,58 +5315,40 @@ short2loop:
 	TESTL        AX, AX
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y5
-	VADDPS       Y5, Y0, Y0
-	VPSUBD       Y5, Y0, Y0
-	VPSRLD       $0x15, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y9, Y4
-	VMOVUPS      Y4, (DI)
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x05, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -5911,77 +5373,59 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS   (SI), Y0
-	VMOVUPS   (DX), Y1
-	VMULPS    Y1, Y0, Y0
-	VMOVUPS   32(SI), Y1
-	VMOVUPS   32(DX), Y2
-	VMULPS    Y2, Y1, Y1
-	VMOVUPS   64(SI), Y2
-	VMOVUPS   64(DX), Y3
-	VMULPS    Y3, Y2, Y2
-	VMOVUPS   96(SI), Y3
-	VMOVUPS   96(DX), Y4
-	VMULPS    Y4, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanerare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VPACKSSDW Y0, Y4, Y4
-	VPAND     Y14, Y2, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y1
-	VPSUBUSW  Y12, Y1, Y1
-	VPADDD    Y11, Y1, Y5
-	VADDPS    Y5, Y0, Y0
-	VPSUBD    Y5, Y0, Y0
-	VPSRLD    $0x15, Y1, Y1
-	VPADDD    Y1, Y0, Y0
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	VPAND     Y14, Y3, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y2
-	VPSUBUSW  Y12, Y2, Y2
-	VPADDD    Y11, Y2, Y5
-	VADDPS    Y5, Y1, Y1
-	VPSUBD    Y5, Y1, Y1
-	VPSRLD    $0x15, Y2, Y2
-	VPADDD    Y2, Y1, Y1
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y9, Y4
-	VMOVUPS   Y4, (DI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      32(DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      64(DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VMOVUPS      96(SI), Y3
+	VMOVUPS      96(DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x05, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 laneback:
 	ADDQ $+32, DI
@@ -6162,85 +5606,67 @@ piece19:
 	MOVL  CX, 160(SP)(AX*1)
 
 piece20:
-	VMOVUPS   32(SP), Y0
-	VMOVUPS   160(SP), Y1
-	VMULPS    Y1, Y0, Y0
-	VMOVUPS   64(SP), Y1
-	VMOVUPS   192(SP), Y2
-	VMULPS    Y2, Y1, Y1
-	VMOVUPS   96(SP), Y2
-	VMOVUPS   224(SP), Y3
-	VMULPS    Y3, Y2, Y2
-	VMOVUPS   128(SP), Y3
-	VMOVUPS   256(SP), Y4
-	VMULPS    Y4, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanetailrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	CMPQ      BX, $+9
-	JLT       lanetailnarrow
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	CMPQ      BX, $+17
-	JLT       lanetailnarrow
-	VPAND     Y14, Y2, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y1, Y1
-	VPSUBD    Y6, Y1, Y1
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y1, Y1
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	CMPQ      BX, $+25
-	JLT       lanetailnarrow
-	VPAND     Y14, Y3, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y2, Y2
-	VPSUBD    Y6, Y2, Y2
-	VPSRLD    $0x15, Y5, Y5
-	VPADDD    Y5, Y2, Y2
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y2, Y2
+	VMOVUPS     32(SP), Y0
+	VMOVUPS     160(SP), Y1
+	VMULPS      Y1, Y0, Y0
+	VMOVUPS     64(SP), Y1
+	VMOVUPS     192(SP), Y2
+	VMULPS      Y2, Y1, Y1
+	VMOVUPS     96(SP), Y2
+	VMOVUPS     224(SP), Y3
+	VMULPS      Y3, Y2, Y2
+	VMOVUPS     128(SP), Y3
+	VMOVUPS     256(SP), Y4
+	VMULPS      Y4, Y3, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         lanetailrare
+	VPAND       Y14, Y0, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y0, Y5
+	VFMADD231PS Y15, Y4, Y5
+	CMPQ        BX, $+9
+	JLT         lanetailnarrow
+	VPAND       Y14, Y1, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y1, Y6
+	VFMADD231PS Y15, Y4, Y6
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	VPAND       Y14, Y2, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y2, Y7
+	VFMADD231PS Y15, Y4, Y7
+	CMPQ        BX, $+25
+	JLT         lanetailnarrow
+	VPAND       Y14, Y3, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y3, Y8
+	VFMADD231PS Y15, Y4, Y8
 
 lanetailnarrow:
-	VPACKSSDW Y0, Y4, Y4
-	VPACKSSDW Y2, Y1, Y1
-	VPACKUSWB Y1, Y4, Y4
-	VPERMD    Y4, Y9, Y4
-	VMOVUPS   Y4, (SP)
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMADDWD     Y11, Y7, Y7
+	VPMADDWD     Y11, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y7, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
 
 lanetailback:
 	TESTQ $0x00000010, BX
@@ -6298,153 +5724,135 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VMOVUPS     (SI), Y0
-	VMULPS      Y8, Y0, Y0
-	VMOVUPS     32(SI), Y1
-	VMULPS      Y8, Y1, Y1
-	VMOVUPS     64(SI), Y2
-	VMULPS      Y8, Y2, Y2
-	VMOVUPS     96(SI), Y3
-	VMULPS      Y8, Y3, Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         grouprare
-	VPAND       Y14, Y0, Y4
-	VPMINUD     Y15, Y4, Y4
-	VPAND       Y13, Y4, Y5
-	VPSUBUSW    Y12, Y5, Y5
-	VPADDD      Y11, Y5, Y6
-	VADDPS      Y6, Y4, Y4
-	VPSUBD      Y6, Y4, Y4
-	VPSRLD      $0x15, Y5, Y5
-	VPADDD      Y5, Y4, Y4
-	VPSRLD      $0x18, Y0, Y0
-	VPAND       Y10, Y0, Y0
-	VPOR        Y0, Y4, Y4
-	VPAND       Y14, Y1, Y0
-	VPMINUD     Y15, Y0, Y0
-	VPAND       Y13, Y0, Y5
-	VPSUBUSW    Y12, Y5, Y5
-	VPADDD      Y11, Y5, Y6
-	VADDPS      Y6, Y0, Y0
-	VPSUBD      Y6, Y0, Y0
-	VPSRLD      $0x15, Y5, Y5
-	VPADDD      Y5, Y0, Y0
-	VPSRLD      $0x18, Y1, Y1
-	VPAND       Y10, Y1, Y1
-	VPOR        Y1, Y0, Y0
-	VPACKSSDW   Y0, Y4, Y4
-	VPAND       Y14, Y2, Y0
-	VPMINUD     Y15, Y0, Y0
-	VPAND       Y13, Y0, Y1
-	VPSUBUSW    Y12, Y1, Y1
-	VPADDD      Y11, Y1, Y5
-	VADDPS      Y5, Y0, Y0
-	VPSUBD      Y5, Y0, Y0
-	VPSRLD      $0x15, Y1, Y1
-	VPADDD      Y1, Y0, Y0
-	VPSRLD      $0x18, Y2, Y2
-	VPAND       Y10, Y2, Y2
-	VPOR        Y2, Y0, Y0
-	VPAND       Y14, Y3, Y1
-	VPMINUD     Y15, Y1, Y1
-	VPAND       Y13, Y1, Y2
-	VPSUBUSW    Y12, Y2, Y2
-	VPADDD      Y11, Y2, Y5
-	VADDPS      Y5, Y1, Y1
-	VPSUBD      Y5, Y1, Y1
-	VPSRLD      $0x15, Y2, Y2
-	VPADDD      Y2, Y1, Y1
-	VPSRLD      $0x18, Y3, Y3
-	VPAND       Y10, Y3, Y3
-	VPOR        Y3, Y1, Y1
-	VPACKSSDW   Y1, Y0, Y0
-	VPACKUSWB   Y0, Y4, Y4
-	VPERMD      Y4, Y9, Y4
-	VMOVNTPS    Y4, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
-	JGE         groupstream
-	JMP         groupwhole
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
+	VMOVUPS      (SI), Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      32(SI), Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      64(SI), Y2
+	VBROADCASTSS (DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VMOVUPS      96(SI), Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x05, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          groupstream
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS      (SI), Y0
-	VMULPS       Y8, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VMULPS       Y8, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VMULPS       Y8, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VMOVUPS      96(SI), Y2
-	VMULPS       Y8, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y9, Y0
-	VMOVUPS      Y0, (DI)
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VMOVUPS      32(SI), Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VMOVUPS      64(SI), Y3
+	VBROADCASTSS (DX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VMOVUPS      96(SI), Y7
+	VBROADCASTSS (DX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x05, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	JMP          groupback
 
 groupmeet0cross:
@@ -6452,10 +5860,10 @@ groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+64(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
+	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -6472,7 +5880,7 @@ groupmeet1next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -6480,10 +5888,10 @@ groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+64(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y1, Y2, Y8, Y8
+	VBLENDVPS    Y1, Y2, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -6500,7 +5908,7 @@ groupmeet2next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -6508,10 +5916,10 @@ groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+64(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y2, Y3, Y8, Y8
+	VBLENDVPS    Y2, Y3, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -6528,7 +5936,7 @@ groupmeet3next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -6536,10 +5944,10 @@ groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VMOVDQU      constantsAVX2<>+64(SB), Y4
 	VPCMPGTD     Y3, Y4, Y3
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y3, Y4, Y8, Y8
+	VBLENDVPS    Y3, Y4, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -6549,84 +5957,72 @@ groupmeet3mix:
 
 grouptailrare:
 	VMOVUPS      32(SP), Y0
-	VMULPS       Y8, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	CMPQ         BX, $+9
-	JLT          grouptailrarenarrow
-	VMOVUPS      64(SP), Y1
-	VMULPS       Y8, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	CMPQ         BX, $+17
-	JLT          grouptailrarenarrow
-	VMOVUPS      96(SP), Y2
-	VMULPS       Y8, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	CMPQ         BX, $+25
-	JLT          grouptailrarenarrow
-	VMOVUPS      128(SP), Y4
-	VMULPS       Y8, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPSUBUSW     Y12, Y6, Y6
-	VPADDD       Y11, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x15, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSRLD       $0x18, Y4, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y3, Y4
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y4, Y4
-
-grouptailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y4, Y2, Y2
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y9, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       grouptailback
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VMOVUPS      64(SP), Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VMOVUPS      96(SP), Y3
+	VBROADCASTSS (DX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VMOVUPS      128(SP), Y7
+	VBROADCASTSS (DX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x05, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R10, R8
@@ -6640,16 +6036,18 @@ groupmeetrare:
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
 	PREFETCHNTA  64(SI)(CX*1)
-	VBROADCASTSS (DX), Y8
-	VBROADCASTSS 4(DX), Y7
 	VMOVUPS      (SI), Y0
-	VMULPS       Y8, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      32(SI), Y1
-	VMULPS       Y8, Y1, Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
 	VMOVUPS      64(SI), Y2
-	VMULPS       Y7, Y2, Y2
+	VBROADCASTSS 4(DX), Y3
+	VMULPS       Y3, Y2, Y2
 	VMOVUPS      96(SI), Y3
-	VMULPS       Y7, Y3, Y3
+	VBROADCASTSS 4(DX), Y4
+	VMULPS       Y4, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -6657,58 +6055,40 @@ short2stream:
 	TESTL        AX, AX
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y5
-	VADDPS       Y5, Y0, Y0
-	VPSUBD       Y5, Y0, Y0
-	VPSRLD       $0x15, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x05, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y9, Y4
-	VMOVNTPS     Y4, (DI)
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x05, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPMINUB      Y10, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
@@ -6719,75 +6099,71 @@ short2stream:
 
 short2rare:
 	VMOVUPS      (SI), Y0
-	VMULPS       Y8, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VMULPS       Y8, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VMULPS       Y7, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VMOVUPS      96(SI), Y2
-	VMULPS       Y7, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y9, Y0
-	VMOVUPS      Y0, (DI)
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VMOVUPS      32(SI), Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VMOVUPS      64(SI), Y3
+	VBROADCASTSS 4(DX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VMOVUPS      96(SI), Y7
+	VBROADCASTSS 4(DX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x05, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	JMP          short2back
 
 lanerare:
@@ -6795,76 +6171,68 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VMOVUPS      32(DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VMOVUPS      96(SI), Y2
-	VMOVUPS      96(DX), Y4
-	VMULPS       Y4, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y9, Y0
-	VMOVUPS      Y0, (DI)
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VMOVUPS      32(SI), Y3
+	VMOVUPS      32(DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VMOVUPS      64(SI), Y3
+	VMOVUPS      64(DX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VMOVUPS      96(SI), Y7
+	VMOVUPS      96(DX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x05, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	JMP          laneback
 
 lanetailrare:
@@ -6872,106 +6240,86 @@ lanetailrare:
 	VMOVUPS      160(SP), Y1
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	CMPQ         BX, $+9
-	JLT          lanetailrarenarrow
-	VMOVUPS      64(SP), Y1
-	VMOVUPS      192(SP), Y2
-	VMULPS       Y2, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x15, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	CMPQ         BX, $+17
-	JLT          lanetailrarenarrow
-	VMOVUPS      96(SP), Y2
-	VMOVUPS      224(SP), Y4
-	VMULPS       Y4, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x15, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	CMPQ         BX, $+25
-	JLT          lanetailrarenarrow
-	VMOVUPS      128(SP), Y4
-	VMOVUPS      256(SP), Y5
-	VMULPS       Y5, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPSUBUSW     Y12, Y6, Y6
-	VPADDD       Y11, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x15, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSRLD       $0x18, Y4, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y3, Y4
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y4, Y4
-
-lanetailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y4, Y2, Y2
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y9, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       lanetailback
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VMOVUPS      64(SP), Y3
+	VMOVUPS      192(SP), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x05, Y2, Y2
+	VMOVUPS      96(SP), Y3
+	VMOVUPS      224(SP), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VMOVUPS      128(SP), Y7
+	VMOVUPS      256(SP), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x05, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	JMP          lanetailback
 
 // func QuantizeFpE2M1AVX2(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·QuantizeFpE2M1AVX2(SB), $416-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3f800000, Y12 0xb000000, Y11 0x7f800000, Y10 0x3c0, Y9 0x0, Y8 0x80
-	// per group: Y7 recip
-	// loaded at each use: scale, 0x7f, table
-	// vector registers in use at once: 16
+	// per call: Y15 0x4a80fed6, Y14 0x7f800000, Y13 0x3f800000, Y12 0x7fffffff
+	// per group: nothing
+	// loaded at each use: scale, recip, 0x8080808, 0x1010101, 0x7f7f7f7f, 0x401000, table, table
+	// vector registers in use at once: 15
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	VBROADCASTSS most+32(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+96(SB), Y13
-	VBROADCASTSS constantsAVX2<>+100(SB), Y12
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11
-	VBROADCASTSS constantsAVX2<>+104(SB), Y10
-	VXORPS       Y9, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBROADCASTSS constantsAVX2<>+108(SB), Y15
+	VBROADCASTSS constantsAVX2<>+4(SB), Y14
+	VBROADCASTSS constantsAVX2<>+112(SB), Y13
+	VBROADCASTSS constantsAVX2<>+12(SB), Y12
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -6985,37 +6333,44 @@ groups:
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ         R8, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Y7
-	SUBQ         R9, R8
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
+	CMPQ R8, $+32
+	JLT  grouptail
+	CMPQ R9, $+32
+	JLT  grouptomeet
+	SUBQ R9, R8
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  groupstream
 
 grouploop:
 	VMOVUPS      (SI), Y0
-	VMULPS       Y7, Y0, Y1
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y7, Y0, Y1
+	VBROADCASTSS (BX), Y2
+	VFNMADD231PS Y2, Y0, Y1
 	VMOVUPS      32(SI), Y0
-	VMULPS       Y7, Y0, Y2
+	VBROADCASTSS (BX), Y2
+	VMULPS       Y2, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y7, Y0, Y2
+	VBROADCASTSS (BX), Y3
+	VFNMADD231PS Y3, Y0, Y2
 	VMOVUPS      64(SI), Y0
-	VMULPS       Y7, Y0, Y3
+	VBROADCASTSS (BX), Y3
+	VMULPS       Y3, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VBROADCASTSS (BX), Y4
+	VFNMADD231PS Y4, Y0, Y3
 	VMOVUPS      96(SI), Y0
-	VMULPS       Y7, Y0, Y4
+	VBROADCASTSS (BX), Y4
+	VMULPS       Y4, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VBROADCASTSS (BX), Y5
+	VFNMADD231PS Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -7023,63 +6378,44 @@ grouploop:
 	TESTL        AX, AX
 	JNE          grouprare
 	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y11, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
-	VPMAXSD      Y9, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y8, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y1, Y1
-	VSUBPS       Y5, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y8, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y8, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+124(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 groupback:
 	ADDQ $+32, DI
@@ -7096,8 +6432,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS (DX), Y6
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (DX), Y10
 
 groupmeet:
 	MOVQ R9, R11
@@ -7107,33 +6443,33 @@ groupmeet:
 
 groupmeet0:
 	VMOVUPS      (SI), Y0
-	VMULPS       Y7, Y0, Y1
-	VFMSUB231PS  Y6, Y1, Y0
-	VFNMADD231PS Y7, Y0, Y1
+	VMULPS       Y11, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y11, Y0, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
 	VMOVUPS      32(SI), Y0
-	VMULPS       Y7, Y0, Y2
-	VFMSUB231PS  Y6, Y2, Y0
-	VFNMADD231PS Y7, Y0, Y2
+	VMULPS       Y11, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y11, Y0, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
 	VMOVUPS      64(SI), Y0
-	VMULPS       Y7, Y0, Y3
-	VFMSUB231PS  Y6, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VFNMADD231PS Y11, Y0, Y3
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
 	VMOVUPS      96(SI), Y0
-	VMULPS       Y7, Y0, Y4
-	VFMSUB231PS  Y6, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VFNMADD231PS Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -7141,63 +6477,44 @@ groupmeet3:
 	TESTL        AX, AX
 	JNE          groupmeetrare
 	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y11, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
-	VPMAXSD      Y9, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y8, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y1, Y1
-	VSUBPS       Y5, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y8, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y8, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+124(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
 	SUBQ         $+32, R8
@@ -7232,45 +6549,44 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (BX), Y7
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
-	MOVQ         32(SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         40(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
-	MOVQ         48(SI)(AX*1), CX
-	MOVQ         CX, 80(SP)(AX*1)
-	MOVQ         56(SI)(AX*1), CX
-	MOVQ         CX, 88(SP)(AX*1)
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece1
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+	MOVQ  32(SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  40(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  48(SI)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  56(SI)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -7318,25 +6634,33 @@ piece4:
 
 piece5:
 	VMOVUPS      32(SP), Y0
-	VMULPS       Y7, Y0, Y1
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y7, Y0, Y1
+	VBROADCASTSS (BX), Y2
+	VFNMADD231PS Y2, Y0, Y1
 	VMOVUPS      64(SP), Y0
-	VMULPS       Y7, Y0, Y2
+	VBROADCASTSS (BX), Y2
+	VMULPS       Y2, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y7, Y0, Y2
+	VBROADCASTSS (BX), Y3
+	VFNMADD231PS Y3, Y0, Y2
 	VMOVUPS      96(SP), Y0
-	VMULPS       Y7, Y0, Y3
+	VBROADCASTSS (BX), Y3
+	VMULPS       Y3, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VBROADCASTSS (BX), Y4
+	VFNMADD231PS Y4, Y0, Y3
 	VMOVUPS      128(SP), Y0
-	VMULPS       Y7, Y0, Y4
+	VBROADCASTSS (BX), Y4
+	VMULPS       Y4, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VBROADCASTSS (BX), Y5
+	VFNMADD231PS Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -7344,71 +6668,52 @@ piece5:
 	TESTL        AX, AX
 	JNE          grouptailrare
 	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y11, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
-	VPMAXSD      Y9, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y8, Y1, Y1
-	VPOR         Y1, Y0, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VPAND        Y14, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y1, Y1
-	VSUBPS       Y5, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y1, Y1
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VPAND        Y14, Y3, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y2, Y2
-	VSUBPS       Y5, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y8, Y3, Y3
-	VPOR         Y3, Y2, Y2
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y7
+	VFMADD231PS  Y15, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VPAND        Y14, Y4, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y11, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y3, Y3
-	VSUBPS       Y5, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPMAXSD      Y9, Y3, Y3
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y8, Y4, Y4
-	VPOR         Y4, Y3, Y3
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y8
+	VFMADD231PS  Y15, Y0, Y8
 
 grouptailnarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y7, Y7
+	VPMADDWD     Y0, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y7, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+124(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
 
 grouptailback:
 	TESTQ $0x00000010, R8
@@ -7487,28 +6792,34 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS 4(BX), Y6
 	VMOVUPS      (SI), Y0
-	VMULPS       Y7, Y0, Y1
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y7, Y0, Y1
+	VBROADCASTSS (BX), Y2
+	VFNMADD231PS Y2, Y0, Y1
 	VMOVUPS      32(SI), Y0
-	VMULPS       Y7, Y0, Y2
+	VBROADCASTSS (BX), Y2
+	VMULPS       Y2, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y7, Y0, Y2
+	VBROADCASTSS (BX), Y3
+	VFNMADD231PS Y3, Y0, Y2
 	VMOVUPS      64(SI), Y0
-	VMULPS       Y6, Y0, Y3
+	VBROADCASTSS 4(BX), Y3
+	VMULPS       Y3, Y0, Y3
 	VBROADCASTSS 4(DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y6, Y0, Y3
+	VBROADCASTSS 4(BX), Y4
+	VFNMADD231PS Y4, Y0, Y3
 	VMOVUPS      96(SI), Y0
-	VMULPS       Y6, Y0, Y4
+	VBROADCASTSS 4(BX), Y4
+	VMULPS       Y4, Y0, Y4
 	VBROADCASTSS 4(DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y6, Y0, Y4
+	VBROADCASTSS 4(BX), Y5
+	VFNMADD231PS Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -7516,63 +6827,44 @@ short2loop:
 	TESTL        AX, AX
 	JNE          short2rare
 	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y11, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
-	VPMAXSD      Y9, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y8, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y1, Y1
-	VSUBPS       Y5, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y8, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y8, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+124(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -7629,63 +6921,44 @@ laneloop:
 	TESTL        AX, AX
 	JNE          lanerare
 	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y11, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
-	VPMAXSD      Y9, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y8, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y4, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y8, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPAND        Y14, Y5, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y8, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y1
+	VFMADD231PS  Y15, Y0, Y1
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y1, Y1
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
+	VPACKSSDW    Y3, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y3
+	VFMADD231PS  Y15, Y0, Y3
+	VPAND        Y14, Y5, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y5, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y3, Y3
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKUSWB    Y3, Y1, Y1
+	VPACKSSWB    Y4, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VPAND        Y0, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+124(SB), Y0
+	VPSHUFB      Y1, Y0, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (DI)
 
 laneback:
 	ADDQ $+32, DI
@@ -7982,71 +7255,52 @@ piece25:
 	TESTL        AX, AX
 	JNE          lanetailrare
 	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y11, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
-	VPMAXSD      Y9, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y0, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y1
+	VFMADD231PS  Y15, Y0, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y8, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VPAND        Y14, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y8, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y7
+	VFMADD231PS  Y15, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VPAND        Y14, Y5, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPMAXSD      Y9, Y3, Y3
-	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y8, Y5, Y5
-	VPOR         Y5, Y3, Y3
+	VPAND        Y14, Y5, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y5, Y8
+	VFMADD231PS  Y15, Y0, Y8
 
 lanetailnarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y1, Y1
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y7, Y7
+	VPMADDWD     Y0, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKUSWB    Y7, Y1, Y1
+	VPACKSSWB    Y4, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VPAND        Y0, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+124(SB), Y0
+	VPSHUFB      Y1, Y0, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (SP)
 
 lanetailback:
 	TESTQ $0x00000010, R8
@@ -8107,25 +7361,33 @@ groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	PREFETCHNTA  64(SI)(CX*1)
 	VMOVUPS      (SI), Y0
-	VMULPS       Y7, Y0, Y1
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y7, Y0, Y1
+	VBROADCASTSS (BX), Y2
+	VFNMADD231PS Y2, Y0, Y1
 	VMOVUPS      32(SI), Y0
-	VMULPS       Y7, Y0, Y2
+	VBROADCASTSS (BX), Y2
+	VMULPS       Y2, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y7, Y0, Y2
+	VBROADCASTSS (BX), Y3
+	VFNMADD231PS Y3, Y0, Y2
 	VMOVUPS      64(SI), Y0
-	VMULPS       Y7, Y0, Y3
+	VBROADCASTSS (BX), Y3
+	VMULPS       Y3, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VBROADCASTSS (BX), Y4
+	VFNMADD231PS Y4, Y0, Y3
 	VMOVUPS      96(SI), Y0
-	VMULPS       Y7, Y0, Y4
+	VBROADCASTSS (BX), Y4
+	VMULPS       Y4, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VBROADCASTSS (BX), Y5
+	VFNMADD231PS Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -8133,63 +7395,44 @@ groupstream:
 	TESTL        AX, AX
 	JNE          grouprare
 	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y11, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
-	VPMAXSD      Y9, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y8, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y1, Y1
-	VSUBPS       Y5, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y8, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y8, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVNTPS     Y0, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+124(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
 	SUBQ         $+32, R9
@@ -8203,83 +7446,71 @@ grouprare:
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      96(SI), Y0
-	VBROADCASTSS (DX), Y3
-	VDIVPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y11, Y4, Y5
+	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VMOVUPS      32(SI), Y2
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VPAND        Y14, Y2, Y5
 	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPMAXSD      Y9, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VMOVUPS      64(SI), Y2
+	VBROADCASTSS (DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VPAND        Y14, Y2, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y12, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VMOVUPS      96(SI), Y6
+	VBROADCASTSS (DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VPAND        Y14, Y6, Y9
+	VPMAXUD      Y13, Y9, Y9
+	VPAND        Y12, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+116(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+120(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      constantsAVX2<>+124(SB), Y0
+	VPSHUFB      Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	JMP          groupback
 
 groupmeet0cross:
@@ -8287,12 +7518,12 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+64(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y7, Y7
+	VBLENDVPS    Y0, Y1, Y11, Y11
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y6, Y6
+	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -8311,8 +7542,8 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS (DX), Y6
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (DX), Y10
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -8320,12 +7551,12 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+64(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y7, Y7
+	VBLENDVPS    Y0, Y2, Y11, Y11
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y6, Y6
+	VBLENDVPS    Y0, Y2, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -8344,8 +7575,8 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS (DX), Y6
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (DX), Y10
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -8353,12 +7584,12 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+64(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y7, Y7
+	VBLENDVPS    Y0, Y3, Y11, Y11
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y6, Y6
+	VBLENDVPS    Y0, Y3, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -8377,8 +7608,8 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS (DX), Y6
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (DX), Y10
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -8386,12 +7617,12 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VMOVDQU      constantsAVX2<>+64(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y7, Y7
+	VBLENDVPS    Y0, Y4, Y11, Y11
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y0, Y4, Y6, Y6
+	VBLENDVPS    Y0, Y4, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -8406,92 +7637,72 @@ grouptailrare:
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	CMPQ         R8, $+9
-	JLT          grouptailrarenarrow
-	VMOVUPS      64(SP), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         R8, $+17
-	JLT          grouptailrarenarrow
-	VMOVUPS      96(SP), Y0
-	VBROADCASTSS (DX), Y3
-	VDIVPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y11, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPMAXSD      Y9, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	CMPQ         R8, $+25
-	JLT          grouptailrarenarrow
-	VMOVUPS      128(SP), Y0
+	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VMOVUPS      64(SP), Y2
 	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y14, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y11, Y5, Y6
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VPAND        Y14, Y2, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VMOVUPS      96(SP), Y2
+	VBROADCASTSS (DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VPAND        Y14, Y2, Y6
 	VPMAXUD      Y13, Y6, Y6
-	VPADDD       Y12, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
-	VPMAXSD      Y9, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+52(SB), Y6
-	VBLENDVPS    Y4, Y5, Y6, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y4, Y4
-
-grouptailrarenarrow:
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+20(SB), Y0
-	VPACKUSWB Y3, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (SP)
-	JMP       grouptailback
+	VPAND        Y12, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VMOVUPS      128(SP), Y6
+	VBROADCASTSS (DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VPAND        Y14, Y6, Y9
+	VPMAXUD      Y13, Y9, Y9
+	VPAND        Y12, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+116(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+120(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMOVUPS      constantsAVX2<>+124(SB), Y0
+	VPSHUFB      Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -8506,28 +7717,34 @@ groupmeetrare:
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
 	PREFETCHNTA  64(SI)(CX*1)
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS 4(BX), Y6
 	VMOVUPS      (SI), Y0
-	VMULPS       Y7, Y0, Y1
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y7, Y0, Y1
+	VBROADCASTSS (BX), Y2
+	VFNMADD231PS Y2, Y0, Y1
 	VMOVUPS      32(SI), Y0
-	VMULPS       Y7, Y0, Y2
+	VBROADCASTSS (BX), Y2
+	VMULPS       Y2, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y7, Y0, Y2
+	VBROADCASTSS (BX), Y3
+	VFNMADD231PS Y3, Y0, Y2
 	VMOVUPS      64(SI), Y0
-	VMULPS       Y6, Y0, Y3
+	VBROADCASTSS 4(BX), Y3
+	VMULPS       Y3, Y0, Y3
 	VBROADCASTSS 4(DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y6, Y0, Y3
+	VBROADCASTSS 4(BX), Y4
+	VFNMADD231PS Y4, Y0, Y3
 	VMOVUPS      96(SI), Y0
-	VMULPS       Y6, Y0, Y4
+	VBROADCASTSS 4(BX), Y4
+	VMULPS       Y4, Y0, Y4
 	VBROADCASTSS 4(DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y6, Y0, Y4
+	VBROADCASTSS 4(BX), Y5
+	VFNMADD231PS Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -8535,63 +7752,44 @@ short2stream:
 	TESTL        AX, AX
 	JNE          short2rare
 	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y11, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
-	VPMAXSD      Y9, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y8, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y1, Y1
-	VSUBPS       Y5, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y8, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y8, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVNTPS     Y0, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+124(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
 	ADDQ         $+32, DI
@@ -8607,83 +7805,71 @@ short2rare:
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
-	VBROADCASTSS 4(DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      96(SI), Y0
-	VBROADCASTSS 4(DX), Y3
-	VDIVPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y11, Y4, Y5
+	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VMOVUPS      32(SI), Y2
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VPAND        Y14, Y2, Y5
 	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPMAXSD      Y9, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VMOVUPS      64(SI), Y2
+	VBROADCASTSS 4(DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VPAND        Y14, Y2, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y12, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VMOVUPS      96(SI), Y6
+	VBROADCASTSS 4(DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VPAND        Y14, Y6, Y9
+	VPMAXUD      Y13, Y9, Y9
+	VPAND        Y12, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+116(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+120(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      constantsAVX2<>+124(SB), Y0
+	VPSHUFB      Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	JMP          short2back
 
 lanerare:
@@ -8692,83 +7878,71 @@ lanerare:
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMOVUPS      32(SI), Y0
-	VMOVUPS      32(DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
-	VMOVUPS      64(DX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      96(SI), Y0
-	VMOVUPS      96(DX), Y3
-	VDIVPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y11, Y4, Y5
+	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VMOVUPS      32(SI), Y2
+	VMOVUPS      32(DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VPAND        Y14, Y2, Y5
 	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPMAXSD      Y9, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      64(DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VPAND        Y14, Y2, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y12, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VMOVUPS      96(SI), Y6
+	VMOVUPS      96(DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VPAND        Y14, Y6, Y9
+	VPMAXUD      Y13, Y9, Y9
+	VPAND        Y12, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+116(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+120(SB), Y2
+	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      constantsAVX2<>+124(SB), Y0
+	VPSHUFB      Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	JMP          laneback
 
 lanetailrare:
@@ -8777,112 +7951,89 @@ lanetailrare:
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	CMPQ         R8, $+9
-	JLT          lanetailrarenarrow
-	VMOVUPS      64(SP), Y0
-	VMOVUPS      192(SP), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	CMPQ         R8, $+17
-	JLT          lanetailrarenarrow
-	VMOVUPS      96(SP), Y0
-	VMOVUPS      224(SP), Y3
-	VDIVPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y11, Y4, Y5
+	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VMOVUPS      64(SP), Y2
+	VMOVUPS      192(SP), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VPAND        Y14, Y2, Y5
 	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPMAXSD      Y9, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
-	VBLENDVPS    Y3, Y4, Y5, Y3
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	CMPQ         R8, $+25
-	JLT          lanetailrarenarrow
-	VMOVUPS      128(SP), Y0
-	VMOVUPS      256(SP), Y4
-	VDIVPS       Y4, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y14, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y11, Y5, Y6
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VMOVUPS      96(SP), Y2
+	VMOVUPS      224(SP), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VPAND        Y14, Y2, Y6
 	VPMAXUD      Y13, Y6, Y6
-	VPADDD       Y12, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
-	VPMAXSD      Y9, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+52(SB), Y6
-	VBLENDVPS    Y4, Y5, Y6, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y4, Y4
-
-lanetailrarenarrow:
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+20(SB), Y0
-	VPACKUSWB Y3, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (SP)
-	JMP       lanetailback
+	VPAND        Y12, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VMOVUPS      128(SP), Y6
+	VMOVUPS      256(SP), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VPAND        Y14, Y6, Y9
+	VPMAXUD      Y13, Y9, Y9
+	VPAND        Y12, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+116(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y6
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y6, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VPACKUSWB    Y7, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+120(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMOVUPS      constantsAVX2<>+124(SB), Y0
+	VPSHUFB      Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (SP)
+	JMP          lanetailback
 
 // func QuantizeFpPowerOfTwoE2M1AVX2(q *uint8, x *float32, recip *float32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, MMX+
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·QuantizeFpPowerOfTwoE2M1AVX2(SB), $288-56
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3f800000, Y12 0xb000000, Y11 0x7f800000, Y10 0x3c0, Y9 0x0, Y8 0x80
-	// per group: Y7 recip
-	// loaded at each use: table
-	// vector registers in use at once: 16
+	// per call: Y15 0x4a80fed6, Y14 0x7f800000, Y13 0x3f800000, Y12 0x7fffffff, Y11 0x401000
+	// per group: nothing
+	// loaded at each use: recip, 0x8080808, 0x1010101, 0x7f7f7f7f, table, table
+	// vector registers in use at once: 15
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
-	VBROADCASTSS most+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+96(SB), Y13
-	VBROADCASTSS constantsAVX2<>+100(SB), Y12
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11
-	VBROADCASTSS constantsAVX2<>+104(SB), Y10
-	VXORPS       Y9, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBROADCASTSS constantsAVX2<>+108(SB), Y15
+	VBROADCASTSS constantsAVX2<>+4(SB), Y14
+	VBROADCASTSS constantsAVX2<>+112(SB), Y13
+	VBROADCASTSS constantsAVX2<>+12(SB), Y12
+	VBROADCASTSS constantsAVX2<>+116(SB), Y11
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -8896,89 +8047,71 @@ groups:
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ         BX, $+32
-	JLT          grouptail
-	CMPQ         R8, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Y7
-	SUBQ         R8, BX
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
+	CMPQ BX, $+32
+	JLT  grouptail
+	CMPQ R8, $+32
+	JLT  grouptomeet
+	SUBQ R8, BX
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  groupstream
 
 grouploop:
-	VMOVUPS   (SI), Y0
-	VMULPS    Y7, Y0, Y0
-	VMOVUPS   32(SI), Y1
-	VMULPS    Y7, Y1, Y1
-	VMOVUPS   64(SI), Y2
-	VMULPS    Y7, Y2, Y2
-	VMOVUPS   96(SI), Y3
-	VMULPS    Y7, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       grouprare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y11, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y4, Y4
-	VSUBPS    Y5, Y4, Y4
-	VPSRLD    $0x14, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
-	VPMAXSD   Y9, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y8, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y11, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y0, Y0
-	VSUBPS    Y5, Y0, Y0
-	VPSRLD    $0x14, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
-	VPMAXSD   Y9, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y8, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VPACKSSDW Y0, Y4, Y4
-	VPAND     Y14, Y2, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y11, Y0, Y1
-	VPMAXUD   Y13, Y1, Y1
-	VPADDD    Y12, Y1, Y1
-	VADDPS    Y1, Y0, Y0
-	VSUBPS    Y1, Y0, Y0
-	VPSRLD    $0x14, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
-	VPMAXSD   Y9, Y0, Y0
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y8, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	VPAND     Y14, Y3, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y11, Y1, Y2
-	VPMAXUD   Y13, Y2, Y2
-	VPADDD    Y12, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VSUBPS    Y2, Y1, Y1
-	VPSRLD    $0x14, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
-	VPMAXSD   Y9, Y1, Y1
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y8, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y1, Y4
-	VMOVUPS   Y4, (DI)
+	VMOVUPS      (SI), Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      32(SI), Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      64(SI), Y2
+	VBROADCASTSS (DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VMOVUPS      96(SI), Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+124(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 groupback:
 	ADDQ $+32, DI
@@ -8995,7 +8128,7 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y7
+	VBROADCASTSS (DX), Y10
 
 groupmeet:
 	MOVQ R8, R10
@@ -9005,99 +8138,78 @@ groupmeet:
 
 groupmeet0:
 	VMOVUPS (SI), Y0
-	VMULPS  Y7, Y0, Y0
+	VMULPS  Y10, Y0, Y0
 	SUBQ    $+8, R8
 	JLT     groupmeet1cross
 
 groupmeet1:
 	VMOVUPS 32(SI), Y1
-	VMULPS  Y7, Y1, Y1
+	VMULPS  Y10, Y1, Y1
 	SUBQ    $+8, R8
 	JLT     groupmeet2cross
 
 groupmeet2:
 	VMOVUPS 64(SI), Y2
-	VMULPS  Y7, Y2, Y2
+	VMULPS  Y10, Y2, Y2
 	SUBQ    $+8, R8
 	JLT     groupmeet3cross
 
 groupmeet3:
-	VMOVUPS   96(SI), Y3
-	VMULPS    Y7, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       groupmeetrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y11, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y4, Y4
-	VSUBPS    Y5, Y4, Y4
-	VPSRLD    $0x14, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
-	VPMAXSD   Y9, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y8, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y11, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y0, Y0
-	VSUBPS    Y5, Y0, Y0
-	VPSRLD    $0x14, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
-	VPMAXSD   Y9, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y8, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VPACKSSDW Y0, Y4, Y4
-	VPAND     Y14, Y2, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y11, Y0, Y1
-	VPMAXUD   Y13, Y1, Y1
-	VPADDD    Y12, Y1, Y1
-	VADDPS    Y1, Y0, Y0
-	VSUBPS    Y1, Y0, Y0
-	VPSRLD    $0x14, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
-	VPMAXSD   Y9, Y0, Y0
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y8, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	VPAND     Y14, Y3, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y11, Y1, Y2
-	VPMAXUD   Y13, Y2, Y2
-	VPADDD    Y12, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VSUBPS    Y2, Y1, Y1
-	VPSRLD    $0x14, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
-	VPMAXSD   Y9, Y1, Y1
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y8, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y1, Y4
-	VMOVUPS   Y4, (DI)
-	ADDQ      $+32, DI
-	ADDQ      $+128, SI
-	SUBQ      $+32, BX
-	CMPQ      R8, $+1
-	JLT       groupnext
-	CMPQ      BX, $+32
-	JLT       grouptail
-	CMPQ      R8, $+32
-	JLT       groupmeet
-	JMP       groupbegin
+	VMOVUPS      96(SI), Y3
+	VMULPS       Y10, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+124(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, BX
+	CMPQ         R8, $+1
+	JLT          groupnext
+	CMPQ         BX, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          groupmeet
+	JMP          groupbegin
 
 groupnext:
 	TESTQ BX, BX
@@ -9121,45 +8233,44 @@ grouppieces:
 	MOVQ R8, BX
 
 grouppiece:
-	VBROADCASTSS (DX), Y7
-	XORL         AX, AX
-	MOVQ         AX, 32(SP)
-	MOVQ         AX, 40(SP)
-	MOVQ         AX, 48(SP)
-	MOVQ         AX, 56(SP)
-	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
-	MOVQ         AX, 80(SP)
-	MOVQ         AX, 88(SP)
-	MOVQ         AX, 96(SP)
-	MOVQ         AX, 104(SP)
-	MOVQ         AX, 112(SP)
-	MOVQ         AX, 120(SP)
-	MOVQ         AX, 128(SP)
-	MOVQ         AX, 136(SP)
-	MOVQ         AX, 144(SP)
-	MOVQ         AX, 152(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece1
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHLQ         $0x02, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 32(SP)(AX*1)
-	MOVQ         8(SI)(AX*1), CX
-	MOVQ         CX, 40(SP)(AX*1)
-	MOVQ         16(SI)(AX*1), CX
-	MOVQ         CX, 48(SP)(AX*1)
-	MOVQ         24(SI)(AX*1), CX
-	MOVQ         CX, 56(SP)(AX*1)
-	MOVQ         32(SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
-	MOVQ         40(SI)(AX*1), CX
-	MOVQ         CX, 72(SP)(AX*1)
-	MOVQ         48(SI)(AX*1), CX
-	MOVQ         CX, 80(SP)(AX*1)
-	MOVQ         56(SI)(AX*1), CX
-	MOVQ         CX, 88(SP)(AX*1)
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece1
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+	MOVQ  32(SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  40(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  48(SI)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  56(SI)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, BX
@@ -9206,86 +8317,69 @@ piece4:
 	MOVL  CX, 32(SP)(AX*1)
 
 piece5:
-	VMOVUPS   32(SP), Y0
-	VMULPS    Y7, Y0, Y0
-	VMOVUPS   64(SP), Y1
-	VMULPS    Y7, Y1, Y1
-	VMOVUPS   96(SP), Y2
-	VMULPS    Y7, Y2, Y2
-	VMOVUPS   128(SP), Y3
-	VMULPS    Y7, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       grouptailrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y11, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y4, Y4
-	VSUBPS    Y5, Y4, Y4
-	VPSRLD    $0x14, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
-	VPMAXSD   Y9, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y8, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	CMPQ      BX, $+9
-	JLT       grouptailnarrow
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y11, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y0, Y0
-	VSUBPS    Y5, Y0, Y0
-	VPSRLD    $0x14, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
-	VPMAXSD   Y9, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y8, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	CMPQ      BX, $+17
-	JLT       grouptailnarrow
-	VPAND     Y14, Y2, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y11, Y1, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y1, Y1
-	VSUBPS    Y5, Y1, Y1
-	VPSRLD    $0x14, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
-	VPMAXSD   Y9, Y1, Y1
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y8, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	CMPQ      BX, $+25
-	JLT       grouptailnarrow
-	VPAND     Y14, Y3, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y11, Y2, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y2, Y2
-	VSUBPS    Y5, Y2, Y2
-	VPSRLD    $0x14, Y2, Y2
-	VPSUBD    Y10, Y2, Y2
-	VPMAXSD   Y9, Y2, Y2
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y8, Y3, Y3
-	VPOR      Y3, Y2, Y2
+	VMOVUPS      32(SP), Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      64(SP), Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      96(SP), Y2
+	VBROADCASTSS (DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VMOVUPS      128(SP), Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	CMPQ         BX, $+9
+	JLT          grouptailnarrow
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	VPAND        Y14, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y2, Y7
+	VFMADD231PS  Y15, Y4, Y7
+	CMPQ         BX, $+25
+	JLT          grouptailnarrow
+	VPAND        Y14, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y3, Y8
+	VFMADD231PS  Y15, Y4, Y8
 
 grouptailnarrow:
-	VPACKSSDW Y0, Y4, Y4
-	VPACKSSDW Y2, Y1, Y1
-	VMOVUPS   constantsAVX2<>+20(SB), Y0
-	VPACKUSWB Y1, Y4, Y4
-	VPERMD    Y4, Y0, Y4
-	VMOVUPS   Y4, (SP)
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMADDWD     Y11, Y7, Y7
+	VPMADDWD     Y11, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y7, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+124(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
 
 grouptailback:
 	TESTQ $0x00000010, BX
@@ -9363,16 +8457,18 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y7
-	VBROADCASTSS 4(DX), Y6
 	VMOVUPS      (SI), Y0
-	VMULPS       Y7, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      32(SI), Y1
-	VMULPS       Y7, Y1, Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
 	VMOVUPS      64(SI), Y2
-	VMULPS       Y6, Y2, Y2
+	VBROADCASTSS 4(DX), Y3
+	VMULPS       Y3, Y2, Y2
 	VMOVUPS      96(SI), Y3
-	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS 4(DX), Y4
+	VMULPS       Y4, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -9380,63 +8476,42 @@ short2loop:
 	TESTL        AX, AX
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y11, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPMAXSD      Y9, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y11, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
-	VPMAXSD      Y9, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y8, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y11, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
-	VPMAXSD      Y9, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y8, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+20(SB), Y1
-	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y1, Y4
-	VMOVUPS      Y4, (DI)
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+124(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -9461,82 +8536,61 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS   (SI), Y0
-	VMOVUPS   (DX), Y1
-	VMULPS    Y1, Y0, Y0
-	VMOVUPS   32(SI), Y1
-	VMOVUPS   32(DX), Y2
-	VMULPS    Y2, Y1, Y1
-	VMOVUPS   64(SI), Y2
-	VMOVUPS   64(DX), Y3
-	VMULPS    Y3, Y2, Y2
-	VMOVUPS   96(SI), Y3
-	VMOVUPS   96(DX), Y4
-	VMULPS    Y4, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanerare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y11, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y4, Y4
-	VSUBPS    Y5, Y4, Y4
-	VPSRLD    $0x14, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
-	VPMAXSD   Y9, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y8, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y11, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y0, Y0
-	VSUBPS    Y5, Y0, Y0
-	VPSRLD    $0x14, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
-	VPMAXSD   Y9, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y8, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VPACKSSDW Y0, Y4, Y4
-	VPAND     Y14, Y2, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y11, Y0, Y1
-	VPMAXUD   Y13, Y1, Y1
-	VPADDD    Y12, Y1, Y1
-	VADDPS    Y1, Y0, Y0
-	VSUBPS    Y1, Y0, Y0
-	VPSRLD    $0x14, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
-	VPMAXSD   Y9, Y0, Y0
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y8, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	VPAND     Y14, Y3, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y11, Y1, Y2
-	VPMAXUD   Y13, Y2, Y2
-	VPADDD    Y12, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VSUBPS    Y2, Y1, Y1
-	VPSRLD    $0x14, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
-	VPMAXSD   Y9, Y1, Y1
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y8, Y3, Y3
-	VPOR      Y3, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y1, Y4
-	VMOVUPS   Y4, (DI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      32(DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      64(DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VMOVUPS      96(SI), Y3
+	VMOVUPS      96(DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+124(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
 
 laneback:
 	ADDQ $+32, DI
@@ -9717,90 +8771,69 @@ piece19:
 	MOVL  CX, 160(SP)(AX*1)
 
 piece20:
-	VMOVUPS   32(SP), Y0
-	VMOVUPS   160(SP), Y1
-	VMULPS    Y1, Y0, Y0
-	VMOVUPS   64(SP), Y1
-	VMOVUPS   192(SP), Y2
-	VMULPS    Y2, Y1, Y1
-	VMOVUPS   96(SP), Y2
-	VMOVUPS   224(SP), Y3
-	VMULPS    Y3, Y2, Y2
-	VMOVUPS   128(SP), Y3
-	VMOVUPS   256(SP), Y4
-	VMULPS    Y4, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanetailrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y11, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y4, Y4
-	VSUBPS    Y5, Y4, Y4
-	VPSRLD    $0x14, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
-	VPMAXSD   Y9, Y4, Y4
-	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y8, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	CMPQ      BX, $+9
-	JLT       lanetailnarrow
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y11, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y0, Y0
-	VSUBPS    Y5, Y0, Y0
-	VPSRLD    $0x14, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
-	VPMAXSD   Y9, Y0, Y0
-	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y8, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	CMPQ      BX, $+17
-	JLT       lanetailnarrow
-	VPAND     Y14, Y2, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y11, Y1, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y1, Y1
-	VSUBPS    Y5, Y1, Y1
-	VPSRLD    $0x14, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
-	VPMAXSD   Y9, Y1, Y1
-	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y8, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	CMPQ      BX, $+25
-	JLT       lanetailnarrow
-	VPAND     Y14, Y3, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y11, Y2, Y5
-	VPMAXUD   Y13, Y5, Y5
-	VPADDD    Y12, Y5, Y5
-	VADDPS    Y5, Y2, Y2
-	VSUBPS    Y5, Y2, Y2
-	VPSRLD    $0x14, Y2, Y2
-	VPSUBD    Y10, Y2, Y2
-	VPMAXSD   Y9, Y2, Y2
-	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y8, Y3, Y3
-	VPOR      Y3, Y2, Y2
+	VMOVUPS     32(SP), Y0
+	VMOVUPS     160(SP), Y1
+	VMULPS      Y1, Y0, Y0
+	VMOVUPS     64(SP), Y1
+	VMOVUPS     192(SP), Y2
+	VMULPS      Y2, Y1, Y1
+	VMOVUPS     96(SP), Y2
+	VMOVUPS     224(SP), Y3
+	VMULPS      Y3, Y2, Y2
+	VMOVUPS     128(SP), Y3
+	VMOVUPS     256(SP), Y4
+	VMULPS      Y4, Y3, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         lanetailrare
+	VPAND       Y14, Y0, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y0, Y5
+	VFMADD231PS Y15, Y4, Y5
+	CMPQ        BX, $+9
+	JLT         lanetailnarrow
+	VPAND       Y14, Y1, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y1, Y6
+	VFMADD231PS Y15, Y4, Y6
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	VPAND       Y14, Y2, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y2, Y7
+	VFMADD231PS Y15, Y4, Y7
+	CMPQ        BX, $+25
+	JLT         lanetailnarrow
+	VPAND       Y14, Y3, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y3, Y8
+	VFMADD231PS Y15, Y4, Y8
 
 lanetailnarrow:
-	VPACKSSDW Y0, Y4, Y4
-	VPACKSSDW Y2, Y1, Y1
-	VMOVUPS   constantsAVX2<>+20(SB), Y0
-	VPACKUSWB Y1, Y4, Y4
-	VPERMD    Y4, Y0, Y4
-	VMOVUPS   Y4, (SP)
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMADDWD     Y11, Y7, Y7
+	VPMADDWD     Y11, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y7, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+124(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
 
 lanetailback:
 	TESTQ $0x00000010, BX
@@ -9858,163 +8891,139 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VMOVUPS     (SI), Y0
-	VMULPS      Y7, Y0, Y0
-	VMOVUPS     32(SI), Y1
-	VMULPS      Y7, Y1, Y1
-	VMOVUPS     64(SI), Y2
-	VMULPS      Y7, Y2, Y2
-	VMOVUPS     96(SI), Y3
-	VMULPS      Y7, Y3, Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         grouprare
-	VPAND       Y14, Y0, Y4
-	VPMINUD     Y15, Y4, Y4
-	VPAND       Y11, Y4, Y5
-	VPMAXUD     Y13, Y5, Y5
-	VPADDD      Y12, Y5, Y5
-	VADDPS      Y5, Y4, Y4
-	VSUBPS      Y5, Y4, Y4
-	VPSRLD      $0x14, Y4, Y4
-	VPSUBD      Y10, Y4, Y4
-	VPMAXSD     Y9, Y4, Y4
-	VPSRLD      $0x18, Y0, Y0
-	VPAND       Y8, Y0, Y0
-	VPOR        Y0, Y4, Y4
-	VPAND       Y14, Y1, Y0
-	VPMINUD     Y15, Y0, Y0
-	VPAND       Y11, Y0, Y5
-	VPMAXUD     Y13, Y5, Y5
-	VPADDD      Y12, Y5, Y5
-	VADDPS      Y5, Y0, Y0
-	VSUBPS      Y5, Y0, Y0
-	VPSRLD      $0x14, Y0, Y0
-	VPSUBD      Y10, Y0, Y0
-	VPMAXSD     Y9, Y0, Y0
-	VPSRLD      $0x18, Y1, Y1
-	VPAND       Y8, Y1, Y1
-	VPOR        Y1, Y0, Y0
-	VPACKSSDW   Y0, Y4, Y4
-	VPAND       Y14, Y2, Y0
-	VPMINUD     Y15, Y0, Y0
-	VPAND       Y11, Y0, Y1
-	VPMAXUD     Y13, Y1, Y1
-	VPADDD      Y12, Y1, Y1
-	VADDPS      Y1, Y0, Y0
-	VSUBPS      Y1, Y0, Y0
-	VPSRLD      $0x14, Y0, Y0
-	VPSUBD      Y10, Y0, Y0
-	VPMAXSD     Y9, Y0, Y0
-	VPSRLD      $0x18, Y2, Y2
-	VPAND       Y8, Y2, Y2
-	VPOR        Y2, Y0, Y0
-	VPAND       Y14, Y3, Y1
-	VPMINUD     Y15, Y1, Y1
-	VPAND       Y11, Y1, Y2
-	VPMAXUD     Y13, Y2, Y2
-	VPADDD      Y12, Y2, Y2
-	VADDPS      Y2, Y1, Y1
-	VSUBPS      Y2, Y1, Y1
-	VPSRLD      $0x14, Y1, Y1
-	VPSUBD      Y10, Y1, Y1
-	VPMAXSD     Y9, Y1, Y1
-	VPSRLD      $0x18, Y3, Y3
-	VPAND       Y8, Y3, Y3
-	VPOR        Y3, Y1, Y1
-	VPACKSSDW   Y1, Y0, Y0
-	VMOVUPS     constantsAVX2<>+20(SB), Y1
-	VPACKUSWB   Y0, Y4, Y4
-	VPERMD      Y4, Y1, Y4
-	VMOVNTPS    Y4, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+128, SI
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
-	JGE         groupstream
-	JMP         groupwhole
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
+	VMOVUPS      (SI), Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      32(SI), Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      64(SI), Y2
+	VBROADCASTSS (DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VMOVUPS      96(SI), Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+124(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          groupstream
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS      (SI), Y0
-	VMULPS       Y7, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VMULPS       Y7, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y4
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VMOVUPS      32(SI), Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
 	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VSUBPS       Y4, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y8, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VMULPS       Y7, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VSUBPS       Y4, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y8, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VMOVUPS      96(SI), Y2
-	VMULPS       Y7, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y11, Y4, Y5
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VMOVUPS      64(SI), Y3
+	VBROADCASTSS (DX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
 	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPMAXSD      Y9, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y8, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VMOVUPS      96(SI), Y7
+	VBROADCASTSS (DX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x0c, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+120(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+124(SB), Y0
+	VPSHUFB      Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	JMP          groupback
 
 groupmeet0cross:
@@ -10022,10 +9031,10 @@ groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+64(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y7, Y7
+	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -10042,7 +9051,7 @@ groupmeet1next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y7
+	VBROADCASTSS (DX), Y10
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -10050,10 +9059,10 @@ groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+64(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y1, Y2, Y7, Y7
+	VBLENDVPS    Y1, Y2, Y10, Y10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -10070,7 +9079,7 @@ groupmeet2next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y7
+	VBROADCASTSS (DX), Y10
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -10078,10 +9087,10 @@ groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+64(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y2, Y3, Y7, Y7
+	VBLENDVPS    Y2, Y3, Y10, Y10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -10098,7 +9107,7 @@ groupmeet3next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y7
+	VBROADCASTSS (DX), Y10
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -10106,10 +9115,10 @@ groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VMOVDQU      constantsAVX2<>+64(SB), Y4
 	VPCMPGTD     Y3, Y4, Y3
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y3, Y4, Y7, Y7
+	VBLENDVPS    Y3, Y4, Y10, Y10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -10119,89 +9128,74 @@ groupmeet3mix:
 
 grouptailrare:
 	VMOVUPS      32(SP), Y0
-	VMULPS       Y7, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	CMPQ         BX, $+9
-	JLT          grouptailrarenarrow
-	VMOVUPS      64(SP), Y1
-	VMULPS       Y7, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y4
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VMOVUPS      64(SP), Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
 	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VSUBPS       Y4, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y8, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	CMPQ         BX, $+17
-	JLT          grouptailrarenarrow
-	VMOVUPS      96(SP), Y2
-	VMULPS       Y7, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y11, Y4, Y5
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VMOVUPS      96(SP), Y3
+	VBROADCASTSS (DX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
 	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPMAXSD      Y9, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y8, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	CMPQ         BX, $+25
-	JLT          grouptailrarenarrow
-	VMOVUPS      128(SP), Y4
-	VMULPS       Y7, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y11, Y5, Y6
-	VPMAXUD      Y13, Y6, Y6
-	VPADDD       Y12, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
-	VPMAXSD      Y9, Y5, Y5
-	VPSRLD       $0x18, Y4, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y3, Y4
-	VPAND        Y8, Y6, Y6
-	VPOR         Y6, Y4, Y4
-
-grouptailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y4, Y2, Y2
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       grouptailback
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VMOVUPS      128(SP), Y7
+	VBROADCASTSS (DX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x0c, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+120(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+124(SB), Y0
+	VPSHUFB      Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R10, R8
@@ -10215,16 +9209,18 @@ groupmeetrare:
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
 	PREFETCHNTA  64(SI)(CX*1)
-	VBROADCASTSS (DX), Y7
-	VBROADCASTSS 4(DX), Y6
 	VMOVUPS      (SI), Y0
-	VMULPS       Y7, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      32(SI), Y1
-	VMULPS       Y7, Y1, Y1
+	VBROADCASTSS (DX), Y2
+	VMULPS       Y2, Y1, Y1
 	VMOVUPS      64(SI), Y2
-	VMULPS       Y6, Y2, Y2
+	VBROADCASTSS 4(DX), Y3
+	VMULPS       Y3, Y2, Y2
 	VMOVUPS      96(SI), Y3
-	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS 4(DX), Y4
+	VMULPS       Y4, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -10232,63 +9228,42 @@ short2stream:
 	TESTL        AX, AX
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y11, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPMAXSD      Y9, Y4, Y4
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y11, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
-	VPMAXSD      Y9, Y0, Y0
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y8, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y11, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
-	VPMAXSD      Y9, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y8, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+20(SB), Y1
-	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y1, Y4
-	VMOVNTPS     Y4, (DI)
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+124(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
@@ -10299,80 +9274,73 @@ short2stream:
 
 short2rare:
 	VMOVUPS      (SI), Y0
-	VMULPS       Y7, Y0, Y0
+	VBROADCASTSS (DX), Y1
+	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VMULPS       Y7, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y4
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VMOVUPS      32(SI), Y3
+	VBROADCASTSS (DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
 	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VSUBPS       Y4, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y8, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VMULPS       Y6, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VSUBPS       Y4, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y8, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VMOVUPS      96(SI), Y2
-	VMULPS       Y6, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y11, Y4, Y5
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VMOVUPS      64(SI), Y3
+	VBROADCASTSS 4(DX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
 	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPMAXSD      Y9, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y8, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VMOVUPS      96(SI), Y7
+	VBROADCASTSS 4(DX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x0c, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+120(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+124(SB), Y0
+	VPSHUFB      Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	JMP          short2back
 
 lanerare:
@@ -10380,81 +9348,70 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VMOVUPS      32(DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y4
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VMOVUPS      32(SI), Y3
+	VMOVUPS      32(DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
 	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VSUBPS       Y4, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y8, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VSUBPS       Y4, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y8, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VMOVUPS      96(SI), Y2
-	VMOVUPS      96(DX), Y4
-	VMULPS       Y4, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y11, Y4, Y5
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VMOVUPS      64(SI), Y3
+	VMOVUPS      64(DX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
 	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPMAXSD      Y9, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y8, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VMOVUPS      96(SI), Y7
+	VMOVUPS      96(DX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x0c, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+120(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+124(SB), Y0
+	VPSHUFB      Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (DI)
 	JMP          laneback
 
 lanetailrare:
@@ -10462,109 +9419,88 @@ lanetailrare:
 	VMOVUPS      160(SP), Y1
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
-	VPSRLD       $0x18, Y0, Y2
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
-	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	CMPQ         BX, $+9
-	JLT          lanetailrarenarrow
-	VMOVUPS      64(SP), Y1
-	VMOVUPS      192(SP), Y2
-	VMULPS       Y2, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y4
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VMOVUPS      64(SP), Y3
+	VMOVUPS      192(SP), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y14, Y3, Y4
 	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VSUBPS       Y4, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VPSRLD       $0x18, Y1, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y8, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	CMPQ         BX, $+17
-	JLT          lanetailrarenarrow
-	VMOVUPS      96(SP), Y2
-	VMOVUPS      224(SP), Y4
-	VMULPS       Y4, Y2, Y2
-	VPAND        Y14, Y2, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y11, Y4, Y5
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VMOVUPS      96(SP), Y3
+	VMOVUPS      224(SP), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y14, Y3, Y5
 	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPMAXSD      Y9, Y4, Y4
-	VPSRLD       $0x18, Y2, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y8, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	CMPQ         BX, $+25
-	JLT          lanetailrarenarrow
-	VMOVUPS      128(SP), Y4
-	VMOVUPS      256(SP), Y5
-	VMULPS       Y5, Y4, Y4
-	VPAND        Y14, Y4, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y11, Y5, Y6
-	VPMAXUD      Y13, Y6, Y6
-	VPADDD       Y12, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
-	VPMAXSD      Y9, Y5, Y5
-	VPSRLD       $0x18, Y4, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y3, Y4
-	VPAND        Y8, Y6, Y6
-	VPOR         Y6, Y4, Y4
-
-lanetailrarenarrow:
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y4, Y2, Y2
-	VMOVUPS   constantsAVX2<>+20(SB), Y1
-	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
-	VMOVUPS   Y0, (SP)
-	JMP       lanetailback
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VMOVUPS      128(SP), Y7
+	VMOVUPS      256(SP), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VPACKSSDW    Y7, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y11, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x0c, Y6, Y6
+	VPACKSSWB    Y3, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y3
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y3, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VPSUBB       Y3, Y1, Y1
+	VPACKUSWB    Y6, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+120(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+124(SB), Y0
+	VPSHUFB      Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	JMP          lanetailback
 
 // func QuantizeFpE2M1PackedAVX2(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·QuantizeFpE2M1PackedAVX2(SB), $400-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x3f800000, Y11 0x4a800000, Y10 0x8
-	// per group: Y9 recip
-	// loaded at each use: scale, table, 0xf0f0f0f, 0x10011001
-	// vector registers in use at once: 15
+	// per call: Y15 0x4a80fed6, Y14 0x7f800000, Y13 0x3f800000, Y12 0x7fffffff
+	// per group: Y11 scale, Y10 recip
+	// loaded at each use: 0x8080808, 0x401000, table, 0x10011001
+	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	VBROADCASTSS most+32(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+96(SB), Y12
-	VBROADCASTSS constantsAVX2<>+108(SB), Y11
-	VBROADCASTSS constantsAVX2<>+112(SB), Y10
+	VBROADCASTSS constantsAVX2<>+108(SB), Y15
+	VBROADCASTSS constantsAVX2<>+4(SB), Y14
+	VBROADCASTSS constantsAVX2<>+112(SB), Y13
+	VBROADCASTSS constantsAVX2<>+12(SB), Y12
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -10582,7 +9518,8 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y10
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
@@ -10590,25 +9527,21 @@ groupbegin:
 
 grouploop:
 	VMOVUPS      (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
 	VMOVUPS      32(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
 	VMOVUPS      64(SI), Y0
-	VMULPS       Y9, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
 	VMOVUPS      96(SI), Y0
-	VMULPS       Y9, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y11, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -10616,65 +9549,46 @@ grouploop:
 	TESTL        AX, AX
 	JNE          grouprare
 	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+156(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
 
 groupback:
 	ADDQ $+16, DI
@@ -10691,8 +9605,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (DX), Y10
 
 groupmeet:
 	MOVQ R9, R11
@@ -10702,33 +9616,33 @@ groupmeet:
 
 groupmeet0:
 	VMOVUPS      (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y8, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y11, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y11, Y0, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
 	VMOVUPS      32(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y8, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y11, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y11, Y0, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
 	VMOVUPS      64(SI), Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y8, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VFNMADD231PS Y11, Y0, Y3
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
 	VMOVUPS      96(SI), Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y8, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VFNMADD231PS Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -10736,65 +9650,46 @@ groupmeet3:
 	TESTL        AX, AX
 	JNE          groupmeetrare
 	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+156(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+128, SI
 	SUBQ         $+32, R8
@@ -10829,7 +9724,8 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y10
 	XORL         AX, AX
 	MOVQ         AX, 16(SP)
 	MOVQ         AX, 24(SP)
@@ -10915,25 +9811,21 @@ piece4:
 
 piece5:
 	VMOVUPS      16(SP), Y0
-	VMULPS       Y9, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
 	VMOVUPS      48(SP), Y0
-	VMULPS       Y9, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
 	VMOVUPS      80(SP), Y0
-	VMULPS       Y9, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
 	VMOVUPS      112(SP), Y0
-	VMULPS       Y9, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y11, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -10941,73 +9833,54 @@ piece5:
 	TESTL        AX, AX
 	JNE          grouptailrare
 	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VPAND        Y14, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y1, Y1
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VPAND        Y14, Y3, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y2, Y2
-	VPSUBD       Y6, Y2, Y2
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y2, Y2
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y2, Y2
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y7
+	VFMADD231PS  Y15, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VPAND        Y14, Y4, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y3, Y3
-	VPSUBD       Y6, Y3, Y3
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y3, Y3
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y3, Y3
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y8
+	VFMADD231PS  Y15, Y0, Y8
 
 grouptailnarrow:
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y1
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y7, Y7
+	VPMADDWD     Y0, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y7, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+156(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SP)
 
 grouptailback:
 	MOVQ R8, AX
@@ -11097,27 +9970,25 @@ short2:
 	JGT  short2stream
 
 short2loop:
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS 4(DX), Y10
 	VBROADCASTSS (BX), Y9
 	VBROADCASTSS 4(BX), Y8
 	VMOVUPS      (SI), Y0
 	VMULPS       Y9, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
+	VFMSUB231PS  Y11, Y1, Y0
 	VFNMADD231PS Y9, Y0, Y1
 	VMOVUPS      32(SI), Y0
 	VMULPS       Y9, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
+	VFMSUB231PS  Y11, Y2, Y0
 	VFNMADD231PS Y9, Y0, Y2
 	VMOVUPS      64(SI), Y0
 	VMULPS       Y8, Y0, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
+	VFMSUB231PS  Y10, Y3, Y0
 	VFNMADD231PS Y8, Y0, Y3
 	VMOVUPS      96(SI), Y0
 	VMULPS       Y8, Y0, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
+	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y8, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -11126,65 +9997,46 @@ short2loop:
 	TESTL        AX, AX
 	JNE          short2rare
 	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+156(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -11241,65 +10093,46 @@ laneloop:
 	TESTL        AX, AX
 	JNE          lanerare
 	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y4, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPAND        Y14, Y5, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x1c, Y5, Y5
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y1
+	VFMADD231PS  Y15, Y0, Y1
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y1, Y1
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
+	VPACKSSDW    Y3, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y3
+	VFMADD231PS  Y15, Y0, Y3
+	VPAND        Y14, Y5, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y5, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y3, Y3
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKUSWB    Y3, Y1, Y1
+	VPACKSSWB    Y4, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VPAND        Y0, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+156(SB), Y0
+	VPMADDUBSW   Y0, Y1, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (DI)
 
 laneback:
 	ADDQ $+16, DI
@@ -11596,73 +10429,54 @@ piece26:
 	TESTL        AX, AX
 	JNE          lanetailrare
 	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y1
+	VFMADD231PS  Y15, Y0, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VPAND        Y14, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y6
-	VADDPS       Y6, Y2, Y2
-	VPSUBD       Y6, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y7
+	VFMADD231PS  Y15, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VPAND        Y14, Y5, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y6
-	VADDPS       Y6, Y3, Y3
-	VPSUBD       Y6, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VPSRLD       $0x1c, Y5, Y5
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y3, Y3
+	VPAND        Y14, Y5, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y5, Y8
+	VFMADD231PS  Y15, Y0, Y8
 
 lanetailnarrow:
-	VPACKSSDW    Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y1, Y1
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y1
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y7, Y7
+	VPMADDWD     Y0, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKUSWB    Y7, Y1, Y1
+	VPACKSSWB    Y4, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VPAND        Y0, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+156(SB), Y0
+	VPMADDUBSW   Y0, Y1, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (SP)
 
 lanetailback:
 	MOVQ R8, AX
@@ -11732,25 +10546,21 @@ groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	PREFETCHNTA  64(SI)(CX*1)
 	VMOVUPS      (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
 	VMOVUPS      32(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
 	VMOVUPS      64(SI), Y0
-	VMULPS       Y9, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
 	VMOVUPS      96(SI), Y0
-	VMULPS       Y9, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y11, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -11758,65 +10568,46 @@ groupstream:
 	TESTL        AX, AX
 	JNE          grouprare
 	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVNTPS     X3, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+156(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVNTPS     X1, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+128, SI
 	SUBQ         $+32, R9
@@ -11826,89 +10617,66 @@ groupstream:
 
 grouprare:
 	VMOVUPS      (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VANDPS       Y2, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y2, Y2
 	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      64(SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      96(SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VANDPS       Y4, Y1, Y4
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y0, Y2
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y1
-	VPAND        Y0, Y2, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VPMADDWD     Y0, Y3, Y3
+	VPMADDWD     Y0, Y5, Y5
+	VPACKSSDW    Y5, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      64(SI), Y0
+	VDIVPS       Y11, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
+	VMOVUPS      96(SI), Y0
+	VDIVPS       Y11, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VPAND        Y14, Y0, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y12, Y0, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y4, Y7
+	VANDPS       Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKUSWB    Y5, Y3, Y3
+	VPACKSSWB    Y2, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+156(SB), Y0
+	VPMADDUBSW   Y0, Y3, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
 	JMP          groupback
 
 groupmeet0cross:
@@ -11916,12 +10684,12 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+64(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBLENDVPS    Y0, Y1, Y11, Y11
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
+	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -11940,8 +10708,8 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (DX), Y10
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -11949,12 +10717,12 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+64(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBLENDVPS    Y0, Y2, Y11, Y11
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y8, Y8
+	VBLENDVPS    Y0, Y2, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -11973,8 +10741,8 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (DX), Y10
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -11982,12 +10750,12 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+64(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBLENDVPS    Y0, Y3, Y11, Y11
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y8, Y8
+	VBLENDVPS    Y0, Y3, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -12006,8 +10774,8 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (DX), Y10
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -12015,12 +10783,12 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VMOVDQU      constantsAVX2<>+64(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y9, Y9
+	VBLENDVPS    Y0, Y4, Y11, Y11
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y0, Y4, Y8, Y8
+	VBLENDVPS    Y0, Y4, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -12031,97 +10799,66 @@ groupmeet3mix:
 
 grouptailrare:
 	VMOVUPS      16(SP), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	CMPQ         R8, $+9
-	JLT          grouptailrarenarrow
-	VMOVUPS      48(SP), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
+	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	CMPQ         R8, $+17
-	JLT          grouptailrarenarrow
-	VMOVUPS      80(SP), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
+	VMOVUPS      48(SP), Y0
+	VDIVPS       Y11, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VANDPS       Y4, Y1, Y4
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y4, Y4
-	CMPQ         R8, $+25
-	JLT          grouptailrarenarrow
-	VMOVUPS      112(SP), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPSUBUSW     Y12, Y6, Y6
-	VPADDD       Y11, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x16, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VANDPS       Y5, Y1, Y5
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y5, Y5
-
-grouptailrarenarrow:
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSDW    Y5, Y4, Y4
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y4, Y2, Y2
-	VPERMD       Y2, Y0, Y2
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y1
-	VPAND        Y0, Y2, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
+	VPMADDWD     Y0, Y3, Y3
+	VPMADDWD     Y0, Y5, Y5
+	VPACKSSDW    Y5, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      80(SP), Y0
+	VDIVPS       Y11, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
+	VMOVUPS      112(SP), Y0
+	VDIVPS       Y11, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VPAND        Y14, Y0, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y12, Y0, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y4, Y7
+	VANDPS       Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKUSWB    Y5, Y3, Y3
+	VPACKSSWB    Y2, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+156(SB), Y0
+	VPMADDUBSW   Y0, Y3, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SP)
 	JMP          grouptailback
 
 groupmeetrare:
@@ -12137,27 +10874,25 @@ groupmeetrare:
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
 	PREFETCHNTA  64(SI)(CX*1)
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS 4(DX), Y10
 	VBROADCASTSS (BX), Y9
 	VBROADCASTSS 4(BX), Y8
 	VMOVUPS      (SI), Y0
 	VMULPS       Y9, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
+	VFMSUB231PS  Y11, Y1, Y0
 	VFNMADD231PS Y9, Y0, Y1
 	VMOVUPS      32(SI), Y0
 	VMULPS       Y9, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
+	VFMSUB231PS  Y11, Y2, Y0
 	VFNMADD231PS Y9, Y0, Y2
 	VMOVUPS      64(SI), Y0
 	VMULPS       Y8, Y0, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
+	VFMSUB231PS  Y10, Y3, Y0
 	VFNMADD231PS Y8, Y0, Y3
 	VMOVUPS      96(SI), Y0
 	VMULPS       Y8, Y0, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
+	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y8, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -12166,65 +10901,46 @@ short2stream:
 	TESTL        AX, AX
 	JNE          short2rare
 	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
-	VADDPS       Y5, Y2, Y2
-	VPSUBD       Y5, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y2, Y2
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVNTPS     X3, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+156(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVNTPS     X1, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
 	ADDQ         $+16, DI
@@ -12236,89 +10952,66 @@ short2stream:
 
 short2rare:
 	VMOVUPS      (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VANDPS       Y2, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y2, Y2
 	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      64(SI), Y0
-	VBROADCASTSS 4(DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      96(SI), Y0
-	VBROADCASTSS 4(DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VANDPS       Y4, Y1, Y4
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y0, Y2
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y1
-	VPAND        Y0, Y2, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VPMADDWD     Y0, Y3, Y3
+	VPMADDWD     Y0, Y5, Y5
+	VPACKSSDW    Y5, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      64(SI), Y0
+	VDIVPS       Y10, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
+	VMOVUPS      96(SI), Y0
+	VDIVPS       Y10, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VPAND        Y14, Y0, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y12, Y0, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y4, Y7
+	VANDPS       Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKUSWB    Y5, Y3, Y3
+	VPACKSSWB    Y2, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+156(SB), Y0
+	VPMADDUBSW   Y0, Y3, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
 	JMP          short2back
 
 lanerare:
@@ -12327,200 +11020,153 @@ lanerare:
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VANDPS       Y2, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y2, Y2
 	VMOVUPS      32(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      64(SI), Y0
-	VMOVUPS      64(DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      96(SI), Y0
-	VMOVUPS      96(DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
+	VMOVUPS      32(DX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VANDPS       Y4, Y1, Y4
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y0, Y2
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y1
-	VPAND        Y0, Y2, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VPMADDWD     Y0, Y3, Y3
+	VPMADDWD     Y0, Y5, Y5
+	VPACKSSDW    Y5, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(DX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
+	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(DX), Y4
+	VDIVPS       Y4, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VPAND        Y14, Y0, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y12, Y0, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y4, Y7
+	VANDPS       Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKUSWB    Y5, Y3, Y3
+	VPACKSSWB    Y2, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+156(SB), Y0
+	VPMADDUBSW   Y0, Y3, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
 	JMP          laneback
 
 lanetailrare:
-	VMOVUPS  16(SP), Y0
-	VMOVUPS  144(SP), Y1
-	VDIVPS   Y1, Y0, Y0
-	VCMPPS   $0x07, Y0, Y0, Y1
-	VPAND    Y14, Y0, Y2
-	VPMINUD  Y15, Y2, Y2
-	VPAND    Y13, Y2, Y3
-	VPSUBUSW Y12, Y3, Y3
-	VPADDD   Y11, Y3, Y4
-	VADDPS   Y4, Y2, Y2
-	VPSUBD   Y4, Y2, Y2
-	VPSRLD   $0x16, Y3, Y3
-	VPADDD   Y3, Y2, Y2
-	VANDPS   Y2, Y1, Y2
-	VANDPS   Y0, Y1, Y1
-	VPSRLD   $0x1c, Y1, Y1
-	VPAND    Y10, Y1, Y1
-	VPOR     Y1, Y2, Y2
-	CMPQ     R8, $+9
-	JLT      lanetailrarenarrow
-	VMOVUPS  48(SP), Y0
-	VMOVUPS  176(SP), Y1
-	VDIVPS   Y1, Y0, Y0
-	VCMPPS   $0x07, Y0, Y0, Y1
-	VPAND    Y14, Y0, Y3
-	VPMINUD  Y15, Y3, Y3
-	VPAND    Y13, Y3, Y4
-	VPSUBUSW Y12, Y4, Y4
-	VPADDD   Y11, Y4, Y5
-	VADDPS   Y5, Y3, Y3
-	VPSUBD   Y5, Y3, Y3
-	VPSRLD   $0x16, Y4, Y4
-	VPADDD   Y4, Y3, Y3
-	VANDPS   Y3, Y1, Y3
-	VANDPS   Y0, Y1, Y1
-	VPSRLD   $0x1c, Y1, Y1
-	VPAND    Y10, Y1, Y1
-	VPOR     Y1, Y3, Y3
-	CMPQ     R8, $+17
-	JLT      lanetailrarenarrow
-	VMOVUPS  80(SP), Y0
-	VMOVUPS  208(SP), Y1
-	VDIVPS   Y1, Y0, Y0
-	VCMPPS   $0x07, Y0, Y0, Y1
-	VPAND    Y14, Y0, Y4
-	VPMINUD  Y15, Y4, Y4
-	VPAND    Y13, Y4, Y5
-	VPSUBUSW Y12, Y5, Y5
-	VPADDD   Y11, Y5, Y6
-	VADDPS   Y6, Y4, Y4
-	VPSUBD   Y6, Y4, Y4
-	VPSRLD   $0x16, Y5, Y5
-	VPADDD   Y5, Y4, Y4
-	VANDPS   Y4, Y1, Y4
-	VANDPS   Y0, Y1, Y1
-	VPSRLD   $0x1c, Y1, Y1
-	VPAND    Y10, Y1, Y1
-	VPOR     Y1, Y4, Y4
-	CMPQ     R8, $+25
-	JLT      lanetailrarenarrow
-	VMOVUPS  112(SP), Y0
-	VMOVUPS  240(SP), Y1
-	VDIVPS   Y1, Y0, Y0
-	VCMPPS   $0x07, Y0, Y0, Y1
-	VPAND    Y14, Y0, Y5
-	VPMINUD  Y15, Y5, Y5
-	VPAND    Y13, Y5, Y6
-	VPSUBUSW Y12, Y6, Y6
-	VPADDD   Y11, Y6, Y7
-	VADDPS   Y7, Y5, Y5
-	VPSUBD   Y7, Y5, Y5
-	VPSRLD   $0x16, Y6, Y6
-	VPADDD   Y6, Y5, Y5
-	VANDPS   Y5, Y1, Y5
-	VANDPS   Y0, Y1, Y1
-	VPSRLD   $0x1c, Y1, Y1
-	VPAND    Y10, Y1, Y1
-	VPOR     Y1, Y5, Y5
-
-lanetailrarenarrow:
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSDW    Y5, Y4, Y4
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y4, Y2, Y2
-	VPERMD       Y2, Y0, Y2
+	VMOVUPS      16(SP), Y0
+	VMOVUPS      144(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VPAND        Y14, Y0, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y12, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y1
+	VMOVUPS      48(SP), Y0
+	VMOVUPS      176(SP), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y1
-	VPAND        Y0, Y2, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
+	VPMADDWD     Y0, Y3, Y3
+	VPMADDWD     Y0, Y5, Y5
+	VPACKSSDW    Y5, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      80(SP), Y0
+	VMOVUPS      208(SP), Y2
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VPAND        Y14, Y0, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VANDPS       Y5, Y2, Y5
+	VANDPS       Y0, Y2, Y2
+	VMOVUPS      112(SP), Y0
+	VMOVUPS      240(SP), Y4
+	VDIVPS       Y4, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VPAND        Y14, Y0, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y12, Y0, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y4, Y7
+	VANDPS       Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKUSWB    Y5, Y3, Y3
+	VPACKSSWB    Y2, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+156(SB), Y0
+	VPMADDUBSW   Y0, Y3, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SP)
 	JMP          lanetailback
 
 // func QuantizeFpPowerOfTwoE2M1PackedAVX2(q *uint8, x *float32, recip *float32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, MMX+
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·QuantizeFpPowerOfTwoE2M1PackedAVX2(SB), $272-56
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x3f800000, Y11 0x4a800000, Y10 0x8, Y9 0x10011001
-	// per group: Y8 recip
-	// loaded at each use: table, 0xf0f0f0f
+	// per call: Y15 0x4a80fed6, Y14 0x7f800000, Y13 0x3f800000, Y12 0x7fffffff, Y11 0x401000, Y10 0x10011001
+	// per group: Y9 recip
+	// loaded at each use: 0x8080808, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
-	VBROADCASTSS most+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+96(SB), Y12
-	VBROADCASTSS constantsAVX2<>+108(SB), Y11
-	VBROADCASTSS constantsAVX2<>+112(SB), Y10
-	VBROADCASTSS constantsAVX2<>+120(SB), Y9
+	VBROADCASTSS constantsAVX2<>+108(SB), Y15
+	VBROADCASTSS constantsAVX2<>+4(SB), Y14
+	VBROADCASTSS constantsAVX2<>+112(SB), Y13
+	VBROADCASTSS constantsAVX2<>+12(SB), Y12
+	VBROADCASTSS constantsAVX2<>+116(SB), Y11
+	VBROADCASTSS constantsAVX2<>+156(SB), Y10
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -12538,7 +11184,7 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
@@ -12546,13 +11192,13 @@ groupbegin:
 
 grouploop:
 	VMOVUPS      (SI), Y0
-	VMULPS       Y8, Y0, Y0
+	VMULPS       Y9, Y0, Y0
 	VMOVUPS      32(SI), Y1
-	VMULPS       Y8, Y1, Y1
+	VMULPS       Y9, Y1, Y1
 	VMOVUPS      64(SI), Y2
-	VMULPS       Y8, Y2, Y2
+	VMULPS       Y9, Y2, Y2
 	VMOVUPS      96(SI), Y3
-	VMULPS       Y8, Y3, Y3
+	VMULPS       Y9, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -12560,64 +11206,43 @@ grouploop:
 	TESTL        AX, AX
 	JNE          grouprare
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y5
-	VADDPS       Y5, Y0, Y0
-	VPSUBD       Y5, Y0, Y0
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+20(SB), Y1
-	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPAND        Y0, Y4, Y1
-	VPMADDUBSW   Y9, Y1, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VPMADDUBSW   Y10, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (DI)
 
 groupback:
 	ADDQ $+16, DI
@@ -12634,7 +11259,7 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 
 groupmeet:
 	MOVQ R8, R10
@@ -12644,25 +11269,25 @@ groupmeet:
 
 groupmeet0:
 	VMOVUPS (SI), Y0
-	VMULPS  Y8, Y0, Y0
+	VMULPS  Y9, Y0, Y0
 	SUBQ    $+8, R8
 	JLT     groupmeet1cross
 
 groupmeet1:
 	VMOVUPS 32(SI), Y1
-	VMULPS  Y8, Y1, Y1
+	VMULPS  Y9, Y1, Y1
 	SUBQ    $+8, R8
 	JLT     groupmeet2cross
 
 groupmeet2:
 	VMOVUPS 64(SI), Y2
-	VMULPS  Y8, Y2, Y2
+	VMULPS  Y9, Y2, Y2
 	SUBQ    $+8, R8
 	JLT     groupmeet3cross
 
 groupmeet3:
 	VMOVUPS      96(SI), Y3
-	VMULPS       Y8, Y3, Y3
+	VMULPS       Y9, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -12670,64 +11295,43 @@ groupmeet3:
 	TESTL        AX, AX
 	JNE          groupmeetrare
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y5
-	VADDPS       Y5, Y0, Y0
-	VPSUBD       Y5, Y0, Y0
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+20(SB), Y1
-	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPAND        Y0, Y4, Y1
-	VPMADDUBSW   Y9, Y1, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VPMADDUBSW   Y10, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+128, SI
 	SUBQ         $+32, BX
@@ -12761,7 +11365,7 @@ grouppieces:
 	MOVQ R8, BX
 
 grouppiece:
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 	XORL         AX, AX
 	MOVQ         AX, 16(SP)
 	MOVQ         AX, 24(SP)
@@ -12846,87 +11450,66 @@ piece4:
 	MOVL  CX, 16(SP)(AX*1)
 
 piece5:
-	VMOVUPS   16(SP), Y0
-	VMULPS    Y8, Y0, Y0
-	VMOVUPS   48(SP), Y1
-	VMULPS    Y8, Y1, Y1
-	VMOVUPS   80(SP), Y2
-	VMULPS    Y8, Y2, Y2
-	VMOVUPS   112(SP), Y3
-	VMULPS    Y8, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       grouptailrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x1c, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	CMPQ      BX, $+9
-	JLT       grouptailnarrow
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x1c, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	CMPQ      BX, $+17
-	JLT       grouptailnarrow
-	VPAND     Y14, Y2, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y1, Y1
-	VPSUBD    Y6, Y1, Y1
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y1, Y1
-	VPSRLD    $0x1c, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	CMPQ      BX, $+25
-	JLT       grouptailnarrow
-	VPAND     Y14, Y3, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y2, Y2
-	VPSUBD    Y6, Y2, Y2
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y2, Y2
-	VPSRLD    $0x1c, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y2, Y2
+	VMOVUPS     16(SP), Y0
+	VMULPS      Y9, Y0, Y0
+	VMOVUPS     48(SP), Y1
+	VMULPS      Y9, Y1, Y1
+	VMOVUPS     80(SP), Y2
+	VMULPS      Y9, Y2, Y2
+	VMOVUPS     112(SP), Y3
+	VMULPS      Y9, Y3, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         grouptailrare
+	VPAND       Y14, Y0, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y0, Y5
+	VFMADD231PS Y15, Y4, Y5
+	CMPQ        BX, $+9
+	JLT         grouptailnarrow
+	VPAND       Y14, Y1, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y1, Y6
+	VFMADD231PS Y15, Y4, Y6
+	CMPQ        BX, $+17
+	JLT         grouptailnarrow
+	VPAND       Y14, Y2, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y2, Y7
+	VFMADD231PS Y15, Y4, Y7
+	CMPQ        BX, $+25
+	JLT         grouptailnarrow
+	VPAND       Y14, Y3, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y3, Y8
+	VFMADD231PS Y15, Y4, Y8
 
 grouptailnarrow:
-	VPACKSSDW    Y0, Y4, Y4
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y1, Y4, Y4
-	VPERMD       Y4, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPAND        Y0, Y4, Y1
-	VPMADDUBSW   Y9, Y1, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SP)
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMADDWD     Y11, Y7, Y7
+	VPMADDWD     Y11, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y7, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VPMADDUBSW   Y10, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SP)
 
 grouptailback:
 	MOVQ BX, AX
@@ -13015,16 +11598,16 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y8
-	VBROADCASTSS 4(DX), Y7
+	VBROADCASTSS (DX), Y9
+	VBROADCASTSS 4(DX), Y8
 	VMOVUPS      (SI), Y0
-	VMULPS       Y8, Y0, Y0
+	VMULPS       Y9, Y0, Y0
 	VMOVUPS      32(SI), Y1
-	VMULPS       Y8, Y1, Y1
+	VMULPS       Y9, Y1, Y1
 	VMOVUPS      64(SI), Y2
-	VMULPS       Y7, Y2, Y2
+	VMULPS       Y8, Y2, Y2
 	VMOVUPS      96(SI), Y3
-	VMULPS       Y7, Y3, Y3
+	VMULPS       Y8, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -13032,64 +11615,43 @@ short2loop:
 	TESTL        AX, AX
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y5
-	VADDPS       Y5, Y0, Y0
-	VPSUBD       Y5, Y0, Y0
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+20(SB), Y1
-	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPAND        Y0, Y4, Y1
-	VPMADDUBSW   Y9, Y1, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VPMADDUBSW   Y10, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -13133,64 +11695,43 @@ laneloop:
 	TESTL        AX, AX
 	JNE          lanerare
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y5
-	VADDPS       Y5, Y0, Y0
-	VPSUBD       Y5, Y0, Y0
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+20(SB), Y1
-	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPAND        Y0, Y4, Y1
-	VPMADDUBSW   Y9, Y1, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VPMADDUBSW   Y10, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (DI)
 
 laneback:
 	ADDQ $+16, DI
@@ -13371,91 +11912,70 @@ piece20:
 	MOVL  CX, 144(SP)(AX*1)
 
 piece21:
-	VMOVUPS   16(SP), Y0
-	VMOVUPS   144(SP), Y1
-	VMULPS    Y1, Y0, Y0
-	VMOVUPS   48(SP), Y1
-	VMOVUPS   176(SP), Y2
-	VMULPS    Y2, Y1, Y1
-	VMOVUPS   80(SP), Y2
-	VMOVUPS   208(SP), Y3
-	VMULPS    Y3, Y2, Y2
-	VMOVUPS   112(SP), Y3
-	VMOVUPS   240(SP), Y4
-	VMULPS    Y4, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       lanetailrare
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VPSRLD    $0x1c, Y0, Y0
-	VPAND     Y10, Y0, Y0
-	VPOR      Y0, Y4, Y4
-	CMPQ      BX, $+9
-	JLT       lanetailnarrow
-	VPAND     Y14, Y1, Y0
-	VPMINUD   Y15, Y0, Y0
-	VPAND     Y13, Y0, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y0, Y0
-	VPSUBD    Y6, Y0, Y0
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y0, Y0
-	VPSRLD    $0x1c, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	CMPQ      BX, $+17
-	JLT       lanetailnarrow
-	VPAND     Y14, Y2, Y1
-	VPMINUD   Y15, Y1, Y1
-	VPAND     Y13, Y1, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y1, Y1
-	VPSUBD    Y6, Y1, Y1
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y1, Y1
-	VPSRLD    $0x1c, Y2, Y2
-	VPAND     Y10, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	CMPQ      BX, $+25
-	JLT       lanetailnarrow
-	VPAND     Y14, Y3, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y2, Y2
-	VPSUBD    Y6, Y2, Y2
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y2, Y2
-	VPSRLD    $0x1c, Y3, Y3
-	VPAND     Y10, Y3, Y3
-	VPOR      Y3, Y2, Y2
+	VMOVUPS     16(SP), Y0
+	VMOVUPS     144(SP), Y1
+	VMULPS      Y1, Y0, Y0
+	VMOVUPS     48(SP), Y1
+	VMOVUPS     176(SP), Y2
+	VMULPS      Y2, Y1, Y1
+	VMOVUPS     80(SP), Y2
+	VMOVUPS     208(SP), Y3
+	VMULPS      Y3, Y2, Y2
+	VMOVUPS     112(SP), Y3
+	VMOVUPS     240(SP), Y4
+	VMULPS      Y4, Y3, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         lanetailrare
+	VPAND       Y14, Y0, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y0, Y5
+	VFMADD231PS Y15, Y4, Y5
+	CMPQ        BX, $+9
+	JLT         lanetailnarrow
+	VPAND       Y14, Y1, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y1, Y6
+	VFMADD231PS Y15, Y4, Y6
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	VPAND       Y14, Y2, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y2, Y7
+	VFMADD231PS Y15, Y4, Y7
+	CMPQ        BX, $+25
+	JLT         lanetailnarrow
+	VPAND       Y14, Y3, Y4
+	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y12, Y3, Y8
+	VFMADD231PS Y15, Y4, Y8
 
 lanetailnarrow:
-	VPACKSSDW    Y0, Y4, Y4
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y1, Y4, Y4
-	VPERMD       Y4, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPAND        Y0, Y4, Y1
-	VPMADDUBSW   Y9, Y1, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SP)
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMADDWD     Y11, Y7, Y7
+	VPMADDWD     Y11, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y7, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VPMADDUBSW   Y10, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SP)
 
 lanetailback:
 	MOVQ BX, AX
@@ -13525,13 +12045,13 @@ groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	PREFETCHNTA  64(SI)(CX*1)
 	VMOVUPS      (SI), Y0
-	VMULPS       Y8, Y0, Y0
+	VMULPS       Y9, Y0, Y0
 	VMOVUPS      32(SI), Y1
-	VMULPS       Y8, Y1, Y1
+	VMULPS       Y9, Y1, Y1
 	VMOVUPS      64(SI), Y2
-	VMULPS       Y8, Y2, Y2
+	VMULPS       Y9, Y2, Y2
 	VMOVUPS      96(SI), Y3
-	VMULPS       Y8, Y3, Y3
+	VMULPS       Y9, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -13539,64 +12059,43 @@ groupstream:
 	TESTL        AX, AX
 	JNE          grouprare
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y5
-	VADDPS       Y5, Y0, Y0
-	VPSUBD       Y5, Y0, Y0
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+20(SB), Y1
-	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPAND        Y0, Y4, Y1
-	VPMADDUBSW   Y9, Y1, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVNTPS     X1, (DI)
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VPMADDUBSW   Y10, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVNTPS     X0, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+128, SI
 	SUBQ         $+32, R8
@@ -13606,84 +12105,63 @@ groupstream:
 
 grouprare:
 	VMOVUPS      (SI), Y0
-	VMULPS       Y8, Y0, Y0
+	VMULPS       Y9, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VANDPS       Y1, Y2, Y1
-	VANDPS       Y0, Y2, Y2
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y1, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y1
 	VMOVUPS      32(SI), Y0
-	VMULPS       Y8, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y2, Y3, Y2
-	VANDPS       Y0, Y3, Y3
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y8, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y2, Y3, Y2
-	VANDPS       Y0, Y3, Y3
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y2, Y2
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y8, Y0, Y0
+	VMULPS       Y9, Y0, Y0
 	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VANDPS       Y3, Y4, Y3
-	VANDPS       Y0, Y4, Y4
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPAND        Y0, Y1, Y2
-	VPMADDUBSW   Y9, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
+	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y12, Y0, Y4
+	VFMADD231PS  Y15, Y3, Y4
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VANDPS       Y4, Y3, Y4
+	VANDPS       Y0, Y3, Y3
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y3, Y1, Y1
+	VMOVUPS      64(SI), Y0
+	VMULPS       Y9, Y0, Y0
+	VPAND        Y14, Y0, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y12, Y0, Y4
+	VFMADD231PS  Y15, Y3, Y4
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VANDPS       Y4, Y3, Y4
+	VANDPS       Y0, Y3, Y3
+	VMOVUPS      96(SI), Y0
+	VMULPS       Y9, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y0, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y0, Y0, Y5
+	VANDPS       Y6, Y5, Y6
+	VANDPS       Y0, Y5, Y5
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y5, Y3, Y3
+	VPACKUSWB    Y4, Y2, Y2
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VPMADDUBSW   Y10, Y2, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (DI)
 	JMP          groupback
 
 groupmeet0cross:
@@ -13691,10 +12169,10 @@ groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+64(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
+	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -13711,7 +12189,7 @@ groupmeet1next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -13719,10 +12197,10 @@ groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+64(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y1, Y2, Y8, Y8
+	VBLENDVPS    Y1, Y2, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -13739,7 +12217,7 @@ groupmeet2next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -13747,10 +12225,10 @@ groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+64(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y2, Y3, Y8, Y8
+	VBLENDVPS    Y2, Y3, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -13767,7 +12245,7 @@ groupmeet3next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX), Y9
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -13775,10 +12253,10 @@ groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VMOVDQU      constantsAVX2<>+64(SB), Y4
 	VPCMPGTD     Y3, Y4, Y3
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y3, Y4, Y8, Y8
+	VBLENDVPS    Y3, Y4, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -13787,93 +12265,64 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	VMOVUPS  16(SP), Y0
-	VMULPS   Y8, Y0, Y0
-	VPAND    Y14, Y0, Y1
-	VPMINUD  Y15, Y1, Y1
-	VPAND    Y13, Y1, Y2
-	VPSUBUSW Y12, Y2, Y2
-	VPADDD   Y11, Y2, Y3
-	VADDPS   Y3, Y1, Y1
-	VPSUBD   Y3, Y1, Y1
-	VPSRLD   $0x16, Y2, Y2
-	VPADDD   Y2, Y1, Y1
-	VCMPPS   $0x07, Y0, Y0, Y2
-	VANDPS   Y1, Y2, Y1
-	VANDPS   Y0, Y2, Y2
-	VPSRLD   $0x1c, Y2, Y2
-	VPAND    Y10, Y2, Y2
-	VPOR     Y2, Y1, Y1
-	CMPQ     BX, $+9
-	JLT      grouptailrarenarrow
-	VMOVUPS  48(SP), Y0
-	VMULPS   Y8, Y0, Y0
-	VPAND    Y14, Y0, Y2
-	VPMINUD  Y15, Y2, Y2
-	VPAND    Y13, Y2, Y3
-	VPSUBUSW Y12, Y3, Y3
-	VPADDD   Y11, Y3, Y4
-	VADDPS   Y4, Y2, Y2
-	VPSUBD   Y4, Y2, Y2
-	VPSRLD   $0x16, Y3, Y3
-	VPADDD   Y3, Y2, Y2
-	VCMPPS   $0x07, Y0, Y0, Y3
-	VANDPS   Y2, Y3, Y2
-	VANDPS   Y0, Y3, Y3
-	VPSRLD   $0x1c, Y3, Y3
-	VPAND    Y10, Y3, Y3
-	VPOR     Y3, Y2, Y2
-	CMPQ     BX, $+17
-	JLT      grouptailrarenarrow
-	VMOVUPS  80(SP), Y0
-	VMULPS   Y8, Y0, Y0
-	VPAND    Y14, Y0, Y3
-	VPMINUD  Y15, Y3, Y3
-	VPAND    Y13, Y3, Y4
-	VPSUBUSW Y12, Y4, Y4
-	VPADDD   Y11, Y4, Y5
-	VADDPS   Y5, Y3, Y3
-	VPSUBD   Y5, Y3, Y3
-	VPSRLD   $0x16, Y4, Y4
-	VPADDD   Y4, Y3, Y3
-	VCMPPS   $0x07, Y0, Y0, Y4
-	VANDPS   Y3, Y4, Y3
-	VANDPS   Y0, Y4, Y4
-	VPSRLD   $0x1c, Y4, Y4
-	VPAND    Y10, Y4, Y4
-	VPOR     Y4, Y3, Y3
-	CMPQ     BX, $+25
-	JLT      grouptailrarenarrow
-	VMOVUPS  112(SP), Y0
-	VMULPS   Y8, Y0, Y0
-	VPAND    Y14, Y0, Y4
-	VPMINUD  Y15, Y4, Y4
-	VPAND    Y13, Y4, Y5
-	VPSUBUSW Y12, Y5, Y5
-	VPADDD   Y11, Y5, Y6
-	VADDPS   Y6, Y4, Y4
-	VPSUBD   Y6, Y4, Y4
-	VPSRLD   $0x16, Y5, Y5
-	VPADDD   Y5, Y4, Y4
-	VCMPPS   $0x07, Y0, Y0, Y5
-	VANDPS   Y4, Y5, Y4
-	VANDPS   Y0, Y5, Y5
-	VPSRLD   $0x1c, Y5, Y5
-	VPAND    Y10, Y5, Y5
-	VPOR     Y5, Y4, Y4
-
-grouptailrarenarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPAND        Y0, Y1, Y2
-	VPMADDUBSW   Y9, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SP)
+	VMOVUPS      16(SP), Y0
+	VMULPS       Y9, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y1
+	VMOVUPS      48(SP), Y0
+	VMULPS       Y9, Y0, Y0
+	VPAND        Y14, Y0, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y12, Y0, Y4
+	VFMADD231PS  Y15, Y3, Y4
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VANDPS       Y4, Y3, Y4
+	VANDPS       Y0, Y3, Y3
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y3, Y1, Y1
+	VMOVUPS      80(SP), Y0
+	VMULPS       Y9, Y0, Y0
+	VPAND        Y14, Y0, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y12, Y0, Y4
+	VFMADD231PS  Y15, Y3, Y4
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VANDPS       Y4, Y3, Y4
+	VANDPS       Y0, Y3, Y3
+	VMOVUPS      112(SP), Y0
+	VMULPS       Y9, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y0, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y0, Y0, Y5
+	VANDPS       Y6, Y5, Y6
+	VANDPS       Y0, Y5, Y5
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y5, Y3, Y3
+	VPACKUSWB    Y4, Y2, Y2
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VPMADDUBSW   Y10, Y2, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SP)
 	JMP          grouptailback
 
 groupmeetrare:
@@ -13888,16 +12337,16 @@ groupmeetrare:
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
 	PREFETCHNTA  64(SI)(CX*1)
-	VBROADCASTSS (DX), Y8
-	VBROADCASTSS 4(DX), Y7
+	VBROADCASTSS (DX), Y9
+	VBROADCASTSS 4(DX), Y8
 	VMOVUPS      (SI), Y0
-	VMULPS       Y8, Y0, Y0
+	VMULPS       Y9, Y0, Y0
 	VMOVUPS      32(SI), Y1
-	VMULPS       Y8, Y1, Y1
+	VMULPS       Y9, Y1, Y1
 	VMOVUPS      64(SI), Y2
-	VMULPS       Y7, Y2, Y2
+	VMULPS       Y8, Y2, Y2
 	VMOVUPS      96(SI), Y3
-	VMULPS       Y7, Y3, Y3
+	VMULPS       Y8, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -13905,64 +12354,43 @@ short2stream:
 	TESTL        AX, AX
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y0, Y0
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y5
-	VADDPS       Y5, Y0, Y0
-	VPSUBD       Y5, Y0, Y0
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
-	VADDPS       Y5, Y1, Y1
-	VPSUBD       Y5, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+20(SB), Y1
-	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPAND        Y0, Y4, Y1
-	VPMADDUBSW   Y9, Y1, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVNTPS     X1, (DI)
+	VPAND        Y14, Y2, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VPMADDUBSW   Y10, Y5, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVNTPS     X0, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+16, DI
 	ADDQ         $+128, SI
@@ -13973,84 +12401,63 @@ short2stream:
 
 short2rare:
 	VMOVUPS      (SI), Y0
-	VMULPS       Y8, Y0, Y0
+	VMULPS       Y9, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VANDPS       Y1, Y2, Y1
-	VANDPS       Y0, Y2, Y2
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y1, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y1
 	VMOVUPS      32(SI), Y0
-	VMULPS       Y8, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y2, Y3, Y2
-	VANDPS       Y0, Y3, Y3
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y7, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y2, Y3, Y2
-	VANDPS       Y0, Y3, Y3
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y2, Y2
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y7, Y0, Y0
+	VMULPS       Y9, Y0, Y0
 	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VANDPS       Y3, Y4, Y3
-	VANDPS       Y0, Y4, Y4
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPAND        Y0, Y1, Y2
-	VPMADDUBSW   Y9, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
+	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y12, Y0, Y4
+	VFMADD231PS  Y15, Y3, Y4
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VANDPS       Y4, Y3, Y4
+	VANDPS       Y0, Y3, Y3
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y3, Y1, Y1
+	VMOVUPS      64(SI), Y0
+	VMULPS       Y8, Y0, Y0
+	VPAND        Y14, Y0, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y12, Y0, Y4
+	VFMADD231PS  Y15, Y3, Y4
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VANDPS       Y4, Y3, Y4
+	VANDPS       Y0, Y3, Y3
+	VMOVUPS      96(SI), Y0
+	VMULPS       Y8, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y0, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y0, Y0, Y5
+	VANDPS       Y6, Y5, Y6
+	VANDPS       Y0, Y5, Y5
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y5, Y3, Y3
+	VPACKUSWB    Y4, Y2, Y2
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VPMADDUBSW   Y10, Y2, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (DI)
 	JMP          short2back
 
 lanerare:
@@ -14058,210 +12465,169 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VANDPS       Y1, Y2, Y1
-	VANDPS       Y0, Y2, Y2
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y1, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y1
 	VMOVUPS      32(SI), Y0
-	VMOVUPS      32(DX), Y2
-	VMULPS       Y2, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y2, Y3, Y2
-	VANDPS       Y0, Y3, Y3
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(SI), Y0
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y2, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y2, Y3, Y2
-	VANDPS       Y0, Y3, Y3
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y2, Y2
-	VMOVUPS      96(SI), Y0
-	VMOVUPS      96(DX), Y3
+	VMOVUPS      32(DX), Y3
 	VMULPS       Y3, Y0, Y0
 	VPAND        Y14, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VANDPS       Y3, Y4, Y3
-	VANDPS       Y0, Y4, Y4
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPAND        Y0, Y1, Y2
-	VPMADDUBSW   Y9, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
+	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y12, Y0, Y4
+	VFMADD231PS  Y15, Y3, Y4
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VANDPS       Y4, Y3, Y4
+	VANDPS       Y0, Y3, Y3
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y3, Y1, Y1
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(DX), Y3
+	VMULPS       Y3, Y0, Y0
+	VPAND        Y14, Y0, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y12, Y0, Y4
+	VFMADD231PS  Y15, Y3, Y4
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VANDPS       Y4, Y3, Y4
+	VANDPS       Y0, Y3, Y3
+	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(DX), Y5
+	VMULPS       Y5, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y0, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y0, Y0, Y5
+	VANDPS       Y6, Y5, Y6
+	VANDPS       Y0, Y5, Y5
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y5, Y3, Y3
+	VPACKUSWB    Y4, Y2, Y2
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VPMADDUBSW   Y10, Y2, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (DI)
 	JMP          laneback
 
 lanetailrare:
-	VMOVUPS  16(SP), Y0
-	VMOVUPS  144(SP), Y1
-	VMULPS   Y1, Y0, Y0
-	VPAND    Y14, Y0, Y1
-	VPMINUD  Y15, Y1, Y1
-	VPAND    Y13, Y1, Y2
-	VPSUBUSW Y12, Y2, Y2
-	VPADDD   Y11, Y2, Y3
-	VADDPS   Y3, Y1, Y1
-	VPSUBD   Y3, Y1, Y1
-	VPSRLD   $0x16, Y2, Y2
-	VPADDD   Y2, Y1, Y1
-	VCMPPS   $0x07, Y0, Y0, Y2
-	VANDPS   Y1, Y2, Y1
-	VANDPS   Y0, Y2, Y2
-	VPSRLD   $0x1c, Y2, Y2
-	VPAND    Y10, Y2, Y2
-	VPOR     Y2, Y1, Y1
-	CMPQ     BX, $+9
-	JLT      lanetailrarenarrow
-	VMOVUPS  48(SP), Y0
-	VMOVUPS  176(SP), Y2
-	VMULPS   Y2, Y0, Y0
-	VPAND    Y14, Y0, Y2
-	VPMINUD  Y15, Y2, Y2
-	VPAND    Y13, Y2, Y3
-	VPSUBUSW Y12, Y3, Y3
-	VPADDD   Y11, Y3, Y4
-	VADDPS   Y4, Y2, Y2
-	VPSUBD   Y4, Y2, Y2
-	VPSRLD   $0x16, Y3, Y3
-	VPADDD   Y3, Y2, Y2
-	VCMPPS   $0x07, Y0, Y0, Y3
-	VANDPS   Y2, Y3, Y2
-	VANDPS   Y0, Y3, Y3
-	VPSRLD   $0x1c, Y3, Y3
-	VPAND    Y10, Y3, Y3
-	VPOR     Y3, Y2, Y2
-	CMPQ     BX, $+17
-	JLT      lanetailrarenarrow
-	VMOVUPS  80(SP), Y0
-	VMOVUPS  208(SP), Y3
-	VMULPS   Y3, Y0, Y0
-	VPAND    Y14, Y0, Y3
-	VPMINUD  Y15, Y3, Y3
-	VPAND    Y13, Y3, Y4
-	VPSUBUSW Y12, Y4, Y4
-	VPADDD   Y11, Y4, Y5
-	VADDPS   Y5, Y3, Y3
-	VPSUBD   Y5, Y3, Y3
-	VPSRLD   $0x16, Y4, Y4
-	VPADDD   Y4, Y3, Y3
-	VCMPPS   $0x07, Y0, Y0, Y4
-	VANDPS   Y3, Y4, Y3
-	VANDPS   Y0, Y4, Y4
-	VPSRLD   $0x1c, Y4, Y4
-	VPAND    Y10, Y4, Y4
-	VPOR     Y4, Y3, Y3
-	CMPQ     BX, $+25
-	JLT      lanetailrarenarrow
-	VMOVUPS  112(SP), Y0
-	VMOVUPS  240(SP), Y4
-	VMULPS   Y4, Y0, Y0
-	VPAND    Y14, Y0, Y4
-	VPMINUD  Y15, Y4, Y4
-	VPAND    Y13, Y4, Y5
-	VPSUBUSW Y12, Y5, Y5
-	VPADDD   Y11, Y5, Y6
-	VADDPS   Y6, Y4, Y4
-	VPSUBD   Y6, Y4, Y4
-	VPSRLD   $0x16, Y5, Y5
-	VPADDD   Y5, Y4, Y4
-	VCMPPS   $0x07, Y0, Y0, Y5
-	VANDPS   Y4, Y5, Y4
-	VANDPS   Y0, Y5, Y5
-	VPSRLD   $0x1c, Y5, Y5
-	VPAND    Y10, Y5, Y5
-	VPOR     Y5, Y4, Y4
-
-lanetailrarenarrow:
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
-	VPACKUSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPAND        Y0, Y1, Y2
-	VPMADDUBSW   Y9, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SP)
+	VMOVUPS      16(SP), Y0
+	VMOVUPS      144(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y1
+	VMOVUPS      48(SP), Y0
+	VMOVUPS      176(SP), Y3
+	VMULPS       Y3, Y0, Y0
+	VPAND        Y14, Y0, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y12, Y0, Y4
+	VFMADD231PS  Y15, Y3, Y4
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VANDPS       Y4, Y3, Y4
+	VANDPS       Y0, Y3, Y3
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y3, Y1, Y1
+	VMOVUPS      80(SP), Y0
+	VMOVUPS      208(SP), Y3
+	VMULPS       Y3, Y0, Y0
+	VPAND        Y14, Y0, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y12, Y0, Y4
+	VFMADD231PS  Y15, Y3, Y4
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VANDPS       Y4, Y3, Y4
+	VANDPS       Y0, Y3, Y3
+	VMOVUPS      112(SP), Y0
+	VMOVUPS      240(SP), Y5
+	VMULPS       Y5, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y12, Y0, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y0, Y0, Y5
+	VANDPS       Y6, Y5, Y6
+	VANDPS       Y0, Y5, Y5
+	VPMADDWD     Y11, Y4, Y4
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y5, Y3, Y3
+	VPACKUSWB    Y4, Y2, Y2
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VPMADDUBSW   Y10, Y2, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMQ       $0x08, Y0, Y0
+	VMOVUPS      X0, (SP)
 	JMP          lanetailback
 
-DATA constantsAVX2<>+0(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+0(SB)/4, $0x4980fb98
 DATA constantsAVX2<>+4(SB)/4, $0x7f800000
 DATA constantsAVX2<>+8(SB)/4, $0x3c800000
-DATA constantsAVX2<>+12(SB)/4, $0x46800000
-DATA constantsAVX2<>+16(SB)/4, $0x00000080
-DATA constantsAVX2<>+20(SB)/4, $0x00000000
-DATA constantsAVX2<>+24(SB)/4, $0x00000004
-DATA constantsAVX2<>+28(SB)/4, $0x00000001
-DATA constantsAVX2<>+32(SB)/4, $0x00000005
-DATA constantsAVX2<>+36(SB)/4, $0x00000002
-DATA constantsAVX2<>+40(SB)/4, $0x00000006
-DATA constantsAVX2<>+44(SB)/4, $0x00000003
-DATA constantsAVX2<>+48(SB)/4, $0x00000007
-DATA constantsAVX2<>+52(SB)/4, $0x0000007f
-DATA constantsAVX2<>+56(SB)/4, $0x00000000
-DATA constantsAVX2<>+60(SB)/4, $0x00000001
-DATA constantsAVX2<>+64(SB)/4, $0x00000002
-DATA constantsAVX2<>+68(SB)/4, $0x00000003
-DATA constantsAVX2<>+72(SB)/4, $0x00000004
-DATA constantsAVX2<>+76(SB)/4, $0x00000005
-DATA constantsAVX2<>+80(SB)/4, $0x00000006
-DATA constantsAVX2<>+84(SB)/4, $0x00000007
-DATA constantsAVX2<>+88(SB)/4, $0x38800000
-DATA constantsAVX2<>+92(SB)/4, $0x43000000
-DATA constantsAVX2<>+96(SB)/4, $0x3f800000
-DATA constantsAVX2<>+100(SB)/4, $0x0b000000
-DATA constantsAVX2<>+104(SB)/4, $0x000003c0
-DATA constantsAVX2<>+108(SB)/4, $0x4a800000
-DATA constantsAVX2<>+112(SB)/4, $0x00000008
-DATA constantsAVX2<>+116(SB)/4, $0x0f0f0f0f
-DATA constantsAVX2<>+120(SB)/4, $0x10011001
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $124
+DATA constantsAVX2<>+12(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+16(SB)/4, $0x00010010
+DATA constantsAVX2<>+20(SB)/4, $0x80808080
+DATA constantsAVX2<>+24(SB)/4, $0x00000000
+DATA constantsAVX2<>+28(SB)/4, $0x00000004
+DATA constantsAVX2<>+32(SB)/4, $0x00000001
+DATA constantsAVX2<>+36(SB)/4, $0x00000005
+DATA constantsAVX2<>+40(SB)/4, $0x00000002
+DATA constantsAVX2<>+44(SB)/4, $0x00000006
+DATA constantsAVX2<>+48(SB)/4, $0x00000003
+DATA constantsAVX2<>+52(SB)/4, $0x00000007
+DATA constantsAVX2<>+56(SB)/4, $0x01010101
+DATA constantsAVX2<>+60(SB)/4, $0x7f7f7f7f
+DATA constantsAVX2<>+64(SB)/4, $0x00000000
+DATA constantsAVX2<>+68(SB)/4, $0x00000001
+DATA constantsAVX2<>+72(SB)/4, $0x00000002
+DATA constantsAVX2<>+76(SB)/4, $0x00000003
+DATA constantsAVX2<>+80(SB)/4, $0x00000004
+DATA constantsAVX2<>+84(SB)/4, $0x00000005
+DATA constantsAVX2<>+88(SB)/4, $0x00000006
+DATA constantsAVX2<>+92(SB)/4, $0x00000007
+DATA constantsAVX2<>+96(SB)/4, $0x4a00fde8
+DATA constantsAVX2<>+100(SB)/4, $0x38800000
+DATA constantsAVX2<>+104(SB)/4, $0x00010020
+DATA constantsAVX2<>+108(SB)/4, $0x4a80fed6
+DATA constantsAVX2<>+112(SB)/4, $0x3f800000
+DATA constantsAVX2<>+116(SB)/4, $0x00401000
+DATA constantsAVX2<>+120(SB)/4, $0x08080808
+DATA constantsAVX2<>+124(SB)/4, $0x3c383000
+DATA constantsAVX2<>+128(SB)/4, $0x4c484440
+DATA constantsAVX2<>+132(SB)/4, $0xbcb8b080
+DATA constantsAVX2<>+136(SB)/4, $0xccc8c4c0
+DATA constantsAVX2<>+140(SB)/4, $0x3c383000
+DATA constantsAVX2<>+144(SB)/4, $0x4c484440
+DATA constantsAVX2<>+148(SB)/4, $0xbcb8b080
+DATA constantsAVX2<>+152(SB)/4, $0xccc8c4c0
+DATA constantsAVX2<>+156(SB)/4, $0x10011001
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $160

@@ -8,7998 +8,30 @@
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·QuantizeFpE4M3AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x3c800000, Z11 0x46800000, Z10 0x80, Z9 table
-	// per group: Z8 scale, Z7 recip
-	// vector registers in use at once: 24
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	VBROADCASTSS most+32(FP), Z15
-	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+4(SB), Z13
-	VBROADCASTSS constantsAVX512<>+8(SB), Z12
-	VBROADCASTSS constantsAVX512<>+12(SB), Z11
-	VBROADCASTSS constantsAVX512<>+16(SB), Z10
-	VMOVUPS      constantsAVX512<>+20(SB), Z9
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
-	JEQ          lanes
-	CMPQ         R10, $+32
-	JEQ          short2
-	CMPQ         R10, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
-	MOVQ  R10, R9
-
-groupbegin:
-	CMPQ         R8, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
-	SUBQ         R9, R8
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R9, $+256
-	JGE          groupfirst
-	CMPQ         R8, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R9
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VMOVUPS      (SI), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VMOVAPS      Z1, Z6
-	VFNMADD231PS Z7, Z0, Z6
-	VMOVUPS      64(SI), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VMOVAPS      Z1, Z5
-	VFNMADD231PS Z7, Z0, Z5
-	VMOVUPS      128(SI), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VMOVAPS      Z1, Z4
-	VFNMADD231PS Z7, Z0, Z4
-	VMOVUPS      192(SI), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VMOVAPS      Z1, Z3
-	VFNMADD231PS Z7, Z0, Z3
-	CMPQ         R9, $+128
-	JLT          groupends
-
-groupahead:
-	VMOVUPS      256(SI), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VFNMADD231PS Z7, Z0, Z1
-	VMOVUPS      320(SI), Z0
-	VMULPS       Z7, Z0, Z2
-	VFMSUB231PS  Z8, Z2, Z0
-	VFNMADD231PS Z7, Z0, Z2
-	VMOVUPS      384(SI), Z0
-	VMULPS       Z7, Z0, Z16
-	VFMSUB231PS  Z8, Z16, Z0
-	VFNMADD231PS Z7, Z0, Z16
-	VMOVUPS      448(SI), Z0
-	VMULPS       Z7, Z0, Z17
-	VFMSUB231PS  Z8, Z17, Z0
-	VFNMADD231PS Z7, Z0, Z17
-	VADDPS       Z5, Z6, Z0
-	VADDPS       Z3, Z4, Z18
-	VADDPS       Z18, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouploop
-	VPANDD       Z14, Z6, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z18
-	VPSUBUSW     Z12, Z18, Z18
-	VPADDD       Z11, Z18, Z19
-	VADDPS       Z19, Z0, Z0
-	VPSUBD       Z19, Z0, Z0
-	VPSRLD       $0x14, Z18, Z18
-	VPADDD       Z18, Z0, Z0
-	VPSRLD       $0x18, Z6, Z18
-	VPTERNLOGD   $0xf8, Z10, Z18, Z0
-	VPANDD       Z14, Z5, Z18
-	VPMINUD      Z15, Z18, Z18
-	VPANDD       Z13, Z18, Z19
-	VPSUBUSW     Z12, Z19, Z19
-	VPADDD       Z11, Z19, Z20
-	VADDPS       Z20, Z18, Z18
-	VPSUBD       Z20, Z18, Z18
-	VPSRLD       $0x14, Z19, Z19
-	VPADDD       Z19, Z18, Z18
-	VPSRLD       $0x18, Z5, Z19
-	VPTERNLOGD   $0xf8, Z10, Z19, Z18
-	VPACKSSDW    Z18, Z0, Z0
-	VPANDD       Z14, Z4, Z18
-	VPMINUD      Z15, Z18, Z18
-	VPANDD       Z13, Z18, Z19
-	VPSUBUSW     Z12, Z19, Z19
-	VPADDD       Z11, Z19, Z20
-	VADDPS       Z20, Z18, Z18
-	VPSUBD       Z20, Z18, Z18
-	VPSRLD       $0x14, Z19, Z19
-	VPADDD       Z19, Z18, Z18
-	VPSRLD       $0x18, Z4, Z19
-	VPTERNLOGD   $0xf8, Z10, Z19, Z18
-	VPANDD       Z14, Z3, Z19
-	VPMINUD      Z15, Z19, Z19
-	VPANDD       Z13, Z19, Z20
-	VPSUBUSW     Z12, Z20, Z20
-	VPADDD       Z11, Z20, Z21
-	VADDPS       Z21, Z19, Z19
-	VPSUBD       Z21, Z19, Z19
-	VPSRLD       $0x14, Z20, Z20
-	VPADDD       Z20, Z19, Z19
-	VPSRLD       $0x18, Z3, Z20
-	VPTERNLOGD   $0xf8, Z10, Z20, Z19
-	VPACKSSDW    Z19, Z18, Z18
-	VPACKUSWB    Z18, Z0, Z0
-	VPERMD       Z0, Z9, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z1, Z6
-	VMOVAPS      Z2, Z5
-	VMOVAPS      Z16, Z4
-	VMOVAPS      Z17, Z3
-	ADDQ         $+64, DI
-	ADDQ         $+256, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R9, $+64
-	JNE   grouplast
-	TESTQ R8, R8
-	JEQ   grouplast
-
-groupturn:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z1
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z16
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z17
-	VADDPS            Z5, Z6, Z0
-	VADDPS            Z3, Z4, Z18
-	VADDPS            Z18, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
-	VPANDD            Z14, Z6, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z18
-	VPSUBUSW          Z12, Z18, Z18
-	VPADDD            Z11, Z18, Z19
-	VADDPS            Z19, Z0, Z0
-	VPSUBD            Z19, Z0, Z0
-	VPSRLD            $0x14, Z18, Z18
-	VPADDD            Z18, Z0, Z0
-	VPSRLD            $0x18, Z6, Z18
-	VPTERNLOGD        $0xf8, Z10, Z18, Z0
-	VPANDD            Z14, Z5, Z18
-	VPMINUD           Z15, Z18, Z18
-	VPANDD            Z13, Z18, Z19
-	VPSUBUSW          Z12, Z19, Z19
-	VPADDD            Z11, Z19, Z20
-	VADDPS            Z20, Z18, Z18
-	VPSUBD            Z20, Z18, Z18
-	VPSRLD            $0x14, Z19, Z19
-	VPADDD            Z19, Z18, Z18
-	VPSRLD            $0x18, Z5, Z19
-	VPTERNLOGD        $0xf8, Z10, Z19, Z18
-	VPACKSSDW         Z18, Z0, Z0
-	VPANDD            Z14, Z4, Z18
-	VPMINUD           Z15, Z18, Z18
-	VPANDD            Z13, Z18, Z19
-	VPSUBUSW          Z12, Z19, Z19
-	VPADDD            Z11, Z19, Z20
-	VADDPS            Z20, Z18, Z18
-	VPSUBD            Z20, Z18, Z18
-	VPSRLD            $0x14, Z19, Z19
-	VPADDD            Z19, Z18, Z18
-	VPSRLD            $0x18, Z4, Z19
-	VPTERNLOGD        $0xf8, Z10, Z19, Z18
-	VPANDD            Z14, Z3, Z19
-	VPMINUD           Z15, Z19, Z19
-	VPANDD            Z13, Z19, Z20
-	VPSUBUSW          Z12, Z20, Z20
-	VPADDD            Z11, Z20, Z21
-	VADDPS            Z21, Z19, Z19
-	VPSUBD            Z21, Z19, Z19
-	VPSRLD            $0x14, Z20, Z20
-	VPADDD            Z20, Z19, Z19
-	VPSRLD            $0x18, Z3, Z20
-	VPTERNLOGD        $0xf8, Z10, Z20, Z19
-	VPACKSSDW         Z19, Z18, Z18
-	VPACKUSWB         Z18, Z0, Z0
-	VPERMD            Z0, Z9, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z6
-	VMOVAPS           Z2, Z5
-	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	ADDQ              $+4, DX
-	ADDQ              $+4, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
-	MOVQ              R10, R9
-	SUBQ              R9, R8
-	CMPQ              R9, $+64
-	JNE               groupturned
-	TESTQ             R8, R8
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
-	CMPQ         R9, $+128
-	JGE          groupahead
-
-grouploop:
-	VMOVUPS      (SI), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VFNMADD231PS Z7, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VMULPS       Z7, Z0, Z2
-	VFMSUB231PS  Z8, Z2, Z0
-	VFNMADD231PS Z7, Z0, Z2
-	VMOVUPS      128(SI), Z0
-	VMULPS       Z7, Z0, Z3
-	VFMSUB231PS  Z8, Z3, Z0
-	VFNMADD231PS Z7, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VMULPS       Z7, Z0, Z4
-	VFMSUB231PS  Z8, Z4, Z0
-	VFNMADD231PS Z7, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z5
-	VADDPS       Z5, Z1, Z1
-	VPSUBD       Z5, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z1
-	VPANDD       Z14, Z4, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z3
-	VPSUBUSW     Z12, Z3, Z3
-	VPADDD       Z11, Z3, Z5
-	VADDPS       Z5, Z2, Z2
-	VPSUBD       Z5, Z2, Z2
-	VPSRLD       $0x14, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z9, Z0
-	VMOVUPS      Z0, (DI)
-
-groupback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R9, R8
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  R8, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (DX), Z7
-
-groupmeet:
-	MOVQ R9, R11
-	MOVQ DX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS      (SI), Z0
-	VMULPS       Z8, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z8, Z0, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVUPS      64(SI), Z0
-	VMULPS       Z8, Z0, Z2
-	VFMSUB231PS  Z7, Z2, Z0
-	VFNMADD231PS Z8, Z0, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVUPS      128(SI), Z0
-	VMULPS       Z8, Z0, Z3
-	VFMSUB231PS  Z7, Z3, Z0
-	VFNMADD231PS Z8, Z0, Z3
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      192(SI), Z0
-	VMULPS       Z8, Z0, Z4
-	VFMSUB231PS  Z7, Z4, Z0
-	VFNMADD231PS Z8, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z5
-	VADDPS       Z5, Z1, Z1
-	VPSUBD       Z5, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z1
-	VPANDD       Z14, Z4, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z3
-	VPSUBUSW     Z12, Z3, Z3
-	VPADDD       Z11, Z3, Z5
-	VADDPS       Z5, Z2, Z2
-	VPSUBD       Z5, Z2, Z2
-	VPSRLD       $0x14, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z9, Z0
-	VMOVUPS      Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+256, SI
-	SUBQ         $+64, R8
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         R8, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R8, R8
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, DX
-	ADDQ $+4, BX
-	CMPQ R9, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
-
-grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
-	JGE  grouppiece
-	MOVQ R9, R8
-
-grouppiece:
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VFNMADD231PS Z7, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VMULPS       Z7, Z0, Z2
-	VFMSUB231PS  Z8, Z2, Z0
-	VFNMADD231PS Z7, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VMULPS       Z7, Z0, Z3
-	VFMSUB231PS  Z8, Z3, Z0
-	VFNMADD231PS Z7, Z0, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VMULPS       Z7, Z0, Z4
-	VFMSUB231PS  Z8, Z4, Z0
-	VFNMADD231PS Z7, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouptailrare
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	CMPQ         R8, $+33
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z3, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z2, Z2
-	VPSUBD       Z6, Z2, Z2
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z2, Z2
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z2
-	CMPQ         R8, $+49
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z4, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z3, Z3
-	VPSUBD       Z6, Z3, Z3
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z3, Z3
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-
-grouptailnarrow:
-	VPACKSSDW Z1, Z0, Z0
-	VPACKSSDW Z3, Z2, Z2
-	VPACKUSWB Z2, Z0, Z0
-	VPERMD    Z0, Z9, Z0
-	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
-
-grouptailback:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*4), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
-	TESTQ R11, R11
-	JEQ   groupdone
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, R8
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R9, $+2
-	JLT               short2end
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R9, $+8
-	JLT               short2loop
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VMOVAPS           Z1, Z6
-	VFNMADD231PS.BCST (BX), Z0, Z6
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFNMADD231PS.BCST (BX), Z0, Z5
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VMOVAPS           Z1, Z4
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-
-short2ahead:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFMSUB231PS.BCST  8(DX), Z1, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z1
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFMSUB231PS.BCST  8(DX), Z2, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z2
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFMSUB231PS.BCST  12(DX), Z16, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z16
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFMSUB231PS.BCST  12(DX), Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z17
-	VADDPS            Z5, Z6, Z0
-	VADDPS            Z3, Z4, Z18
-	VADDPS            Z18, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
-	VPANDD            Z14, Z6, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z18
-	VPSUBUSW          Z12, Z18, Z18
-	VPADDD            Z11, Z18, Z19
-	VADDPS            Z19, Z0, Z0
-	VPSUBD            Z19, Z0, Z0
-	VPSRLD            $0x14, Z18, Z18
-	VPADDD            Z18, Z0, Z0
-	VPSRLD            $0x18, Z6, Z18
-	VPTERNLOGD        $0xf8, Z10, Z18, Z0
-	VPANDD            Z14, Z5, Z18
-	VPMINUD           Z15, Z18, Z18
-	VPANDD            Z13, Z18, Z19
-	VPSUBUSW          Z12, Z19, Z19
-	VPADDD            Z11, Z19, Z20
-	VADDPS            Z20, Z18, Z18
-	VPSUBD            Z20, Z18, Z18
-	VPSRLD            $0x14, Z19, Z19
-	VPADDD            Z19, Z18, Z18
-	VPSRLD            $0x18, Z5, Z19
-	VPTERNLOGD        $0xf8, Z10, Z19, Z18
-	VPACKSSDW         Z18, Z0, Z0
-	VPANDD            Z14, Z4, Z18
-	VPMINUD           Z15, Z18, Z18
-	VPANDD            Z13, Z18, Z19
-	VPSUBUSW          Z12, Z19, Z19
-	VPADDD            Z11, Z19, Z20
-	VADDPS            Z20, Z18, Z18
-	VPSUBD            Z20, Z18, Z18
-	VPSRLD            $0x14, Z19, Z19
-	VPADDD            Z19, Z18, Z18
-	VPSRLD            $0x18, Z4, Z19
-	VPTERNLOGD        $0xf8, Z10, Z19, Z18
-	VPANDD            Z14, Z3, Z19
-	VPMINUD           Z15, Z19, Z19
-	VPANDD            Z13, Z19, Z20
-	VPSUBUSW          Z12, Z20, Z20
-	VPADDD            Z11, Z20, Z21
-	VADDPS            Z21, Z19, Z19
-	VPSUBD            Z21, Z19, Z19
-	VPSRLD            $0x14, Z20, Z20
-	VPADDD            Z20, Z19, Z19
-	VPSRLD            $0x18, Z3, Z20
-	VPTERNLOGD        $0xf8, Z10, Z20, Z19
-	VPACKSSDW         Z19, Z18, Z18
-	VPACKUSWB         Z18, Z0, Z0
-	VPERMD            Z0, Z9, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z6
-	VMOVAPS           Z2, Z5
-	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPANDD            Z14, Z1, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z5
-	VPSUBUSW          Z12, Z5, Z5
-	VPADDD            Z11, Z5, Z6
-	VADDPS            Z6, Z0, Z0
-	VPSUBD            Z6, Z0, Z0
-	VPSRLD            $0x14, Z5, Z5
-	VPADDD            Z5, Z0, Z0
-	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z10, Z1, Z0
-	VPANDD            Z14, Z2, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z5
-	VPSUBUSW          Z12, Z5, Z5
-	VPADDD            Z11, Z5, Z6
-	VADDPS            Z6, Z1, Z1
-	VPSUBD            Z6, Z1, Z1
-	VPSRLD            $0x14, Z5, Z5
-	VPADDD            Z5, Z1, Z1
-	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z10, Z2, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z3, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z2
-	VPSUBUSW          Z12, Z2, Z2
-	VPADDD            Z11, Z2, Z5
-	VADDPS            Z5, Z1, Z1
-	VPSUBD            Z5, Z1, Z1
-	VPSRLD            $0x14, Z2, Z2
-	VPADDD            Z2, Z1, Z1
-	VPSRLD            $0x18, Z3, Z3
-	VPTERNLOGD        $0xf8, Z10, Z3, Z1
-	VPANDD            Z14, Z4, Z2
-	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z13, Z2, Z3
-	VPSUBUSW          Z12, Z3, Z3
-	VPADDD            Z11, Z3, Z5
-	VADDPS            Z5, Z2, Z2
-	VPSUBD            Z5, Z2, Z2
-	VPSRLD            $0x14, Z3, Z3
-	VPADDD            Z3, Z2, Z2
-	VPSRLD            $0x18, Z4, Z4
-	VPTERNLOGD        $0xf8, Z10, Z4, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z9, Z0
-	VMOVUPS           Z0, (DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+8, BX
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	SUBQ $+2, R9
-	CMPQ R9, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R9, $+4
-	JLT               short4end
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R9, $+16
-	JLT               short4loop
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFMSUB231PS.BCST  (DX), Z16, Z0
-	VMOVAPS           Z16, Z4
-	VFNMADD231PS.BCST (BX), Z0, Z4
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VMOVAPS           Z16, Z3
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFMSUB231PS.BCST  8(DX), Z16, Z0
-	VMOVAPS           Z16, Z2
-	VFNMADD231PS.BCST 8(BX), Z0, Z2
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFMSUB231PS.BCST  12(DX), Z16, Z0
-	VMOVAPS           Z16, Z1
-	VFNMADD231PS.BCST 12(BX), Z0, Z1
-
-short4ahead:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       16(BX), Z0, Z16
-	VFMSUB231PS.BCST  16(DX), Z16, Z0
-	VFNMADD231PS.BCST 16(BX), Z0, Z16
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       20(BX), Z0, Z17
-	VFMSUB231PS.BCST  20(DX), Z17, Z0
-	VFNMADD231PS.BCST 20(BX), Z0, Z17
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       24(BX), Z0, Z18
-	VFMSUB231PS.BCST  24(DX), Z18, Z0
-	VFNMADD231PS.BCST 24(BX), Z0, Z18
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       28(BX), Z0, Z19
-	VFMSUB231PS.BCST  28(DX), Z19, Z0
-	VFNMADD231PS.BCST 28(BX), Z0, Z19
-	VADDPS            Z3, Z4, Z0
-	VADDPS            Z1, Z2, Z20
-	VADDPS            Z20, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
-	VPANDD            Z14, Z4, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z20
-	VPSUBUSW          Z12, Z20, Z20
-	VPADDD            Z11, Z20, Z21
-	VADDPS            Z21, Z0, Z0
-	VPSUBD            Z21, Z0, Z0
-	VPSRLD            $0x14, Z20, Z20
-	VPADDD            Z20, Z0, Z0
-	VPSRLD            $0x18, Z4, Z20
-	VPTERNLOGD        $0xf8, Z10, Z20, Z0
-	VPANDD            Z14, Z3, Z20
-	VPMINUD           Z15, Z20, Z20
-	VPANDD            Z13, Z20, Z21
-	VPSUBUSW          Z12, Z21, Z21
-	VPADDD            Z11, Z21, Z22
-	VADDPS            Z22, Z20, Z20
-	VPSUBD            Z22, Z20, Z20
-	VPSRLD            $0x14, Z21, Z21
-	VPADDD            Z21, Z20, Z20
-	VPSRLD            $0x18, Z3, Z21
-	VPTERNLOGD        $0xf8, Z10, Z21, Z20
-	VPACKSSDW         Z20, Z0, Z0
-	VPANDD            Z14, Z2, Z20
-	VPMINUD           Z15, Z20, Z20
-	VPANDD            Z13, Z20, Z21
-	VPSUBUSW          Z12, Z21, Z21
-	VPADDD            Z11, Z21, Z22
-	VADDPS            Z22, Z20, Z20
-	VPSUBD            Z22, Z20, Z20
-	VPSRLD            $0x14, Z21, Z21
-	VPADDD            Z21, Z20, Z20
-	VPSRLD            $0x18, Z2, Z21
-	VPTERNLOGD        $0xf8, Z10, Z21, Z20
-	VPANDD            Z14, Z1, Z21
-	VPMINUD           Z15, Z21, Z21
-	VPANDD            Z13, Z21, Z22
-	VPSUBUSW          Z12, Z22, Z22
-	VPADDD            Z11, Z22, Z23
-	VADDPS            Z23, Z21, Z21
-	VPSUBD            Z23, Z21, Z21
-	VPSRLD            $0x14, Z22, Z22
-	VPADDD            Z22, Z21, Z21
-	VPSRLD            $0x18, Z1, Z22
-	VPTERNLOGD        $0xf8, Z10, Z22, Z21
-	VPACKSSDW         Z21, Z20, Z20
-	VPACKUSWB         Z20, Z0, Z0
-	VPERMD            Z0, Z9, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VBROADCASTSS      8(DX), Z6
-	VBROADCASTSS      12(DX), Z5
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z3
-	VFMSUB231PS.BCST  8(DX), Z3, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z4
-	VFMSUB231PS.BCST  12(DX), Z4, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z16
-	VADDPS            Z16, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPANDD            Z14, Z1, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z16
-	VPSUBUSW          Z12, Z16, Z16
-	VPADDD            Z11, Z16, Z17
-	VADDPS            Z17, Z0, Z0
-	VPSUBD            Z17, Z0, Z0
-	VPSRLD            $0x14, Z16, Z16
-	VPADDD            Z16, Z0, Z0
-	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z10, Z1, Z0
-	VPANDD            Z14, Z2, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z16
-	VPSUBUSW          Z12, Z16, Z16
-	VPADDD            Z11, Z16, Z17
-	VADDPS            Z17, Z1, Z1
-	VPSUBD            Z17, Z1, Z1
-	VPSRLD            $0x14, Z16, Z16
-	VPADDD            Z16, Z1, Z1
-	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z10, Z2, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z3, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z2
-	VPSUBUSW          Z12, Z2, Z2
-	VPADDD            Z11, Z2, Z16
-	VADDPS            Z16, Z1, Z1
-	VPSUBD            Z16, Z1, Z1
-	VPSRLD            $0x14, Z2, Z2
-	VPADDD            Z2, Z1, Z1
-	VPSRLD            $0x18, Z3, Z3
-	VPTERNLOGD        $0xf8, Z10, Z3, Z1
-	VPANDD            Z14, Z4, Z2
-	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z13, Z2, Z3
-	VPSUBUSW          Z12, Z3, Z3
-	VPADDD            Z11, Z3, Z16
-	VADDPS            Z16, Z2, Z2
-	VPSUBD            Z16, Z2, Z2
-	VPSRLD            $0x14, Z3, Z3
-	VPADDD            Z3, Z2, Z2
-	VPSRLD            $0x18, Z4, Z4
-	VPTERNLOGD        $0xf8, Z10, Z4, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z9, Z0
-	VMOVUPS           Z0, (DI)
-
-short4back:
-	ADDQ $+16, DX
-	ADDQ $+16, BX
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	SUBQ $+4, R9
-	CMPQ R9, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
-
-laneloop:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	VMOVUPS      64(SI), Z0
-	VMOVUPS      64(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VMOVUPS      64(DX), Z4
-	VFMSUB231PS  Z4, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	VMOVUPS      128(SI), Z0
-	VMOVUPS      128(BX), Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS      128(DX), Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	VMOVUPS      192(SI), Z0
-	VMOVUPS      192(BX), Z1
-	VMULPS       Z1, Z0, Z5
-	VMOVUPS      192(DX), Z6
-	VFMSUB231PS  Z6, Z5, Z0
-	VFNMADD231PS Z1, Z0, Z5
-	VADDPS       Z3, Z2, Z0
-	VADDPS       Z5, Z4, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          lanerare
-	VPANDD       Z14, Z2, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z1
-	VPSUBUSW     Z12, Z1, Z1
-	VPADDD       Z11, Z1, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x14, Z1, Z1
-	VPADDD       Z1, Z0, Z0
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z4, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z1
-	VPANDD       Z14, Z5, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z3
-	VPSUBUSW     Z12, Z3, Z3
-	VPADDD       Z11, Z3, Z4
-	VADDPS       Z4, Z2, Z2
-	VPSUBD       Z4, Z2, Z2
-	VPSRLD       $0x14, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSRLD       $0x18, Z5, Z5
-	VPTERNLOGD   $0xf8, Z10, Z5, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z9, Z0
-	VMOVUPS      Z0, (DI)
-
-laneback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ        R8, R8
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS.Z    (DX), K7, Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VMOVUPS.Z    64(BX), K7, Z1
-	VMULPS       Z1, Z0, Z3
-	VMOVUPS.Z    64(DX), K7, Z4
-	VFMSUB231PS  Z4, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VMOVUPS.Z    128(BX), K7, Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    128(DX), K7, Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VMOVUPS.Z    192(BX), K7, Z1
-	VMULPS       Z1, Z0, Z5
-	VMOVUPS.Z    192(DX), K7, Z6
-	VFMSUB231PS  Z6, Z5, Z0
-	VFNMADD231PS Z1, Z0, Z5
-	VADDPS       Z3, Z2, Z0
-	VADDPS       Z5, Z4, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          lanetailrare
-	VPANDD       Z14, Z2, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z1
-	VPSUBUSW     Z12, Z1, Z1
-	VPADDD       Z11, Z1, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x14, Z1, Z1
-	VPADDD       Z1, Z0, Z0
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z0
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z1
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	VPANDD       Z14, Z4, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z3
-	VPSUBUSW     Z12, Z3, Z3
-	VPADDD       Z11, Z3, Z6
-	VADDPS       Z6, Z2, Z2
-	VPSUBD       Z6, Z2, Z2
-	VPSRLD       $0x14, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z2
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	VPANDD       Z14, Z5, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z6
-	VADDPS       Z6, Z3, Z3
-	VPSUBD       Z6, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z5, Z5
-	VPTERNLOGD   $0xf8, Z10, Z5, Z3
-
-lanetailnarrow:
-	VPACKSSDW Z1, Z0, Z0
-	VPACKSSDW Z3, Z2, Z2
-	VPACKUSWB Z2, Z0, Z0
-	VPERMD    Z0, Z9, Z0
-	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
-
-lanetailback:
-laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	PREFETCHNTA  128(SI)(CX*1)
-	PREFETCHNTA  192(SI)(CX*1)
-	VMOVUPS      (SI), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VFNMADD231PS Z7, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VMULPS       Z7, Z0, Z2
-	VFMSUB231PS  Z8, Z2, Z0
-	VFNMADD231PS Z7, Z0, Z2
-	VMOVUPS      128(SI), Z0
-	VMULPS       Z7, Z0, Z3
-	VFMSUB231PS  Z8, Z3, Z0
-	VFNMADD231PS Z7, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VMULPS       Z7, Z0, Z4
-	VFMSUB231PS  Z8, Z4, Z0
-	VFNMADD231PS Z7, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z5
-	VADDPS       Z5, Z1, Z1
-	VPSUBD       Z5, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z1
-	VPANDD       Z14, Z4, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z3
-	VPSUBUSW     Z12, Z3, Z3
-	VPADDD       Z11, Z3, Z5
-	VADDPS       Z5, Z2, Z2
-	VPSUBD       Z5, Z2, Z2
-	VPSRLD       $0x14, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z9, Z0
-	VMOVNTPS     Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+256, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VADDPS     Z5, Z6, Z0
-	VADDPS     Z3, Z4, Z1
-	VADDPS     Z1, Z0, Z0
-	VCMPPS     $0x03, Z0, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPANDD     Z14, Z6, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z2
-	VADDPS     Z2, Z0, Z0
-	VPSUBD     Z2, Z0, Z0
-	VPSRLD     $0x14, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x18, Z6, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPANDD     Z14, Z5, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z16
-	VADDPS     Z16, Z1, Z1
-	VPSUBD     Z16, Z1, Z1
-	VPSRLD     $0x14, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z5, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPANDD     Z14, Z4, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z16
-	VADDPS     Z16, Z1, Z1
-	VPSUBD     Z16, Z1, Z1
-	VPSRLD     $0x14, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z4, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z1
-	VPANDD     Z14, Z3, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z16
-	VPSUBUSW   Z12, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z2, Z2
-	VPSUBD     Z17, Z2, Z2
-	VPSRLD     $0x14, Z16, Z16
-	VPADDD     Z16, Z2, Z2
-	VPSRLD     $0x18, Z3, Z16
-	VPTERNLOGD $0xf8, Z10, Z16, Z2
-	VPACKSSDW  Z2, Z1, Z1
-	VPACKUSWB  Z1, Z0, Z0
-	VPERMD     Z0, Z9, Z0
-	VMOVUPS    Z0, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+256, SI
-	SUBQ       $+64, R9
-	JMP        groupwhole
-
-grouprare:
-	VMOVUPS      (SI), Z0
-	VDIVPS       Z8, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VDIVPS       Z8, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VMOVUPS      128(SI), Z0
-	VDIVPS       Z8, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VDIVPS       Z8, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VBLENDMPS    Z4, Z2, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z9, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z8
-	VBROADCASTSS 4(DX), K7, Z7
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet0
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R9, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (DX), Z7
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z8
-	VBROADCASTSS 4(DX), K7, Z7
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R9, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (DX), Z7
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z8
-	VBROADCASTSS 4(DX), K7, Z7
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R9, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (DX), Z7
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z8
-	VBROADCASTSS 4(DX), K7, Z7
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet3mix
-
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VDIVPS       Z8, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	CMPQ         R8, $+17
-	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VDIVPS       Z8, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	CMPQ         R8, $+33
-	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VDIVPS       Z8, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VBLENDMPS    Z4, Z2, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	CMPQ         R8, $+49
-	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VDIVPS       Z8, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z5
-	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z13, Z5, Z6
-	VPSUBUSW     Z12, Z6, Z6
-	VPADDD       Z11, Z6, Z16
-	VADDPS       Z16, Z5, Z5
-	VPSUBD       Z16, Z5, Z5
-	VPSRLD       $0x14, Z6, Z6
-	VPADDD       Z6, Z5, Z5
-	VBLENDMPS    Z5, Z2, K1, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z5
-
-grouptailrarenarrow:
-	VPACKSSDW Z3, Z1, Z1
-	VPACKSSDW Z5, Z4, Z4
-	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z9, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
-
-groupmeetrare:
-	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
-	ADDQ R12, BX
-	MOVQ R8, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPANDD            Z14, Z1, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z5
-	VPSUBUSW          Z12, Z5, Z5
-	VPADDD            Z11, Z5, Z6
-	VADDPS            Z6, Z0, Z0
-	VPSUBD            Z6, Z0, Z0
-	VPSRLD            $0x14, Z5, Z5
-	VPADDD            Z5, Z0, Z0
-	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z10, Z1, Z0
-	VPANDD            Z14, Z2, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z5
-	VPSUBUSW          Z12, Z5, Z5
-	VPADDD            Z11, Z5, Z6
-	VADDPS            Z6, Z1, Z1
-	VPSUBD            Z6, Z1, Z1
-	VPSRLD            $0x14, Z5, Z5
-	VPADDD            Z5, Z1, Z1
-	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z10, Z2, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z3, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z2
-	VPSUBUSW          Z12, Z2, Z2
-	VPADDD            Z11, Z2, Z5
-	VADDPS            Z5, Z1, Z1
-	VPSUBD            Z5, Z1, Z1
-	VPSRLD            $0x14, Z2, Z2
-	VPADDD            Z2, Z1, Z1
-	VPSRLD            $0x18, Z3, Z3
-	VPTERNLOGD        $0xf8, Z10, Z3, Z1
-	VPANDD            Z14, Z4, Z2
-	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z13, Z2, Z3
-	VPSUBUSW          Z12, Z3, Z3
-	VPADDD            Z11, Z3, Z5
-	VADDPS            Z5, Z2, Z2
-	VPSUBD            Z5, Z2, Z2
-	VPSRLD            $0x14, Z3, Z3
-	VPADDD            Z3, Z2, Z2
-	VPSRLD            $0x18, Z4, Z4
-	VPTERNLOGD        $0xf8, Z10, Z4, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z9, Z0
-	VMOVNTPS          Z0, (DI)
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	VMOVUPS      (SI), Z0
-	VDIVPS       Z8, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VDIVPS       Z8, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VMOVUPS      128(SI), Z0
-	VDIVPS       Z7, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VDIVPS       Z7, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VBLENDMPS    Z4, Z2, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z9, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          short2back
-
-short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VBROADCASTSS      8(DX), Z6
-	VBROADCASTSS      12(DX), Z5
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z3
-	VFMSUB231PS.BCST  8(DX), Z3, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z4
-	VFMSUB231PS.BCST  12(DX), Z4, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z16
-	VADDPS            Z16, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPANDD            Z14, Z1, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z16
-	VPSUBUSW          Z12, Z16, Z16
-	VPADDD            Z11, Z16, Z17
-	VADDPS            Z17, Z0, Z0
-	VPSUBD            Z17, Z0, Z0
-	VPSRLD            $0x14, Z16, Z16
-	VPADDD            Z16, Z0, Z0
-	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z10, Z1, Z0
-	VPANDD            Z14, Z2, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z16
-	VPSUBUSW          Z12, Z16, Z16
-	VPADDD            Z11, Z16, Z17
-	VADDPS            Z17, Z1, Z1
-	VPSUBD            Z17, Z1, Z1
-	VPSRLD            $0x14, Z16, Z16
-	VPADDD            Z16, Z1, Z1
-	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z10, Z2, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z3, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z2
-	VPSUBUSW          Z12, Z2, Z2
-	VPADDD            Z11, Z2, Z16
-	VADDPS            Z16, Z1, Z1
-	VPSUBD            Z16, Z1, Z1
-	VPSRLD            $0x14, Z2, Z2
-	VPADDD            Z2, Z1, Z1
-	VPSRLD            $0x18, Z3, Z3
-	VPTERNLOGD        $0xf8, Z10, Z3, Z1
-	VPANDD            Z14, Z4, Z2
-	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z13, Z2, Z3
-	VPSUBUSW          Z12, Z3, Z3
-	VPADDD            Z11, Z3, Z16
-	VADDPS            Z16, Z2, Z2
-	VPSUBD            Z16, Z2, Z2
-	VPSRLD            $0x14, Z3, Z3
-	VPADDD            Z3, Z2, Z2
-	VPSRLD            $0x18, Z4, Z4
-	VPTERNLOGD        $0xf8, Z10, Z4, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z9, Z0
-	VMOVNTPS          Z0, (DI)
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	VMOVUPS      (SI), Z0
-	VDIVPS       Z8, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VDIVPS       Z7, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z16
-	VADDPS       Z16, Z3, Z3
-	VPSUBD       Z16, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VMOVUPS      128(SI), Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z16
-	VADDPS       Z16, Z3, Z3
-	VPSUBD       Z16, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z4, Z4
-	VPSUBD       Z17, Z4, Z4
-	VPSRLD       $0x14, Z16, Z16
-	VPADDD       Z16, Z4, Z4
-	VBLENDMPS    Z4, Z2, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z9, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          short4back
-
-lanerare:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (DX), Z1
-	VDIVPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VMOVUPS      64(DX), Z3
-	VDIVPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VMOVUPS      128(SI), Z0
-	VMOVUPS      128(DX), Z3
-	VDIVPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VMOVUPS      192(DX), Z4
-	VDIVPS       Z4, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VBLENDMPS    Z4, Z2, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z9, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          laneback
-
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VDIVPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	CMPQ         R8, $+17
-	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VMOVUPS.Z    64(DX), K7, Z3
-	VDIVPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	CMPQ         R8, $+33
-	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VMOVUPS.Z    128(DX), K7, Z4
-	VDIVPS       Z4, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VBLENDMPS    Z4, Z2, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	CMPQ         R8, $+49
-	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VMOVUPS.Z    192(DX), K7, Z5
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z5
-	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z13, Z5, Z6
-	VPSUBUSW     Z12, Z6, Z6
-	VPADDD       Z11, Z6, Z7
-	VADDPS       Z7, Z5, Z5
-	VPSUBD       Z7, Z5, Z5
-	VPSRLD       $0x14, Z6, Z6
-	VPADDD       Z6, Z5, Z5
-	VBLENDMPS    Z5, Z2, K1, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z5
-
-lanetailrarenarrow:
-	VPACKSSDW Z3, Z1, Z1
-	VPACKSSDW Z5, Z4, Z4
-	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z9, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
-
-// func QuantizeFpPowerOfTwoE4M3AVX512(q *uint8, x *float32, recip *float32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·QuantizeFpPowerOfTwoE4M3AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x3c800000, Z11 0x46800000, Z10 0x80, Z9 table
-	// per group: Z8 recip
-	// vector registers in use at once: 21
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         recip+16(FP), DX
-	VBROADCASTSS most+24(FP), Z15
-	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+4(SB), Z13
-	VBROADCASTSS constantsAVX512<>+8(SB), Z12
-	VBROADCASTSS constantsAVX512<>+12(SB), Z11
-	VBROADCASTSS constantsAVX512<>+16(SB), Z10
-	VMOVUPS      constantsAVX512<>+20(SB), Z9
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
-	JEQ          lanes
-	CMPQ         R9, $+32
-	JEQ          short2
-	CMPQ         R9, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
-	MOVQ  R9, R8
-
-groupbegin:
-	CMPQ         BX, $+64
-	JLT          grouptail
-	CMPQ         R8, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Z8
-	SUBQ         R8, BX
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R8, $+256
-	JGE          groupfirst
-	CMPQ         BX, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R8
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VMOVUPS (SI), Z0
-	VMULPS  Z8, Z0, Z7
-	VMOVUPS 64(SI), Z0
-	VMULPS  Z8, Z0, Z6
-	VMOVUPS 128(SI), Z0
-	VMULPS  Z8, Z0, Z5
-	VMOVUPS 192(SI), Z0
-	VMULPS  Z8, Z0, Z4
-	CMPQ    R8, $+128
-	JLT     groupends
-
-groupahead:
-	VMOVUPS    256(SI), Z0
-	VMULPS     Z8, Z0, Z0
-	VMOVUPS    320(SI), Z1
-	VMULPS     Z8, Z1, Z1
-	VMOVUPS    384(SI), Z2
-	VMULPS     Z8, Z2, Z2
-	VMOVUPS    448(SI), Z3
-	VMULPS     Z8, Z3, Z3
-	VADDPS     Z6, Z7, Z16
-	VADDPS     Z4, Z5, Z17
-	VADDPS     Z17, Z16, Z16
-	VCMPPS     $0x03, Z16, Z16, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPANDD     Z14, Z7, Z16
-	VPMINUD    Z15, Z16, Z16
-	VPANDD     Z13, Z16, Z17
-	VPSUBUSW   Z12, Z17, Z17
-	VPADDD     Z11, Z17, Z18
-	VADDPS     Z18, Z16, Z16
-	VPSUBD     Z18, Z16, Z16
-	VPSRLD     $0x14, Z17, Z17
-	VPADDD     Z17, Z16, Z16
-	VPSRLD     $0x18, Z7, Z17
-	VPTERNLOGD $0xf8, Z10, Z17, Z16
-	VPANDD     Z14, Z6, Z17
-	VPMINUD    Z15, Z17, Z17
-	VPANDD     Z13, Z17, Z18
-	VPSUBUSW   Z12, Z18, Z18
-	VPADDD     Z11, Z18, Z19
-	VADDPS     Z19, Z17, Z17
-	VPSUBD     Z19, Z17, Z17
-	VPSRLD     $0x14, Z18, Z18
-	VPADDD     Z18, Z17, Z17
-	VPSRLD     $0x18, Z6, Z18
-	VPTERNLOGD $0xf8, Z10, Z18, Z17
-	VPACKSSDW  Z17, Z16, Z16
-	VPANDD     Z14, Z5, Z17
-	VPMINUD    Z15, Z17, Z17
-	VPANDD     Z13, Z17, Z18
-	VPSUBUSW   Z12, Z18, Z18
-	VPADDD     Z11, Z18, Z19
-	VADDPS     Z19, Z17, Z17
-	VPSUBD     Z19, Z17, Z17
-	VPSRLD     $0x14, Z18, Z18
-	VPADDD     Z18, Z17, Z17
-	VPSRLD     $0x18, Z5, Z18
-	VPTERNLOGD $0xf8, Z10, Z18, Z17
-	VPANDD     Z14, Z4, Z18
-	VPMINUD    Z15, Z18, Z18
-	VPANDD     Z13, Z18, Z19
-	VPSUBUSW   Z12, Z19, Z19
-	VPADDD     Z11, Z19, Z20
-	VADDPS     Z20, Z18, Z18
-	VPSUBD     Z20, Z18, Z18
-	VPSRLD     $0x14, Z19, Z19
-	VPADDD     Z19, Z18, Z18
-	VPSRLD     $0x18, Z4, Z19
-	VPTERNLOGD $0xf8, Z10, Z19, Z18
-	VPACKSSDW  Z18, Z17, Z17
-	VPACKUSWB  Z17, Z16, Z16
-	VPERMD     Z16, Z9, Z16
-	VMOVUPS    Z16, (DI)
-	VMOVAPS    Z0, Z7
-	VMOVAPS    Z1, Z6
-	VMOVAPS    Z2, Z5
-	VMOVAPS    Z3, Z4
-	ADDQ       $+64, DI
-	ADDQ       $+256, SI
-	SUBQ       $+64, R8
-	CMPQ       R8, $+128
-	JGE        groupahead
-
-groupends:
-	CMPQ  R8, $+64
-	JNE   grouplast
-	TESTQ BX, BX
-	JEQ   grouplast
-
-groupturn:
-	VMOVUPS     256(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VMOVUPS     320(SI), Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VMOVUPS     384(SI), Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VMOVUPS     448(SI), Z3
-	VMULPS.BCST 4(DX), Z3, Z3
-	VADDPS      Z6, Z7, Z16
-	VADDPS      Z4, Z5, Z17
-	VADDPS      Z17, Z16, Z16
-	VCMPPS      $0x03, Z16, Z16, K1
-	KORTESTQ    K1, K1
-	JNE         groupturned
-	VPANDD      Z14, Z7, Z16
-	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z13, Z16, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z16, Z16
-	VPSUBD      Z18, Z16, Z16
-	VPSRLD      $0x14, Z17, Z17
-	VPADDD      Z17, Z16, Z16
-	VPSRLD      $0x18, Z7, Z17
-	VPTERNLOGD  $0xf8, Z10, Z17, Z16
-	VPANDD      Z14, Z6, Z17
-	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z13, Z17, Z18
-	VPSUBUSW    Z12, Z18, Z18
-	VPADDD      Z11, Z18, Z19
-	VADDPS      Z19, Z17, Z17
-	VPSUBD      Z19, Z17, Z17
-	VPSRLD      $0x14, Z18, Z18
-	VPADDD      Z18, Z17, Z17
-	VPSRLD      $0x18, Z6, Z18
-	VPTERNLOGD  $0xf8, Z10, Z18, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPANDD      Z14, Z5, Z17
-	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z13, Z17, Z18
-	VPSUBUSW    Z12, Z18, Z18
-	VPADDD      Z11, Z18, Z19
-	VADDPS      Z19, Z17, Z17
-	VPSUBD      Z19, Z17, Z17
-	VPSRLD      $0x14, Z18, Z18
-	VPADDD      Z18, Z17, Z17
-	VPSRLD      $0x18, Z5, Z18
-	VPTERNLOGD  $0xf8, Z10, Z18, Z17
-	VPANDD      Z14, Z4, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z13, Z18, Z19
-	VPSUBUSW    Z12, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z18, Z18
-	VPSUBD      Z20, Z18, Z18
-	VPSRLD      $0x14, Z19, Z19
-	VPADDD      Z19, Z18, Z18
-	VPSRLD      $0x18, Z4, Z19
-	VPTERNLOGD  $0xf8, Z10, Z19, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKUSWB   Z17, Z16, Z16
-	VPERMD      Z16, Z9, Z16
-	VMOVUPS     Z16, (DI)
-	VMOVAPS     Z0, Z7
-	VMOVAPS     Z1, Z6
-	VMOVAPS     Z2, Z5
-	VMOVAPS     Z3, Z4
-	ADDQ        $+4, DX
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
-	MOVQ        R9, R8
-	SUBQ        R8, BX
-	CMPQ        R8, $+64
-	JNE         groupturned
-	TESTQ       BX, BX
-	JNE         groupturn
-
-groupturned:
-	VBROADCASTSS (DX), Z8
-	CMPQ         R8, $+128
-	JGE          groupahead
-
-grouploop:
-	VMOVUPS    (SI), Z0
-	VMULPS     Z8, Z0, Z0
-	VMOVUPS    64(SI), Z1
-	VMULPS     Z8, Z1, Z1
-	VMOVUPS    128(SI), Z2
-	VMULPS     Z8, Z2, Z2
-	VMOVUPS    192(SI), Z3
-	VMULPS     Z8, Z3, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        grouprare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x14, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x14, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z9, Z4
-	VMOVUPS    Z4, (DI)
-
-groupback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R8, BX
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  BX, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (DX), Z8
-
-groupmeet:
-	MOVQ R8, R10
-	MOVQ DX, R11
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS (SI), Z0
-	VMULPS  Z8, Z0, Z0
-	SUBQ    $+16, R8
-	JLT     groupmeet1cross
-
-groupmeet1:
-	VMOVUPS 64(SI), Z1
-	VMULPS  Z8, Z1, Z1
-	SUBQ    $+16, R8
-	JLT     groupmeet2cross
-
-groupmeet2:
-	VMOVUPS 128(SI), Z2
-	VMULPS  Z8, Z2, Z2
-	SUBQ    $+16, R8
-	JLT     groupmeet3cross
-
-groupmeet3:
-	VMOVUPS    192(SI), Z3
-	VMULPS     Z8, Z3, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        groupmeetrare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x14, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x14, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z9, Z4
-	VMOVUPS    Z4, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+256, SI
-	SUBQ       $+64, BX
-	CMPQ       R8, $+1
-	JLT        groupnext
-	CMPQ       BX, $+64
-	JLT        grouptail
-	CMPQ       R8, $+64
-	JLT        groupmeet
-	JMP        groupbegin
-
-groupnext:
-	TESTQ BX, BX
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, DX
-	CMPQ R8, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
-
-grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
-	JGE  grouppiece
-	MOVQ R8, BX
-
-grouppiece:
-	VBROADCASTSS (DX), Z8
-	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMULPS       Z8, Z0, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z1
-	VMULPS       Z8, Z1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z2
-	VMULPS       Z8, Z2, Z2
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z3
-	VMULPS       Z8, Z3, Z3
-	VADDPS       Z1, Z0, Z4
-	VADDPS       Z3, Z2, Z5
-	VADDPS       Z5, Z4, Z4
-	VCMPPS       $0x03, Z4, Z4, K1
-	KORTESTQ     K1, K1
-	JNE          grouptailrare
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	CMPQ         BX, $+17
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	CMPQ         BX, $+33
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	CMPQ         BX, $+49
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z3, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z2, Z2
-	VPSUBD       Z6, Z2, Z2
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z2, Z2
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z2
-
-grouptailnarrow:
-	VPACKSSDW Z0, Z4, Z4
-	VPACKSSDW Z2, Z1, Z1
-	VPACKUSWB Z1, Z4, Z4
-	VPERMD    Z4, Z9, Z4
-	KMOVQ     K0, K7
-	VMOVDQU8  Z4, K7, (DI)
-
-grouptailback:
-	LEAQ  (DI)(BX*1), DI
-	LEAQ  (SI)(BX*4), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
-	TESTQ R10, R10
-	JEQ   groupdone
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, DX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, BX
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ        R8, $+2
-	JLT         short2end
-	MOVQ        ahead+48(FP), CX
-	CMPQ        CX, $+1
-	JGT         short2stream
-	CMPQ        R8, $+8
-	JLT         short2loop
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z8
-	VMOVUPS     64(SI), Z0
-	VMULPS.BCST (DX), Z0, Z7
-	VMOVUPS     128(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z6
-	VMOVUPS     192(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z5
-
-short2ahead:
-	VMOVUPS     256(SI), Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VMOVUPS     320(SI), Z1
-	VMULPS.BCST 8(DX), Z1, Z1
-	VMOVUPS     384(SI), Z2
-	VMULPS.BCST 12(DX), Z2, Z2
-	VMOVUPS     448(SI), Z3
-	VMULPS.BCST 12(DX), Z3, Z3
-	VADDPS      Z7, Z8, Z4
-	VADDPS      Z5, Z6, Z16
-	VADDPS      Z16, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
-	JNE         short2loop
-	VPANDD      Z14, Z8, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z16
-	VPSUBUSW    Z12, Z16, Z16
-	VPADDD      Z11, Z16, Z17
-	VADDPS      Z17, Z4, Z4
-	VPSUBD      Z17, Z4, Z4
-	VPSRLD      $0x14, Z16, Z16
-	VPADDD      Z16, Z4, Z4
-	VPSRLD      $0x18, Z8, Z16
-	VPTERNLOGD  $0xf8, Z10, Z16, Z4
-	VPANDD      Z14, Z7, Z16
-	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z13, Z16, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z16, Z16
-	VPSUBD      Z18, Z16, Z16
-	VPSRLD      $0x14, Z17, Z17
-	VPADDD      Z17, Z16, Z16
-	VPSRLD      $0x18, Z7, Z17
-	VPTERNLOGD  $0xf8, Z10, Z17, Z16
-	VPACKSSDW   Z16, Z4, Z4
-	VPANDD      Z14, Z6, Z16
-	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z13, Z16, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z16, Z16
-	VPSUBD      Z18, Z16, Z16
-	VPSRLD      $0x14, Z17, Z17
-	VPADDD      Z17, Z16, Z16
-	VPSRLD      $0x18, Z6, Z17
-	VPTERNLOGD  $0xf8, Z10, Z17, Z16
-	VPANDD      Z14, Z5, Z17
-	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z13, Z17, Z18
-	VPSUBUSW    Z12, Z18, Z18
-	VPADDD      Z11, Z18, Z19
-	VADDPS      Z19, Z17, Z17
-	VPSUBD      Z19, Z17, Z17
-	VPSRLD      $0x14, Z18, Z18
-	VPADDD      Z18, Z17, Z17
-	VPSRLD      $0x18, Z5, Z18
-	VPTERNLOGD  $0xf8, Z10, Z18, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKUSWB   Z16, Z4, Z4
-	VPERMD      Z4, Z9, Z4
-	VMOVUPS     Z4, (DI)
-	VMOVAPS     Z0, Z8
-	VMOVAPS     Z1, Z7
-	VMOVAPS     Z2, Z6
-	VMOVAPS     Z3, Z5
-	ADDQ        $+8, DX
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
-	SUBQ        $+2, R8
-	CMPQ        R8, $+4
-	JGE         short2ahead
-
-short2loop:
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VMOVUPS     64(SI), Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VMOVUPS     128(SI), Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VMOVUPS     192(SI), Z3
-	VMULPS.BCST 4(DX), Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
-	JNE         short2rare
-	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z5
-	VADDPS      Z5, Z0, Z0
-	VPSUBD      Z5, Z0, Z0
-	VPSRLD      $0x14, Z1, Z1
-	VPADDD      Z1, Z0, Z0
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z5
-	VADDPS      Z5, Z1, Z1
-	VPSUBD      Z5, Z1, Z1
-	VPSRLD      $0x14, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z9, Z4
-	VMOVUPS     Z4, (DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	SUBQ $+2, R8
-	CMPQ R8, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ        R8, $+4
-	JLT         short4end
-	MOVQ        ahead+48(FP), CX
-	CMPQ        CX, $+1
-	JGT         short4stream
-	CMPQ        R8, $+16
-	JLT         short4loop
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z8
-	VMOVUPS     64(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z7
-	VMOVUPS     128(SI), Z0
-	VMULPS.BCST 8(DX), Z0, Z6
-	VMOVUPS     192(SI), Z0
-	VMULPS.BCST 12(DX), Z0, Z5
-
-short4ahead:
-	VMOVUPS     256(SI), Z0
-	VMULPS.BCST 16(DX), Z0, Z0
-	VMOVUPS     320(SI), Z1
-	VMULPS.BCST 20(DX), Z1, Z1
-	VMOVUPS     384(SI), Z2
-	VMULPS.BCST 24(DX), Z2, Z2
-	VMOVUPS     448(SI), Z3
-	VMULPS.BCST 28(DX), Z3, Z3
-	VADDPS      Z7, Z8, Z4
-	VADDPS      Z5, Z6, Z16
-	VADDPS      Z16, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
-	JNE         short4loop
-	VPANDD      Z14, Z8, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z16
-	VPSUBUSW    Z12, Z16, Z16
-	VPADDD      Z11, Z16, Z17
-	VADDPS      Z17, Z4, Z4
-	VPSUBD      Z17, Z4, Z4
-	VPSRLD      $0x14, Z16, Z16
-	VPADDD      Z16, Z4, Z4
-	VPSRLD      $0x18, Z8, Z16
-	VPTERNLOGD  $0xf8, Z10, Z16, Z4
-	VPANDD      Z14, Z7, Z16
-	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z13, Z16, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z16, Z16
-	VPSUBD      Z18, Z16, Z16
-	VPSRLD      $0x14, Z17, Z17
-	VPADDD      Z17, Z16, Z16
-	VPSRLD      $0x18, Z7, Z17
-	VPTERNLOGD  $0xf8, Z10, Z17, Z16
-	VPACKSSDW   Z16, Z4, Z4
-	VPANDD      Z14, Z6, Z16
-	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z13, Z16, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z16, Z16
-	VPSUBD      Z18, Z16, Z16
-	VPSRLD      $0x14, Z17, Z17
-	VPADDD      Z17, Z16, Z16
-	VPSRLD      $0x18, Z6, Z17
-	VPTERNLOGD  $0xf8, Z10, Z17, Z16
-	VPANDD      Z14, Z5, Z17
-	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z13, Z17, Z18
-	VPSUBUSW    Z12, Z18, Z18
-	VPADDD      Z11, Z18, Z19
-	VADDPS      Z19, Z17, Z17
-	VPSUBD      Z19, Z17, Z17
-	VPSRLD      $0x14, Z18, Z18
-	VPADDD      Z18, Z17, Z17
-	VPSRLD      $0x18, Z5, Z18
-	VPTERNLOGD  $0xf8, Z10, Z18, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKUSWB   Z16, Z4, Z4
-	VPERMD      Z4, Z9, Z4
-	VMOVUPS     Z4, (DI)
-	VMOVAPS     Z0, Z8
-	VMOVAPS     Z1, Z7
-	VMOVAPS     Z2, Z6
-	VMOVAPS     Z3, Z5
-	ADDQ        $+16, DX
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
-	SUBQ        $+4, R8
-	CMPQ        R8, $+8
-	JGE         short4ahead
-
-short4loop:
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VMOVUPS     64(SI), Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VMOVUPS     128(SI), Z2
-	VMULPS.BCST 8(DX), Z2, Z2
-	VMOVUPS     192(SI), Z3
-	VMULPS.BCST 12(DX), Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
-	JNE         short4rare
-	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z5
-	VADDPS      Z5, Z0, Z0
-	VPSUBD      Z5, Z0, Z0
-	VPSRLD      $0x14, Z1, Z1
-	VPADDD      Z1, Z0, Z0
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z5
-	VADDPS      Z5, Z1, Z1
-	VPSUBD      Z5, Z1, Z1
-	VPSRLD      $0x14, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z9, Z4
-	VMOVUPS     Z4, (DI)
-
-short4back:
-	ADDQ $+16, DX
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	SUBQ $+4, R8
-	CMPQ R8, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
-
-laneloop:
-	VMOVUPS    (SI), Z0
-	VMOVUPS    (DX), Z1
-	VMULPS     Z1, Z0, Z0
-	VMOVUPS    64(SI), Z1
-	VMOVUPS    64(DX), Z2
-	VMULPS     Z2, Z1, Z1
-	VMOVUPS    128(SI), Z2
-	VMOVUPS    128(DX), Z3
-	VMULPS     Z3, Z2, Z2
-	VMOVUPS    192(SI), Z3
-	VMOVUPS    192(DX), Z4
-	VMULPS     Z4, Z3, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanerare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x14, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x14, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z9, Z4
-	VMOVUPS    Z4, (DI)
-
-laneback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	SUBQ $+64, BX
-	CMPQ BX, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ      BX, BX
-	JEQ        laneend
-	MOVQ       $-1, AX
-	BZHIQ      BX, AX, AX
-	KMOVQ      AX, K0
-	KMOVQ      K0, K7
-	VMOVUPS.Z  (SI), K7, Z0
-	VMOVUPS.Z  (DX), K7, Z1
-	VMULPS     Z1, Z0, Z0
-	KSHIFTRQ   $0x10, K0, K7
-	VMOVUPS.Z  64(SI), K7, Z1
-	VMOVUPS.Z  64(DX), K7, Z2
-	VMULPS     Z2, Z1, Z1
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVUPS.Z  128(SI), K7, Z2
-	VMOVUPS.Z  128(DX), K7, Z3
-	VMULPS     Z3, Z2, Z2
-	KSHIFTRQ   $0x30, K0, K7
-	VMOVUPS.Z  192(SI), K7, Z3
-	VMOVUPS.Z  192(DX), K7, Z4
-	VMULPS     Z4, Z3, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanetailrare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	CMPQ       BX, $+17
-	JLT        lanetailnarrow
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	CMPQ       BX, $+33
-	JLT        lanetailnarrow
-	VPANDD     Z14, Z2, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z1, Z1
-	VPSUBD     Z6, Z1, Z1
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z1, Z1
-	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z1
-	CMPQ       BX, $+49
-	JLT        lanetailnarrow
-	VPANDD     Z14, Z3, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z2, Z2
-	VPSUBD     Z6, Z2, Z2
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z2, Z2
-	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z2
-
-lanetailnarrow:
-	VPACKSSDW Z0, Z4, Z4
-	VPACKSSDW Z2, Z1, Z1
-	VPACKUSWB Z1, Z4, Z4
-	VPERMD    Z4, Z9, Z4
-	KMOVQ     K0, K7
-	VMOVDQU8  Z4, K7, (DI)
-
-lanetailback:
-laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	PREFETCHNTA 128(SI)(CX*1)
-	PREFETCHNTA 192(SI)(CX*1)
-	VMOVUPS     (SI), Z0
-	VMULPS      Z8, Z0, Z0
-	VMOVUPS     64(SI), Z1
-	VMULPS      Z8, Z1, Z1
-	VMOVUPS     128(SI), Z2
-	VMULPS      Z8, Z2, Z2
-	VMOVUPS     192(SI), Z3
-	VMULPS      Z8, Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
-	JNE         grouprare
-	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z5
-	VADDPS      Z5, Z0, Z0
-	VPSUBD      Z5, Z0, Z0
-	VPSRLD      $0x14, Z1, Z1
-	VPADDD      Z1, Z0, Z0
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z5
-	VADDPS      Z5, Z1, Z1
-	VPSUBD      Z5, Z1, Z1
-	VPSRLD      $0x14, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z9, Z4
-	VMOVNTPS    Z4, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
-	JGE         groupstream
-	JMP         groupwhole
-
-grouplast:
-	VADDPS     Z6, Z7, Z0
-	VADDPS     Z4, Z5, Z1
-	VADDPS     Z1, Z0, Z0
-	VCMPPS     $0x03, Z0, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPANDD     Z14, Z7, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z2
-	VADDPS     Z2, Z0, Z0
-	VPSUBD     Z2, Z0, Z0
-	VPSRLD     $0x14, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x18, Z7, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPANDD     Z14, Z6, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x14, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z6, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPANDD     Z14, Z5, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x14, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z5, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z1
-	VPANDD     Z14, Z4, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z16
-	VADDPS     Z16, Z2, Z2
-	VPSUBD     Z16, Z2, Z2
-	VPSRLD     $0x14, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VPSRLD     $0x18, Z4, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z2
-	VPACKSSDW  Z2, Z1, Z1
-	VPACKUSWB  Z1, Z0, Z0
-	VPERMD     Z0, Z9, Z0
-	VMOVUPS    Z0, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+256, SI
-	SUBQ       $+64, R8
-	JMP        groupwhole
-
-grouprare:
-	VMOVUPS      (SI), Z0
-	VMULPS       Z8, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VMOVUPS      64(SI), Z2
-	VMULPS       Z8, Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VMOVUPS      128(SI), Z2
-	VMULPS       Z8, Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VMOVUPS      192(SI), Z2
-	VMULPS       Z8, Z2, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z10, Z5, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z9, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet0
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R8, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z8
-	CMPQ         R8, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet1
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R8, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z8
-	CMPQ         R8, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet2
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R8, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z8
-	CMPQ         R8, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet3
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet3mix
-
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMULPS       Z8, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	CMPQ         BX, $+17
-	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z2
-	VMULPS       Z8, Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	CMPQ         BX, $+33
-	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z2
-	VMULPS       Z8, Z2, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z10, Z5, Z4
-	CMPQ         BX, $+49
-	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z2
-	VMULPS       Z8, Z2, Z2
-	VPANDD       Z14, Z2, Z5
-	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z13, Z5, Z6
-	VPSUBUSW     Z12, Z6, Z6
-	VPADDD       Z11, Z6, Z7
-	VADDPS       Z7, Z5, Z5
-	VPSUBD       Z7, Z5, Z5
-	VPSRLD       $0x14, Z6, Z6
-	VPADDD       Z6, Z5, Z5
-	VPSRLD       $0x18, Z2, Z6
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z0, K1, Z5
-	VPTERNLOGD   $0xf8, Z10, Z6, Z5
-
-grouptailrarenarrow:
-	VPACKSSDW Z3, Z1, Z1
-	VPACKSSDW Z5, Z4, Z4
-	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z9, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
-
-groupmeetrare:
-	MOVQ R10, R8
-	SUBQ DX, R11
-	ADDQ R11, DX
-	MOVQ BX, R10
-	SUBQ R11, R11
-	ADDQ $+64, R11
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	PREFETCHNTA 128(SI)(CX*1)
-	PREFETCHNTA 192(SI)(CX*1)
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VMOVUPS     64(SI), Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VMOVUPS     128(SI), Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VMOVUPS     192(SI), Z3
-	VMULPS.BCST 4(DX), Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
-	JNE         short2rare
-	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z5
-	VADDPS      Z5, Z0, Z0
-	VPSUBD      Z5, Z0, Z0
-	VPSRLD      $0x14, Z1, Z1
-	VPADDD      Z1, Z0, Z0
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z5
-	VADDPS      Z5, Z1, Z1
-	VPSUBD      Z5, Z1, Z1
-	VPSRLD      $0x14, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z9, Z4
-	VMOVNTPS    Z4, (DI)
-	ADDQ        $+8, DX
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
-	SUBQ        $+2, R8
-	CMPQ        R8, $+2
-	JGE         short2stream
-	JMP         short2end
-
-short2rare:
-	VMOVUPS      (SI), Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VMOVUPS      64(SI), Z2
-	VMULPS.BCST  (DX), Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VMOVUPS      128(SI), Z2
-	VMULPS.BCST  4(DX), Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VMOVUPS      192(SI), Z2
-	VMULPS.BCST  4(DX), Z2, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z10, Z5, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z9, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          short2back
-
-short4stream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	PREFETCHNTA 128(SI)(CX*1)
-	PREFETCHNTA 192(SI)(CX*1)
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VMOVUPS     64(SI), Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VMOVUPS     128(SI), Z2
-	VMULPS.BCST 8(DX), Z2, Z2
-	VMOVUPS     192(SI), Z3
-	VMULPS.BCST 12(DX), Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
-	JNE         short4rare
-	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z5
-	VADDPS      Z5, Z0, Z0
-	VPSUBD      Z5, Z0, Z0
-	VPSRLD      $0x14, Z1, Z1
-	VPADDD      Z1, Z0, Z0
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z5
-	VADDPS      Z5, Z1, Z1
-	VPSUBD      Z5, Z1, Z1
-	VPSRLD      $0x14, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z9, Z4
-	VMOVNTPS    Z4, (DI)
-	ADDQ        $+16, DX
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
-	SUBQ        $+4, R8
-	CMPQ        R8, $+4
-	JGE         short4stream
-	JMP         short4end
-
-short4rare:
-	VMOVUPS      (SI), Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VMOVUPS      64(SI), Z2
-	VMULPS.BCST  4(DX), Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VMOVUPS      128(SI), Z2
-	VMULPS.BCST  8(DX), Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VMOVUPS      192(SI), Z2
-	VMULPS.BCST  12(DX), Z2, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z10, Z5, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z9, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          short4back
-
-lanerare:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (DX), Z1
-	VMULPS       Z1, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VMOVUPS      64(SI), Z2
-	VMOVUPS      64(DX), Z3
-	VMULPS       Z3, Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VMOVUPS      128(SI), Z2
-	VMOVUPS      128(DX), Z3
-	VMULPS       Z3, Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VMOVUPS      192(SI), Z2
-	VMOVUPS      192(DX), Z4
-	VMULPS       Z4, Z2, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z10, Z5, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z9, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          laneback
-
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMULPS       Z1, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	CMPQ         BX, $+17
-	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z2
-	VMOVUPS.Z    64(DX), K7, Z3
-	VMULPS       Z3, Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	CMPQ         BX, $+33
-	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z2
-	VMOVUPS.Z    128(DX), K7, Z4
-	VMULPS       Z4, Z2, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z10, Z5, Z4
-	CMPQ         BX, $+49
-	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z2
-	VMOVUPS.Z    192(DX), K7, Z5
-	VMULPS       Z5, Z2, Z2
-	VPANDD       Z14, Z2, Z5
-	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z13, Z5, Z6
-	VPSUBUSW     Z12, Z6, Z6
-	VPADDD       Z11, Z6, Z7
-	VADDPS       Z7, Z5, Z5
-	VPSUBD       Z7, Z5, Z5
-	VPSRLD       $0x14, Z6, Z6
-	VPADDD       Z6, Z5, Z5
-	VPSRLD       $0x18, Z2, Z6
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z0, K1, Z5
-	VPTERNLOGD   $0xf8, Z10, Z6, Z5
-
-lanetailrarenarrow:
-	VPACKSSDW Z3, Z1, Z1
-	VPACKSSDW Z5, Z4, Z4
-	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z9, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
-
-// func QuantizeFpE5M2AVX512(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·QuantizeFpE5M2AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x38800000, Z11 0x43000000, Z10 0x80, Z9 table
-	// per group: Z8 scale, Z7 recip
-	// vector registers in use at once: 24
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	VBROADCASTSS most+32(FP), Z15
-	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+4(SB), Z13
-	VBROADCASTSS constantsAVX512<>+88(SB), Z12
-	VBROADCASTSS constantsAVX512<>+92(SB), Z11
-	VBROADCASTSS constantsAVX512<>+16(SB), Z10
-	VMOVUPS      constantsAVX512<>+20(SB), Z9
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
-	JEQ          lanes
-	CMPQ         R10, $+32
-	JEQ          short2
-	CMPQ         R10, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
-	MOVQ  R10, R9
-
-groupbegin:
-	CMPQ         R8, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
-	SUBQ         R9, R8
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R9, $+256
-	JGE          groupfirst
-	CMPQ         R8, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R9
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VMOVUPS      (SI), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VMOVAPS      Z1, Z6
-	VFNMADD231PS Z7, Z0, Z6
-	VMOVUPS      64(SI), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VMOVAPS      Z1, Z5
-	VFNMADD231PS Z7, Z0, Z5
-	VMOVUPS      128(SI), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VMOVAPS      Z1, Z4
-	VFNMADD231PS Z7, Z0, Z4
-	VMOVUPS      192(SI), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VMOVAPS      Z1, Z3
-	VFNMADD231PS Z7, Z0, Z3
-	CMPQ         R9, $+128
-	JLT          groupends
-
-groupahead:
-	VMOVUPS      256(SI), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VFNMADD231PS Z7, Z0, Z1
-	VMOVUPS      320(SI), Z0
-	VMULPS       Z7, Z0, Z2
-	VFMSUB231PS  Z8, Z2, Z0
-	VFNMADD231PS Z7, Z0, Z2
-	VMOVUPS      384(SI), Z0
-	VMULPS       Z7, Z0, Z16
-	VFMSUB231PS  Z8, Z16, Z0
-	VFNMADD231PS Z7, Z0, Z16
-	VMOVUPS      448(SI), Z0
-	VMULPS       Z7, Z0, Z17
-	VFMSUB231PS  Z8, Z17, Z0
-	VFNMADD231PS Z7, Z0, Z17
-	VADDPS       Z5, Z6, Z0
-	VADDPS       Z3, Z4, Z18
-	VADDPS       Z18, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouploop
-	VPANDD       Z14, Z6, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z18
-	VPSUBUSW     Z12, Z18, Z18
-	VPADDD       Z11, Z18, Z19
-	VADDPS       Z19, Z0, Z0
-	VPSUBD       Z19, Z0, Z0
-	VPSRLD       $0x15, Z18, Z18
-	VPADDD       Z18, Z0, Z0
-	VPSRLD       $0x18, Z6, Z18
-	VPTERNLOGD   $0xf8, Z10, Z18, Z0
-	VPANDD       Z14, Z5, Z18
-	VPMINUD      Z15, Z18, Z18
-	VPANDD       Z13, Z18, Z19
-	VPSUBUSW     Z12, Z19, Z19
-	VPADDD       Z11, Z19, Z20
-	VADDPS       Z20, Z18, Z18
-	VPSUBD       Z20, Z18, Z18
-	VPSRLD       $0x15, Z19, Z19
-	VPADDD       Z19, Z18, Z18
-	VPSRLD       $0x18, Z5, Z19
-	VPTERNLOGD   $0xf8, Z10, Z19, Z18
-	VPACKSSDW    Z18, Z0, Z0
-	VPANDD       Z14, Z4, Z18
-	VPMINUD      Z15, Z18, Z18
-	VPANDD       Z13, Z18, Z19
-	VPSUBUSW     Z12, Z19, Z19
-	VPADDD       Z11, Z19, Z20
-	VADDPS       Z20, Z18, Z18
-	VPSUBD       Z20, Z18, Z18
-	VPSRLD       $0x15, Z19, Z19
-	VPADDD       Z19, Z18, Z18
-	VPSRLD       $0x18, Z4, Z19
-	VPTERNLOGD   $0xf8, Z10, Z19, Z18
-	VPANDD       Z14, Z3, Z19
-	VPMINUD      Z15, Z19, Z19
-	VPANDD       Z13, Z19, Z20
-	VPSUBUSW     Z12, Z20, Z20
-	VPADDD       Z11, Z20, Z21
-	VADDPS       Z21, Z19, Z19
-	VPSUBD       Z21, Z19, Z19
-	VPSRLD       $0x15, Z20, Z20
-	VPADDD       Z20, Z19, Z19
-	VPSRLD       $0x18, Z3, Z20
-	VPTERNLOGD   $0xf8, Z10, Z20, Z19
-	VPACKSSDW    Z19, Z18, Z18
-	VPACKUSWB    Z18, Z0, Z0
-	VPERMD       Z0, Z9, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z1, Z6
-	VMOVAPS      Z2, Z5
-	VMOVAPS      Z16, Z4
-	VMOVAPS      Z17, Z3
-	ADDQ         $+64, DI
-	ADDQ         $+256, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R9, $+64
-	JNE   grouplast
-	TESTQ R8, R8
-	JEQ   grouplast
-
-groupturn:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z1
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z16
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z17
-	VADDPS            Z5, Z6, Z0
-	VADDPS            Z3, Z4, Z18
-	VADDPS            Z18, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
-	VPANDD            Z14, Z6, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z18
-	VPSUBUSW          Z12, Z18, Z18
-	VPADDD            Z11, Z18, Z19
-	VADDPS            Z19, Z0, Z0
-	VPSUBD            Z19, Z0, Z0
-	VPSRLD            $0x15, Z18, Z18
-	VPADDD            Z18, Z0, Z0
-	VPSRLD            $0x18, Z6, Z18
-	VPTERNLOGD        $0xf8, Z10, Z18, Z0
-	VPANDD            Z14, Z5, Z18
-	VPMINUD           Z15, Z18, Z18
-	VPANDD            Z13, Z18, Z19
-	VPSUBUSW          Z12, Z19, Z19
-	VPADDD            Z11, Z19, Z20
-	VADDPS            Z20, Z18, Z18
-	VPSUBD            Z20, Z18, Z18
-	VPSRLD            $0x15, Z19, Z19
-	VPADDD            Z19, Z18, Z18
-	VPSRLD            $0x18, Z5, Z19
-	VPTERNLOGD        $0xf8, Z10, Z19, Z18
-	VPACKSSDW         Z18, Z0, Z0
-	VPANDD            Z14, Z4, Z18
-	VPMINUD           Z15, Z18, Z18
-	VPANDD            Z13, Z18, Z19
-	VPSUBUSW          Z12, Z19, Z19
-	VPADDD            Z11, Z19, Z20
-	VADDPS            Z20, Z18, Z18
-	VPSUBD            Z20, Z18, Z18
-	VPSRLD            $0x15, Z19, Z19
-	VPADDD            Z19, Z18, Z18
-	VPSRLD            $0x18, Z4, Z19
-	VPTERNLOGD        $0xf8, Z10, Z19, Z18
-	VPANDD            Z14, Z3, Z19
-	VPMINUD           Z15, Z19, Z19
-	VPANDD            Z13, Z19, Z20
-	VPSUBUSW          Z12, Z20, Z20
-	VPADDD            Z11, Z20, Z21
-	VADDPS            Z21, Z19, Z19
-	VPSUBD            Z21, Z19, Z19
-	VPSRLD            $0x15, Z20, Z20
-	VPADDD            Z20, Z19, Z19
-	VPSRLD            $0x18, Z3, Z20
-	VPTERNLOGD        $0xf8, Z10, Z20, Z19
-	VPACKSSDW         Z19, Z18, Z18
-	VPACKUSWB         Z18, Z0, Z0
-	VPERMD            Z0, Z9, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z6
-	VMOVAPS           Z2, Z5
-	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	ADDQ              $+4, DX
-	ADDQ              $+4, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
-	MOVQ              R10, R9
-	SUBQ              R9, R8
-	CMPQ              R9, $+64
-	JNE               groupturned
-	TESTQ             R8, R8
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
-	CMPQ         R9, $+128
-	JGE          groupahead
-
-grouploop:
-	VMOVUPS      (SI), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VFNMADD231PS Z7, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VMULPS       Z7, Z0, Z2
-	VFMSUB231PS  Z8, Z2, Z0
-	VFNMADD231PS Z7, Z0, Z2
-	VMOVUPS      128(SI), Z0
-	VMULPS       Z7, Z0, Z3
-	VFMSUB231PS  Z8, Z3, Z0
-	VFNMADD231PS Z7, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VMULPS       Z7, Z0, Z4
-	VFMSUB231PS  Z8, Z4, Z0
-	VFNMADD231PS Z7, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z5
-	VADDPS       Z5, Z1, Z1
-	VPSUBD       Z5, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z1
-	VPANDD       Z14, Z4, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z3
-	VPSUBUSW     Z12, Z3, Z3
-	VPADDD       Z11, Z3, Z5
-	VADDPS       Z5, Z2, Z2
-	VPSUBD       Z5, Z2, Z2
-	VPSRLD       $0x15, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z9, Z0
-	VMOVUPS      Z0, (DI)
-
-groupback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R9, R8
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  R8, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (DX), Z7
-
-groupmeet:
-	MOVQ R9, R11
-	MOVQ DX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS      (SI), Z0
-	VMULPS       Z8, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z8, Z0, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVUPS      64(SI), Z0
-	VMULPS       Z8, Z0, Z2
-	VFMSUB231PS  Z7, Z2, Z0
-	VFNMADD231PS Z8, Z0, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVUPS      128(SI), Z0
-	VMULPS       Z8, Z0, Z3
-	VFMSUB231PS  Z7, Z3, Z0
-	VFNMADD231PS Z8, Z0, Z3
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      192(SI), Z0
-	VMULPS       Z8, Z0, Z4
-	VFMSUB231PS  Z7, Z4, Z0
-	VFNMADD231PS Z8, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z5
-	VADDPS       Z5, Z1, Z1
-	VPSUBD       Z5, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z1
-	VPANDD       Z14, Z4, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z3
-	VPSUBUSW     Z12, Z3, Z3
-	VPADDD       Z11, Z3, Z5
-	VADDPS       Z5, Z2, Z2
-	VPSUBD       Z5, Z2, Z2
-	VPSRLD       $0x15, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z9, Z0
-	VMOVUPS      Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+256, SI
-	SUBQ         $+64, R8
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         R8, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R8, R8
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, DX
-	ADDQ $+4, BX
-	CMPQ R9, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
-
-grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
-	JGE  grouppiece
-	MOVQ R9, R8
-
-grouppiece:
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VFNMADD231PS Z7, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VMULPS       Z7, Z0, Z2
-	VFMSUB231PS  Z8, Z2, Z0
-	VFNMADD231PS Z7, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VMULPS       Z7, Z0, Z3
-	VFMSUB231PS  Z8, Z3, Z0
-	VFNMADD231PS Z7, Z0, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VMULPS       Z7, Z0, Z4
-	VFMSUB231PS  Z8, Z4, Z0
-	VFNMADD231PS Z7, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouptailrare
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	CMPQ         R8, $+33
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z3, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z2, Z2
-	VPSUBD       Z6, Z2, Z2
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z2, Z2
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z2
-	CMPQ         R8, $+49
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z4, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z3, Z3
-	VPSUBD       Z6, Z3, Z3
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z3, Z3
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-
-grouptailnarrow:
-	VPACKSSDW Z1, Z0, Z0
-	VPACKSSDW Z3, Z2, Z2
-	VPACKUSWB Z2, Z0, Z0
-	VPERMD    Z0, Z9, Z0
-	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
-
-grouptailback:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*4), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
-	TESTQ R11, R11
-	JEQ   groupdone
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, R8
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R9, $+2
-	JLT               short2end
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R9, $+8
-	JLT               short2loop
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VMOVAPS           Z1, Z6
-	VFNMADD231PS.BCST (BX), Z0, Z6
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFNMADD231PS.BCST (BX), Z0, Z5
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VMOVAPS           Z1, Z4
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-
-short2ahead:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFMSUB231PS.BCST  8(DX), Z1, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z1
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFMSUB231PS.BCST  8(DX), Z2, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z2
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFMSUB231PS.BCST  12(DX), Z16, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z16
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFMSUB231PS.BCST  12(DX), Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z17
-	VADDPS            Z5, Z6, Z0
-	VADDPS            Z3, Z4, Z18
-	VADDPS            Z18, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
-	VPANDD            Z14, Z6, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z18
-	VPSUBUSW          Z12, Z18, Z18
-	VPADDD            Z11, Z18, Z19
-	VADDPS            Z19, Z0, Z0
-	VPSUBD            Z19, Z0, Z0
-	VPSRLD            $0x15, Z18, Z18
-	VPADDD            Z18, Z0, Z0
-	VPSRLD            $0x18, Z6, Z18
-	VPTERNLOGD        $0xf8, Z10, Z18, Z0
-	VPANDD            Z14, Z5, Z18
-	VPMINUD           Z15, Z18, Z18
-	VPANDD            Z13, Z18, Z19
-	VPSUBUSW          Z12, Z19, Z19
-	VPADDD            Z11, Z19, Z20
-	VADDPS            Z20, Z18, Z18
-	VPSUBD            Z20, Z18, Z18
-	VPSRLD            $0x15, Z19, Z19
-	VPADDD            Z19, Z18, Z18
-	VPSRLD            $0x18, Z5, Z19
-	VPTERNLOGD        $0xf8, Z10, Z19, Z18
-	VPACKSSDW         Z18, Z0, Z0
-	VPANDD            Z14, Z4, Z18
-	VPMINUD           Z15, Z18, Z18
-	VPANDD            Z13, Z18, Z19
-	VPSUBUSW          Z12, Z19, Z19
-	VPADDD            Z11, Z19, Z20
-	VADDPS            Z20, Z18, Z18
-	VPSUBD            Z20, Z18, Z18
-	VPSRLD            $0x15, Z19, Z19
-	VPADDD            Z19, Z18, Z18
-	VPSRLD            $0x18, Z4, Z19
-	VPTERNLOGD        $0xf8, Z10, Z19, Z18
-	VPANDD            Z14, Z3, Z19
-	VPMINUD           Z15, Z19, Z19
-	VPANDD            Z13, Z19, Z20
-	VPSUBUSW          Z12, Z20, Z20
-	VPADDD            Z11, Z20, Z21
-	VADDPS            Z21, Z19, Z19
-	VPSUBD            Z21, Z19, Z19
-	VPSRLD            $0x15, Z20, Z20
-	VPADDD            Z20, Z19, Z19
-	VPSRLD            $0x18, Z3, Z20
-	VPTERNLOGD        $0xf8, Z10, Z20, Z19
-	VPACKSSDW         Z19, Z18, Z18
-	VPACKUSWB         Z18, Z0, Z0
-	VPERMD            Z0, Z9, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z6
-	VMOVAPS           Z2, Z5
-	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPANDD            Z14, Z1, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z5
-	VPSUBUSW          Z12, Z5, Z5
-	VPADDD            Z11, Z5, Z6
-	VADDPS            Z6, Z0, Z0
-	VPSUBD            Z6, Z0, Z0
-	VPSRLD            $0x15, Z5, Z5
-	VPADDD            Z5, Z0, Z0
-	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z10, Z1, Z0
-	VPANDD            Z14, Z2, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z5
-	VPSUBUSW          Z12, Z5, Z5
-	VPADDD            Z11, Z5, Z6
-	VADDPS            Z6, Z1, Z1
-	VPSUBD            Z6, Z1, Z1
-	VPSRLD            $0x15, Z5, Z5
-	VPADDD            Z5, Z1, Z1
-	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z10, Z2, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z3, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z2
-	VPSUBUSW          Z12, Z2, Z2
-	VPADDD            Z11, Z2, Z5
-	VADDPS            Z5, Z1, Z1
-	VPSUBD            Z5, Z1, Z1
-	VPSRLD            $0x15, Z2, Z2
-	VPADDD            Z2, Z1, Z1
-	VPSRLD            $0x18, Z3, Z3
-	VPTERNLOGD        $0xf8, Z10, Z3, Z1
-	VPANDD            Z14, Z4, Z2
-	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z13, Z2, Z3
-	VPSUBUSW          Z12, Z3, Z3
-	VPADDD            Z11, Z3, Z5
-	VADDPS            Z5, Z2, Z2
-	VPSUBD            Z5, Z2, Z2
-	VPSRLD            $0x15, Z3, Z3
-	VPADDD            Z3, Z2, Z2
-	VPSRLD            $0x18, Z4, Z4
-	VPTERNLOGD        $0xf8, Z10, Z4, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z9, Z0
-	VMOVUPS           Z0, (DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+8, BX
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	SUBQ $+2, R9
-	CMPQ R9, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R9, $+4
-	JLT               short4end
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R9, $+16
-	JLT               short4loop
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFMSUB231PS.BCST  (DX), Z16, Z0
-	VMOVAPS           Z16, Z4
-	VFNMADD231PS.BCST (BX), Z0, Z4
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VMOVAPS           Z16, Z3
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFMSUB231PS.BCST  8(DX), Z16, Z0
-	VMOVAPS           Z16, Z2
-	VFNMADD231PS.BCST 8(BX), Z0, Z2
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFMSUB231PS.BCST  12(DX), Z16, Z0
-	VMOVAPS           Z16, Z1
-	VFNMADD231PS.BCST 12(BX), Z0, Z1
-
-short4ahead:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       16(BX), Z0, Z16
-	VFMSUB231PS.BCST  16(DX), Z16, Z0
-	VFNMADD231PS.BCST 16(BX), Z0, Z16
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       20(BX), Z0, Z17
-	VFMSUB231PS.BCST  20(DX), Z17, Z0
-	VFNMADD231PS.BCST 20(BX), Z0, Z17
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       24(BX), Z0, Z18
-	VFMSUB231PS.BCST  24(DX), Z18, Z0
-	VFNMADD231PS.BCST 24(BX), Z0, Z18
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       28(BX), Z0, Z19
-	VFMSUB231PS.BCST  28(DX), Z19, Z0
-	VFNMADD231PS.BCST 28(BX), Z0, Z19
-	VADDPS            Z3, Z4, Z0
-	VADDPS            Z1, Z2, Z20
-	VADDPS            Z20, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
-	VPANDD            Z14, Z4, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z20
-	VPSUBUSW          Z12, Z20, Z20
-	VPADDD            Z11, Z20, Z21
-	VADDPS            Z21, Z0, Z0
-	VPSUBD            Z21, Z0, Z0
-	VPSRLD            $0x15, Z20, Z20
-	VPADDD            Z20, Z0, Z0
-	VPSRLD            $0x18, Z4, Z20
-	VPTERNLOGD        $0xf8, Z10, Z20, Z0
-	VPANDD            Z14, Z3, Z20
-	VPMINUD           Z15, Z20, Z20
-	VPANDD            Z13, Z20, Z21
-	VPSUBUSW          Z12, Z21, Z21
-	VPADDD            Z11, Z21, Z22
-	VADDPS            Z22, Z20, Z20
-	VPSUBD            Z22, Z20, Z20
-	VPSRLD            $0x15, Z21, Z21
-	VPADDD            Z21, Z20, Z20
-	VPSRLD            $0x18, Z3, Z21
-	VPTERNLOGD        $0xf8, Z10, Z21, Z20
-	VPACKSSDW         Z20, Z0, Z0
-	VPANDD            Z14, Z2, Z20
-	VPMINUD           Z15, Z20, Z20
-	VPANDD            Z13, Z20, Z21
-	VPSUBUSW          Z12, Z21, Z21
-	VPADDD            Z11, Z21, Z22
-	VADDPS            Z22, Z20, Z20
-	VPSUBD            Z22, Z20, Z20
-	VPSRLD            $0x15, Z21, Z21
-	VPADDD            Z21, Z20, Z20
-	VPSRLD            $0x18, Z2, Z21
-	VPTERNLOGD        $0xf8, Z10, Z21, Z20
-	VPANDD            Z14, Z1, Z21
-	VPMINUD           Z15, Z21, Z21
-	VPANDD            Z13, Z21, Z22
-	VPSUBUSW          Z12, Z22, Z22
-	VPADDD            Z11, Z22, Z23
-	VADDPS            Z23, Z21, Z21
-	VPSUBD            Z23, Z21, Z21
-	VPSRLD            $0x15, Z22, Z22
-	VPADDD            Z22, Z21, Z21
-	VPSRLD            $0x18, Z1, Z22
-	VPTERNLOGD        $0xf8, Z10, Z22, Z21
-	VPACKSSDW         Z21, Z20, Z20
-	VPACKUSWB         Z20, Z0, Z0
-	VPERMD            Z0, Z9, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VBROADCASTSS      8(DX), Z6
-	VBROADCASTSS      12(DX), Z5
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z3
-	VFMSUB231PS.BCST  8(DX), Z3, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z4
-	VFMSUB231PS.BCST  12(DX), Z4, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z16
-	VADDPS            Z16, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPANDD            Z14, Z1, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z16
-	VPSUBUSW          Z12, Z16, Z16
-	VPADDD            Z11, Z16, Z17
-	VADDPS            Z17, Z0, Z0
-	VPSUBD            Z17, Z0, Z0
-	VPSRLD            $0x15, Z16, Z16
-	VPADDD            Z16, Z0, Z0
-	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z10, Z1, Z0
-	VPANDD            Z14, Z2, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z16
-	VPSUBUSW          Z12, Z16, Z16
-	VPADDD            Z11, Z16, Z17
-	VADDPS            Z17, Z1, Z1
-	VPSUBD            Z17, Z1, Z1
-	VPSRLD            $0x15, Z16, Z16
-	VPADDD            Z16, Z1, Z1
-	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z10, Z2, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z3, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z2
-	VPSUBUSW          Z12, Z2, Z2
-	VPADDD            Z11, Z2, Z16
-	VADDPS            Z16, Z1, Z1
-	VPSUBD            Z16, Z1, Z1
-	VPSRLD            $0x15, Z2, Z2
-	VPADDD            Z2, Z1, Z1
-	VPSRLD            $0x18, Z3, Z3
-	VPTERNLOGD        $0xf8, Z10, Z3, Z1
-	VPANDD            Z14, Z4, Z2
-	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z13, Z2, Z3
-	VPSUBUSW          Z12, Z3, Z3
-	VPADDD            Z11, Z3, Z16
-	VADDPS            Z16, Z2, Z2
-	VPSUBD            Z16, Z2, Z2
-	VPSRLD            $0x15, Z3, Z3
-	VPADDD            Z3, Z2, Z2
-	VPSRLD            $0x18, Z4, Z4
-	VPTERNLOGD        $0xf8, Z10, Z4, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z9, Z0
-	VMOVUPS           Z0, (DI)
-
-short4back:
-	ADDQ $+16, DX
-	ADDQ $+16, BX
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	SUBQ $+4, R9
-	CMPQ R9, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
-
-laneloop:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	VMOVUPS      64(SI), Z0
-	VMOVUPS      64(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VMOVUPS      64(DX), Z4
-	VFMSUB231PS  Z4, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	VMOVUPS      128(SI), Z0
-	VMOVUPS      128(BX), Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS      128(DX), Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	VMOVUPS      192(SI), Z0
-	VMOVUPS      192(BX), Z1
-	VMULPS       Z1, Z0, Z5
-	VMOVUPS      192(DX), Z6
-	VFMSUB231PS  Z6, Z5, Z0
-	VFNMADD231PS Z1, Z0, Z5
-	VADDPS       Z3, Z2, Z0
-	VADDPS       Z5, Z4, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          lanerare
-	VPANDD       Z14, Z2, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z1
-	VPSUBUSW     Z12, Z1, Z1
-	VPADDD       Z11, Z1, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x15, Z1, Z1
-	VPADDD       Z1, Z0, Z0
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z4, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z1
-	VPANDD       Z14, Z5, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z3
-	VPSUBUSW     Z12, Z3, Z3
-	VPADDD       Z11, Z3, Z4
-	VADDPS       Z4, Z2, Z2
-	VPSUBD       Z4, Z2, Z2
-	VPSRLD       $0x15, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSRLD       $0x18, Z5, Z5
-	VPTERNLOGD   $0xf8, Z10, Z5, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z9, Z0
-	VMOVUPS      Z0, (DI)
-
-laneback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ        R8, R8
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS.Z    (DX), K7, Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VMOVUPS.Z    64(BX), K7, Z1
-	VMULPS       Z1, Z0, Z3
-	VMOVUPS.Z    64(DX), K7, Z4
-	VFMSUB231PS  Z4, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VMOVUPS.Z    128(BX), K7, Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    128(DX), K7, Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VMOVUPS.Z    192(BX), K7, Z1
-	VMULPS       Z1, Z0, Z5
-	VMOVUPS.Z    192(DX), K7, Z6
-	VFMSUB231PS  Z6, Z5, Z0
-	VFNMADD231PS Z1, Z0, Z5
-	VADDPS       Z3, Z2, Z0
-	VADDPS       Z5, Z4, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          lanetailrare
-	VPANDD       Z14, Z2, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z1
-	VPSUBUSW     Z12, Z1, Z1
-	VPADDD       Z11, Z1, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x15, Z1, Z1
-	VPADDD       Z1, Z0, Z0
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z0
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z1
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	VPANDD       Z14, Z4, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z3
-	VPSUBUSW     Z12, Z3, Z3
-	VPADDD       Z11, Z3, Z6
-	VADDPS       Z6, Z2, Z2
-	VPSUBD       Z6, Z2, Z2
-	VPSRLD       $0x15, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z2
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	VPANDD       Z14, Z5, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z6
-	VADDPS       Z6, Z3, Z3
-	VPSUBD       Z6, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z5, Z5
-	VPTERNLOGD   $0xf8, Z10, Z5, Z3
-
-lanetailnarrow:
-	VPACKSSDW Z1, Z0, Z0
-	VPACKSSDW Z3, Z2, Z2
-	VPACKUSWB Z2, Z0, Z0
-	VPERMD    Z0, Z9, Z0
-	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
-
-lanetailback:
-laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	PREFETCHNTA  128(SI)(CX*1)
-	PREFETCHNTA  192(SI)(CX*1)
-	VMOVUPS      (SI), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VFNMADD231PS Z7, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VMULPS       Z7, Z0, Z2
-	VFMSUB231PS  Z8, Z2, Z0
-	VFNMADD231PS Z7, Z0, Z2
-	VMOVUPS      128(SI), Z0
-	VMULPS       Z7, Z0, Z3
-	VFMSUB231PS  Z8, Z3, Z0
-	VFNMADD231PS Z7, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VMULPS       Z7, Z0, Z4
-	VFMSUB231PS  Z8, Z4, Z0
-	VFNMADD231PS Z7, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z5
-	VADDPS       Z5, Z1, Z1
-	VPSUBD       Z5, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z1
-	VPANDD       Z14, Z4, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z3
-	VPSUBUSW     Z12, Z3, Z3
-	VPADDD       Z11, Z3, Z5
-	VADDPS       Z5, Z2, Z2
-	VPSUBD       Z5, Z2, Z2
-	VPSRLD       $0x15, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z9, Z0
-	VMOVNTPS     Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+256, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VADDPS     Z5, Z6, Z0
-	VADDPS     Z3, Z4, Z1
-	VADDPS     Z1, Z0, Z0
-	VCMPPS     $0x03, Z0, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPANDD     Z14, Z6, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z2
-	VADDPS     Z2, Z0, Z0
-	VPSUBD     Z2, Z0, Z0
-	VPSRLD     $0x15, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x18, Z6, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPANDD     Z14, Z5, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z16
-	VADDPS     Z16, Z1, Z1
-	VPSUBD     Z16, Z1, Z1
-	VPSRLD     $0x15, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z5, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPANDD     Z14, Z4, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z16
-	VADDPS     Z16, Z1, Z1
-	VPSUBD     Z16, Z1, Z1
-	VPSRLD     $0x15, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z4, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z1
-	VPANDD     Z14, Z3, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z16
-	VPSUBUSW   Z12, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z2, Z2
-	VPSUBD     Z17, Z2, Z2
-	VPSRLD     $0x15, Z16, Z16
-	VPADDD     Z16, Z2, Z2
-	VPSRLD     $0x18, Z3, Z16
-	VPTERNLOGD $0xf8, Z10, Z16, Z2
-	VPACKSSDW  Z2, Z1, Z1
-	VPACKUSWB  Z1, Z0, Z0
-	VPERMD     Z0, Z9, Z0
-	VMOVUPS    Z0, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+256, SI
-	SUBQ       $+64, R9
-	JMP        groupwhole
-
-grouprare:
-	VMOVUPS      (SI), Z0
-	VDIVPS       Z8, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VDIVPS       Z8, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VMOVUPS      128(SI), Z0
-	VDIVPS       Z8, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VDIVPS       Z8, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VBLENDMPS    Z4, Z2, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z9, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z8
-	VBROADCASTSS 4(DX), K7, Z7
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet0
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R9, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (DX), Z7
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z8
-	VBROADCASTSS 4(DX), K7, Z7
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R9, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (DX), Z7
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z8
-	VBROADCASTSS 4(DX), K7, Z7
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R9, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (DX), Z7
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z8
-	VBROADCASTSS 4(DX), K7, Z7
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet3mix
-
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VDIVPS       Z8, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	CMPQ         R8, $+17
-	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VDIVPS       Z8, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	CMPQ         R8, $+33
-	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VDIVPS       Z8, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VBLENDMPS    Z4, Z2, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	CMPQ         R8, $+49
-	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VDIVPS       Z8, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z5
-	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z13, Z5, Z6
-	VPSUBUSW     Z12, Z6, Z6
-	VPADDD       Z11, Z6, Z16
-	VADDPS       Z16, Z5, Z5
-	VPSUBD       Z16, Z5, Z5
-	VPSRLD       $0x15, Z6, Z6
-	VPADDD       Z6, Z5, Z5
-	VBLENDMPS    Z5, Z2, K1, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z5
-
-grouptailrarenarrow:
-	VPACKSSDW Z3, Z1, Z1
-	VPACKSSDW Z5, Z4, Z4
-	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z9, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
-
-groupmeetrare:
-	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
-	ADDQ R12, BX
-	MOVQ R8, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPANDD            Z14, Z1, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z5
-	VPSUBUSW          Z12, Z5, Z5
-	VPADDD            Z11, Z5, Z6
-	VADDPS            Z6, Z0, Z0
-	VPSUBD            Z6, Z0, Z0
-	VPSRLD            $0x15, Z5, Z5
-	VPADDD            Z5, Z0, Z0
-	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z10, Z1, Z0
-	VPANDD            Z14, Z2, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z5
-	VPSUBUSW          Z12, Z5, Z5
-	VPADDD            Z11, Z5, Z6
-	VADDPS            Z6, Z1, Z1
-	VPSUBD            Z6, Z1, Z1
-	VPSRLD            $0x15, Z5, Z5
-	VPADDD            Z5, Z1, Z1
-	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z10, Z2, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z3, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z2
-	VPSUBUSW          Z12, Z2, Z2
-	VPADDD            Z11, Z2, Z5
-	VADDPS            Z5, Z1, Z1
-	VPSUBD            Z5, Z1, Z1
-	VPSRLD            $0x15, Z2, Z2
-	VPADDD            Z2, Z1, Z1
-	VPSRLD            $0x18, Z3, Z3
-	VPTERNLOGD        $0xf8, Z10, Z3, Z1
-	VPANDD            Z14, Z4, Z2
-	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z13, Z2, Z3
-	VPSUBUSW          Z12, Z3, Z3
-	VPADDD            Z11, Z3, Z5
-	VADDPS            Z5, Z2, Z2
-	VPSUBD            Z5, Z2, Z2
-	VPSRLD            $0x15, Z3, Z3
-	VPADDD            Z3, Z2, Z2
-	VPSRLD            $0x18, Z4, Z4
-	VPTERNLOGD        $0xf8, Z10, Z4, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z9, Z0
-	VMOVNTPS          Z0, (DI)
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	VMOVUPS      (SI), Z0
-	VDIVPS       Z8, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VDIVPS       Z8, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VMOVUPS      128(SI), Z0
-	VDIVPS       Z7, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VDIVPS       Z7, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VBLENDMPS    Z4, Z2, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z9, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          short2back
-
-short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VBROADCASTSS      8(DX), Z6
-	VBROADCASTSS      12(DX), Z5
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z3
-	VFMSUB231PS.BCST  8(DX), Z3, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z4
-	VFMSUB231PS.BCST  12(DX), Z4, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z16
-	VADDPS            Z16, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPANDD            Z14, Z1, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z16
-	VPSUBUSW          Z12, Z16, Z16
-	VPADDD            Z11, Z16, Z17
-	VADDPS            Z17, Z0, Z0
-	VPSUBD            Z17, Z0, Z0
-	VPSRLD            $0x15, Z16, Z16
-	VPADDD            Z16, Z0, Z0
-	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z10, Z1, Z0
-	VPANDD            Z14, Z2, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z16
-	VPSUBUSW          Z12, Z16, Z16
-	VPADDD            Z11, Z16, Z17
-	VADDPS            Z17, Z1, Z1
-	VPSUBD            Z17, Z1, Z1
-	VPSRLD            $0x15, Z16, Z16
-	VPADDD            Z16, Z1, Z1
-	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z10, Z2, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z3, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z2
-	VPSUBUSW          Z12, Z2, Z2
-	VPADDD            Z11, Z2, Z16
-	VADDPS            Z16, Z1, Z1
-	VPSUBD            Z16, Z1, Z1
-	VPSRLD            $0x15, Z2, Z2
-	VPADDD            Z2, Z1, Z1
-	VPSRLD            $0x18, Z3, Z3
-	VPTERNLOGD        $0xf8, Z10, Z3, Z1
-	VPANDD            Z14, Z4, Z2
-	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z13, Z2, Z3
-	VPSUBUSW          Z12, Z3, Z3
-	VPADDD            Z11, Z3, Z16
-	VADDPS            Z16, Z2, Z2
-	VPSUBD            Z16, Z2, Z2
-	VPSRLD            $0x15, Z3, Z3
-	VPADDD            Z3, Z2, Z2
-	VPSRLD            $0x18, Z4, Z4
-	VPTERNLOGD        $0xf8, Z10, Z4, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z9, Z0
-	VMOVNTPS          Z0, (DI)
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	VMOVUPS      (SI), Z0
-	VDIVPS       Z8, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VDIVPS       Z7, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z16
-	VADDPS       Z16, Z3, Z3
-	VPSUBD       Z16, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VMOVUPS      128(SI), Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z16
-	VADDPS       Z16, Z3, Z3
-	VPSUBD       Z16, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z4, Z4
-	VPSUBD       Z17, Z4, Z4
-	VPSRLD       $0x15, Z16, Z16
-	VPADDD       Z16, Z4, Z4
-	VBLENDMPS    Z4, Z2, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z9, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          short4back
-
-lanerare:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (DX), Z1
-	VDIVPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VMOVUPS      64(DX), Z3
-	VDIVPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VMOVUPS      128(SI), Z0
-	VMOVUPS      128(DX), Z3
-	VDIVPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VMOVUPS      192(DX), Z4
-	VDIVPS       Z4, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VBLENDMPS    Z4, Z2, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z9, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          laneback
-
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VDIVPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	CMPQ         R8, $+17
-	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VMOVUPS.Z    64(DX), K7, Z3
-	VDIVPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	CMPQ         R8, $+33
-	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VMOVUPS.Z    128(DX), K7, Z4
-	VDIVPS       Z4, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VBLENDMPS    Z4, Z2, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	CMPQ         R8, $+49
-	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VMOVUPS.Z    192(DX), K7, Z5
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z5
-	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z13, Z5, Z6
-	VPSUBUSW     Z12, Z6, Z6
-	VPADDD       Z11, Z6, Z7
-	VADDPS       Z7, Z5, Z5
-	VPSUBD       Z7, Z5, Z5
-	VPSRLD       $0x15, Z6, Z6
-	VPADDD       Z6, Z5, Z5
-	VBLENDMPS    Z5, Z2, K1, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z5
-
-lanetailrarenarrow:
-	VPACKSSDW Z3, Z1, Z1
-	VPACKSSDW Z5, Z4, Z4
-	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z9, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
-
-// func QuantizeFpPowerOfTwoE5M2AVX512(q *uint8, x *float32, recip *float32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·QuantizeFpPowerOfTwoE5M2AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x38800000, Z11 0x43000000, Z10 0x80, Z9 table
-	// per group: Z8 recip
-	// vector registers in use at once: 21
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         recip+16(FP), DX
-	VBROADCASTSS most+24(FP), Z15
-	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+4(SB), Z13
-	VBROADCASTSS constantsAVX512<>+88(SB), Z12
-	VBROADCASTSS constantsAVX512<>+92(SB), Z11
-	VBROADCASTSS constantsAVX512<>+16(SB), Z10
-	VMOVUPS      constantsAVX512<>+20(SB), Z9
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
-	JEQ          lanes
-	CMPQ         R9, $+32
-	JEQ          short2
-	CMPQ         R9, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
-	MOVQ  R9, R8
-
-groupbegin:
-	CMPQ         BX, $+64
-	JLT          grouptail
-	CMPQ         R8, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Z8
-	SUBQ         R8, BX
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R8, $+256
-	JGE          groupfirst
-	CMPQ         BX, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R8
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VMOVUPS (SI), Z0
-	VMULPS  Z8, Z0, Z7
-	VMOVUPS 64(SI), Z0
-	VMULPS  Z8, Z0, Z6
-	VMOVUPS 128(SI), Z0
-	VMULPS  Z8, Z0, Z5
-	VMOVUPS 192(SI), Z0
-	VMULPS  Z8, Z0, Z4
-	CMPQ    R8, $+128
-	JLT     groupends
-
-groupahead:
-	VMOVUPS    256(SI), Z0
-	VMULPS     Z8, Z0, Z0
-	VMOVUPS    320(SI), Z1
-	VMULPS     Z8, Z1, Z1
-	VMOVUPS    384(SI), Z2
-	VMULPS     Z8, Z2, Z2
-	VMOVUPS    448(SI), Z3
-	VMULPS     Z8, Z3, Z3
-	VADDPS     Z6, Z7, Z16
-	VADDPS     Z4, Z5, Z17
-	VADDPS     Z17, Z16, Z16
-	VCMPPS     $0x03, Z16, Z16, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPANDD     Z14, Z7, Z16
-	VPMINUD    Z15, Z16, Z16
-	VPANDD     Z13, Z16, Z17
-	VPSUBUSW   Z12, Z17, Z17
-	VPADDD     Z11, Z17, Z18
-	VADDPS     Z18, Z16, Z16
-	VPSUBD     Z18, Z16, Z16
-	VPSRLD     $0x15, Z17, Z17
-	VPADDD     Z17, Z16, Z16
-	VPSRLD     $0x18, Z7, Z17
-	VPTERNLOGD $0xf8, Z10, Z17, Z16
-	VPANDD     Z14, Z6, Z17
-	VPMINUD    Z15, Z17, Z17
-	VPANDD     Z13, Z17, Z18
-	VPSUBUSW   Z12, Z18, Z18
-	VPADDD     Z11, Z18, Z19
-	VADDPS     Z19, Z17, Z17
-	VPSUBD     Z19, Z17, Z17
-	VPSRLD     $0x15, Z18, Z18
-	VPADDD     Z18, Z17, Z17
-	VPSRLD     $0x18, Z6, Z18
-	VPTERNLOGD $0xf8, Z10, Z18, Z17
-	VPACKSSDW  Z17, Z16, Z16
-	VPANDD     Z14, Z5, Z17
-	VPMINUD    Z15, Z17, Z17
-	VPANDD     Z13, Z17, Z18
-	VPSUBUSW   Z12, Z18, Z18
-	VPADDD     Z11, Z18, Z19
-	VADDPS     Z19, Z17, Z17
-	VPSUBD     Z19, Z17, Z17
-	VPSRLD     $0x15, Z18, Z18
-	VPADDD     Z18, Z17, Z17
-	VPSRLD     $0x18, Z5, Z18
-	VPTERNLOGD $0xf8, Z10, Z18, Z17
-	VPANDD     Z14, Z4, Z18
-	VPMINUD    Z15, Z18, Z18
-	VPANDD     Z13, Z18, Z19
-	VPSUBUSW   Z12, Z19, Z19
-	VPADDD     Z11, Z19, Z20
-	VADDPS     Z20, Z18, Z18
-	VPSUBD     Z20, Z18, Z18
-	VPSRLD     $0x15, Z19, Z19
-	VPADDD     Z19, Z18, Z18
-	VPSRLD     $0x18, Z4, Z19
-	VPTERNLOGD $0xf8, Z10, Z19, Z18
-	VPACKSSDW  Z18, Z17, Z17
-	VPACKUSWB  Z17, Z16, Z16
-	VPERMD     Z16, Z9, Z16
-	VMOVUPS    Z16, (DI)
-	VMOVAPS    Z0, Z7
-	VMOVAPS    Z1, Z6
-	VMOVAPS    Z2, Z5
-	VMOVAPS    Z3, Z4
-	ADDQ       $+64, DI
-	ADDQ       $+256, SI
-	SUBQ       $+64, R8
-	CMPQ       R8, $+128
-	JGE        groupahead
-
-groupends:
-	CMPQ  R8, $+64
-	JNE   grouplast
-	TESTQ BX, BX
-	JEQ   grouplast
-
-groupturn:
-	VMOVUPS     256(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VMOVUPS     320(SI), Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VMOVUPS     384(SI), Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VMOVUPS     448(SI), Z3
-	VMULPS.BCST 4(DX), Z3, Z3
-	VADDPS      Z6, Z7, Z16
-	VADDPS      Z4, Z5, Z17
-	VADDPS      Z17, Z16, Z16
-	VCMPPS      $0x03, Z16, Z16, K1
-	KORTESTQ    K1, K1
-	JNE         groupturned
-	VPANDD      Z14, Z7, Z16
-	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z13, Z16, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z16, Z16
-	VPSUBD      Z18, Z16, Z16
-	VPSRLD      $0x15, Z17, Z17
-	VPADDD      Z17, Z16, Z16
-	VPSRLD      $0x18, Z7, Z17
-	VPTERNLOGD  $0xf8, Z10, Z17, Z16
-	VPANDD      Z14, Z6, Z17
-	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z13, Z17, Z18
-	VPSUBUSW    Z12, Z18, Z18
-	VPADDD      Z11, Z18, Z19
-	VADDPS      Z19, Z17, Z17
-	VPSUBD      Z19, Z17, Z17
-	VPSRLD      $0x15, Z18, Z18
-	VPADDD      Z18, Z17, Z17
-	VPSRLD      $0x18, Z6, Z18
-	VPTERNLOGD  $0xf8, Z10, Z18, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPANDD      Z14, Z5, Z17
-	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z13, Z17, Z18
-	VPSUBUSW    Z12, Z18, Z18
-	VPADDD      Z11, Z18, Z19
-	VADDPS      Z19, Z17, Z17
-	VPSUBD      Z19, Z17, Z17
-	VPSRLD      $0x15, Z18, Z18
-	VPADDD      Z18, Z17, Z17
-	VPSRLD      $0x18, Z5, Z18
-	VPTERNLOGD  $0xf8, Z10, Z18, Z17
-	VPANDD      Z14, Z4, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z13, Z18, Z19
-	VPSUBUSW    Z12, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z18, Z18
-	VPSUBD      Z20, Z18, Z18
-	VPSRLD      $0x15, Z19, Z19
-	VPADDD      Z19, Z18, Z18
-	VPSRLD      $0x18, Z4, Z19
-	VPTERNLOGD  $0xf8, Z10, Z19, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKUSWB   Z17, Z16, Z16
-	VPERMD      Z16, Z9, Z16
-	VMOVUPS     Z16, (DI)
-	VMOVAPS     Z0, Z7
-	VMOVAPS     Z1, Z6
-	VMOVAPS     Z2, Z5
-	VMOVAPS     Z3, Z4
-	ADDQ        $+4, DX
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
-	MOVQ        R9, R8
-	SUBQ        R8, BX
-	CMPQ        R8, $+64
-	JNE         groupturned
-	TESTQ       BX, BX
-	JNE         groupturn
-
-groupturned:
-	VBROADCASTSS (DX), Z8
-	CMPQ         R8, $+128
-	JGE          groupahead
-
-grouploop:
-	VMOVUPS    (SI), Z0
-	VMULPS     Z8, Z0, Z0
-	VMOVUPS    64(SI), Z1
-	VMULPS     Z8, Z1, Z1
-	VMOVUPS    128(SI), Z2
-	VMULPS     Z8, Z2, Z2
-	VMOVUPS    192(SI), Z3
-	VMULPS     Z8, Z3, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        grouprare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x15, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x15, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z9, Z4
-	VMOVUPS    Z4, (DI)
-
-groupback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R8, BX
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  BX, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (DX), Z8
-
-groupmeet:
-	MOVQ R8, R10
-	MOVQ DX, R11
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS (SI), Z0
-	VMULPS  Z8, Z0, Z0
-	SUBQ    $+16, R8
-	JLT     groupmeet1cross
-
-groupmeet1:
-	VMOVUPS 64(SI), Z1
-	VMULPS  Z8, Z1, Z1
-	SUBQ    $+16, R8
-	JLT     groupmeet2cross
-
-groupmeet2:
-	VMOVUPS 128(SI), Z2
-	VMULPS  Z8, Z2, Z2
-	SUBQ    $+16, R8
-	JLT     groupmeet3cross
-
-groupmeet3:
-	VMOVUPS    192(SI), Z3
-	VMULPS     Z8, Z3, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        groupmeetrare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x15, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x15, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z9, Z4
-	VMOVUPS    Z4, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+256, SI
-	SUBQ       $+64, BX
-	CMPQ       R8, $+1
-	JLT        groupnext
-	CMPQ       BX, $+64
-	JLT        grouptail
-	CMPQ       R8, $+64
-	JLT        groupmeet
-	JMP        groupbegin
-
-groupnext:
-	TESTQ BX, BX
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, DX
-	CMPQ R8, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
-
-grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
-	JGE  grouppiece
-	MOVQ R8, BX
-
-grouppiece:
-	VBROADCASTSS (DX), Z8
-	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMULPS       Z8, Z0, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z1
-	VMULPS       Z8, Z1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z2
-	VMULPS       Z8, Z2, Z2
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z3
-	VMULPS       Z8, Z3, Z3
-	VADDPS       Z1, Z0, Z4
-	VADDPS       Z3, Z2, Z5
-	VADDPS       Z5, Z4, Z4
-	VCMPPS       $0x03, Z4, Z4, K1
-	KORTESTQ     K1, K1
-	JNE          grouptailrare
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	CMPQ         BX, $+17
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	CMPQ         BX, $+33
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	CMPQ         BX, $+49
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z3, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z2, Z2
-	VPSUBD       Z6, Z2, Z2
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z2, Z2
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z2
-
-grouptailnarrow:
-	VPACKSSDW Z0, Z4, Z4
-	VPACKSSDW Z2, Z1, Z1
-	VPACKUSWB Z1, Z4, Z4
-	VPERMD    Z4, Z9, Z4
-	KMOVQ     K0, K7
-	VMOVDQU8  Z4, K7, (DI)
-
-grouptailback:
-	LEAQ  (DI)(BX*1), DI
-	LEAQ  (SI)(BX*4), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
-	TESTQ R10, R10
-	JEQ   groupdone
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, DX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, BX
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ        R8, $+2
-	JLT         short2end
-	MOVQ        ahead+48(FP), CX
-	CMPQ        CX, $+1
-	JGT         short2stream
-	CMPQ        R8, $+8
-	JLT         short2loop
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z8
-	VMOVUPS     64(SI), Z0
-	VMULPS.BCST (DX), Z0, Z7
-	VMOVUPS     128(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z6
-	VMOVUPS     192(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z5
-
-short2ahead:
-	VMOVUPS     256(SI), Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VMOVUPS     320(SI), Z1
-	VMULPS.BCST 8(DX), Z1, Z1
-	VMOVUPS     384(SI), Z2
-	VMULPS.BCST 12(DX), Z2, Z2
-	VMOVUPS     448(SI), Z3
-	VMULPS.BCST 12(DX), Z3, Z3
-	VADDPS      Z7, Z8, Z4
-	VADDPS      Z5, Z6, Z16
-	VADDPS      Z16, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
-	JNE         short2loop
-	VPANDD      Z14, Z8, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z16
-	VPSUBUSW    Z12, Z16, Z16
-	VPADDD      Z11, Z16, Z17
-	VADDPS      Z17, Z4, Z4
-	VPSUBD      Z17, Z4, Z4
-	VPSRLD      $0x15, Z16, Z16
-	VPADDD      Z16, Z4, Z4
-	VPSRLD      $0x18, Z8, Z16
-	VPTERNLOGD  $0xf8, Z10, Z16, Z4
-	VPANDD      Z14, Z7, Z16
-	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z13, Z16, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z16, Z16
-	VPSUBD      Z18, Z16, Z16
-	VPSRLD      $0x15, Z17, Z17
-	VPADDD      Z17, Z16, Z16
-	VPSRLD      $0x18, Z7, Z17
-	VPTERNLOGD  $0xf8, Z10, Z17, Z16
-	VPACKSSDW   Z16, Z4, Z4
-	VPANDD      Z14, Z6, Z16
-	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z13, Z16, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z16, Z16
-	VPSUBD      Z18, Z16, Z16
-	VPSRLD      $0x15, Z17, Z17
-	VPADDD      Z17, Z16, Z16
-	VPSRLD      $0x18, Z6, Z17
-	VPTERNLOGD  $0xf8, Z10, Z17, Z16
-	VPANDD      Z14, Z5, Z17
-	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z13, Z17, Z18
-	VPSUBUSW    Z12, Z18, Z18
-	VPADDD      Z11, Z18, Z19
-	VADDPS      Z19, Z17, Z17
-	VPSUBD      Z19, Z17, Z17
-	VPSRLD      $0x15, Z18, Z18
-	VPADDD      Z18, Z17, Z17
-	VPSRLD      $0x18, Z5, Z18
-	VPTERNLOGD  $0xf8, Z10, Z18, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKUSWB   Z16, Z4, Z4
-	VPERMD      Z4, Z9, Z4
-	VMOVUPS     Z4, (DI)
-	VMOVAPS     Z0, Z8
-	VMOVAPS     Z1, Z7
-	VMOVAPS     Z2, Z6
-	VMOVAPS     Z3, Z5
-	ADDQ        $+8, DX
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
-	SUBQ        $+2, R8
-	CMPQ        R8, $+4
-	JGE         short2ahead
-
-short2loop:
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VMOVUPS     64(SI), Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VMOVUPS     128(SI), Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VMOVUPS     192(SI), Z3
-	VMULPS.BCST 4(DX), Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
-	JNE         short2rare
-	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z5
-	VADDPS      Z5, Z0, Z0
-	VPSUBD      Z5, Z0, Z0
-	VPSRLD      $0x15, Z1, Z1
-	VPADDD      Z1, Z0, Z0
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z5
-	VADDPS      Z5, Z1, Z1
-	VPSUBD      Z5, Z1, Z1
-	VPSRLD      $0x15, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z9, Z4
-	VMOVUPS     Z4, (DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	SUBQ $+2, R8
-	CMPQ R8, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ        R8, $+4
-	JLT         short4end
-	MOVQ        ahead+48(FP), CX
-	CMPQ        CX, $+1
-	JGT         short4stream
-	CMPQ        R8, $+16
-	JLT         short4loop
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z8
-	VMOVUPS     64(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z7
-	VMOVUPS     128(SI), Z0
-	VMULPS.BCST 8(DX), Z0, Z6
-	VMOVUPS     192(SI), Z0
-	VMULPS.BCST 12(DX), Z0, Z5
-
-short4ahead:
-	VMOVUPS     256(SI), Z0
-	VMULPS.BCST 16(DX), Z0, Z0
-	VMOVUPS     320(SI), Z1
-	VMULPS.BCST 20(DX), Z1, Z1
-	VMOVUPS     384(SI), Z2
-	VMULPS.BCST 24(DX), Z2, Z2
-	VMOVUPS     448(SI), Z3
-	VMULPS.BCST 28(DX), Z3, Z3
-	VADDPS      Z7, Z8, Z4
-	VADDPS      Z5, Z6, Z16
-	VADDPS      Z16, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
-	JNE         short4loop
-	VPANDD      Z14, Z8, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z16
-	VPSUBUSW    Z12, Z16, Z16
-	VPADDD      Z11, Z16, Z17
-	VADDPS      Z17, Z4, Z4
-	VPSUBD      Z17, Z4, Z4
-	VPSRLD      $0x15, Z16, Z16
-	VPADDD      Z16, Z4, Z4
-	VPSRLD      $0x18, Z8, Z16
-	VPTERNLOGD  $0xf8, Z10, Z16, Z4
-	VPANDD      Z14, Z7, Z16
-	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z13, Z16, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z16, Z16
-	VPSUBD      Z18, Z16, Z16
-	VPSRLD      $0x15, Z17, Z17
-	VPADDD      Z17, Z16, Z16
-	VPSRLD      $0x18, Z7, Z17
-	VPTERNLOGD  $0xf8, Z10, Z17, Z16
-	VPACKSSDW   Z16, Z4, Z4
-	VPANDD      Z14, Z6, Z16
-	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z13, Z16, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z16, Z16
-	VPSUBD      Z18, Z16, Z16
-	VPSRLD      $0x15, Z17, Z17
-	VPADDD      Z17, Z16, Z16
-	VPSRLD      $0x18, Z6, Z17
-	VPTERNLOGD  $0xf8, Z10, Z17, Z16
-	VPANDD      Z14, Z5, Z17
-	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z13, Z17, Z18
-	VPSUBUSW    Z12, Z18, Z18
-	VPADDD      Z11, Z18, Z19
-	VADDPS      Z19, Z17, Z17
-	VPSUBD      Z19, Z17, Z17
-	VPSRLD      $0x15, Z18, Z18
-	VPADDD      Z18, Z17, Z17
-	VPSRLD      $0x18, Z5, Z18
-	VPTERNLOGD  $0xf8, Z10, Z18, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKUSWB   Z16, Z4, Z4
-	VPERMD      Z4, Z9, Z4
-	VMOVUPS     Z4, (DI)
-	VMOVAPS     Z0, Z8
-	VMOVAPS     Z1, Z7
-	VMOVAPS     Z2, Z6
-	VMOVAPS     Z3, Z5
-	ADDQ        $+16, DX
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
-	SUBQ        $+4, R8
-	CMPQ        R8, $+8
-	JGE         short4ahead
-
-short4loop:
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VMOVUPS     64(SI), Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VMOVUPS     128(SI), Z2
-	VMULPS.BCST 8(DX), Z2, Z2
-	VMOVUPS     192(SI), Z3
-	VMULPS.BCST 12(DX), Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
-	JNE         short4rare
-	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z5
-	VADDPS      Z5, Z0, Z0
-	VPSUBD      Z5, Z0, Z0
-	VPSRLD      $0x15, Z1, Z1
-	VPADDD      Z1, Z0, Z0
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z5
-	VADDPS      Z5, Z1, Z1
-	VPSUBD      Z5, Z1, Z1
-	VPSRLD      $0x15, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z9, Z4
-	VMOVUPS     Z4, (DI)
-
-short4back:
-	ADDQ $+16, DX
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	SUBQ $+4, R8
-	CMPQ R8, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
-
-laneloop:
-	VMOVUPS    (SI), Z0
-	VMOVUPS    (DX), Z1
-	VMULPS     Z1, Z0, Z0
-	VMOVUPS    64(SI), Z1
-	VMOVUPS    64(DX), Z2
-	VMULPS     Z2, Z1, Z1
-	VMOVUPS    128(SI), Z2
-	VMOVUPS    128(DX), Z3
-	VMULPS     Z3, Z2, Z2
-	VMOVUPS    192(SI), Z3
-	VMOVUPS    192(DX), Z4
-	VMULPS     Z4, Z3, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanerare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x15, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x15, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z9, Z4
-	VMOVUPS    Z4, (DI)
-
-laneback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	SUBQ $+64, BX
-	CMPQ BX, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ      BX, BX
-	JEQ        laneend
-	MOVQ       $-1, AX
-	BZHIQ      BX, AX, AX
-	KMOVQ      AX, K0
-	KMOVQ      K0, K7
-	VMOVUPS.Z  (SI), K7, Z0
-	VMOVUPS.Z  (DX), K7, Z1
-	VMULPS     Z1, Z0, Z0
-	KSHIFTRQ   $0x10, K0, K7
-	VMOVUPS.Z  64(SI), K7, Z1
-	VMOVUPS.Z  64(DX), K7, Z2
-	VMULPS     Z2, Z1, Z1
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVUPS.Z  128(SI), K7, Z2
-	VMOVUPS.Z  128(DX), K7, Z3
-	VMULPS     Z3, Z2, Z2
-	KSHIFTRQ   $0x30, K0, K7
-	VMOVUPS.Z  192(SI), K7, Z3
-	VMOVUPS.Z  192(DX), K7, Z4
-	VMULPS     Z4, Z3, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanetailrare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	CMPQ       BX, $+17
-	JLT        lanetailnarrow
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	CMPQ       BX, $+33
-	JLT        lanetailnarrow
-	VPANDD     Z14, Z2, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z1, Z1
-	VPSUBD     Z6, Z1, Z1
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z1, Z1
-	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z1
-	CMPQ       BX, $+49
-	JLT        lanetailnarrow
-	VPANDD     Z14, Z3, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z2, Z2
-	VPSUBD     Z6, Z2, Z2
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z2, Z2
-	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z2
-
-lanetailnarrow:
-	VPACKSSDW Z0, Z4, Z4
-	VPACKSSDW Z2, Z1, Z1
-	VPACKUSWB Z1, Z4, Z4
-	VPERMD    Z4, Z9, Z4
-	KMOVQ     K0, K7
-	VMOVDQU8  Z4, K7, (DI)
-
-lanetailback:
-laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	PREFETCHNTA 128(SI)(CX*1)
-	PREFETCHNTA 192(SI)(CX*1)
-	VMOVUPS     (SI), Z0
-	VMULPS      Z8, Z0, Z0
-	VMOVUPS     64(SI), Z1
-	VMULPS      Z8, Z1, Z1
-	VMOVUPS     128(SI), Z2
-	VMULPS      Z8, Z2, Z2
-	VMOVUPS     192(SI), Z3
-	VMULPS      Z8, Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
-	JNE         grouprare
-	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z5
-	VADDPS      Z5, Z0, Z0
-	VPSUBD      Z5, Z0, Z0
-	VPSRLD      $0x15, Z1, Z1
-	VPADDD      Z1, Z0, Z0
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z5
-	VADDPS      Z5, Z1, Z1
-	VPSUBD      Z5, Z1, Z1
-	VPSRLD      $0x15, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z9, Z4
-	VMOVNTPS    Z4, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
-	JGE         groupstream
-	JMP         groupwhole
-
-grouplast:
-	VADDPS     Z6, Z7, Z0
-	VADDPS     Z4, Z5, Z1
-	VADDPS     Z1, Z0, Z0
-	VCMPPS     $0x03, Z0, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPANDD     Z14, Z7, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z2
-	VADDPS     Z2, Z0, Z0
-	VPSUBD     Z2, Z0, Z0
-	VPSRLD     $0x15, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x18, Z7, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPANDD     Z14, Z6, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x15, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z6, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPANDD     Z14, Z5, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x15, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z5, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z1
-	VPANDD     Z14, Z4, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z16
-	VADDPS     Z16, Z2, Z2
-	VPSUBD     Z16, Z2, Z2
-	VPSRLD     $0x15, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VPSRLD     $0x18, Z4, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z2
-	VPACKSSDW  Z2, Z1, Z1
-	VPACKUSWB  Z1, Z0, Z0
-	VPERMD     Z0, Z9, Z0
-	VMOVUPS    Z0, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+256, SI
-	SUBQ       $+64, R8
-	JMP        groupwhole
-
-grouprare:
-	VMOVUPS      (SI), Z0
-	VMULPS       Z8, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VMOVUPS      64(SI), Z2
-	VMULPS       Z8, Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VMOVUPS      128(SI), Z2
-	VMULPS       Z8, Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VMOVUPS      192(SI), Z2
-	VMULPS       Z8, Z2, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z10, Z5, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z9, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet0
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R8, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z8
-	CMPQ         R8, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet1
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R8, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z8
-	CMPQ         R8, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet2
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R8, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z8
-	CMPQ         R8, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet3
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet3mix
-
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMULPS       Z8, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	CMPQ         BX, $+17
-	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z2
-	VMULPS       Z8, Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	CMPQ         BX, $+33
-	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z2
-	VMULPS       Z8, Z2, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z10, Z5, Z4
-	CMPQ         BX, $+49
-	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z2
-	VMULPS       Z8, Z2, Z2
-	VPANDD       Z14, Z2, Z5
-	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z13, Z5, Z6
-	VPSUBUSW     Z12, Z6, Z6
-	VPADDD       Z11, Z6, Z7
-	VADDPS       Z7, Z5, Z5
-	VPSUBD       Z7, Z5, Z5
-	VPSRLD       $0x15, Z6, Z6
-	VPADDD       Z6, Z5, Z5
-	VPSRLD       $0x18, Z2, Z6
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z0, K1, Z5
-	VPTERNLOGD   $0xf8, Z10, Z6, Z5
-
-grouptailrarenarrow:
-	VPACKSSDW Z3, Z1, Z1
-	VPACKSSDW Z5, Z4, Z4
-	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z9, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
-
-groupmeetrare:
-	MOVQ R10, R8
-	SUBQ DX, R11
-	ADDQ R11, DX
-	MOVQ BX, R10
-	SUBQ R11, R11
-	ADDQ $+64, R11
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	PREFETCHNTA 128(SI)(CX*1)
-	PREFETCHNTA 192(SI)(CX*1)
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VMOVUPS     64(SI), Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VMOVUPS     128(SI), Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VMOVUPS     192(SI), Z3
-	VMULPS.BCST 4(DX), Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
-	JNE         short2rare
-	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z5
-	VADDPS      Z5, Z0, Z0
-	VPSUBD      Z5, Z0, Z0
-	VPSRLD      $0x15, Z1, Z1
-	VPADDD      Z1, Z0, Z0
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z5
-	VADDPS      Z5, Z1, Z1
-	VPSUBD      Z5, Z1, Z1
-	VPSRLD      $0x15, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z9, Z4
-	VMOVNTPS    Z4, (DI)
-	ADDQ        $+8, DX
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
-	SUBQ        $+2, R8
-	CMPQ        R8, $+2
-	JGE         short2stream
-	JMP         short2end
-
-short2rare:
-	VMOVUPS      (SI), Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VMOVUPS      64(SI), Z2
-	VMULPS.BCST  (DX), Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VMOVUPS      128(SI), Z2
-	VMULPS.BCST  4(DX), Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VMOVUPS      192(SI), Z2
-	VMULPS.BCST  4(DX), Z2, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z10, Z5, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z9, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          short2back
-
-short4stream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	PREFETCHNTA 128(SI)(CX*1)
-	PREFETCHNTA 192(SI)(CX*1)
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VMOVUPS     64(SI), Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VMOVUPS     128(SI), Z2
-	VMULPS.BCST 8(DX), Z2, Z2
-	VMOVUPS     192(SI), Z3
-	VMULPS.BCST 12(DX), Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
-	JNE         short4rare
-	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z5
-	VADDPS      Z5, Z0, Z0
-	VPSUBD      Z5, Z0, Z0
-	VPSRLD      $0x15, Z1, Z1
-	VPADDD      Z1, Z0, Z0
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z5
-	VADDPS      Z5, Z1, Z1
-	VPSUBD      Z5, Z1, Z1
-	VPSRLD      $0x15, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z9, Z4
-	VMOVNTPS    Z4, (DI)
-	ADDQ        $+16, DX
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
-	SUBQ        $+4, R8
-	CMPQ        R8, $+4
-	JGE         short4stream
-	JMP         short4end
-
-short4rare:
-	VMOVUPS      (SI), Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VMOVUPS      64(SI), Z2
-	VMULPS.BCST  4(DX), Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VMOVUPS      128(SI), Z2
-	VMULPS.BCST  8(DX), Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VMOVUPS      192(SI), Z2
-	VMULPS.BCST  12(DX), Z2, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z10, Z5, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z9, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          short4back
-
-lanerare:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (DX), Z1
-	VMULPS       Z1, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VMOVUPS      64(SI), Z2
-	VMOVUPS      64(DX), Z3
-	VMULPS       Z3, Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VMOVUPS      128(SI), Z2
-	VMOVUPS      128(DX), Z3
-	VMULPS       Z3, Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VMOVUPS      192(SI), Z2
-	VMOVUPS      192(DX), Z4
-	VMULPS       Z4, Z2, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z10, Z5, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z9, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          laneback
-
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMULPS       Z1, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	CMPQ         BX, $+17
-	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z2
-	VMOVUPS.Z    64(DX), K7, Z3
-	VMULPS       Z3, Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	CMPQ         BX, $+33
-	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z2
-	VMOVUPS.Z    128(DX), K7, Z4
-	VMULPS       Z4, Z2, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z10, Z5, Z4
-	CMPQ         BX, $+49
-	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z2
-	VMOVUPS.Z    192(DX), K7, Z5
-	VMULPS       Z5, Z2, Z2
-	VPANDD       Z14, Z2, Z5
-	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z13, Z5, Z6
-	VPSUBUSW     Z12, Z6, Z6
-	VPADDD       Z11, Z6, Z7
-	VADDPS       Z7, Z5, Z5
-	VPSUBD       Z7, Z5, Z5
-	VPSRLD       $0x15, Z6, Z6
-	VPADDD       Z6, Z5, Z5
-	VPSRLD       $0x18, Z2, Z6
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z0, K1, Z5
-	VPTERNLOGD   $0xf8, Z10, Z6, Z5
-
-lanetailrarenarrow:
-	VPACKSSDW Z3, Z1, Z1
-	VPACKSSDW Z5, Z4, Z4
-	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z9, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
-
-// func QuantizeFpE2M1AVX512(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·QuantizeFpE2M1AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x3f800000, Z12 0xb000000, Z11 0x7f800000, Z10 0x3c0, Z9 0x0, Z8 0x80, Z7 table
-	// per group: Z6 scale, Z5 recip
+	// per call: Z0 most, Z15 0x4980fb98, Z14 0x7f800000, Z13 0x3c800000, Z12 0x7fffffff, Z1 And, Z1 UMax, Z0 And, Z0 MulAdd, Z1 Halves, Z10 ShuffledU8, Z9 0x80808080, Z11 0x10010, Z8 table
+	// per group: Z7 scale, Z6 recip
 	// vector registers in use at once: 25
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	VBROADCASTSS most+32(FP), Z15
-	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+96(SB), Z13
-	VBROADCASTSS constantsAVX512<>+100(SB), Z12
-	VBROADCASTSS constantsAVX512<>+4(SB), Z11
-	VBROADCASTSS constantsAVX512<>+104(SB), Z10
-	VPXORD       Z9, Z9, Z9
-	VBROADCASTSS constantsAVX512<>+16(SB), Z8
-	VMOVUPS      constantsAVX512<>+20(SB), Z7
+	VBROADCASTSS constantsAVX512<>+0(SB), Z15
+	VBROADCASTSS constantsAVX512<>+4(SB), Z14
+	VBROADCASTSS constantsAVX512<>+8(SB), Z13
+	VBROADCASTSS constantsAVX512<>+12(SB), Z12
+	VBROADCASTSS most+32(FP), Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z0
+	VFMADD231PS  Z15, Z1, Z0
+	VBROADCASTSS constantsAVX512<>+16(SB), Z11
+	VPMADDWD     Z11, Z0, Z1
+	VPMADDWD     Z11, Z0, Z0
+	VPACKSSDW    Z0, Z1, Z1
+	VPSRLW       $0x04, Z1, Z1
+	VPACKUSWB    Z1, Z1, Z10
+	VBROADCASTSS constantsAVX512<>+20(SB), Z9
+	VMOVUPS      constantsAVX512<>+24(SB), Z8
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -8019,8 +51,8 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z6
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
@@ -8035,108 +67,85 @@ groupbegin:
 
 groupfirst:
 	VMOVUPS      (SI), Z0
-	VMULPS       Z5, Z0, Z16
-	VFMSUB231PS  Z6, Z16, Z0
-	VMOVAPS      Z16, Z4
-	VFNMADD231PS Z5, Z0, Z4
+	VMULPS       Z6, Z0, Z1
+	VFMSUB231PS  Z7, Z1, Z0
+	VMOVAPS      Z1, Z5
+	VFNMADD231PS Z6, Z0, Z5
 	VMOVUPS      64(SI), Z0
-	VMULPS       Z5, Z0, Z16
-	VFMSUB231PS  Z6, Z16, Z0
-	VMOVAPS      Z16, Z3
-	VFNMADD231PS Z5, Z0, Z3
+	VMULPS       Z6, Z0, Z1
+	VFMSUB231PS  Z7, Z1, Z0
+	VMOVAPS      Z1, Z4
+	VFNMADD231PS Z6, Z0, Z4
 	VMOVUPS      128(SI), Z0
-	VMULPS       Z5, Z0, Z16
-	VFMSUB231PS  Z6, Z16, Z0
-	VMOVAPS      Z16, Z2
-	VFNMADD231PS Z5, Z0, Z2
+	VMULPS       Z6, Z0, Z1
+	VFMSUB231PS  Z7, Z1, Z0
+	VMOVAPS      Z1, Z3
+	VFNMADD231PS Z6, Z0, Z3
 	VMOVUPS      192(SI), Z0
-	VMULPS       Z5, Z0, Z16
-	VFMSUB231PS  Z6, Z16, Z0
-	VMOVAPS      Z16, Z1
-	VFNMADD231PS Z5, Z0, Z1
+	VMULPS       Z6, Z0, Z1
+	VFMSUB231PS  Z7, Z1, Z0
+	VMOVAPS      Z1, Z2
+	VFNMADD231PS Z6, Z0, Z2
 	CMPQ         R9, $+128
 	JLT          groupends
 
 groupahead:
 	VMOVUPS      256(SI), Z0
-	VMULPS       Z5, Z0, Z16
-	VFMSUB231PS  Z6, Z16, Z0
-	VFNMADD231PS Z5, Z0, Z16
+	VMULPS       Z6, Z0, Z1
+	VFMSUB231PS  Z7, Z1, Z0
+	VFNMADD231PS Z6, Z0, Z1
 	VMOVUPS      320(SI), Z0
-	VMULPS       Z5, Z0, Z17
-	VFMSUB231PS  Z6, Z17, Z0
-	VFNMADD231PS Z5, Z0, Z17
+	VMULPS       Z6, Z0, Z16
+	VFMSUB231PS  Z7, Z16, Z0
+	VFNMADD231PS Z6, Z0, Z16
 	VMOVUPS      384(SI), Z0
-	VMULPS       Z5, Z0, Z18
-	VFMSUB231PS  Z6, Z18, Z0
-	VFNMADD231PS Z5, Z0, Z18
+	VMULPS       Z6, Z0, Z17
+	VFMSUB231PS  Z7, Z17, Z0
+	VFNMADD231PS Z6, Z0, Z17
 	VMOVUPS      448(SI), Z0
-	VMULPS       Z5, Z0, Z19
-	VFMSUB231PS  Z6, Z19, Z0
-	VFNMADD231PS Z5, Z0, Z19
-	VADDPS       Z3, Z4, Z0
-	VADDPS       Z1, Z2, Z20
-	VADDPS       Z20, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VMULPS       Z6, Z0, Z18
+	VFMSUB231PS  Z7, Z18, Z0
+	VFNMADD231PS Z6, Z0, Z18
+	VCMPPS       $0x03, Z4, Z5, K1
+	VCMPPS       $0x03, Z2, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouploop
+	VPANDD       Z14, Z5, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z5, Z19
+	VFMADD231PS  Z15, Z0, Z19
 	VPANDD       Z14, Z4, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z11, Z0, Z20
-	VPMAXUD      Z13, Z20, Z20
-	VPADDD       Z12, Z20, Z20
-	VADDPS       Z20, Z0, Z0
-	VSUBPS       Z20, Z0, Z0
-	VPSRLD       $0x14, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
-	VPMAXSD      Z9, Z0, Z0
-	VPSRLD       $0x18, Z4, Z20
-	VPTERNLOGD   $0xf8, Z8, Z20, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z4, Z20
+	VFMADD231PS  Z15, Z0, Z20
+	VPMADDWD     Z11, Z19, Z19
+	VPMADDWD     Z11, Z20, Z20
+	VPACKSSDW    Z20, Z19, Z19
+	VPSRLW       $0x04, Z19, Z19
+	VPACKSSDW    Z4, Z5, Z0
 	VPANDD       Z14, Z3, Z20
-	VPMINUD      Z15, Z20, Z20
-	VPANDD       Z11, Z20, Z21
-	VPMAXUD      Z13, Z21, Z21
-	VPADDD       Z12, Z21, Z21
-	VADDPS       Z21, Z20, Z20
-	VSUBPS       Z21, Z20, Z20
-	VPSRLD       $0x14, Z20, Z20
-	VPSUBD       Z10, Z20, Z20
-	VPMAXSD      Z9, Z20, Z20
-	VPSRLD       $0x18, Z3, Z21
-	VPTERNLOGD   $0xf8, Z8, Z21, Z20
-	VPACKSSDW    Z20, Z0, Z0
+	VPMAXUD      Z13, Z20, Z20
+	VPANDD       Z12, Z3, Z21
+	VFMADD231PS  Z15, Z20, Z21
 	VPANDD       Z14, Z2, Z20
-	VPMINUD      Z15, Z20, Z20
-	VPANDD       Z11, Z20, Z21
-	VPMAXUD      Z13, Z21, Z21
-	VPADDD       Z12, Z21, Z21
-	VADDPS       Z21, Z20, Z20
-	VSUBPS       Z21, Z20, Z20
-	VPSRLD       $0x14, Z20, Z20
-	VPSUBD       Z10, Z20, Z20
-	VPMAXSD      Z9, Z20, Z20
-	VPSRLD       $0x18, Z2, Z21
-	VPTERNLOGD   $0xf8, Z8, Z21, Z20
-	VPANDD       Z14, Z1, Z21
-	VPMINUD      Z15, Z21, Z21
-	VPANDD       Z11, Z21, Z22
-	VPMAXUD      Z13, Z22, Z22
-	VPADDD       Z12, Z22, Z22
-	VADDPS       Z22, Z21, Z21
-	VSUBPS       Z22, Z21, Z21
-	VPSRLD       $0x14, Z21, Z21
-	VPSUBD       Z10, Z21, Z21
-	VPMAXSD      Z9, Z21, Z21
-	VPSRLD       $0x18, Z1, Z22
-	VPTERNLOGD   $0xf8, Z8, Z22, Z21
-	VPACKSSDW    Z21, Z20, Z20
-	VPACKUSWB    Z20, Z0, Z0
-	VPERMD       Z0, Z7, Z0
-	VMOVUPS      Z0, (DI)
+	VPMAXUD      Z13, Z20, Z20
+	VPANDD       Z12, Z2, Z22
+	VFMADD231PS  Z15, Z20, Z22
+	VPMADDWD     Z11, Z21, Z21
+	VPMADDWD     Z11, Z22, Z22
+	VPACKSSDW    Z22, Z21, Z21
+	VPSRLW       $0x04, Z21, Z21
+	VPACKSSDW    Z2, Z3, Z20
+	VPACKUSWB    Z21, Z19, Z19
+	VPMINUB      Z10, Z19, Z19
+	VPACKSSWB    Z20, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z19
+	VPERMD       Z19, Z8, Z19
+	VMOVUPS      Z19, (DI)
+	VMOVAPS      Z1, Z5
 	VMOVAPS      Z16, Z4
 	VMOVAPS      Z17, Z3
 	VMOVAPS      Z18, Z2
-	VMOVAPS      Z19, Z1
 	ADDQ         $+64, DI
 	ADDQ         $+256, SI
 	SUBQ         $+64, R9
@@ -8151,84 +160,61 @@ groupends:
 
 groupturn:
 	VMOVUPS           256(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z1
+	VMOVUPS           320(SI), Z0
 	VMULPS.BCST       4(BX), Z0, Z16
 	VFMSUB231PS.BCST  4(DX), Z16, Z0
 	VFNMADD231PS.BCST 4(BX), Z0, Z16
-	VMOVUPS           320(SI), Z0
+	VMOVUPS           384(SI), Z0
 	VMULPS.BCST       4(BX), Z0, Z17
 	VFMSUB231PS.BCST  4(DX), Z17, Z0
 	VFNMADD231PS.BCST 4(BX), Z0, Z17
-	VMOVUPS           384(SI), Z0
+	VMOVUPS           448(SI), Z0
 	VMULPS.BCST       4(BX), Z0, Z18
 	VFMSUB231PS.BCST  4(DX), Z18, Z0
 	VFNMADD231PS.BCST 4(BX), Z0, Z18
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z19
-	VFMSUB231PS.BCST  4(DX), Z19, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z19
-	VADDPS            Z3, Z4, Z0
-	VADDPS            Z1, Z2, Z20
-	VADDPS            Z20, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z4, Z5, K1
+	VCMPPS            $0x03, Z2, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               groupturned
+	VPANDD            Z14, Z5, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z5, Z19
+	VFMADD231PS       Z15, Z0, Z19
 	VPANDD            Z14, Z4, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z11, Z0, Z20
-	VPMAXUD           Z13, Z20, Z20
-	VPADDD            Z12, Z20, Z20
-	VADDPS            Z20, Z0, Z0
-	VSUBPS            Z20, Z0, Z0
-	VPSRLD            $0x14, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
-	VPMAXSD           Z9, Z0, Z0
-	VPSRLD            $0x18, Z4, Z20
-	VPTERNLOGD        $0xf8, Z8, Z20, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z4, Z20
+	VFMADD231PS       Z15, Z0, Z20
+	VPMADDWD          Z11, Z19, Z19
+	VPMADDWD          Z11, Z20, Z20
+	VPACKSSDW         Z20, Z19, Z19
+	VPSRLW            $0x04, Z19, Z19
+	VPACKSSDW         Z4, Z5, Z0
 	VPANDD            Z14, Z3, Z20
-	VPMINUD           Z15, Z20, Z20
-	VPANDD            Z11, Z20, Z21
-	VPMAXUD           Z13, Z21, Z21
-	VPADDD            Z12, Z21, Z21
-	VADDPS            Z21, Z20, Z20
-	VSUBPS            Z21, Z20, Z20
-	VPSRLD            $0x14, Z20, Z20
-	VPSUBD            Z10, Z20, Z20
-	VPMAXSD           Z9, Z20, Z20
-	VPSRLD            $0x18, Z3, Z21
-	VPTERNLOGD        $0xf8, Z8, Z21, Z20
-	VPACKSSDW         Z20, Z0, Z0
+	VPMAXUD           Z13, Z20, Z20
+	VPANDD            Z12, Z3, Z21
+	VFMADD231PS       Z15, Z20, Z21
 	VPANDD            Z14, Z2, Z20
-	VPMINUD           Z15, Z20, Z20
-	VPANDD            Z11, Z20, Z21
-	VPMAXUD           Z13, Z21, Z21
-	VPADDD            Z12, Z21, Z21
-	VADDPS            Z21, Z20, Z20
-	VSUBPS            Z21, Z20, Z20
-	VPSRLD            $0x14, Z20, Z20
-	VPSUBD            Z10, Z20, Z20
-	VPMAXSD           Z9, Z20, Z20
-	VPSRLD            $0x18, Z2, Z21
-	VPTERNLOGD        $0xf8, Z8, Z21, Z20
-	VPANDD            Z14, Z1, Z21
-	VPMINUD           Z15, Z21, Z21
-	VPANDD            Z11, Z21, Z22
-	VPMAXUD           Z13, Z22, Z22
-	VPADDD            Z12, Z22, Z22
-	VADDPS            Z22, Z21, Z21
-	VSUBPS            Z22, Z21, Z21
-	VPSRLD            $0x14, Z21, Z21
-	VPSUBD            Z10, Z21, Z21
-	VPMAXSD           Z9, Z21, Z21
-	VPSRLD            $0x18, Z1, Z22
-	VPTERNLOGD        $0xf8, Z8, Z22, Z21
-	VPACKSSDW         Z21, Z20, Z20
-	VPACKUSWB         Z20, Z0, Z0
-	VPERMD            Z0, Z7, Z0
-	VMOVUPS           Z0, (DI)
+	VPMAXUD           Z13, Z20, Z20
+	VPANDD            Z12, Z2, Z22
+	VFMADD231PS       Z15, Z20, Z22
+	VPMADDWD          Z11, Z21, Z21
+	VPMADDWD          Z11, Z22, Z22
+	VPACKSSDW         Z22, Z21, Z21
+	VPSRLW            $0x04, Z21, Z21
+	VPACKSSDW         Z2, Z3, Z20
+	VPACKUSWB         Z21, Z19, Z19
+	VPMINUB           Z10, Z19, Z19
+	VPACKSSWB         Z20, Z0, Z0
+	VPTERNLOGD        $0xf8, Z9, Z0, Z19
+	VPERMD            Z19, Z8, Z19
+	VMOVUPS           Z19, (DI)
+	VMOVAPS           Z1, Z5
 	VMOVAPS           Z16, Z4
 	VMOVAPS           Z17, Z3
 	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
 	ADDQ              $+4, DX
 	ADDQ              $+4, BX
 	ADDQ              $+64, DI
@@ -8241,87 +227,64 @@ groupturn:
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
 	VMOVUPS      (SI), Z0
-	VMULPS       Z5, Z0, Z1
-	VFMSUB231PS  Z6, Z1, Z0
-	VFNMADD231PS Z5, Z0, Z1
+	VMULPS       Z6, Z0, Z1
+	VFMSUB231PS  Z7, Z1, Z0
+	VFNMADD231PS Z6, Z0, Z1
 	VMOVUPS      64(SI), Z0
-	VMULPS       Z5, Z0, Z2
-	VFMSUB231PS  Z6, Z2, Z0
-	VFNMADD231PS Z5, Z0, Z2
+	VMULPS       Z6, Z0, Z2
+	VFMSUB231PS  Z7, Z2, Z0
+	VFNMADD231PS Z6, Z0, Z2
 	VMOVUPS      128(SI), Z0
-	VMULPS       Z5, Z0, Z3
-	VFMSUB231PS  Z6, Z3, Z0
-	VFNMADD231PS Z5, Z0, Z3
+	VMULPS       Z6, Z0, Z3
+	VFMSUB231PS  Z7, Z3, Z0
+	VFNMADD231PS Z6, Z0, Z3
 	VMOVUPS      192(SI), Z0
-	VMULPS       Z5, Z0, Z4
-	VFMSUB231PS  Z6, Z4, Z0
-	VFNMADD231PS Z5, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VMULPS       Z6, Z0, Z4
+	VFMSUB231PS  Z7, Z4, Z0
+	VFNMADD231PS Z6, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z11, Z0, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z0, Z0
-	VSUBPS       Z16, Z0, Z0
-	VPSRLD       $0x14, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
-	VPMAXSD      Z9, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z8, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z1, Z1
-	VSUBPS       Z16, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z8, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z8, Z3, Z1
-	VPANDD       Z14, Z4, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z11, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPSRLD       $0x14, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
-	VPMAXSD      Z9, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z8, Z4, Z2
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z1, Z5
+	VFMADD231PS  Z15, Z0, Z5
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z16
+	VFMADD231PS  Z15, Z0, Z16
+	VPMADDWD     Z11, Z5, Z5
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z5, Z5
+	VPSRLW       $0x04, Z5, Z5
 	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z7, Z0
-	VMOVUPS      Z0, (DI)
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z2
+	VFMADD231PS  Z15, Z0, Z2
+	VPANDD       Z14, Z4, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z4, Z16
+	VFMADD231PS  Z15, Z0, Z16
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z2, Z5, Z5
+	VPMINUB      Z10, Z5, Z5
+	VPACKSSWB    Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z1, Z5
+	VPERMD       Z5, Z8, Z5
+	VMOVUPS      Z5, (DI)
 
 groupback:
 	ADDQ $+64, DI
@@ -8338,8 +301,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
 
 groupmeet:
 	MOVQ R9, R11
@@ -8349,92 +312,69 @@ groupmeet:
 
 groupmeet0:
 	VMOVUPS      (SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z5, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z6, Z1, Z0
+	VFNMADD231PS Z7, Z0, Z1
 	SUBQ         $+16, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
 	VMOVUPS      64(SI), Z0
-	VMULPS       Z6, Z0, Z2
-	VFMSUB231PS  Z5, Z2, Z0
-	VFNMADD231PS Z6, Z0, Z2
+	VMULPS       Z7, Z0, Z2
+	VFMSUB231PS  Z6, Z2, Z0
+	VFNMADD231PS Z7, Z0, Z2
 	SUBQ         $+16, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
 	VMOVUPS      128(SI), Z0
-	VMULPS       Z6, Z0, Z3
-	VFMSUB231PS  Z5, Z3, Z0
-	VFNMADD231PS Z6, Z0, Z3
+	VMULPS       Z7, Z0, Z3
+	VFMSUB231PS  Z6, Z3, Z0
+	VFNMADD231PS Z7, Z0, Z3
 	SUBQ         $+16, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
 	VMOVUPS      192(SI), Z0
-	VMULPS       Z6, Z0, Z4
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z6, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VMULPS       Z7, Z0, Z4
+	VFMSUB231PS  Z6, Z4, Z0
+	VFNMADD231PS Z7, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          groupmeetrare
 	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z11, Z0, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z0, Z0
-	VSUBPS       Z16, Z0, Z0
-	VPSRLD       $0x14, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
-	VPMAXSD      Z9, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z8, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z1, Z1
-	VSUBPS       Z16, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z8, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z8, Z3, Z1
-	VPANDD       Z14, Z4, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z11, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPSRLD       $0x14, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
-	VPMAXSD      Z9, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z8, Z4, Z2
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z1, Z5
+	VFMADD231PS  Z15, Z0, Z5
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z16
+	VFMADD231PS  Z15, Z0, Z16
+	VPMADDWD     Z11, Z5, Z5
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z5, Z5
+	VPSRLW       $0x04, Z5, Z5
 	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z7, Z0
-	VMOVUPS      Z0, (DI)
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z2
+	VFMADD231PS  Z15, Z0, Z2
+	VPANDD       Z14, Z4, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z4, Z16
+	VFMADD231PS  Z15, Z0, Z16
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z2, Z5, Z5
+	VPMINUB      Z10, Z5, Z5
+	VPACKSSWB    Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z1, Z5
+	VPERMD       Z5, Z8, Z5
+	VMOVUPS      Z5, (DI)
 	ADDQ         $+64, DI
 	ADDQ         $+256, SI
 	SUBQ         $+64, R8
@@ -8469,99 +409,76 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z6
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
-	VMULPS       Z5, Z0, Z1
-	VFMSUB231PS  Z6, Z1, Z0
-	VFNMADD231PS Z5, Z0, Z1
+	VMULPS       Z6, Z0, Z1
+	VFMSUB231PS  Z7, Z1, Z0
+	VFNMADD231PS Z6, Z0, Z1
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVUPS.Z    64(SI), K7, Z0
-	VMULPS       Z5, Z0, Z2
-	VFMSUB231PS  Z6, Z2, Z0
-	VFNMADD231PS Z5, Z0, Z2
+	VMULPS       Z6, Z0, Z2
+	VFMSUB231PS  Z7, Z2, Z0
+	VFNMADD231PS Z6, Z0, Z2
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVUPS.Z    128(SI), K7, Z0
-	VMULPS       Z5, Z0, Z3
-	VFMSUB231PS  Z6, Z3, Z0
-	VFNMADD231PS Z5, Z0, Z3
+	VMULPS       Z6, Z0, Z3
+	VFMSUB231PS  Z7, Z3, Z0
+	VFNMADD231PS Z6, Z0, Z3
 	KSHIFTRQ     $0x30, K0, K7
 	VMOVUPS.Z    192(SI), K7, Z0
-	VMULPS       Z5, Z0, Z4
-	VFMSUB231PS  Z6, Z4, Z0
-	VFNMADD231PS Z5, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VMULPS       Z6, Z0, Z4
+	VFMSUB231PS  Z7, Z4, Z0
+	VFNMADD231PS Z6, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
 	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z11, Z0, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z0, Z0
-	VSUBPS       Z16, Z0, Z0
-	VPSRLD       $0x14, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
-	VPMAXSD      Z9, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z8, Z1, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z1, Z5
+	VFMADD231PS  Z15, Z0, Z5
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z1, Z1
-	VSUBPS       Z16, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z8, Z2, Z1
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z16
+	VFMADD231PS  Z15, Z0, Z16
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z3, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z11, Z2, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z2, Z2
-	VSUBPS       Z16, Z2, Z2
-	VPSRLD       $0x14, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
-	VPMAXSD      Z9, Z2, Z2
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z8, Z3, Z2
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z17
+	VFMADD231PS  Z15, Z0, Z17
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z4, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z3, Z3
-	VSUBPS       Z16, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z8, Z4, Z3
+	VPANDD       Z14, Z4, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z4, Z18
+	VFMADD231PS  Z15, Z0, Z18
 
 grouptailnarrow:
-	VPACKSSDW Z1, Z0, Z0
-	VPACKSSDW Z3, Z2, Z2
-	VPACKUSWB Z2, Z0, Z0
-	VPERMD    Z0, Z7, Z0
-	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
+	VPMADDWD   Z11, Z5, Z5
+	VPMADDWD   Z11, Z16, Z16
+	VPACKSSDW  Z16, Z5, Z5
+	VPSRLW     $0x04, Z5, Z5
+	VPACKSSDW  Z2, Z1, Z1
+	VPMADDWD   Z11, Z17, Z17
+	VPMADDWD   Z11, Z18, Z18
+	VPACKSSDW  Z18, Z17, Z17
+	VPSRLW     $0x04, Z17, Z17
+	VPACKSSDW  Z4, Z3, Z3
+	VPACKUSWB  Z17, Z5, Z5
+	VPMINUB    Z10, Z5, Z5
+	VPACKSSWB  Z3, Z1, Z1
+	VPTERNLOGD $0xf8, Z9, Z1, Z5
+	VPERMD     Z5, Z8, Z5
+	KMOVQ      K0, K7
+	VMOVDQU8   Z5, K7, (DI)
 
 grouptailback:
 	LEAQ  (DI)(R8*1), DI
@@ -8599,106 +516,83 @@ short2:
 	CMPQ              R9, $+8
 	JLT               short2loop
 	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFMSUB231PS.BCST  (DX), Z16, Z0
-	VMOVAPS           Z16, Z4
-	VFNMADD231PS.BCST (BX), Z0, Z4
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFNMADD231PS.BCST (BX), Z0, Z5
 	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFMSUB231PS.BCST  (DX), Z16, Z0
-	VMOVAPS           Z16, Z3
-	VFNMADD231PS.BCST (BX), Z0, Z3
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFNMADD231PS.BCST (BX), Z0, Z4
 	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VMOVAPS           Z16, Z2
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
 	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VMOVAPS           Z16, Z1
-	VFNMADD231PS.BCST 4(BX), Z0, Z1
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VMOVAPS           Z1, Z2
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
 
 short2ahead:
 	VMOVUPS           256(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFMSUB231PS.BCST  8(DX), Z1, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z1
+	VMOVUPS           320(SI), Z0
 	VMULPS.BCST       8(BX), Z0, Z16
 	VFMSUB231PS.BCST  8(DX), Z16, Z0
 	VFNMADD231PS.BCST 8(BX), Z0, Z16
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z17
-	VFMSUB231PS.BCST  8(DX), Z17, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z17
 	VMOVUPS           384(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z17
+	VFMSUB231PS.BCST  12(DX), Z17, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z17
+	VMOVUPS           448(SI), Z0
 	VMULPS.BCST       12(BX), Z0, Z18
 	VFMSUB231PS.BCST  12(DX), Z18, Z0
 	VFNMADD231PS.BCST 12(BX), Z0, Z18
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z19
-	VFMSUB231PS.BCST  12(DX), Z19, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z19
-	VADDPS            Z3, Z4, Z0
-	VADDPS            Z1, Z2, Z20
-	VADDPS            Z20, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z4, Z5, K1
+	VCMPPS            $0x03, Z2, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2loop
+	VPANDD            Z14, Z5, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z5, Z19
+	VFMADD231PS       Z15, Z0, Z19
 	VPANDD            Z14, Z4, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z11, Z0, Z20
-	VPMAXUD           Z13, Z20, Z20
-	VPADDD            Z12, Z20, Z20
-	VADDPS            Z20, Z0, Z0
-	VSUBPS            Z20, Z0, Z0
-	VPSRLD            $0x14, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
-	VPMAXSD           Z9, Z0, Z0
-	VPSRLD            $0x18, Z4, Z20
-	VPTERNLOGD        $0xf8, Z8, Z20, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z4, Z20
+	VFMADD231PS       Z15, Z0, Z20
+	VPMADDWD          Z11, Z19, Z19
+	VPMADDWD          Z11, Z20, Z20
+	VPACKSSDW         Z20, Z19, Z19
+	VPSRLW            $0x04, Z19, Z19
+	VPACKSSDW         Z4, Z5, Z0
 	VPANDD            Z14, Z3, Z20
-	VPMINUD           Z15, Z20, Z20
-	VPANDD            Z11, Z20, Z21
-	VPMAXUD           Z13, Z21, Z21
-	VPADDD            Z12, Z21, Z21
-	VADDPS            Z21, Z20, Z20
-	VSUBPS            Z21, Z20, Z20
-	VPSRLD            $0x14, Z20, Z20
-	VPSUBD            Z10, Z20, Z20
-	VPMAXSD           Z9, Z20, Z20
-	VPSRLD            $0x18, Z3, Z21
-	VPTERNLOGD        $0xf8, Z8, Z21, Z20
-	VPACKSSDW         Z20, Z0, Z0
+	VPMAXUD           Z13, Z20, Z20
+	VPANDD            Z12, Z3, Z21
+	VFMADD231PS       Z15, Z20, Z21
 	VPANDD            Z14, Z2, Z20
-	VPMINUD           Z15, Z20, Z20
-	VPANDD            Z11, Z20, Z21
-	VPMAXUD           Z13, Z21, Z21
-	VPADDD            Z12, Z21, Z21
-	VADDPS            Z21, Z20, Z20
-	VSUBPS            Z21, Z20, Z20
-	VPSRLD            $0x14, Z20, Z20
-	VPSUBD            Z10, Z20, Z20
-	VPMAXSD           Z9, Z20, Z20
-	VPSRLD            $0x18, Z2, Z21
-	VPTERNLOGD        $0xf8, Z8, Z21, Z20
-	VPANDD            Z14, Z1, Z21
-	VPMINUD           Z15, Z21, Z21
-	VPANDD            Z11, Z21, Z22
-	VPMAXUD           Z13, Z22, Z22
-	VPADDD            Z12, Z22, Z22
-	VADDPS            Z22, Z21, Z21
-	VSUBPS            Z22, Z21, Z21
-	VPSRLD            $0x14, Z21, Z21
-	VPSUBD            Z10, Z21, Z21
-	VPMAXSD           Z9, Z21, Z21
-	VPSRLD            $0x18, Z1, Z22
-	VPTERNLOGD        $0xf8, Z8, Z22, Z21
-	VPACKSSDW         Z21, Z20, Z20
-	VPACKUSWB         Z20, Z0, Z0
-	VPERMD            Z0, Z7, Z0
-	VMOVUPS           Z0, (DI)
+	VPMAXUD           Z13, Z20, Z20
+	VPANDD            Z12, Z2, Z22
+	VFMADD231PS       Z15, Z20, Z22
+	VPMADDWD          Z11, Z21, Z21
+	VPMADDWD          Z11, Z22, Z22
+	VPACKSSDW         Z22, Z21, Z21
+	VPSRLW            $0x04, Z21, Z21
+	VPACKSSDW         Z2, Z3, Z20
+	VPACKUSWB         Z21, Z19, Z19
+	VPMINUB           Z10, Z19, Z19
+	VPACKSSWB         Z20, Z0, Z0
+	VPTERNLOGD        $0xf8, Z9, Z0, Z19
+	VPERMD            Z19, Z8, Z19
+	VMOVUPS           Z19, (DI)
+	VMOVAPS           Z1, Z5
 	VMOVAPS           Z16, Z4
 	VMOVAPS           Z17, Z3
 	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
 	ADDQ              $+8, DX
 	ADDQ              $+8, BX
 	ADDQ              $+64, DI
@@ -8708,8 +602,8 @@ short2ahead:
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
+	VBROADCASTSS      (DX), Z7
+	VBROADCASTSS      4(DX), Z6
 	VMOVUPS           (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
@@ -8726,65 +620,42 @@ short2loop:
 	VMULPS.BCST       4(BX), Z0, Z4
 	VFMSUB231PS.BCST  4(DX), Z4, Z0
 	VFNMADD231PS.BCST 4(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z16
-	VADDPS            Z16, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VPANDD            Z14, Z1, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z11, Z0, Z16
-	VPMAXUD           Z13, Z16, Z16
-	VPADDD            Z12, Z16, Z16
-	VADDPS            Z16, Z0, Z0
-	VSUBPS            Z16, Z0, Z0
-	VPSRLD            $0x14, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
-	VPMAXSD           Z9, Z0, Z0
-	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z8, Z1, Z0
-	VPANDD            Z14, Z2, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z11, Z1, Z16
-	VPMAXUD           Z13, Z16, Z16
-	VPADDD            Z12, Z16, Z16
-	VADDPS            Z16, Z1, Z1
-	VSUBPS            Z16, Z1, Z1
-	VPSRLD            $0x14, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
-	VPMAXSD           Z9, Z1, Z1
-	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z8, Z2, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z3, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z13, Z2, Z2
-	VPADDD            Z12, Z2, Z2
-	VADDPS            Z2, Z1, Z1
-	VSUBPS            Z2, Z1, Z1
-	VPSRLD            $0x14, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
-	VPMAXSD           Z9, Z1, Z1
-	VPSRLD            $0x18, Z3, Z3
-	VPTERNLOGD        $0xf8, Z8, Z3, Z1
-	VPANDD            Z14, Z4, Z2
-	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z11, Z2, Z3
-	VPMAXUD           Z13, Z3, Z3
-	VPADDD            Z12, Z3, Z3
-	VADDPS            Z3, Z2, Z2
-	VSUBPS            Z3, Z2, Z2
-	VPSRLD            $0x14, Z2, Z2
-	VPSUBD            Z10, Z2, Z2
-	VPMAXSD           Z9, Z2, Z2
-	VPSRLD            $0x18, Z4, Z4
-	VPTERNLOGD        $0xf8, Z8, Z4, Z2
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z1, Z5
+	VFMADD231PS       Z15, Z0, Z5
+	VPANDD            Z14, Z2, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z2, Z16
+	VFMADD231PS       Z15, Z0, Z16
+	VPMADDWD          Z11, Z5, Z5
+	VPMADDWD          Z11, Z16, Z16
+	VPACKSSDW         Z16, Z5, Z5
+	VPSRLW            $0x04, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
-	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z7, Z0
-	VMOVUPS           Z0, (DI)
+	VPANDD            Z14, Z3, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z3, Z2
+	VFMADD231PS       Z15, Z0, Z2
+	VPANDD            Z14, Z4, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z4, Z16
+	VFMADD231PS       Z15, Z0, Z16
+	VPMADDWD          Z11, Z2, Z2
+	VPMADDWD          Z11, Z16, Z16
+	VPACKSSDW         Z16, Z2, Z2
+	VPSRLW            $0x04, Z2, Z2
+	VPACKSSDW         Z4, Z3, Z3
+	VPACKUSWB         Z2, Z5, Z5
+	VPMINUB           Z10, Z5, Z5
+	VPACKSSWB         Z3, Z1, Z1
+	VPTERNLOGD        $0xf8, Z9, Z1, Z5
+	VPERMD            Z5, Z8, Z5
+	VMOVUPS           Z5, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -8812,107 +683,84 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VMOVUPS           (SI), Z17
-	VMULPS.BCST       (BX), Z17, Z18
-	VFMSUB231PS.BCST  (DX), Z18, Z17
-	VMOVAPS           Z18, Z2
-	VFNMADD231PS.BCST (BX), Z17, Z2
-	VMOVUPS           64(SI), Z17
-	VMULPS.BCST       4(BX), Z17, Z18
-	VFMSUB231PS.BCST  4(DX), Z18, Z17
-	VMOVAPS           Z18, Z1
-	VFNMADD231PS.BCST 4(BX), Z17, Z1
-	VMOVUPS           128(SI), Z17
-	VMULPS.BCST       8(BX), Z17, Z18
-	VFMSUB231PS.BCST  8(DX), Z18, Z17
-	VMOVAPS           Z18, Z0
-	VFNMADD231PS.BCST 8(BX), Z17, Z0
-	VMOVUPS           192(SI), Z17
-	VMULPS.BCST       12(BX), Z17, Z18
-	VFMSUB231PS.BCST  12(DX), Z18, Z17
-	VMOVAPS           Z18, Z16
-	VFNMADD231PS.BCST 12(BX), Z17, Z16
+	VMOVUPS           (SI), Z16
+	VMULPS.BCST       (BX), Z16, Z17
+	VFMSUB231PS.BCST  (DX), Z17, Z16
+	VMOVAPS           Z17, Z3
+	VFNMADD231PS.BCST (BX), Z16, Z3
+	VMOVUPS           64(SI), Z16
+	VMULPS.BCST       4(BX), Z16, Z17
+	VFMSUB231PS.BCST  4(DX), Z17, Z16
+	VMOVAPS           Z17, Z2
+	VFNMADD231PS.BCST 4(BX), Z16, Z2
+	VMOVUPS           128(SI), Z16
+	VMULPS.BCST       8(BX), Z16, Z17
+	VFMSUB231PS.BCST  8(DX), Z17, Z16
+	VMOVAPS           Z17, Z1
+	VFNMADD231PS.BCST 8(BX), Z16, Z1
+	VMOVUPS           192(SI), Z16
+	VMULPS.BCST       12(BX), Z16, Z17
+	VFMSUB231PS.BCST  12(DX), Z17, Z16
+	VMOVAPS           Z17, Z0
+	VFNMADD231PS.BCST 12(BX), Z16, Z0
 
 short4ahead:
-	VMOVUPS           256(SI), Z17
-	VMULPS.BCST       16(BX), Z17, Z18
-	VFMSUB231PS.BCST  16(DX), Z18, Z17
-	VFNMADD231PS.BCST 16(BX), Z17, Z18
-	VMOVUPS           320(SI), Z17
-	VMULPS.BCST       20(BX), Z17, Z19
-	VFMSUB231PS.BCST  20(DX), Z19, Z17
-	VFNMADD231PS.BCST 20(BX), Z17, Z19
-	VMOVUPS           384(SI), Z17
-	VMULPS.BCST       24(BX), Z17, Z20
-	VFMSUB231PS.BCST  24(DX), Z20, Z17
-	VFNMADD231PS.BCST 24(BX), Z17, Z20
-	VMOVUPS           448(SI), Z17
-	VMULPS.BCST       28(BX), Z17, Z21
-	VFMSUB231PS.BCST  28(DX), Z21, Z17
-	VFNMADD231PS.BCST 28(BX), Z17, Z21
-	VADDPS            Z1, Z2, Z17
-	VADDPS            Z16, Z0, Z22
-	VADDPS            Z22, Z17, Z17
-	VCMPPS            $0x03, Z17, Z17, K1
-	KORTESTQ          K1, K1
+	VMOVUPS           256(SI), Z16
+	VMULPS.BCST       16(BX), Z16, Z17
+	VFMSUB231PS.BCST  16(DX), Z17, Z16
+	VFNMADD231PS.BCST 16(BX), Z16, Z17
+	VMOVUPS           320(SI), Z16
+	VMULPS.BCST       20(BX), Z16, Z18
+	VFMSUB231PS.BCST  20(DX), Z18, Z16
+	VFNMADD231PS.BCST 20(BX), Z16, Z18
+	VMOVUPS           384(SI), Z16
+	VMULPS.BCST       24(BX), Z16, Z19
+	VFMSUB231PS.BCST  24(DX), Z19, Z16
+	VFNMADD231PS.BCST 24(BX), Z16, Z19
+	VMOVUPS           448(SI), Z16
+	VMULPS.BCST       28(BX), Z16, Z20
+	VFMSUB231PS.BCST  28(DX), Z20, Z16
+	VFNMADD231PS.BCST 28(BX), Z16, Z20
+	VCMPPS            $0x03, Z2, Z3, K1
+	VCMPPS            $0x03, Z0, Z1, K2
+	KORTESTQ          K1, K2
 	JNE               short4loop
-	VPANDD            Z14, Z2, Z17
-	VPMINUD           Z15, Z17, Z17
-	VPANDD            Z11, Z17, Z22
-	VPMAXUD           Z13, Z22, Z22
-	VPADDD            Z12, Z22, Z22
-	VADDPS            Z22, Z17, Z17
-	VSUBPS            Z22, Z17, Z17
-	VPSRLD            $0x14, Z17, Z17
-	VPSUBD            Z10, Z17, Z17
-	VPMAXSD           Z9, Z17, Z17
-	VPSRLD            $0x18, Z2, Z22
-	VPTERNLOGD        $0xf8, Z8, Z22, Z17
+	VPANDD            Z14, Z3, Z16
+	VPMAXUD           Z13, Z16, Z16
+	VPANDD            Z12, Z3, Z21
+	VFMADD231PS       Z15, Z16, Z21
+	VPANDD            Z14, Z2, Z16
+	VPMAXUD           Z13, Z16, Z16
+	VPANDD            Z12, Z2, Z22
+	VFMADD231PS       Z15, Z16, Z22
+	VPMADDWD          Z11, Z21, Z21
+	VPMADDWD          Z11, Z22, Z22
+	VPACKSSDW         Z22, Z21, Z21
+	VPSRLW            $0x04, Z21, Z21
+	VPACKSSDW         Z2, Z3, Z16
 	VPANDD            Z14, Z1, Z22
-	VPMINUD           Z15, Z22, Z22
-	VPANDD            Z11, Z22, Z23
-	VPMAXUD           Z13, Z23, Z23
-	VPADDD            Z12, Z23, Z23
-	VADDPS            Z23, Z22, Z22
-	VSUBPS            Z23, Z22, Z22
-	VPSRLD            $0x14, Z22, Z22
-	VPSUBD            Z10, Z22, Z22
-	VPMAXSD           Z9, Z22, Z22
-	VPSRLD            $0x18, Z1, Z23
-	VPTERNLOGD        $0xf8, Z8, Z23, Z22
-	VPACKSSDW         Z22, Z17, Z17
+	VPMAXUD           Z13, Z22, Z22
+	VPANDD            Z12, Z1, Z23
+	VFMADD231PS       Z15, Z22, Z23
 	VPANDD            Z14, Z0, Z22
-	VPMINUD           Z15, Z22, Z22
-	VPANDD            Z11, Z22, Z23
-	VPMAXUD           Z13, Z23, Z23
-	VPADDD            Z12, Z23, Z23
-	VADDPS            Z23, Z22, Z22
-	VSUBPS            Z23, Z22, Z22
-	VPSRLD            $0x14, Z22, Z22
-	VPSUBD            Z10, Z22, Z22
-	VPMAXSD           Z9, Z22, Z22
-	VPSRLD            $0x18, Z0, Z23
-	VPTERNLOGD        $0xf8, Z8, Z23, Z22
-	VPANDD            Z14, Z16, Z23
-	VPMINUD           Z15, Z23, Z23
-	VPANDD            Z11, Z23, Z24
-	VPMAXUD           Z13, Z24, Z24
-	VPADDD            Z12, Z24, Z24
-	VADDPS            Z24, Z23, Z23
-	VSUBPS            Z24, Z23, Z23
-	VPSRLD            $0x14, Z23, Z23
-	VPSUBD            Z10, Z23, Z23
-	VPMAXSD           Z9, Z23, Z23
-	VPSRLD            $0x18, Z16, Z24
-	VPTERNLOGD        $0xf8, Z8, Z24, Z23
-	VPACKSSDW         Z23, Z22, Z22
-	VPACKUSWB         Z22, Z17, Z17
-	VPERMD            Z17, Z7, Z17
-	VMOVUPS           Z17, (DI)
+	VPMAXUD           Z13, Z22, Z22
+	VPANDD            Z12, Z0, Z24
+	VFMADD231PS       Z15, Z22, Z24
+	VPMADDWD          Z11, Z23, Z23
+	VPMADDWD          Z11, Z24, Z24
+	VPACKSSDW         Z24, Z23, Z23
+	VPSRLW            $0x04, Z23, Z23
+	VPACKSSDW         Z0, Z1, Z22
+	VPACKUSWB         Z23, Z21, Z21
+	VPMINUB           Z10, Z21, Z21
+	VPACKSSWB         Z22, Z16, Z16
+	VPTERNLOGD        $0xf8, Z9, Z16, Z21
+	VPERMD            Z21, Z8, Z21
+	VMOVUPS           Z21, (DI)
+	VMOVAPS           Z17, Z3
 	VMOVAPS           Z18, Z2
 	VMOVAPS           Z19, Z1
 	VMOVAPS           Z20, Z0
-	VMOVAPS           Z21, Z16
 	ADDQ              $+16, DX
 	ADDQ              $+16, BX
 	ADDQ              $+64, DI
@@ -8922,10 +770,10 @@ short4ahead:
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
+	VBROADCASTSS      (DX), Z7
+	VBROADCASTSS      4(DX), Z6
+	VBROADCASTSS      8(DX), Z5
+	VBROADCASTSS      12(DX), Z4
 	VMOVUPS           (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
@@ -8935,72 +783,49 @@ short4loop:
 	VFMSUB231PS.BCST  4(DX), Z2, Z0
 	VFNMADD231PS.BCST 4(BX), Z0, Z2
 	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFMSUB231PS.BCST  8(DX), Z16, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z16
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFMSUB231PS.BCST  8(DX), Z3, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z3
 	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFMSUB231PS.BCST  12(DX), Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z17
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z17, Z16, Z18
-	VADDPS            Z18, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VMULPS.BCST       12(BX), Z0, Z16
+	VFMSUB231PS.BCST  12(DX), Z16, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z16
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z16, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VPANDD            Z14, Z1, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z11, Z0, Z18
-	VPMAXUD           Z13, Z18, Z18
-	VPADDD            Z12, Z18, Z18
-	VADDPS            Z18, Z0, Z0
-	VSUBPS            Z18, Z0, Z0
-	VPSRLD            $0x14, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
-	VPMAXSD           Z9, Z0, Z0
-	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z8, Z1, Z0
-	VPANDD            Z14, Z2, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z11, Z1, Z18
-	VPMAXUD           Z13, Z18, Z18
-	VPADDD            Z12, Z18, Z18
-	VADDPS            Z18, Z1, Z1
-	VSUBPS            Z18, Z1, Z1
-	VPSRLD            $0x14, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
-	VPMAXSD           Z9, Z1, Z1
-	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z8, Z2, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z16, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z13, Z2, Z2
-	VPADDD            Z12, Z2, Z2
-	VADDPS            Z2, Z1, Z1
-	VSUBPS            Z2, Z1, Z1
-	VPSRLD            $0x14, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
-	VPMAXSD           Z9, Z1, Z1
-	VPSRLD            $0x18, Z16, Z16
-	VPTERNLOGD        $0xf8, Z8, Z16, Z1
-	VPANDD            Z14, Z17, Z2
-	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z11, Z2, Z16
-	VPMAXUD           Z13, Z16, Z16
-	VPADDD            Z12, Z16, Z16
-	VADDPS            Z16, Z2, Z2
-	VSUBPS            Z16, Z2, Z2
-	VPSRLD            $0x14, Z2, Z2
-	VPSUBD            Z10, Z2, Z2
-	VPMAXSD           Z9, Z2, Z2
-	VPSRLD            $0x18, Z17, Z17
-	VPTERNLOGD        $0xf8, Z8, Z17, Z2
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z1, Z17
+	VFMADD231PS       Z15, Z0, Z17
+	VPANDD            Z14, Z2, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z2, Z18
+	VFMADD231PS       Z15, Z0, Z18
+	VPMADDWD          Z11, Z17, Z17
+	VPMADDWD          Z11, Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPSRLW            $0x04, Z17, Z17
 	VPACKSSDW         Z2, Z1, Z1
-	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z7, Z0
-	VMOVUPS           Z0, (DI)
+	VPANDD            Z14, Z3, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z3, Z2
+	VFMADD231PS       Z15, Z0, Z2
+	VPANDD            Z14, Z16, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z16, Z18
+	VFMADD231PS       Z15, Z0, Z18
+	VPMADDWD          Z11, Z2, Z2
+	VPMADDWD          Z11, Z18, Z18
+	VPACKSSDW         Z18, Z2, Z2
+	VPSRLW            $0x04, Z2, Z2
+	VPACKSSDW         Z16, Z3, Z3
+	VPACKUSWB         Z2, Z17, Z17
+	VPMINUB           Z10, Z17, Z17
+	VPACKSSWB         Z3, Z1, Z1
+	VPTERNLOGD        $0xf8, Z9, Z1, Z17
+	VPERMD            Z17, Z8, Z17
+	VMOVUPS           Z17, (DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -9050,65 +875,42 @@ laneloop:
 	VMOVUPS      192(DX), Z6
 	VFMSUB231PS  Z6, Z5, Z0
 	VFNMADD231PS Z1, Z0, Z5
-	VADDPS       Z3, Z2, Z0
-	VADDPS       Z5, Z4, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z3, Z2, K1
+	VCMPPS       $0x03, Z5, Z4, K2
+	KORTESTQ     K1, K2
 	JNE          lanerare
 	VPANDD       Z14, Z2, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPSRLD       $0x14, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
-	VPMAXSD      Z9, Z0, Z0
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z8, Z2, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z8, Z3, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z4, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z8, Z4, Z1
-	VPANDD       Z14, Z5, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z11, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPSRLD       $0x14, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
-	VPMAXSD      Z9, Z2, Z2
-	VPSRLD       $0x18, Z5, Z5
-	VPTERNLOGD   $0xf8, Z8, Z5, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z7, Z0
-	VMOVUPS      Z0, (DI)
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z1
+	VFMADD231PS  Z15, Z0, Z1
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z0, Z6
+	VPMADDWD     Z11, Z1, Z1
+	VPMADDWD     Z11, Z6, Z6
+	VPACKSSDW    Z6, Z1, Z1
+	VPSRLW       $0x04, Z1, Z1
+	VPACKSSDW    Z3, Z2, Z2
+	VPANDD       Z14, Z4, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z4, Z3
+	VFMADD231PS  Z15, Z0, Z3
+	VPANDD       Z14, Z5, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z5, Z6
+	VFMADD231PS  Z15, Z0, Z6
+	VPMADDWD     Z11, Z3, Z3
+	VPMADDWD     Z11, Z6, Z6
+	VPACKSSDW    Z6, Z3, Z3
+	VPSRLW       $0x04, Z3, Z3
+	VPACKSSDW    Z5, Z4, Z4
+	VPACKUSWB    Z3, Z1, Z1
+	VPMINUB      Z10, Z1, Z1
+	VPACKSSWB    Z4, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPERMD       Z1, Z8, Z1
+	VMOVUPS      Z1, (DI)
 
 laneback:
 	ADDQ $+64, DI
@@ -9153,74 +955,51 @@ lanetail:
 	VMOVUPS.Z    192(DX), K7, Z6
 	VFMSUB231PS  Z6, Z5, Z0
 	VFNMADD231PS Z1, Z0, Z5
-	VADDPS       Z3, Z2, Z0
-	VADDPS       Z5, Z4, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z3, Z2, K1
+	VCMPPS       $0x03, Z5, Z4, K2
+	KORTESTQ     K1, K2
 	JNE          lanetailrare
 	VPANDD       Z14, Z2, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPSRLD       $0x14, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
-	VPMAXSD      Z9, Z0, Z0
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z8, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z1
+	VFMADD231PS  Z15, Z0, Z1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z8, Z3, Z1
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z0, Z6
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
-	VPANDD       Z14, Z4, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z11, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPSRLD       $0x14, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
-	VPMAXSD      Z9, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z8, Z4, Z2
+	VPANDD       Z14, Z4, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z4, Z7
+	VFMADD231PS  Z15, Z0, Z7
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
-	VPANDD       Z14, Z5, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VPSRLD       $0x18, Z5, Z5
-	VPTERNLOGD   $0xf8, Z8, Z5, Z3
+	VPANDD       Z14, Z5, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z5, Z16
+	VFMADD231PS  Z15, Z0, Z16
 
 lanetailnarrow:
-	VPACKSSDW Z1, Z0, Z0
-	VPACKSSDW Z3, Z2, Z2
-	VPACKUSWB Z2, Z0, Z0
-	VPERMD    Z0, Z7, Z0
-	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (DI)
+	VPMADDWD   Z11, Z1, Z1
+	VPMADDWD   Z11, Z6, Z6
+	VPACKSSDW  Z6, Z1, Z1
+	VPSRLW     $0x04, Z1, Z1
+	VPACKSSDW  Z3, Z2, Z2
+	VPMADDWD   Z11, Z7, Z7
+	VPMADDWD   Z11, Z16, Z16
+	VPACKSSDW  Z16, Z7, Z7
+	VPSRLW     $0x04, Z7, Z7
+	VPACKSSDW  Z5, Z4, Z4
+	VPACKUSWB  Z7, Z1, Z1
+	VPMINUB    Z10, Z1, Z1
+	VPACKSSWB  Z4, Z2, Z2
+	VPTERNLOGD $0xf8, Z9, Z2, Z1
+	VPERMD     Z1, Z8, Z1
+	KMOVQ      K0, K7
+	VMOVDQU8   Z1, K7, (DI)
 
 lanetailback:
 laneend:
@@ -9241,80 +1020,57 @@ groupstream:
 	PREFETCHNTA  128(SI)(CX*1)
 	PREFETCHNTA  192(SI)(CX*1)
 	VMOVUPS      (SI), Z0
-	VMULPS       Z5, Z0, Z1
-	VFMSUB231PS  Z6, Z1, Z0
-	VFNMADD231PS Z5, Z0, Z1
+	VMULPS       Z6, Z0, Z1
+	VFMSUB231PS  Z7, Z1, Z0
+	VFNMADD231PS Z6, Z0, Z1
 	VMOVUPS      64(SI), Z0
-	VMULPS       Z5, Z0, Z2
-	VFMSUB231PS  Z6, Z2, Z0
-	VFNMADD231PS Z5, Z0, Z2
+	VMULPS       Z6, Z0, Z2
+	VFMSUB231PS  Z7, Z2, Z0
+	VFNMADD231PS Z6, Z0, Z2
 	VMOVUPS      128(SI), Z0
-	VMULPS       Z5, Z0, Z3
-	VFMSUB231PS  Z6, Z3, Z0
-	VFNMADD231PS Z5, Z0, Z3
+	VMULPS       Z6, Z0, Z3
+	VFMSUB231PS  Z7, Z3, Z0
+	VFNMADD231PS Z6, Z0, Z3
 	VMOVUPS      192(SI), Z0
-	VMULPS       Z5, Z0, Z4
-	VFMSUB231PS  Z6, Z4, Z0
-	VFNMADD231PS Z5, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VMULPS       Z6, Z0, Z4
+	VFMSUB231PS  Z7, Z4, Z0
+	VFNMADD231PS Z6, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z11, Z0, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z0, Z0
-	VSUBPS       Z16, Z0, Z0
-	VPSRLD       $0x14, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
-	VPMAXSD      Z9, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z8, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z1, Z1
-	VSUBPS       Z16, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z8, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z8, Z3, Z1
-	VPANDD       Z14, Z4, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z11, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPSRLD       $0x14, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
-	VPMAXSD      Z9, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z8, Z4, Z2
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z1, Z5
+	VFMADD231PS  Z15, Z0, Z5
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z16
+	VFMADD231PS  Z15, Z0, Z16
+	VPMADDWD     Z11, Z5, Z5
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z5, Z5
+	VPSRLW       $0x04, Z5, Z5
 	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z7, Z0
-	VMOVNTPS     Z0, (DI)
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z2
+	VFMADD231PS  Z15, Z0, Z2
+	VPANDD       Z14, Z4, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z4, Z16
+	VFMADD231PS  Z15, Z0, Z16
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z2, Z5, Z5
+	VPMINUB      Z10, Z5, Z5
+	VPACKSSWB    Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z1, Z5
+	VPERMD       Z5, Z8, Z5
+	VMOVNTPS     Z5, (DI)
 	ADDQ         $+64, DI
 	ADDQ         $+256, SI
 	SUBQ         $+64, R9
@@ -9323,141 +1079,105 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VADDPS     Z3, Z4, Z0
-	VADDPS     Z1, Z2, Z16
-	VADDPS     Z16, Z0, Z0
-	VCMPPS     $0x03, Z0, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPANDD     Z14, Z4, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z11, Z0, Z16
-	VPMAXUD    Z13, Z16, Z16
-	VPADDD     Z12, Z16, Z16
-	VADDPS     Z16, Z0, Z0
-	VSUBPS     Z16, Z0, Z0
-	VPSRLD     $0x14, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
-	VPMAXSD    Z9, Z0, Z0
-	VPSRLD     $0x18, Z4, Z16
-	VPTERNLOGD $0xf8, Z8, Z16, Z0
-	VPANDD     Z14, Z3, Z16
-	VPMINUD    Z15, Z16, Z16
-	VPANDD     Z11, Z16, Z17
-	VPMAXUD    Z13, Z17, Z17
-	VPADDD     Z12, Z17, Z17
-	VADDPS     Z17, Z16, Z16
-	VSUBPS     Z17, Z16, Z16
-	VPSRLD     $0x14, Z16, Z16
-	VPSUBD     Z10, Z16, Z16
-	VPMAXSD    Z9, Z16, Z16
-	VPSRLD     $0x18, Z3, Z17
-	VPTERNLOGD $0xf8, Z8, Z17, Z16
-	VPACKSSDW  Z16, Z0, Z0
-	VPANDD     Z14, Z2, Z16
-	VPMINUD    Z15, Z16, Z16
-	VPANDD     Z11, Z16, Z17
-	VPMAXUD    Z13, Z17, Z17
-	VPADDD     Z12, Z17, Z17
-	VADDPS     Z17, Z16, Z16
-	VSUBPS     Z17, Z16, Z16
-	VPSRLD     $0x14, Z16, Z16
-	VPSUBD     Z10, Z16, Z16
-	VPMAXSD    Z9, Z16, Z16
-	VPSRLD     $0x18, Z2, Z17
-	VPTERNLOGD $0xf8, Z8, Z17, Z16
-	VPANDD     Z14, Z1, Z17
-	VPMINUD    Z15, Z17, Z17
-	VPANDD     Z11, Z17, Z18
-	VPMAXUD    Z13, Z18, Z18
-	VPADDD     Z12, Z18, Z18
-	VADDPS     Z18, Z17, Z17
-	VSUBPS     Z18, Z17, Z17
-	VPSRLD     $0x14, Z17, Z17
-	VPSUBD     Z10, Z17, Z17
-	VPMAXSD    Z9, Z17, Z17
-	VPSRLD     $0x18, Z1, Z18
-	VPTERNLOGD $0xf8, Z8, Z18, Z17
-	VPACKSSDW  Z17, Z16, Z16
-	VPACKUSWB  Z16, Z0, Z0
-	VPERMD     Z0, Z7, Z0
-	VMOVUPS    Z0, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+256, SI
-	SUBQ       $+64, R9
-	JMP        groupwhole
+	VCMPPS      $0x03, Z4, Z5, K1
+	VCMPPS      $0x03, Z2, Z3, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VPANDD      Z14, Z5, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z5, Z1
+	VFMADD231PS Z15, Z0, Z1
+	VPANDD      Z14, Z4, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z4, Z16
+	VFMADD231PS Z15, Z0, Z16
+	VPMADDWD    Z11, Z1, Z1
+	VPMADDWD    Z11, Z16, Z16
+	VPACKSSDW   Z16, Z1, Z1
+	VPSRLW      $0x04, Z1, Z1
+	VPACKSSDW   Z4, Z5, Z0
+	VPANDD      Z14, Z3, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z3, Z17
+	VFMADD231PS Z15, Z16, Z17
+	VPANDD      Z14, Z2, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z2, Z18
+	VFMADD231PS Z15, Z16, Z18
+	VPMADDWD    Z11, Z17, Z17
+	VPMADDWD    Z11, Z18, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPSRLW      $0x04, Z17, Z17
+	VPACKSSDW   Z2, Z3, Z16
+	VPACKUSWB   Z17, Z1, Z1
+	VPMINUB     Z10, Z1, Z1
+	VPACKSSWB   Z16, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z1
+	VPERMD      Z1, Z8, Z1
+	VMOVUPS     Z1, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+256, SI
+	SUBQ        $+64, R9
+	JMP         groupwhole
 
 grouprare:
 	VMOVUPS      (SI), Z0
-	VDIVPS       Z6, Z0, Z0
+	VDIVPS       Z7, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z3
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVUPS      64(SI), Z1
+	VDIVPS       Z7, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K2, Z4
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	VMOVUPS      128(SI), Z1
+	VDIVPS       Z7, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K3, Z4
+	VMOVUPS      192(SI), Z3
+	VDIVPS       Z7, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z16
+	VFMADD231PS  Z15, Z5, Z16
+	VMOVAPS.Z    Z16, K4, Z16
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z4, Z4
+	VPSRLW       $0x04, Z4, Z4
 	VPACKSSDW    Z3, Z1, Z1
-	VMOVUPS      128(SI), Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z11, Z4, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z4, Z4
-	VSUBPS       Z16, Z4, Z4
-	VPSRLD       $0x14, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
-	VPMAXSD      Z9, Z4, Z4
-	VBLENDMPS    Z4, Z2, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z7, Z1
-	VMOVUPS      Z1, (DI)
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z3, K1, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z5
+	VPSUBB       Z5, Z3, Z3
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z3, Z2
+	VMOVUPS      Z2, (DI)
 	JMP          groupback
 
 groupmeet0cross:
@@ -9466,8 +1186,8 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -9486,8 +1206,8 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -9496,8 +1216,8 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -9516,8 +1236,8 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -9526,8 +1246,8 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -9546,8 +1266,8 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -9556,8 +1276,8 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -9569,88 +1289,67 @@ groupmeet3mix:
 grouptailrare:
 	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
-	VDIVPS       Z6, Z0, Z0
+	VDIVPS       Z7, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z1
-	CMPQ         R8, $+17
-	JLT          grouptailrarenarrow
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z3
-	CMPQ         R8, $+33
-	JLT          grouptailrarenarrow
+	VMOVUPS.Z    64(SI), K7, Z1
+	VDIVPS       Z7, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K2, Z4
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z11, Z4, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z4, Z4
-	VSUBPS       Z16, Z4, Z4
-	VPSRLD       $0x14, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
-	VPMAXSD      Z9, Z4, Z4
-	VBLENDMPS    Z4, Z2, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z4
-	CMPQ         R8, $+49
-	JLT          grouptailrarenarrow
+	VMOVUPS.Z    128(SI), K7, Z1
+	VDIVPS       Z7, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K3, Z4
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z11, Z16, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z12, Z17, Z17
-	VADDPS       Z17, Z16, Z16
-	VSUBPS       Z17, Z16, Z16
-	VPSRLD       $0x14, Z16, Z16
-	VPSUBD       Z10, Z16, Z16
-	VPMAXSD      Z9, Z16, Z16
-	VBLENDMPS    Z16, Z2, K1, Z16
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z16
-
-grouptailrarenarrow:
-	VPACKSSDW Z3, Z1, Z1
-	VPACKSSDW Z16, Z4, Z4
-	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z7, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
+	VMOVUPS.Z    192(SI), K7, Z3
+	VDIVPS       Z7, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z16
+	VFMADD231PS  Z15, Z5, Z16
+	VMOVAPS.Z    Z16, K4, Z16
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z4, Z4
+	VPSRLW       $0x04, Z4, Z4
+	VPACKSSDW    Z3, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z3, K1, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z5
+	VPSUBB       Z5, Z3, Z3
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z3, Z2
+	KMOVQ        K0, K7
+	VMOVDQU8     Z2, K7, (DI)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -9667,8 +1366,8 @@ short2stream:
 	PREFETCHNTA       64(SI)(CX*1)
 	PREFETCHNTA       128(SI)(CX*1)
 	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
+	VBROADCASTSS      (DX), Z7
+	VBROADCASTSS      4(DX), Z6
 	VMOVUPS           (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
@@ -9685,65 +1384,42 @@ short2stream:
 	VMULPS.BCST       4(BX), Z0, Z4
 	VFMSUB231PS.BCST  4(DX), Z4, Z0
 	VFNMADD231PS.BCST 4(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z16
-	VADDPS            Z16, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VPANDD            Z14, Z1, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z11, Z0, Z16
-	VPMAXUD           Z13, Z16, Z16
-	VPADDD            Z12, Z16, Z16
-	VADDPS            Z16, Z0, Z0
-	VSUBPS            Z16, Z0, Z0
-	VPSRLD            $0x14, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
-	VPMAXSD           Z9, Z0, Z0
-	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z8, Z1, Z0
-	VPANDD            Z14, Z2, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z11, Z1, Z16
-	VPMAXUD           Z13, Z16, Z16
-	VPADDD            Z12, Z16, Z16
-	VADDPS            Z16, Z1, Z1
-	VSUBPS            Z16, Z1, Z1
-	VPSRLD            $0x14, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
-	VPMAXSD           Z9, Z1, Z1
-	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z8, Z2, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z3, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z13, Z2, Z2
-	VPADDD            Z12, Z2, Z2
-	VADDPS            Z2, Z1, Z1
-	VSUBPS            Z2, Z1, Z1
-	VPSRLD            $0x14, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
-	VPMAXSD           Z9, Z1, Z1
-	VPSRLD            $0x18, Z3, Z3
-	VPTERNLOGD        $0xf8, Z8, Z3, Z1
-	VPANDD            Z14, Z4, Z2
-	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z11, Z2, Z3
-	VPMAXUD           Z13, Z3, Z3
-	VPADDD            Z12, Z3, Z3
-	VADDPS            Z3, Z2, Z2
-	VSUBPS            Z3, Z2, Z2
-	VPSRLD            $0x14, Z2, Z2
-	VPSUBD            Z10, Z2, Z2
-	VPMAXSD           Z9, Z2, Z2
-	VPSRLD            $0x18, Z4, Z4
-	VPTERNLOGD        $0xf8, Z8, Z4, Z2
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z1, Z5
+	VFMADD231PS       Z15, Z0, Z5
+	VPANDD            Z14, Z2, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z2, Z16
+	VFMADD231PS       Z15, Z0, Z16
+	VPMADDWD          Z11, Z5, Z5
+	VPMADDWD          Z11, Z16, Z16
+	VPACKSSDW         Z16, Z5, Z5
+	VPSRLW            $0x04, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
-	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z7, Z0
-	VMOVNTPS          Z0, (DI)
+	VPANDD            Z14, Z3, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z3, Z2
+	VFMADD231PS       Z15, Z0, Z2
+	VPANDD            Z14, Z4, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z4, Z16
+	VFMADD231PS       Z15, Z0, Z16
+	VPMADDWD          Z11, Z2, Z2
+	VPMADDWD          Z11, Z16, Z16
+	VPACKSSDW         Z16, Z2, Z2
+	VPSRLW            $0x04, Z2, Z2
+	VPACKSSDW         Z4, Z3, Z3
+	VPACKUSWB         Z2, Z5, Z5
+	VPMINUB           Z10, Z5, Z5
+	VPACKSSWB         Z3, Z1, Z1
+	VPTERNLOGD        $0xf8, Z9, Z1, Z5
+	VPERMD            Z5, Z8, Z5
+	VMOVNTPS          Z5, (DI)
 	ADDQ              $+8, DX
 	ADDQ              $+8, BX
 	ADDQ              $+64, DI
@@ -9755,75 +1431,62 @@ short2stream:
 
 short2rare:
 	VMOVUPS      (SI), Z0
-	VDIVPS       Z6, Z0, Z0
+	VDIVPS       Z7, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z3
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVUPS      64(SI), Z1
+	VDIVPS       Z7, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K2, Z4
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	VMOVUPS      128(SI), Z1
+	VDIVPS       Z6, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K3, Z4
+	VMOVUPS      192(SI), Z3
+	VDIVPS       Z6, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z16
+	VFMADD231PS  Z15, Z5, Z16
+	VMOVAPS.Z    Z16, K4, Z16
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z4, Z4
+	VPSRLW       $0x04, Z4, Z4
 	VPACKSSDW    Z3, Z1, Z1
-	VMOVUPS      128(SI), Z0
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z11, Z4, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z4, Z4
-	VSUBPS       Z16, Z4, Z4
-	VPSRLD       $0x14, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
-	VPMAXSD      Z9, Z4, Z4
-	VBLENDMPS    Z4, Z2, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z7, Z1
-	VMOVUPS      Z1, (DI)
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z3, K1, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z5
+	VPSUBB       Z5, Z3, Z3
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z3, Z2
+	VMOVUPS      Z2, (DI)
 	JMP          short2back
 
 short4stream:
@@ -9831,10 +1494,10 @@ short4stream:
 	PREFETCHNTA       64(SI)(CX*1)
 	PREFETCHNTA       128(SI)(CX*1)
 	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
+	VBROADCASTSS      (DX), Z7
+	VBROADCASTSS      4(DX), Z6
+	VBROADCASTSS      8(DX), Z5
+	VBROADCASTSS      12(DX), Z4
 	VMOVUPS           (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
@@ -9844,72 +1507,49 @@ short4stream:
 	VFMSUB231PS.BCST  4(DX), Z2, Z0
 	VFNMADD231PS.BCST 4(BX), Z0, Z2
 	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFMSUB231PS.BCST  8(DX), Z16, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z16
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFMSUB231PS.BCST  8(DX), Z3, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z3
 	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFMSUB231PS.BCST  12(DX), Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z17
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z17, Z16, Z18
-	VADDPS            Z18, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VMULPS.BCST       12(BX), Z0, Z16
+	VFMSUB231PS.BCST  12(DX), Z16, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z16
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z16, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VPANDD            Z14, Z1, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z11, Z0, Z18
-	VPMAXUD           Z13, Z18, Z18
-	VPADDD            Z12, Z18, Z18
-	VADDPS            Z18, Z0, Z0
-	VSUBPS            Z18, Z0, Z0
-	VPSRLD            $0x14, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
-	VPMAXSD           Z9, Z0, Z0
-	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z8, Z1, Z0
-	VPANDD            Z14, Z2, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z11, Z1, Z18
-	VPMAXUD           Z13, Z18, Z18
-	VPADDD            Z12, Z18, Z18
-	VADDPS            Z18, Z1, Z1
-	VSUBPS            Z18, Z1, Z1
-	VPSRLD            $0x14, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
-	VPMAXSD           Z9, Z1, Z1
-	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z8, Z2, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z16, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z13, Z2, Z2
-	VPADDD            Z12, Z2, Z2
-	VADDPS            Z2, Z1, Z1
-	VSUBPS            Z2, Z1, Z1
-	VPSRLD            $0x14, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
-	VPMAXSD           Z9, Z1, Z1
-	VPSRLD            $0x18, Z16, Z16
-	VPTERNLOGD        $0xf8, Z8, Z16, Z1
-	VPANDD            Z14, Z17, Z2
-	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z11, Z2, Z16
-	VPMAXUD           Z13, Z16, Z16
-	VPADDD            Z12, Z16, Z16
-	VADDPS            Z16, Z2, Z2
-	VSUBPS            Z16, Z2, Z2
-	VPSRLD            $0x14, Z2, Z2
-	VPSUBD            Z10, Z2, Z2
-	VPMAXSD           Z9, Z2, Z2
-	VPSRLD            $0x18, Z17, Z17
-	VPTERNLOGD        $0xf8, Z8, Z17, Z2
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z1, Z17
+	VFMADD231PS       Z15, Z0, Z17
+	VPANDD            Z14, Z2, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z2, Z18
+	VFMADD231PS       Z15, Z0, Z18
+	VPMADDWD          Z11, Z17, Z17
+	VPMADDWD          Z11, Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPSRLW            $0x04, Z17, Z17
 	VPACKSSDW         Z2, Z1, Z1
-	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z7, Z0
-	VMOVNTPS          Z0, (DI)
+	VPANDD            Z14, Z3, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z3, Z2
+	VFMADD231PS       Z15, Z0, Z2
+	VPANDD            Z14, Z16, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z16, Z18
+	VFMADD231PS       Z15, Z0, Z18
+	VPMADDWD          Z11, Z2, Z2
+	VPMADDWD          Z11, Z18, Z18
+	VPACKSSDW         Z18, Z2, Z2
+	VPSRLW            $0x04, Z2, Z2
+	VPACKSSDW         Z16, Z3, Z3
+	VPACKUSWB         Z2, Z17, Z17
+	VPMINUB           Z10, Z17, Z17
+	VPACKSSWB         Z3, Z1, Z1
+	VPTERNLOGD        $0xf8, Z9, Z1, Z17
+	VPERMD            Z17, Z8, Z17
+	VMOVNTPS          Z17, (DI)
 	ADDQ              $+16, DX
 	ADDQ              $+16, BX
 	ADDQ              $+64, DI
@@ -9921,75 +1561,62 @@ short4stream:
 
 short4rare:
 	VMOVUPS      (SI), Z0
-	VDIVPS       Z6, Z0, Z0
+	VDIVPS       Z7, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z11, Z16, Z17
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVUPS      64(SI), Z1
+	VDIVPS       Z6, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z16
+	VFMADD231PS  Z15, Z3, Z16
+	VMOVAPS.Z    Z16, K2, Z16
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	VMOVUPS      128(SI), Z1
+	VDIVPS       Z5, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z16
+	VFMADD231PS  Z15, Z3, Z16
+	VMOVAPS.Z    Z16, K3, Z16
+	VMOVUPS      192(SI), Z3
+	VDIVPS       Z4, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VPANDD       Z14, Z3, Z17
 	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z12, Z17, Z17
-	VADDPS       Z17, Z16, Z16
-	VSUBPS       Z17, Z16, Z16
-	VPSRLD       $0x14, Z16, Z16
-	VPSUBD       Z10, Z16, Z16
-	VPMAXSD      Z9, Z16, Z16
-	VBLENDMPS    Z16, Z2, K1, Z16
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z16
-	VPACKSSDW    Z16, Z1, Z1
-	VMOVUPS      128(SI), Z0
-	VDIVPS       Z4, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z11, Z16, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z12, Z17, Z17
-	VADDPS       Z17, Z16, Z16
-	VSUBPS       Z17, Z16, Z16
-	VPSRLD       $0x14, Z16, Z16
-	VPSUBD       Z10, Z16, Z16
-	VPMAXSD      Z9, Z16, Z16
-	VBLENDMPS    Z16, Z2, K1, Z16
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z16
-	VMOVUPS      192(SI), Z0
-	VDIVPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z17
-	VPMINUD      Z15, Z17, Z17
-	VPANDD       Z11, Z17, Z18
-	VPMAXUD      Z13, Z18, Z18
-	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z17, Z17
-	VSUBPS       Z18, Z17, Z17
-	VPSRLD       $0x14, Z17, Z17
-	VPSUBD       Z10, Z17, Z17
-	VPMAXSD      Z9, Z17, Z17
-	VBLENDMPS    Z17, Z2, K1, Z17
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPACKUSWB    Z16, Z1, Z1
-	VPERMD       Z1, Z7, Z1
-	VMOVUPS      Z1, (DI)
+	VPANDD       Z12, Z3, Z18
+	VFMADD231PS  Z15, Z17, Z18
+	VMOVAPS.Z    Z18, K4, Z18
+	VPMADDWD     Z11, Z16, Z16
+	VPMADDWD     Z11, Z18, Z18
+	VPACKSSDW    Z18, Z16, Z16
+	VPSRLW       $0x04, Z16, Z16
+	VPACKSSDW    Z3, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z3, K1, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z17
+	VPSUBB       Z17, Z3, Z3
+	VPACKUSWB    Z16, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z3, Z2
+	VMOVUPS      Z2, (DI)
 	JMP          short4back
 
 lanerare:
@@ -9998,75 +1625,62 @@ lanerare:
 	VDIVPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z1
-	VMOVUPS      64(SI), Z0
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVUPS      64(SI), Z1
 	VMOVUPS      64(DX), Z3
-	VDIVPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VMOVUPS      128(SI), Z0
+	VDIVPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K2, Z4
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	VMOVUPS      128(SI), Z1
 	VMOVUPS      128(DX), Z3
-	VDIVPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VMOVUPS      192(DX), Z4
-	VDIVPS       Z4, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z11, Z4, Z5
+	VDIVPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K3, Z4
+	VMOVUPS      192(SI), Z3
+	VMOVUPS      192(DX), Z5
+	VDIVPS       Z5, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VPANDD       Z14, Z3, Z5
 	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z4
-	VSUBPS       Z5, Z4, Z4
-	VPSRLD       $0x14, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
-	VPMAXSD      Z9, Z4, Z4
-	VBLENDMPS    Z4, Z2, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z7, Z1
-	VMOVUPS      Z1, (DI)
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z5, Z6
+	VMOVAPS.Z    Z6, K4, Z6
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPSRLW       $0x04, Z4, Z4
+	VPACKSSDW    Z3, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z3, K1, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z5
+	VPSUBB       Z5, Z3, Z3
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z3, Z2
+	VMOVUPS      Z2, (DI)
 	JMP          laneback
 
 lanetailrare:
@@ -10076,108 +1690,95 @@ lanetailrare:
 	VDIVPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z1
-	CMPQ         R8, $+17
-	JLT          lanetailrarenarrow
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(SI), K7, Z1
 	VMOVUPS.Z    64(DX), K7, Z3
-	VDIVPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z3
-	CMPQ         R8, $+33
-	JLT          lanetailrarenarrow
+	VDIVPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K2, Z4
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VMOVUPS.Z    128(DX), K7, Z4
-	VDIVPS       Z4, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z11, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z4
-	VSUBPS       Z5, Z4, Z4
-	VPSRLD       $0x14, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
-	VPMAXSD      Z9, Z4, Z4
-	VBLENDMPS    Z4, Z2, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z4
-	CMPQ         R8, $+49
-	JLT          lanetailrarenarrow
+	VMOVUPS.Z    128(SI), K7, Z1
+	VMOVUPS.Z    128(DX), K7, Z3
+	VDIVPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K3, Z4
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(SI), K7, Z3
 	VMOVUPS.Z    192(DX), K7, Z5
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z5
-	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z11, Z5, Z6
-	VPMAXUD      Z13, Z6, Z6
-	VPADDD       Z12, Z6, Z6
-	VADDPS       Z6, Z5, Z5
-	VSUBPS       Z6, Z5, Z5
-	VPSRLD       $0x14, Z5, Z5
-	VPSUBD       Z10, Z5, Z5
-	VPMAXSD      Z9, Z5, Z5
-	VBLENDMPS    Z5, Z2, K1, Z5
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z5
+	VDIVPS       Z5, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z5, Z6
+	VMOVAPS.Z    Z6, K4, Z6
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPSRLW       $0x04, Z4, Z4
+	VPACKSSDW    Z3, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z3, K1, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z5
+	VPSUBB       Z5, Z3, Z3
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z3, Z2
+	KMOVQ        K0, K7
+	VMOVDQU8     Z2, K7, (DI)
+	JMP          lanetailback
 
-lanetailrarenarrow:
-	VPACKSSDW Z3, Z1, Z1
-	VPACKSSDW Z5, Z4, Z4
-	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z7, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
-
-// func QuantizeFpPowerOfTwoE2M1AVX512(q *uint8, x *float32, recip *float32, most float32, groups int, length int, ahead int)
+// func QuantizeFpPowerOfTwoE4M3AVX512(q *uint8, x *float32, recip *float32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·QuantizeFpPowerOfTwoE2M1AVX512(SB), NOSPLIT, $0-56
+TEXT ·QuantizeFpPowerOfTwoE4M3AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x3f800000, Z12 0xb000000, Z11 0x7f800000, Z10 0x3c0, Z9 0x0, Z8 0x80, Z7 table
-	// per group: Z6 recip
+	// per call: Z0 most, Z15 0x4980fb98, Z14 0x7f800000, Z13 0x3c800000, Z12 0x7fffffff, Z1 And, Z1 UMax, Z0 And, Z0 MulAdd, Z1 Halves, Z10 ShuffledU8, Z9 0x80808080, Z11 0x10010, Z8 table
+	// per group: Z7 recip
 	// vector registers in use at once: 22
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
-	VBROADCASTSS most+24(FP), Z15
-	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+96(SB), Z13
-	VBROADCASTSS constantsAVX512<>+100(SB), Z12
-	VBROADCASTSS constantsAVX512<>+4(SB), Z11
-	VBROADCASTSS constantsAVX512<>+104(SB), Z10
-	VPXORD       Z9, Z9, Z9
-	VBROADCASTSS constantsAVX512<>+16(SB), Z8
-	VMOVUPS      constantsAVX512<>+20(SB), Z7
+	VBROADCASTSS constantsAVX512<>+0(SB), Z15
+	VBROADCASTSS constantsAVX512<>+4(SB), Z14
+	VBROADCASTSS constantsAVX512<>+8(SB), Z13
+	VBROADCASTSS constantsAVX512<>+12(SB), Z12
+	VBROADCASTSS most+24(FP), Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z0
+	VFMADD231PS  Z15, Z1, Z0
+	VBROADCASTSS constantsAVX512<>+16(SB), Z11
+	VPMADDWD     Z11, Z0, Z1
+	VPMADDWD     Z11, Z0, Z0
+	VPACKSSDW    Z0, Z1, Z1
+	VPSRLW       $0x04, Z1, Z1
+	VPACKUSWB    Z1, Z1, Z10
+	VBROADCASTSS constantsAVX512<>+20(SB), Z9
+	VMOVUPS      constantsAVX512<>+24(SB), Z8
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -10197,7 +1798,7 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (DX), Z7
 	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
@@ -10212,93 +1813,70 @@ groupbegin:
 
 groupfirst:
 	VMOVUPS (SI), Z0
-	VMULPS  Z6, Z0, Z5
+	VMULPS  Z7, Z0, Z6
 	VMOVUPS 64(SI), Z0
-	VMULPS  Z6, Z0, Z4
+	VMULPS  Z7, Z0, Z5
 	VMOVUPS 128(SI), Z0
-	VMULPS  Z6, Z0, Z3
+	VMULPS  Z7, Z0, Z4
 	VMOVUPS 192(SI), Z0
-	VMULPS  Z6, Z0, Z2
+	VMULPS  Z7, Z0, Z3
 	CMPQ    R8, $+128
 	JLT     groupends
 
 groupahead:
-	VMOVUPS    256(SI), Z0
-	VMULPS     Z6, Z0, Z0
-	VMOVUPS    320(SI), Z1
-	VMULPS     Z6, Z1, Z1
-	VMOVUPS    384(SI), Z16
-	VMULPS     Z6, Z16, Z16
-	VMOVUPS    448(SI), Z17
-	VMULPS     Z6, Z17, Z17
-	VADDPS     Z4, Z5, Z18
-	VADDPS     Z2, Z3, Z19
-	VADDPS     Z19, Z18, Z18
-	VCMPPS     $0x03, Z18, Z18, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPANDD     Z14, Z5, Z18
-	VPMINUD    Z15, Z18, Z18
-	VPANDD     Z11, Z18, Z19
-	VPMAXUD    Z13, Z19, Z19
-	VPADDD     Z12, Z19, Z19
-	VADDPS     Z19, Z18, Z18
-	VSUBPS     Z19, Z18, Z18
-	VPSRLD     $0x14, Z18, Z18
-	VPSUBD     Z10, Z18, Z18
-	VPMAXSD    Z9, Z18, Z18
-	VPSRLD     $0x18, Z5, Z19
-	VPTERNLOGD $0xf8, Z8, Z19, Z18
-	VPANDD     Z14, Z4, Z19
-	VPMINUD    Z15, Z19, Z19
-	VPANDD     Z11, Z19, Z20
-	VPMAXUD    Z13, Z20, Z20
-	VPADDD     Z12, Z20, Z20
-	VADDPS     Z20, Z19, Z19
-	VSUBPS     Z20, Z19, Z19
-	VPSRLD     $0x14, Z19, Z19
-	VPSUBD     Z10, Z19, Z19
-	VPMAXSD    Z9, Z19, Z19
-	VPSRLD     $0x18, Z4, Z20
-	VPTERNLOGD $0xf8, Z8, Z20, Z19
-	VPACKSSDW  Z19, Z18, Z18
-	VPANDD     Z14, Z3, Z19
-	VPMINUD    Z15, Z19, Z19
-	VPANDD     Z11, Z19, Z20
-	VPMAXUD    Z13, Z20, Z20
-	VPADDD     Z12, Z20, Z20
-	VADDPS     Z20, Z19, Z19
-	VSUBPS     Z20, Z19, Z19
-	VPSRLD     $0x14, Z19, Z19
-	VPSUBD     Z10, Z19, Z19
-	VPMAXSD    Z9, Z19, Z19
-	VPSRLD     $0x18, Z3, Z20
-	VPTERNLOGD $0xf8, Z8, Z20, Z19
-	VPANDD     Z14, Z2, Z20
-	VPMINUD    Z15, Z20, Z20
-	VPANDD     Z11, Z20, Z21
-	VPMAXUD    Z13, Z21, Z21
-	VPADDD     Z12, Z21, Z21
-	VADDPS     Z21, Z20, Z20
-	VSUBPS     Z21, Z20, Z20
-	VPSRLD     $0x14, Z20, Z20
-	VPSUBD     Z10, Z20, Z20
-	VPMAXSD    Z9, Z20, Z20
-	VPSRLD     $0x18, Z2, Z21
-	VPTERNLOGD $0xf8, Z8, Z21, Z20
-	VPACKSSDW  Z20, Z19, Z19
-	VPACKUSWB  Z19, Z18, Z18
-	VPERMD     Z18, Z7, Z18
-	VMOVUPS    Z18, (DI)
-	VMOVAPS    Z0, Z5
-	VMOVAPS    Z1, Z4
-	VMOVAPS    Z16, Z3
-	VMOVAPS    Z17, Z2
-	ADDQ       $+64, DI
-	ADDQ       $+256, SI
-	SUBQ       $+64, R8
-	CMPQ       R8, $+128
-	JGE        groupahead
+	VMOVUPS     256(SI), Z0
+	VMULPS      Z7, Z0, Z0
+	VMOVUPS     320(SI), Z1
+	VMULPS      Z7, Z1, Z1
+	VMOVUPS     384(SI), Z2
+	VMULPS      Z7, Z2, Z2
+	VMOVUPS     448(SI), Z16
+	VMULPS      Z7, Z16, Z16
+	VCMPPS      $0x03, Z5, Z6, K1
+	VCMPPS      $0x03, Z3, Z4, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VPANDD      Z14, Z6, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z6, Z18
+	VFMADD231PS Z15, Z17, Z18
+	VPANDD      Z14, Z5, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z5, Z19
+	VFMADD231PS Z15, Z17, Z19
+	VPMADDWD    Z11, Z18, Z18
+	VPMADDWD    Z11, Z19, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPSRLW      $0x04, Z18, Z18
+	VPACKSSDW   Z5, Z6, Z17
+	VPANDD      Z14, Z4, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z12, Z4, Z20
+	VFMADD231PS Z15, Z19, Z20
+	VPANDD      Z14, Z3, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z12, Z3, Z21
+	VFMADD231PS Z15, Z19, Z21
+	VPMADDWD    Z11, Z20, Z20
+	VPMADDWD    Z11, Z21, Z21
+	VPACKSSDW   Z21, Z20, Z20
+	VPSRLW      $0x04, Z20, Z20
+	VPACKSSDW   Z3, Z4, Z19
+	VPACKUSWB   Z20, Z18, Z18
+	VPMINUB     Z10, Z18, Z18
+	VPACKSSWB   Z19, Z17, Z17
+	VPTERNLOGD  $0xf8, Z9, Z17, Z18
+	VPERMD      Z18, Z8, Z18
+	VMOVUPS     Z18, (DI)
+	VMOVAPS     Z0, Z6
+	VMOVAPS     Z1, Z5
+	VMOVAPS     Z2, Z4
+	VMOVAPS     Z16, Z3
+	ADDQ        $+64, DI
+	ADDQ        $+256, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+128
+	JGE         groupahead
 
 groupends:
 	CMPQ  R8, $+64
@@ -10311,73 +1889,50 @@ groupturn:
 	VMULPS.BCST 4(DX), Z0, Z0
 	VMOVUPS     320(SI), Z1
 	VMULPS.BCST 4(DX), Z1, Z1
-	VMOVUPS     384(SI), Z16
+	VMOVUPS     384(SI), Z2
+	VMULPS.BCST 4(DX), Z2, Z2
+	VMOVUPS     448(SI), Z16
 	VMULPS.BCST 4(DX), Z16, Z16
-	VMOVUPS     448(SI), Z17
-	VMULPS.BCST 4(DX), Z17, Z17
-	VADDPS      Z4, Z5, Z18
-	VADDPS      Z2, Z3, Z19
-	VADDPS      Z19, Z18, Z18
-	VCMPPS      $0x03, Z18, Z18, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z5, Z6, K1
+	VCMPPS      $0x03, Z3, Z4, K2
+	KORTESTQ    K1, K2
 	JNE         groupturned
-	VPANDD      Z14, Z5, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z11, Z18, Z19
-	VPMAXUD     Z13, Z19, Z19
-	VPADDD      Z12, Z19, Z19
-	VADDPS      Z19, Z18, Z18
-	VSUBPS      Z19, Z18, Z18
-	VPSRLD      $0x14, Z18, Z18
-	VPSUBD      Z10, Z18, Z18
-	VPMAXSD     Z9, Z18, Z18
-	VPSRLD      $0x18, Z5, Z19
-	VPTERNLOGD  $0xf8, Z8, Z19, Z18
-	VPANDD      Z14, Z4, Z19
-	VPMINUD     Z15, Z19, Z19
-	VPANDD      Z11, Z19, Z20
-	VPMAXUD     Z13, Z20, Z20
-	VPADDD      Z12, Z20, Z20
-	VADDPS      Z20, Z19, Z19
-	VSUBPS      Z20, Z19, Z19
-	VPSRLD      $0x14, Z19, Z19
-	VPSUBD      Z10, Z19, Z19
-	VPMAXSD     Z9, Z19, Z19
-	VPSRLD      $0x18, Z4, Z20
-	VPTERNLOGD  $0xf8, Z8, Z20, Z19
+	VPANDD      Z14, Z6, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z6, Z18
+	VFMADD231PS Z15, Z17, Z18
+	VPANDD      Z14, Z5, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z5, Z19
+	VFMADD231PS Z15, Z17, Z19
+	VPMADDWD    Z11, Z18, Z18
+	VPMADDWD    Z11, Z19, Z19
 	VPACKSSDW   Z19, Z18, Z18
+	VPSRLW      $0x04, Z18, Z18
+	VPACKSSDW   Z5, Z6, Z17
+	VPANDD      Z14, Z4, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z12, Z4, Z20
+	VFMADD231PS Z15, Z19, Z20
 	VPANDD      Z14, Z3, Z19
-	VPMINUD     Z15, Z19, Z19
-	VPANDD      Z11, Z19, Z20
-	VPMAXUD     Z13, Z20, Z20
-	VPADDD      Z12, Z20, Z20
-	VADDPS      Z20, Z19, Z19
-	VSUBPS      Z20, Z19, Z19
-	VPSRLD      $0x14, Z19, Z19
-	VPSUBD      Z10, Z19, Z19
-	VPMAXSD     Z9, Z19, Z19
-	VPSRLD      $0x18, Z3, Z20
-	VPTERNLOGD  $0xf8, Z8, Z20, Z19
-	VPANDD      Z14, Z2, Z20
-	VPMINUD     Z15, Z20, Z20
-	VPANDD      Z11, Z20, Z21
-	VPMAXUD     Z13, Z21, Z21
-	VPADDD      Z12, Z21, Z21
-	VADDPS      Z21, Z20, Z20
-	VSUBPS      Z21, Z20, Z20
-	VPSRLD      $0x14, Z20, Z20
-	VPSUBD      Z10, Z20, Z20
-	VPMAXSD     Z9, Z20, Z20
-	VPSRLD      $0x18, Z2, Z21
-	VPTERNLOGD  $0xf8, Z8, Z21, Z20
-	VPACKSSDW   Z20, Z19, Z19
-	VPACKUSWB   Z19, Z18, Z18
-	VPERMD      Z18, Z7, Z18
+	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z12, Z3, Z21
+	VFMADD231PS Z15, Z19, Z21
+	VPMADDWD    Z11, Z20, Z20
+	VPMADDWD    Z11, Z21, Z21
+	VPACKSSDW   Z21, Z20, Z20
+	VPSRLW      $0x04, Z20, Z20
+	VPACKSSDW   Z3, Z4, Z19
+	VPACKUSWB   Z20, Z18, Z18
+	VPMINUB     Z10, Z18, Z18
+	VPACKSSWB   Z19, Z17, Z17
+	VPTERNLOGD  $0xf8, Z9, Z17, Z18
+	VPERMD      Z18, Z8, Z18
 	VMOVUPS     Z18, (DI)
-	VMOVAPS     Z0, Z5
-	VMOVAPS     Z1, Z4
+	VMOVAPS     Z0, Z6
+	VMOVAPS     Z1, Z5
+	VMOVAPS     Z2, Z4
 	VMOVAPS     Z16, Z3
-	VMOVAPS     Z17, Z2
 	ADDQ        $+4, DX
 	ADDQ        $+64, DI
 	ADDQ        $+256, SI
@@ -10389,78 +1944,55 @@ groupturn:
 	JNE         groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (DX), Z7
 	CMPQ         R8, $+128
 	JGE          groupahead
 
 grouploop:
-	VMOVUPS    (SI), Z0
-	VMULPS     Z6, Z0, Z0
-	VMOVUPS    64(SI), Z1
-	VMULPS     Z6, Z1, Z1
-	VMOVUPS    128(SI), Z2
-	VMULPS     Z6, Z2, Z2
-	VMOVUPS    192(SI), Z3
-	VMULPS     Z6, Z3, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        grouprare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z11, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z12, Z5, Z5
-	VADDPS     Z5, Z4, Z4
-	VSUBPS     Z5, Z4, Z4
-	VPSRLD     $0x14, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
-	VPMAXSD    Z9, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z8, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z11, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z12, Z5, Z5
-	VADDPS     Z5, Z0, Z0
-	VSUBPS     Z5, Z0, Z0
-	VPSRLD     $0x14, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
-	VPMAXSD    Z9, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z8, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z11, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
-	VPADDD     Z12, Z1, Z1
-	VADDPS     Z1, Z0, Z0
-	VSUBPS     Z1, Z0, Z0
-	VPSRLD     $0x14, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
-	VPMAXSD    Z9, Z0, Z0
-	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z8, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
-	VPADDD     Z12, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPSRLD     $0x14, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
-	VPMAXSD    Z9, Z1, Z1
-	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z8, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z7, Z4
-	VMOVUPS    Z4, (DI)
+	VMOVUPS     (SI), Z0
+	VMULPS      Z7, Z0, Z0
+	VMOVUPS     64(SI), Z1
+	VMULPS      Z7, Z1, Z1
+	VMOVUPS     128(SI), Z2
+	VMULPS      Z7, Z2, Z2
+	VMOVUPS     192(SI), Z3
+	VMULPS      Z7, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         grouprare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z11, Z5, Z5
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x04, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x04, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPMINUB     Z10, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z5
+	VPERMD      Z5, Z8, Z5
+	VMOVUPS     Z5, (DI)
 
 groupback:
 	ADDQ $+64, DI
@@ -10477,7 +2009,7 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (DX), Z7
 
 groupmeet:
 	MOVQ R8, R10
@@ -10487,94 +2019,71 @@ groupmeet:
 
 groupmeet0:
 	VMOVUPS (SI), Z0
-	VMULPS  Z6, Z0, Z0
+	VMULPS  Z7, Z0, Z0
 	SUBQ    $+16, R8
 	JLT     groupmeet1cross
 
 groupmeet1:
 	VMOVUPS 64(SI), Z1
-	VMULPS  Z6, Z1, Z1
+	VMULPS  Z7, Z1, Z1
 	SUBQ    $+16, R8
 	JLT     groupmeet2cross
 
 groupmeet2:
 	VMOVUPS 128(SI), Z2
-	VMULPS  Z6, Z2, Z2
+	VMULPS  Z7, Z2, Z2
 	SUBQ    $+16, R8
 	JLT     groupmeet3cross
 
 groupmeet3:
-	VMOVUPS    192(SI), Z3
-	VMULPS     Z6, Z3, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        groupmeetrare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z11, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z12, Z5, Z5
-	VADDPS     Z5, Z4, Z4
-	VSUBPS     Z5, Z4, Z4
-	VPSRLD     $0x14, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
-	VPMAXSD    Z9, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z8, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z11, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z12, Z5, Z5
-	VADDPS     Z5, Z0, Z0
-	VSUBPS     Z5, Z0, Z0
-	VPSRLD     $0x14, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
-	VPMAXSD    Z9, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z8, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z11, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
-	VPADDD     Z12, Z1, Z1
-	VADDPS     Z1, Z0, Z0
-	VSUBPS     Z1, Z0, Z0
-	VPSRLD     $0x14, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
-	VPMAXSD    Z9, Z0, Z0
-	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z8, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
-	VPADDD     Z12, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPSRLD     $0x14, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
-	VPMAXSD    Z9, Z1, Z1
-	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z8, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z7, Z4
-	VMOVUPS    Z4, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+256, SI
-	SUBQ       $+64, BX
-	CMPQ       R8, $+1
-	JLT        groupnext
-	CMPQ       BX, $+64
-	JLT        grouptail
-	CMPQ       R8, $+64
-	JLT        groupmeet
-	JMP        groupbegin
+	VMOVUPS     192(SI), Z3
+	VMULPS      Z7, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         groupmeetrare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z11, Z5, Z5
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x04, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x04, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPMINUB     Z10, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z5
+	VPERMD      Z5, Z8, Z5
+	VMOVUPS     Z5, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+256, SI
+	SUBQ        $+64, BX
+	CMPQ        R8, $+1
+	JLT         groupnext
+	CMPQ        BX, $+64
+	JLT         grouptail
+	CMPQ        R8, $+64
+	JLT         groupmeet
+	JMP         groupbegin
 
 groupnext:
 	TESTQ BX, BX
@@ -10598,90 +2107,67 @@ grouppieces:
 	MOVQ R8, BX
 
 grouppiece:
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (DX), Z7
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
-	VMULPS       Z6, Z0, Z0
+	VMULPS       Z7, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVUPS.Z    64(SI), K7, Z1
-	VMULPS       Z6, Z1, Z1
+	VMULPS       Z7, Z1, Z1
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVUPS.Z    128(SI), K7, Z2
-	VMULPS       Z6, Z2, Z2
+	VMULPS       Z7, Z2, Z2
 	KSHIFTRQ     $0x30, K0, K7
 	VMOVUPS.Z    192(SI), K7, Z3
-	VMULPS       Z6, Z3, Z3
-	VADDPS       Z1, Z0, Z4
-	VADDPS       Z3, Z2, Z5
-	VADDPS       Z5, Z4, Z4
-	VCMPPS       $0x03, Z4, Z4, K1
-	KORTESTQ     K1, K1
+	VMULPS       Z7, Z3, Z3
+	VCMPPS       $0x03, Z1, Z0, K1
+	VCMPPS       $0x03, Z3, Z2, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
 	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z11, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z4
-	VSUBPS       Z5, Z4, Z4
-	VPSRLD       $0x14, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
-	VPMAXSD      Z9, Z4, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z12, Z0, Z5
+	VFMADD231PS  Z15, Z4, Z5
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z11, Z0, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VPSRLD       $0x14, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
-	VPMAXSD      Z9, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z8, Z1, Z0
+	VPANDD       Z14, Z1, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z12, Z1, Z6
+	VFMADD231PS  Z15, Z4, Z6
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z1, Z1
-	VSUBPS       Z5, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z8, Z2, Z1
+	VPANDD       Z14, Z2, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z12, Z2, Z16
+	VFMADD231PS  Z15, Z4, Z16
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z3, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z11, Z2, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z2, Z2
-	VSUBPS       Z5, Z2, Z2
-	VPSRLD       $0x14, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
-	VPMAXSD      Z9, Z2, Z2
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z8, Z3, Z2
+	VPANDD       Z14, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z12, Z3, Z17
+	VFMADD231PS  Z15, Z4, Z17
 
 grouptailnarrow:
-	VPACKSSDW Z0, Z4, Z4
-	VPACKSSDW Z2, Z1, Z1
-	VPACKUSWB Z1, Z4, Z4
-	VPERMD    Z4, Z7, Z4
-	KMOVQ     K0, K7
-	VMOVDQU8  Z4, K7, (DI)
+	VPMADDWD   Z11, Z5, Z5
+	VPMADDWD   Z11, Z6, Z6
+	VPACKSSDW  Z6, Z5, Z5
+	VPSRLW     $0x04, Z5, Z5
+	VPACKSSDW  Z1, Z0, Z0
+	VPMADDWD   Z11, Z16, Z16
+	VPMADDWD   Z11, Z17, Z17
+	VPACKSSDW  Z17, Z16, Z16
+	VPSRLW     $0x04, Z16, Z16
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z16, Z5, Z5
+	VPMINUB    Z10, Z5, Z5
+	VPACKSSWB  Z2, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z5
+	VPERMD     Z5, Z8, Z5
+	KMOVQ      K0, K7
+	VMOVDQU8   Z5, K7, (DI)
 
 grouptailback:
 	LEAQ  (DI)(BX*1), DI
@@ -10718,13 +2204,13 @@ short2:
 	CMPQ        R8, $+8
 	JLT         short2loop
 	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z6
+	VMULPS.BCST (DX), Z0, Z7
 	VMOVUPS     64(SI), Z0
-	VMULPS.BCST (DX), Z0, Z5
+	VMULPS.BCST (DX), Z0, Z6
 	VMOVUPS     128(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z4
+	VMULPS.BCST 4(DX), Z0, Z5
 	VMOVUPS     192(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z3
+	VMULPS.BCST 4(DX), Z0, Z4
 
 short2ahead:
 	VMOVUPS     256(SI), Z0
@@ -10733,71 +2219,48 @@ short2ahead:
 	VMULPS.BCST 8(DX), Z1, Z1
 	VMOVUPS     384(SI), Z2
 	VMULPS.BCST 12(DX), Z2, Z2
-	VMOVUPS     448(SI), Z16
-	VMULPS.BCST 12(DX), Z16, Z16
-	VADDPS      Z5, Z6, Z17
-	VADDPS      Z3, Z4, Z18
-	VADDPS      Z18, Z17, Z17
-	VCMPPS      $0x03, Z17, Z17, K1
-	KORTESTQ    K1, K1
+	VMOVUPS     448(SI), Z3
+	VMULPS.BCST 12(DX), Z3, Z3
+	VCMPPS      $0x03, Z6, Z7, K1
+	VCMPPS      $0x03, Z4, Z5, K2
+	KORTESTQ    K1, K2
 	JNE         short2loop
-	VPANDD      Z14, Z6, Z17
-	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z11, Z17, Z18
-	VPMAXUD     Z13, Z18, Z18
-	VPADDD      Z12, Z18, Z18
-	VADDPS      Z18, Z17, Z17
-	VSUBPS      Z18, Z17, Z17
-	VPSRLD      $0x14, Z17, Z17
-	VPSUBD      Z10, Z17, Z17
-	VPMAXSD     Z9, Z17, Z17
-	VPSRLD      $0x18, Z6, Z18
-	VPTERNLOGD  $0xf8, Z8, Z18, Z17
-	VPANDD      Z14, Z5, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z11, Z18, Z19
-	VPMAXUD     Z13, Z19, Z19
-	VPADDD      Z12, Z19, Z19
-	VADDPS      Z19, Z18, Z18
-	VSUBPS      Z19, Z18, Z18
-	VPSRLD      $0x14, Z18, Z18
-	VPSUBD      Z10, Z18, Z18
-	VPMAXSD     Z9, Z18, Z18
-	VPSRLD      $0x18, Z5, Z19
-	VPTERNLOGD  $0xf8, Z8, Z19, Z18
+	VPANDD      Z14, Z7, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z7, Z17
+	VFMADD231PS Z15, Z16, Z17
+	VPANDD      Z14, Z6, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z6, Z18
+	VFMADD231PS Z15, Z16, Z18
+	VPMADDWD    Z11, Z17, Z17
+	VPMADDWD    Z11, Z18, Z18
 	VPACKSSDW   Z18, Z17, Z17
+	VPSRLW      $0x04, Z17, Z17
+	VPACKSSDW   Z6, Z7, Z16
+	VPANDD      Z14, Z5, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z5, Z19
+	VFMADD231PS Z15, Z18, Z19
 	VPANDD      Z14, Z4, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z11, Z18, Z19
-	VPMAXUD     Z13, Z19, Z19
-	VPADDD      Z12, Z19, Z19
-	VADDPS      Z19, Z18, Z18
-	VSUBPS      Z19, Z18, Z18
-	VPSRLD      $0x14, Z18, Z18
-	VPSUBD      Z10, Z18, Z18
-	VPMAXSD     Z9, Z18, Z18
-	VPSRLD      $0x18, Z4, Z19
-	VPTERNLOGD  $0xf8, Z8, Z19, Z18
-	VPANDD      Z14, Z3, Z19
-	VPMINUD     Z15, Z19, Z19
-	VPANDD      Z11, Z19, Z20
-	VPMAXUD     Z13, Z20, Z20
-	VPADDD      Z12, Z20, Z20
-	VADDPS      Z20, Z19, Z19
-	VSUBPS      Z20, Z19, Z19
-	VPSRLD      $0x14, Z19, Z19
-	VPSUBD      Z10, Z19, Z19
-	VPMAXSD     Z9, Z19, Z19
-	VPSRLD      $0x18, Z3, Z20
-	VPTERNLOGD  $0xf8, Z8, Z20, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKUSWB   Z18, Z17, Z17
-	VPERMD      Z17, Z7, Z17
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z4, Z20
+	VFMADD231PS Z15, Z18, Z20
+	VPMADDWD    Z11, Z19, Z19
+	VPMADDWD    Z11, Z20, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPSRLW      $0x04, Z19, Z19
+	VPACKSSDW   Z4, Z5, Z18
+	VPACKUSWB   Z19, Z17, Z17
+	VPMINUB     Z10, Z17, Z17
+	VPACKSSWB   Z18, Z16, Z16
+	VPTERNLOGD  $0xf8, Z9, Z16, Z17
+	VPERMD      Z17, Z8, Z17
 	VMOVUPS     Z17, (DI)
-	VMOVAPS     Z0, Z6
-	VMOVAPS     Z1, Z5
-	VMOVAPS     Z2, Z4
-	VMOVAPS     Z16, Z3
+	VMOVAPS     Z0, Z7
+	VMOVAPS     Z1, Z6
+	VMOVAPS     Z2, Z5
+	VMOVAPS     Z3, Z4
 	ADDQ        $+8, DX
 	ADDQ        $+64, DI
 	ADDQ        $+256, SI
@@ -10814,65 +2277,42 @@ short2loop:
 	VMULPS.BCST 4(DX), Z2, Z2
 	VMOVUPS     192(SI), Z3
 	VMULPS.BCST 4(DX), Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
 	JNE         short2rare
 	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z11, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z4, Z4
-	VSUBPS      Z5, Z4, Z4
-	VPSRLD      $0x14, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
-	VPMAXSD     Z9, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z8, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z11, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z0, Z0
-	VSUBPS      Z5, Z0, Z0
-	VPSRLD      $0x14, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
-	VPMAXSD     Z9, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z8, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z11, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z0
-	VSUBPS      Z1, Z0, Z0
-	VPSRLD      $0x14, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
-	VPMAXSD     Z9, Z0, Z0
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z8, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
-	VPADDD      Z12, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPSRLD      $0x14, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
-	VPMAXSD     Z9, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z8, Z3, Z1
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z11, Z5, Z5
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x04, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z7, Z4
-	VMOVUPS     Z4, (DI)
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x04, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPMINUB     Z10, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z5
+	VPERMD      Z5, Z8, Z5
+	VMOVUPS     Z5, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -10900,13 +2340,13 @@ short4:
 	CMPQ        R8, $+16
 	JLT         short4loop
 	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z6
+	VMULPS.BCST (DX), Z0, Z7
 	VMOVUPS     64(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z5
+	VMULPS.BCST 4(DX), Z0, Z6
 	VMOVUPS     128(SI), Z0
-	VMULPS.BCST 8(DX), Z0, Z4
+	VMULPS.BCST 8(DX), Z0, Z5
 	VMOVUPS     192(SI), Z0
-	VMULPS.BCST 12(DX), Z0, Z3
+	VMULPS.BCST 12(DX), Z0, Z4
 
 short4ahead:
 	VMOVUPS     256(SI), Z0
@@ -10915,71 +2355,48 @@ short4ahead:
 	VMULPS.BCST 20(DX), Z1, Z1
 	VMOVUPS     384(SI), Z2
 	VMULPS.BCST 24(DX), Z2, Z2
-	VMOVUPS     448(SI), Z16
-	VMULPS.BCST 28(DX), Z16, Z16
-	VADDPS      Z5, Z6, Z17
-	VADDPS      Z3, Z4, Z18
-	VADDPS      Z18, Z17, Z17
-	VCMPPS      $0x03, Z17, Z17, K1
-	KORTESTQ    K1, K1
+	VMOVUPS     448(SI), Z3
+	VMULPS.BCST 28(DX), Z3, Z3
+	VCMPPS      $0x03, Z6, Z7, K1
+	VCMPPS      $0x03, Z4, Z5, K2
+	KORTESTQ    K1, K2
 	JNE         short4loop
-	VPANDD      Z14, Z6, Z17
-	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z11, Z17, Z18
-	VPMAXUD     Z13, Z18, Z18
-	VPADDD      Z12, Z18, Z18
-	VADDPS      Z18, Z17, Z17
-	VSUBPS      Z18, Z17, Z17
-	VPSRLD      $0x14, Z17, Z17
-	VPSUBD      Z10, Z17, Z17
-	VPMAXSD     Z9, Z17, Z17
-	VPSRLD      $0x18, Z6, Z18
-	VPTERNLOGD  $0xf8, Z8, Z18, Z17
-	VPANDD      Z14, Z5, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z11, Z18, Z19
-	VPMAXUD     Z13, Z19, Z19
-	VPADDD      Z12, Z19, Z19
-	VADDPS      Z19, Z18, Z18
-	VSUBPS      Z19, Z18, Z18
-	VPSRLD      $0x14, Z18, Z18
-	VPSUBD      Z10, Z18, Z18
-	VPMAXSD     Z9, Z18, Z18
-	VPSRLD      $0x18, Z5, Z19
-	VPTERNLOGD  $0xf8, Z8, Z19, Z18
+	VPANDD      Z14, Z7, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z7, Z17
+	VFMADD231PS Z15, Z16, Z17
+	VPANDD      Z14, Z6, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z6, Z18
+	VFMADD231PS Z15, Z16, Z18
+	VPMADDWD    Z11, Z17, Z17
+	VPMADDWD    Z11, Z18, Z18
 	VPACKSSDW   Z18, Z17, Z17
+	VPSRLW      $0x04, Z17, Z17
+	VPACKSSDW   Z6, Z7, Z16
+	VPANDD      Z14, Z5, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z5, Z19
+	VFMADD231PS Z15, Z18, Z19
 	VPANDD      Z14, Z4, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z11, Z18, Z19
-	VPMAXUD     Z13, Z19, Z19
-	VPADDD      Z12, Z19, Z19
-	VADDPS      Z19, Z18, Z18
-	VSUBPS      Z19, Z18, Z18
-	VPSRLD      $0x14, Z18, Z18
-	VPSUBD      Z10, Z18, Z18
-	VPMAXSD     Z9, Z18, Z18
-	VPSRLD      $0x18, Z4, Z19
-	VPTERNLOGD  $0xf8, Z8, Z19, Z18
-	VPANDD      Z14, Z3, Z19
-	VPMINUD     Z15, Z19, Z19
-	VPANDD      Z11, Z19, Z20
-	VPMAXUD     Z13, Z20, Z20
-	VPADDD      Z12, Z20, Z20
-	VADDPS      Z20, Z19, Z19
-	VSUBPS      Z20, Z19, Z19
-	VPSRLD      $0x14, Z19, Z19
-	VPSUBD      Z10, Z19, Z19
-	VPMAXSD     Z9, Z19, Z19
-	VPSRLD      $0x18, Z3, Z20
-	VPTERNLOGD  $0xf8, Z8, Z20, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKUSWB   Z18, Z17, Z17
-	VPERMD      Z17, Z7, Z17
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z4, Z20
+	VFMADD231PS Z15, Z18, Z20
+	VPMADDWD    Z11, Z19, Z19
+	VPMADDWD    Z11, Z20, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPSRLW      $0x04, Z19, Z19
+	VPACKSSDW   Z4, Z5, Z18
+	VPACKUSWB   Z19, Z17, Z17
+	VPMINUB     Z10, Z17, Z17
+	VPACKSSWB   Z18, Z16, Z16
+	VPTERNLOGD  $0xf8, Z9, Z16, Z17
+	VPERMD      Z17, Z8, Z17
 	VMOVUPS     Z17, (DI)
-	VMOVAPS     Z0, Z6
-	VMOVAPS     Z1, Z5
-	VMOVAPS     Z2, Z4
-	VMOVAPS     Z16, Z3
+	VMOVAPS     Z0, Z7
+	VMOVAPS     Z1, Z6
+	VMOVAPS     Z2, Z5
+	VMOVAPS     Z3, Z4
 	ADDQ        $+16, DX
 	ADDQ        $+64, DI
 	ADDQ        $+256, SI
@@ -10996,65 +2413,42 @@ short4loop:
 	VMULPS.BCST 8(DX), Z2, Z2
 	VMOVUPS     192(SI), Z3
 	VMULPS.BCST 12(DX), Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
 	JNE         short4rare
 	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z11, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z4, Z4
-	VSUBPS      Z5, Z4, Z4
-	VPSRLD      $0x14, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
-	VPMAXSD     Z9, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z8, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z11, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z0, Z0
-	VSUBPS      Z5, Z0, Z0
-	VPSRLD      $0x14, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
-	VPMAXSD     Z9, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z8, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z11, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z0
-	VSUBPS      Z1, Z0, Z0
-	VPSRLD      $0x14, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
-	VPMAXSD     Z9, Z0, Z0
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z8, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
-	VPADDD      Z12, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPSRLD      $0x14, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
-	VPMAXSD     Z9, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z8, Z3, Z1
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z11, Z5, Z5
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x04, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z7, Z4
-	VMOVUPS     Z4, (DI)
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x04, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPMINUB     Z10, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z5
+	VPERMD      Z5, Z8, Z5
+	VMOVUPS     Z5, (DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -11079,77 +2473,54 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS    (SI), Z0
-	VMOVUPS    (DX), Z1
-	VMULPS     Z1, Z0, Z0
-	VMOVUPS    64(SI), Z1
-	VMOVUPS    64(DX), Z2
-	VMULPS     Z2, Z1, Z1
-	VMOVUPS    128(SI), Z2
-	VMOVUPS    128(DX), Z3
-	VMULPS     Z3, Z2, Z2
-	VMOVUPS    192(SI), Z3
-	VMOVUPS    192(DX), Z4
-	VMULPS     Z4, Z3, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanerare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z11, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z12, Z5, Z5
-	VADDPS     Z5, Z4, Z4
-	VSUBPS     Z5, Z4, Z4
-	VPSRLD     $0x14, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
-	VPMAXSD    Z9, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z8, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z11, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z12, Z5, Z5
-	VADDPS     Z5, Z0, Z0
-	VSUBPS     Z5, Z0, Z0
-	VPSRLD     $0x14, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
-	VPMAXSD    Z9, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z8, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z11, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
-	VPADDD     Z12, Z1, Z1
-	VADDPS     Z1, Z0, Z0
-	VSUBPS     Z1, Z0, Z0
-	VPSRLD     $0x14, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
-	VPMAXSD    Z9, Z0, Z0
-	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z8, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
-	VPADDD     Z12, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPSRLD     $0x14, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
-	VPMAXSD    Z9, Z1, Z1
-	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z8, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z7, Z4
-	VMOVUPS    Z4, (DI)
+	VMOVUPS     (SI), Z0
+	VMOVUPS     (DX), Z1
+	VMULPS      Z1, Z0, Z0
+	VMOVUPS     64(SI), Z1
+	VMOVUPS     64(DX), Z2
+	VMULPS      Z2, Z1, Z1
+	VMOVUPS     128(SI), Z2
+	VMOVUPS     128(DX), Z3
+	VMULPS      Z3, Z2, Z2
+	VMOVUPS     192(SI), Z3
+	VMOVUPS     192(DX), Z4
+	VMULPS      Z4, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanerare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z11, Z5, Z5
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x04, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x04, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPMINUB     Z10, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z5
+	VPERMD      Z5, Z8, Z5
+	VMOVUPS     Z5, (DI)
 
 laneback:
 	ADDQ $+64, DI
@@ -11160,95 +2531,72 @@ laneback:
 	JGE  laneloop
 
 lanetail:
-	TESTQ      BX, BX
-	JEQ        laneend
-	MOVQ       $-1, AX
-	BZHIQ      BX, AX, AX
-	KMOVQ      AX, K0
-	KMOVQ      K0, K7
-	VMOVUPS.Z  (SI), K7, Z0
-	VMOVUPS.Z  (DX), K7, Z1
-	VMULPS     Z1, Z0, Z0
-	KSHIFTRQ   $0x10, K0, K7
-	VMOVUPS.Z  64(SI), K7, Z1
-	VMOVUPS.Z  64(DX), K7, Z2
-	VMULPS     Z2, Z1, Z1
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVUPS.Z  128(SI), K7, Z2
-	VMOVUPS.Z  128(DX), K7, Z3
-	VMULPS     Z3, Z2, Z2
-	KSHIFTRQ   $0x30, K0, K7
-	VMOVUPS.Z  192(SI), K7, Z3
-	VMOVUPS.Z  192(DX), K7, Z4
-	VMULPS     Z4, Z3, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanetailrare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z11, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z12, Z5, Z5
-	VADDPS     Z5, Z4, Z4
-	VSUBPS     Z5, Z4, Z4
-	VPSRLD     $0x14, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
-	VPMAXSD    Z9, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z8, Z0, Z4
-	CMPQ       BX, $+17
-	JLT        lanetailnarrow
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z11, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z12, Z5, Z5
-	VADDPS     Z5, Z0, Z0
-	VSUBPS     Z5, Z0, Z0
-	VPSRLD     $0x14, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
-	VPMAXSD    Z9, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z8, Z1, Z0
-	CMPQ       BX, $+33
-	JLT        lanetailnarrow
-	VPANDD     Z14, Z2, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z11, Z1, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z12, Z5, Z5
-	VADDPS     Z5, Z1, Z1
-	VSUBPS     Z5, Z1, Z1
-	VPSRLD     $0x14, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
-	VPMAXSD    Z9, Z1, Z1
-	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z8, Z2, Z1
-	CMPQ       BX, $+49
-	JLT        lanetailnarrow
-	VPANDD     Z14, Z3, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z11, Z2, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z12, Z5, Z5
-	VADDPS     Z5, Z2, Z2
-	VSUBPS     Z5, Z2, Z2
-	VPSRLD     $0x14, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
-	VPMAXSD    Z9, Z2, Z2
-	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z8, Z3, Z2
+	TESTQ       BX, BX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVUPS.Z   (SI), K7, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VMULPS      Z1, Z0, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z1
+	VMOVUPS.Z   64(DX), K7, Z2
+	VMULPS      Z2, Z1, Z1
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z2
+	VMOVUPS.Z   128(DX), K7, Z3
+	VMULPS      Z3, Z2, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z3
+	VMOVUPS.Z   192(DX), K7, Z4
+	VMULPS      Z4, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanetailrare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	CMPQ        BX, $+33
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z2, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z2, Z7
+	VFMADD231PS Z15, Z4, Z7
+	CMPQ        BX, $+49
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z3, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z3, Z16
+	VFMADD231PS Z15, Z4, Z16
 
 lanetailnarrow:
-	VPACKSSDW Z0, Z4, Z4
-	VPACKSSDW Z2, Z1, Z1
-	VPACKUSWB Z1, Z4, Z4
-	VPERMD    Z4, Z7, Z4
-	KMOVQ     K0, K7
-	VMOVDQU8  Z4, K7, (DI)
+	VPMADDWD   Z11, Z5, Z5
+	VPMADDWD   Z11, Z6, Z6
+	VPACKSSDW  Z6, Z5, Z5
+	VPSRLW     $0x04, Z5, Z5
+	VPACKSSDW  Z1, Z0, Z0
+	VPMADDWD   Z11, Z7, Z7
+	VPMADDWD   Z11, Z16, Z16
+	VPACKSSDW  Z16, Z7, Z7
+	VPSRLW     $0x04, Z7, Z7
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z7, Z5, Z5
+	VPMINUB    Z10, Z5, Z5
+	VPACKSSWB  Z2, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z5
+	VPERMD     Z5, Z8, Z5
+	KMOVQ      K0, K7
+	VMOVDQU8   Z5, K7, (DI)
 
 lanetailback:
 laneend:
@@ -11269,72 +2617,49 @@ groupstream:
 	PREFETCHNTA 128(SI)(CX*1)
 	PREFETCHNTA 192(SI)(CX*1)
 	VMOVUPS     (SI), Z0
-	VMULPS      Z6, Z0, Z0
+	VMULPS      Z7, Z0, Z0
 	VMOVUPS     64(SI), Z1
-	VMULPS      Z6, Z1, Z1
+	VMULPS      Z7, Z1, Z1
 	VMOVUPS     128(SI), Z2
-	VMULPS      Z6, Z2, Z2
+	VMULPS      Z7, Z2, Z2
 	VMOVUPS     192(SI), Z3
-	VMULPS      Z6, Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
+	VMULPS      Z7, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
 	JNE         grouprare
 	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z11, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z4, Z4
-	VSUBPS      Z5, Z4, Z4
-	VPSRLD      $0x14, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
-	VPMAXSD     Z9, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z8, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z11, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z0, Z0
-	VSUBPS      Z5, Z0, Z0
-	VPSRLD      $0x14, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
-	VPMAXSD     Z9, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z8, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z11, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z0
-	VSUBPS      Z1, Z0, Z0
-	VPSRLD      $0x14, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
-	VPMAXSD     Z9, Z0, Z0
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z8, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
-	VPADDD      Z12, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPSRLD      $0x14, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
-	VPMAXSD     Z9, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z8, Z3, Z1
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z11, Z5, Z5
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x04, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z7, Z4
-	VMOVNTPS    Z4, (DI)
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x04, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPMINUB     Z10, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z5
+	VPERMD      Z5, Z8, Z5
+	VMOVNTPS    Z5, (DI)
 	ADDQ        $+64, DI
 	ADDQ        $+256, SI
 	SUBQ        $+64, R8
@@ -11343,141 +2668,105 @@ groupstream:
 	JMP         groupwhole
 
 grouplast:
-	VADDPS     Z4, Z5, Z0
-	VADDPS     Z2, Z3, Z1
-	VADDPS     Z1, Z0, Z0
-	VCMPPS     $0x03, Z0, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPANDD     Z14, Z5, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z11, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
-	VPADDD     Z12, Z1, Z1
-	VADDPS     Z1, Z0, Z0
-	VSUBPS     Z1, Z0, Z0
-	VPSRLD     $0x14, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
-	VPMAXSD    Z9, Z0, Z0
-	VPSRLD     $0x18, Z5, Z1
-	VPTERNLOGD $0xf8, Z8, Z1, Z0
-	VPANDD     Z14, Z4, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z11, Z1, Z16
-	VPMAXUD    Z13, Z16, Z16
-	VPADDD     Z12, Z16, Z16
-	VADDPS     Z16, Z1, Z1
-	VSUBPS     Z16, Z1, Z1
-	VPSRLD     $0x14, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
-	VPMAXSD    Z9, Z1, Z1
-	VPSRLD     $0x18, Z4, Z16
-	VPTERNLOGD $0xf8, Z8, Z16, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z11, Z1, Z16
-	VPMAXUD    Z13, Z16, Z16
-	VPADDD     Z12, Z16, Z16
-	VADDPS     Z16, Z1, Z1
-	VSUBPS     Z16, Z1, Z1
-	VPSRLD     $0x14, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
-	VPMAXSD    Z9, Z1, Z1
-	VPSRLD     $0x18, Z3, Z16
-	VPTERNLOGD $0xf8, Z8, Z16, Z1
-	VPANDD     Z14, Z2, Z16
-	VPMINUD    Z15, Z16, Z16
-	VPANDD     Z11, Z16, Z17
-	VPMAXUD    Z13, Z17, Z17
-	VPADDD     Z12, Z17, Z17
-	VADDPS     Z17, Z16, Z16
-	VSUBPS     Z17, Z16, Z16
-	VPSRLD     $0x14, Z16, Z16
-	VPSUBD     Z10, Z16, Z16
-	VPMAXSD    Z9, Z16, Z16
-	VPSRLD     $0x18, Z2, Z17
-	VPTERNLOGD $0xf8, Z8, Z17, Z16
-	VPACKSSDW  Z16, Z1, Z1
-	VPACKUSWB  Z1, Z0, Z0
-	VPERMD     Z0, Z7, Z0
-	VMOVUPS    Z0, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+256, SI
-	SUBQ       $+64, R8
-	JMP        groupwhole
+	VCMPPS      $0x03, Z5, Z6, K1
+	VCMPPS      $0x03, Z3, Z4, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VPANDD      Z14, Z6, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z6, Z1
+	VFMADD231PS Z15, Z0, Z1
+	VPANDD      Z14, Z5, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z5, Z2
+	VFMADD231PS Z15, Z0, Z2
+	VPMADDWD    Z11, Z1, Z1
+	VPMADDWD    Z11, Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPSRLW      $0x04, Z1, Z1
+	VPACKSSDW   Z5, Z6, Z0
+	VPANDD      Z14, Z4, Z2
+	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z12, Z4, Z16
+	VFMADD231PS Z15, Z2, Z16
+	VPANDD      Z14, Z3, Z2
+	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z12, Z3, Z17
+	VFMADD231PS Z15, Z2, Z17
+	VPMADDWD    Z11, Z16, Z16
+	VPMADDWD    Z11, Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPSRLW      $0x04, Z16, Z16
+	VPACKSSDW   Z3, Z4, Z2
+	VPACKUSWB   Z16, Z1, Z1
+	VPMINUB     Z10, Z1, Z1
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z1
+	VPERMD      Z1, Z8, Z1
+	VMOVUPS     Z1, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+256, SI
+	SUBQ        $+64, R8
+	JMP         groupwhole
 
 grouprare:
 	VMOVUPS      (SI), Z0
-	VMULPS       Z6, Z0, Z0
+	VMULPS       Z7, Z0, Z0
 	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z8, Z2, Z1
-	VMOVUPS      64(SI), Z2
-	VMULPS       Z6, Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z8, Z4, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VMOVUPS      128(SI), Z2
-	VMULPS       Z6, Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z8, Z4, Z3
-	VMOVUPS      192(SI), Z2
-	VMULPS       Z6, Z2, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z11, Z4, Z5
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVUPS      64(SI), Z1
+	VMULPS       Z7, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
+	VMOVUPS      128(SI), Z1
+	VMULPS       Z7, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	VMOVUPS      192(SI), Z3
+	VMULPS       Z7, Z3, Z3
+	VPANDD       Z14, Z3, Z5
 	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z4
-	VSUBPS       Z5, Z4, Z4
-	VPSRLD       $0x14, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
-	VPMAXSD      Z9, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z8, Z5, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z7, Z1
-	VMOVUPS      Z1, (DI)
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z5, Z6
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z6, K4, Z6
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPSRLW       $0x04, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	VMOVUPS      Z2, (DI)
 	JMP          groupback
 
 groupmeet0cross:
@@ -11486,7 +2775,7 @@ groupmeet0mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -11503,7 +2792,7 @@ groupmeet1next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (DX), Z7
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -11512,7 +2801,7 @@ groupmeet1mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -11529,7 +2818,7 @@ groupmeet2next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (DX), Z7
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -11538,7 +2827,7 @@ groupmeet2mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -11555,7 +2844,7 @@ groupmeet3next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (DX), Z7
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -11564,7 +2853,7 @@ groupmeet3mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -11575,88 +2864,67 @@ groupmeet3mix:
 grouptailrare:
 	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
-	VMULPS       Z6, Z0, Z0
+	VMULPS       Z7, Z0, Z0
 	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z8, Z2, Z1
-	CMPQ         BX, $+17
-	JLT          grouptailrarenarrow
+	VMOVAPS.Z    Z2, K1, Z2
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z2
-	VMULPS       Z6, Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z8, Z4, Z3
-	CMPQ         BX, $+33
-	JLT          grouptailrarenarrow
+	VMOVUPS.Z    64(SI), K7, Z1
+	VMULPS       Z7, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z2
-	VMULPS       Z6, Z2, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z11, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z4
-	VSUBPS       Z5, Z4, Z4
-	VPSRLD       $0x14, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
-	VPMAXSD      Z9, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z8, Z5, Z4
-	CMPQ         BX, $+49
-	JLT          grouptailrarenarrow
+	VMOVUPS.Z    128(SI), K7, Z1
+	VMULPS       Z7, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z2
-	VMULPS       Z6, Z2, Z2
-	VPANDD       Z14, Z2, Z5
-	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z11, Z5, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z5, Z5
-	VSUBPS       Z16, Z5, Z5
-	VPSRLD       $0x14, Z5, Z5
-	VPSUBD       Z10, Z5, Z5
-	VPMAXSD      Z9, Z5, Z5
-	VPSRLD       $0x18, Z2, Z16
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z0, K1, Z5
-	VPTERNLOGD   $0xf8, Z8, Z16, Z5
-
-grouptailrarenarrow:
-	VPACKSSDW Z3, Z1, Z1
-	VPACKSSDW Z5, Z4, Z4
-	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z7, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
+	VMOVUPS.Z    192(SI), K7, Z3
+	VMULPS       Z7, Z3, Z3
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z5, Z6
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z6, K4, Z6
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPSRLW       $0x04, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	KMOVQ        K0, K7
+	VMOVDQU8     Z2, K7, (DI)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R10, R8
@@ -11680,65 +2948,42 @@ short2stream:
 	VMULPS.BCST 4(DX), Z2, Z2
 	VMOVUPS     192(SI), Z3
 	VMULPS.BCST 4(DX), Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
 	JNE         short2rare
 	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z11, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z4, Z4
-	VSUBPS      Z5, Z4, Z4
-	VPSRLD      $0x14, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
-	VPMAXSD     Z9, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z8, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z11, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z0, Z0
-	VSUBPS      Z5, Z0, Z0
-	VPSRLD      $0x14, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
-	VPMAXSD     Z9, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z8, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z11, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z0
-	VSUBPS      Z1, Z0, Z0
-	VPSRLD      $0x14, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
-	VPMAXSD     Z9, Z0, Z0
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z8, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
-	VPADDD      Z12, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPSRLD      $0x14, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
-	VPMAXSD     Z9, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z8, Z3, Z1
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z11, Z5, Z5
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x04, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z7, Z4
-	VMOVNTPS    Z4, (DI)
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x04, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPMINUB     Z10, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z5
+	VPERMD      Z5, Z8, Z5
+	VMOVNTPS    Z5, (DI)
 	ADDQ        $+8, DX
 	ADDQ        $+64, DI
 	ADDQ        $+256, SI
@@ -11751,73 +2996,60 @@ short2rare:
 	VMOVUPS      (SI), Z0
 	VMULPS.BCST  (DX), Z0, Z0
 	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z8, Z2, Z1
-	VMOVUPS      64(SI), Z2
-	VMULPS.BCST  (DX), Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z8, Z4, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VMOVUPS      128(SI), Z2
-	VMULPS.BCST  4(DX), Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z8, Z4, Z3
-	VMOVUPS      192(SI), Z2
-	VMULPS.BCST  4(DX), Z2, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z11, Z4, Z5
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVUPS      64(SI), Z1
+	VMULPS.BCST  (DX), Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
+	VMOVUPS      128(SI), Z1
+	VMULPS.BCST  4(DX), Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	VMOVUPS      192(SI), Z3
+	VMULPS.BCST  4(DX), Z3, Z3
+	VPANDD       Z14, Z3, Z5
 	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z4
-	VSUBPS       Z5, Z4, Z4
-	VPSRLD       $0x14, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
-	VPMAXSD      Z9, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z8, Z5, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z7, Z1
-	VMOVUPS      Z1, (DI)
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z5, Z6
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z6, K4, Z6
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPSRLW       $0x04, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	VMOVUPS      Z2, (DI)
 	JMP          short2back
 
 short4stream:
@@ -11833,65 +3065,42 @@ short4stream:
 	VMULPS.BCST 8(DX), Z2, Z2
 	VMOVUPS     192(SI), Z3
 	VMULPS.BCST 12(DX), Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
 	JNE         short4rare
 	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z11, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z4, Z4
-	VSUBPS      Z5, Z4, Z4
-	VPSRLD      $0x14, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
-	VPMAXSD     Z9, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z8, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z11, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z0, Z0
-	VSUBPS      Z5, Z0, Z0
-	VPSRLD      $0x14, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
-	VPMAXSD     Z9, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z8, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z11, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z0
-	VSUBPS      Z1, Z0, Z0
-	VPSRLD      $0x14, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
-	VPMAXSD     Z9, Z0, Z0
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z8, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z11, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
-	VPADDD      Z12, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	VSUBPS      Z2, Z1, Z1
-	VPSRLD      $0x14, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
-	VPMAXSD     Z9, Z1, Z1
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z8, Z3, Z1
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z11, Z5, Z5
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x04, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z7, Z4
-	VMOVNTPS    Z4, (DI)
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x04, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPMINUB     Z10, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z5
+	VPERMD      Z5, Z8, Z5
+	VMOVNTPS    Z5, (DI)
 	ADDQ        $+16, DX
 	ADDQ        $+64, DI
 	ADDQ        $+256, SI
@@ -11904,73 +3113,60 @@ short4rare:
 	VMOVUPS      (SI), Z0
 	VMULPS.BCST  (DX), Z0, Z0
 	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z8, Z2, Z1
-	VMOVUPS      64(SI), Z2
-	VMULPS.BCST  4(DX), Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z8, Z4, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VMOVUPS      128(SI), Z2
-	VMULPS.BCST  8(DX), Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z8, Z4, Z3
-	VMOVUPS      192(SI), Z2
-	VMULPS.BCST  12(DX), Z2, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z11, Z4, Z5
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVUPS      64(SI), Z1
+	VMULPS.BCST  4(DX), Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
+	VMOVUPS      128(SI), Z1
+	VMULPS.BCST  8(DX), Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	VMOVUPS      192(SI), Z3
+	VMULPS.BCST  12(DX), Z3, Z3
+	VPANDD       Z14, Z3, Z5
 	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z4
-	VSUBPS       Z5, Z4, Z4
-	VPSRLD       $0x14, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
-	VPMAXSD      Z9, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z8, Z5, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z7, Z1
-	VMOVUPS      Z1, (DI)
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z5, Z6
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z6, K4, Z6
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPSRLW       $0x04, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	VMOVUPS      Z2, (DI)
 	JMP          short4back
 
 lanerare:
@@ -11978,76 +3174,63 @@ lanerare:
 	VMOVUPS      (DX), Z1
 	VMULPS       Z1, Z0, Z0
 	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z8, Z2, Z1
-	VMOVUPS      64(SI), Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVUPS      64(SI), Z1
 	VMOVUPS      64(DX), Z3
-	VMULPS       Z3, Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z8, Z4, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VMOVUPS      128(SI), Z2
+	VMULPS       Z3, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
+	VMOVUPS      128(SI), Z1
 	VMOVUPS      128(DX), Z3
-	VMULPS       Z3, Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z8, Z4, Z3
-	VMOVUPS      192(SI), Z2
-	VMOVUPS      192(DX), Z4
-	VMULPS       Z4, Z2, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z11, Z4, Z5
+	VMULPS       Z3, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	VMOVUPS      192(SI), Z3
+	VMOVUPS      192(DX), Z5
+	VMULPS       Z5, Z3, Z3
+	VPANDD       Z14, Z3, Z5
 	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z4
-	VSUBPS       Z5, Z4, Z4
-	VPSRLD       $0x14, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
-	VPMAXSD      Z9, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z8, Z5, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z7, Z1
-	VMOVUPS      Z1, (DI)
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z5, Z6
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z6, K4, Z6
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPSRLW       $0x04, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	VMOVUPS      Z2, (DI)
 	JMP          laneback
 
 lanetailrare:
@@ -12056,110 +3239,97 @@ lanetailrare:
 	VMOVUPS.Z    (DX), K7, Z1
 	VMULPS       Z1, Z0, Z0
 	VPANDD       Z14, Z0, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z0, Z2
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z8, Z2, Z1
-	CMPQ         BX, $+17
-	JLT          lanetailrarenarrow
+	VMOVAPS.Z    Z2, K1, Z2
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z2
+	VMOVUPS.Z    64(SI), K7, Z1
 	VMOVUPS.Z    64(DX), K7, Z3
-	VMULPS       Z3, Z2, Z2
-	VPANDD       Z14, Z2, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z8, Z4, Z3
-	CMPQ         BX, $+33
-	JLT          lanetailrarenarrow
+	VMULPS       Z3, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z2
-	VMOVUPS.Z    128(DX), K7, Z4
-	VMULPS       Z4, Z2, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z11, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z4
-	VSUBPS       Z5, Z4, Z4
-	VPSRLD       $0x14, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
-	VPMAXSD      Z9, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z8, Z5, Z4
-	CMPQ         BX, $+49
-	JLT          lanetailrarenarrow
+	VMOVUPS.Z    128(SI), K7, Z1
+	VMOVUPS.Z    128(DX), K7, Z3
+	VMULPS       Z3, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z2
+	VMOVUPS.Z    192(SI), K7, Z3
 	VMOVUPS.Z    192(DX), K7, Z5
-	VMULPS       Z5, Z2, Z2
-	VPANDD       Z14, Z2, Z5
-	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z11, Z5, Z6
-	VPMAXUD      Z13, Z6, Z6
-	VPADDD       Z12, Z6, Z6
-	VADDPS       Z6, Z5, Z5
-	VSUBPS       Z6, Z5, Z5
-	VPSRLD       $0x14, Z5, Z5
-	VPSUBD       Z10, Z5, Z5
-	VPMAXSD      Z9, Z5, Z5
-	VPSRLD       $0x18, Z2, Z6
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z0, K1, Z5
-	VPTERNLOGD   $0xf8, Z8, Z6, Z5
+	VMULPS       Z5, Z3, Z3
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z5, Z6
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z6, K4, Z6
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPSRLW       $0x04, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	KMOVQ        K0, K7
+	VMOVDQU8     Z2, K7, (DI)
+	JMP          lanetailback
 
-lanetailrarenarrow:
-	VPACKSSDW Z3, Z1, Z1
-	VPACKSSDW Z5, Z4, Z4
-	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z7, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
-
-// func QuantizeFpE2M1PackedAVX512(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpE2M1PackedAVX512(SB), NOSPLIT, $0-64
+// func QuantizeFpE5M2AVX512(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·QuantizeFpE5M2AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x3f800000, Z11 0x4a800000, Z10 0x8, Z9 table, Z8 0xf0f0f0f, Z7 0x10011001
-	// per group: Z6 scale, Z5 recip
-	// vector registers in use at once: 26
+	// per call: Z0 most, Z15 0x4a00fde8, Z14 0x7f800000, Z13 0x38800000, Z12 0x7fffffff, Z1 And, Z1 UMax, Z0 And, Z0 MulAdd, Z1 Halves, Z10 ShuffledU8, Z9 0x80808080, Z11 0x10020, Z8 table
+	// per group: Z7 scale, Z6 recip
+	// vector registers in use at once: 25
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	VBROADCASTSS most+32(FP), Z15
-	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+4(SB), Z13
-	VBROADCASTSS constantsAVX512<>+96(SB), Z12
-	VBROADCASTSS constantsAVX512<>+108(SB), Z11
-	VBROADCASTSS constantsAVX512<>+112(SB), Z10
-	VMOVUPS      constantsAVX512<>+20(SB), Z9
-	VBROADCASTSS constantsAVX512<>+116(SB), Z8
-	VBROADCASTSS constantsAVX512<>+120(SB), Z7
+	VBROADCASTSS constantsAVX512<>+96(SB), Z15
+	VBROADCASTSS constantsAVX512<>+4(SB), Z14
+	VBROADCASTSS constantsAVX512<>+100(SB), Z13
+	VBROADCASTSS constantsAVX512<>+12(SB), Z12
+	VBROADCASTSS most+32(FP), Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z0
+	VFMADD231PS  Z15, Z1, Z0
+	VBROADCASTSS constantsAVX512<>+104(SB), Z11
+	VPMADDWD     Z11, Z0, Z1
+	VPMADDWD     Z11, Z0, Z0
+	VPACKSSDW    Z0, Z1, Z1
+	VPSRLW       $0x05, Z1, Z1
+	VPACKUSWB    Z1, Z1, Z10
+	VBROADCASTSS constantsAVX512<>+20(SB), Z9
+	VMOVUPS      constantsAVX512<>+24(SB), Z8
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -12179,8 +3349,8 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z6
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
@@ -12195,107 +3365,6698 @@ groupbegin:
 
 groupfirst:
 	VMOVUPS      (SI), Z0
-	VMULPS       Z5, Z0, Z16
-	VFMSUB231PS  Z6, Z16, Z0
-	VMOVAPS      Z16, Z4
-	VFNMADD231PS Z5, Z0, Z4
+	VMULPS       Z6, Z0, Z1
+	VFMSUB231PS  Z7, Z1, Z0
+	VMOVAPS      Z1, Z5
+	VFNMADD231PS Z6, Z0, Z5
 	VMOVUPS      64(SI), Z0
-	VMULPS       Z5, Z0, Z16
-	VFMSUB231PS  Z6, Z16, Z0
-	VMOVAPS      Z16, Z3
-	VFNMADD231PS Z5, Z0, Z3
+	VMULPS       Z6, Z0, Z1
+	VFMSUB231PS  Z7, Z1, Z0
+	VMOVAPS      Z1, Z4
+	VFNMADD231PS Z6, Z0, Z4
 	VMOVUPS      128(SI), Z0
-	VMULPS       Z5, Z0, Z16
-	VFMSUB231PS  Z6, Z16, Z0
-	VMOVAPS      Z16, Z2
-	VFNMADD231PS Z5, Z0, Z2
+	VMULPS       Z6, Z0, Z1
+	VFMSUB231PS  Z7, Z1, Z0
+	VMOVAPS      Z1, Z3
+	VFNMADD231PS Z6, Z0, Z3
 	VMOVUPS      192(SI), Z0
-	VMULPS       Z5, Z0, Z16
-	VFMSUB231PS  Z6, Z16, Z0
-	VMOVAPS      Z16, Z1
-	VFNMADD231PS Z5, Z0, Z1
+	VMULPS       Z6, Z0, Z1
+	VFMSUB231PS  Z7, Z1, Z0
+	VMOVAPS      Z1, Z2
+	VFNMADD231PS Z6, Z0, Z2
 	CMPQ         R9, $+128
 	JLT          groupends
 
 groupahead:
 	VMOVUPS      256(SI), Z0
-	VMULPS       Z5, Z0, Z16
-	VFMSUB231PS  Z6, Z16, Z0
-	VFNMADD231PS Z5, Z0, Z16
+	VMULPS       Z6, Z0, Z1
+	VFMSUB231PS  Z7, Z1, Z0
+	VFNMADD231PS Z6, Z0, Z1
 	VMOVUPS      320(SI), Z0
-	VMULPS       Z5, Z0, Z17
-	VFMSUB231PS  Z6, Z17, Z0
-	VFNMADD231PS Z5, Z0, Z17
+	VMULPS       Z6, Z0, Z16
+	VFMSUB231PS  Z7, Z16, Z0
+	VFNMADD231PS Z6, Z0, Z16
 	VMOVUPS      384(SI), Z0
-	VMULPS       Z5, Z0, Z18
-	VFMSUB231PS  Z6, Z18, Z0
-	VFNMADD231PS Z5, Z0, Z18
+	VMULPS       Z6, Z0, Z17
+	VFMSUB231PS  Z7, Z17, Z0
+	VFNMADD231PS Z6, Z0, Z17
 	VMOVUPS      448(SI), Z0
-	VMULPS       Z5, Z0, Z19
-	VFMSUB231PS  Z6, Z19, Z0
-	VFNMADD231PS Z5, Z0, Z19
-	VADDPS       Z3, Z4, Z0
-	VADDPS       Z1, Z2, Z20
-	VADDPS       Z20, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VMULPS       Z6, Z0, Z18
+	VFMSUB231PS  Z7, Z18, Z0
+	VFNMADD231PS Z6, Z0, Z18
+	VCMPPS       $0x03, Z4, Z5, K1
+	VCMPPS       $0x03, Z2, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouploop
+	VPANDD       Z14, Z5, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z5, Z19
+	VFMADD231PS  Z15, Z0, Z19
 	VPANDD       Z14, Z4, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z20
-	VPSUBUSW     Z12, Z20, Z20
-	VPADDD       Z11, Z20, Z21
-	VADDPS       Z21, Z0, Z0
-	VPSUBD       Z21, Z0, Z0
-	VPSRLD       $0x16, Z20, Z20
-	VPADDD       Z20, Z0, Z0
-	VPSRLD       $0x1c, Z4, Z20
-	VPTERNLOGD   $0xf8, Z10, Z20, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z4, Z20
+	VFMADD231PS  Z15, Z0, Z20
+	VPMADDWD     Z11, Z19, Z19
+	VPMADDWD     Z11, Z20, Z20
+	VPACKSSDW    Z20, Z19, Z19
+	VPSRLW       $0x05, Z19, Z19
+	VPACKSSDW    Z4, Z5, Z0
 	VPANDD       Z14, Z3, Z20
-	VPMINUD      Z15, Z20, Z20
-	VPANDD       Z13, Z20, Z21
-	VPSUBUSW     Z12, Z21, Z21
-	VPADDD       Z11, Z21, Z22
-	VADDPS       Z22, Z20, Z20
-	VPSUBD       Z22, Z20, Z20
-	VPSRLD       $0x16, Z21, Z21
-	VPADDD       Z21, Z20, Z20
-	VPSRLD       $0x1c, Z3, Z21
-	VPTERNLOGD   $0xf8, Z10, Z21, Z20
-	VPACKSSDW    Z20, Z0, Z0
+	VPMAXUD      Z13, Z20, Z20
+	VPANDD       Z12, Z3, Z21
+	VFMADD231PS  Z15, Z20, Z21
 	VPANDD       Z14, Z2, Z20
-	VPMINUD      Z15, Z20, Z20
-	VPANDD       Z13, Z20, Z21
-	VPSUBUSW     Z12, Z21, Z21
-	VPADDD       Z11, Z21, Z22
-	VADDPS       Z22, Z20, Z20
-	VPSUBD       Z22, Z20, Z20
-	VPSRLD       $0x16, Z21, Z21
-	VPADDD       Z21, Z20, Z20
-	VPSRLD       $0x1c, Z2, Z21
-	VPTERNLOGD   $0xf8, Z10, Z21, Z20
-	VPANDD       Z14, Z1, Z21
-	VPMINUD      Z15, Z21, Z21
-	VPANDD       Z13, Z21, Z22
-	VPSUBUSW     Z12, Z22, Z22
-	VPADDD       Z11, Z22, Z23
-	VADDPS       Z23, Z21, Z21
-	VPSUBD       Z23, Z21, Z21
-	VPSRLD       $0x16, Z22, Z22
-	VPADDD       Z22, Z21, Z21
-	VPSRLD       $0x1c, Z1, Z22
-	VPTERNLOGD   $0xf8, Z10, Z22, Z21
-	VPACKSSDW    Z21, Z20, Z20
-	VPACKUSWB    Z20, Z0, Z0
-	VPERMD       Z0, Z9, Z0
-	VPANDD       Z8, Z0, Z20
-	VPMADDUBSW   Z7, Z20, Z20
-	VPMOVWB      Z20, Y20
-	VMOVUPS      Y20, (DI)
+	VPMAXUD      Z13, Z20, Z20
+	VPANDD       Z12, Z2, Z22
+	VFMADD231PS  Z15, Z20, Z22
+	VPMADDWD     Z11, Z21, Z21
+	VPMADDWD     Z11, Z22, Z22
+	VPACKSSDW    Z22, Z21, Z21
+	VPSRLW       $0x05, Z21, Z21
+	VPACKSSDW    Z2, Z3, Z20
+	VPACKUSWB    Z21, Z19, Z19
+	VPMINUB      Z10, Z19, Z19
+	VPACKSSWB    Z20, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z19
+	VPERMD       Z19, Z8, Z19
+	VMOVUPS      Z19, (DI)
+	VMOVAPS      Z1, Z5
 	VMOVAPS      Z16, Z4
 	VMOVAPS      Z17, Z3
 	VMOVAPS      Z18, Z2
-	VMOVAPS      Z19, Z1
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	SUBQ         $+64, R9
+	CMPQ         R9, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R9, $+64
+	JNE   grouplast
+	TESTQ R8, R8
+	JEQ   grouplast
+
+groupturn:
+	VMOVUPS           256(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z1
+	VMOVUPS           320(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VMOVUPS           384(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFMSUB231PS.BCST  4(DX), Z17, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z17
+	VMOVUPS           448(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z18
+	VFMSUB231PS.BCST  4(DX), Z18, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z18
+	VCMPPS            $0x03, Z4, Z5, K1
+	VCMPPS            $0x03, Z2, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               groupturned
+	VPANDD            Z14, Z5, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z5, Z19
+	VFMADD231PS       Z15, Z0, Z19
+	VPANDD            Z14, Z4, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z4, Z20
+	VFMADD231PS       Z15, Z0, Z20
+	VPMADDWD          Z11, Z19, Z19
+	VPMADDWD          Z11, Z20, Z20
+	VPACKSSDW         Z20, Z19, Z19
+	VPSRLW            $0x05, Z19, Z19
+	VPACKSSDW         Z4, Z5, Z0
+	VPANDD            Z14, Z3, Z20
+	VPMAXUD           Z13, Z20, Z20
+	VPANDD            Z12, Z3, Z21
+	VFMADD231PS       Z15, Z20, Z21
+	VPANDD            Z14, Z2, Z20
+	VPMAXUD           Z13, Z20, Z20
+	VPANDD            Z12, Z2, Z22
+	VFMADD231PS       Z15, Z20, Z22
+	VPMADDWD          Z11, Z21, Z21
+	VPMADDWD          Z11, Z22, Z22
+	VPACKSSDW         Z22, Z21, Z21
+	VPSRLW            $0x05, Z21, Z21
+	VPACKSSDW         Z2, Z3, Z20
+	VPACKUSWB         Z21, Z19, Z19
+	VPMINUB           Z10, Z19, Z19
+	VPACKSSWB         Z20, Z0, Z0
+	VPTERNLOGD        $0xf8, Z9, Z0, Z19
+	VPERMD            Z19, Z8, Z19
+	VMOVUPS           Z19, (DI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+64, DI
+	ADDQ              $+256, SI
+	MOVQ              R10, R9
+	SUBQ              R9, R8
+	CMPQ              R9, $+64
+	JNE               groupturned
+	TESTQ             R8, R8
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z6
+	CMPQ         R9, $+128
+	JGE          groupahead
+
+grouploop:
+	VMOVUPS      (SI), Z0
+	VMULPS       Z6, Z0, Z1
+	VFMSUB231PS  Z7, Z1, Z0
+	VFNMADD231PS Z6, Z0, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z6, Z0, Z2
+	VFMSUB231PS  Z7, Z2, Z0
+	VFNMADD231PS Z6, Z0, Z2
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z6, Z0, Z3
+	VFMSUB231PS  Z7, Z3, Z0
+	VFNMADD231PS Z6, Z0, Z3
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z6, Z0, Z4
+	VFMSUB231PS  Z7, Z4, Z0
+	VFNMADD231PS Z6, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VPANDD       Z14, Z1, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z1, Z5
+	VFMADD231PS  Z15, Z0, Z5
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z16
+	VFMADD231PS  Z15, Z0, Z16
+	VPMADDWD     Z11, Z5, Z5
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z5, Z5
+	VPSRLW       $0x05, Z5, Z5
+	VPACKSSDW    Z2, Z1, Z1
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z2
+	VFMADD231PS  Z15, Z0, Z2
+	VPANDD       Z14, Z4, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z4, Z16
+	VFMADD231PS  Z15, Z0, Z16
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z2, Z2
+	VPSRLW       $0x05, Z2, Z2
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z2, Z5, Z5
+	VPMINUB      Z10, Z5, Z5
+	VPACKSSWB    Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z1, Z5
+	VPERMD       Z5, Z8, Z5
+	VMOVUPS      Z5, (DI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+256, SI
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  grouploop
+
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      (SI), Z0
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z6, Z1, Z0
+	VFNMADD231PS Z7, Z0, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z7, Z0, Z2
+	VFMSUB231PS  Z6, Z2, Z0
+	VFNMADD231PS Z7, Z0, Z2
+	SUBQ         $+16, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z7, Z0, Z3
+	VFMSUB231PS  Z6, Z3, Z0
+	VFNMADD231PS Z7, Z0, Z3
+	SUBQ         $+16, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z7, Z0, Z4
+	VFMSUB231PS  Z6, Z4, Z0
+	VFNMADD231PS Z7, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          groupmeetrare
+	VPANDD       Z14, Z1, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z1, Z5
+	VFMADD231PS  Z15, Z0, Z5
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z16
+	VFMADD231PS  Z15, Z0, Z16
+	VPMADDWD     Z11, Z5, Z5
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z5, Z5
+	VPSRLW       $0x05, Z5, Z5
+	VPACKSSDW    Z2, Z1, Z1
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z2
+	VFMADD231PS  Z15, Z0, Z2
+	VPANDD       Z14, Z4, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z4, Z16
+	VFMADD231PS  Z15, Z0, Z16
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z2, Z2
+	VPSRLW       $0x05, Z2, Z2
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z2, Z5, Z5
+	VPMINUB      Z10, Z5, Z5
+	VPACKSSWB    Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z1, Z5
+	VPERMD       Z5, Z8, Z5
+	VMOVUPS      Z5, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	SUBQ         $+64, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z6
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (SI), K7, Z0
+	VMULPS       Z6, Z0, Z1
+	VFMSUB231PS  Z7, Z1, Z0
+	VFNMADD231PS Z6, Z0, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VMULPS       Z6, Z0, Z2
+	VFMSUB231PS  Z7, Z2, Z0
+	VFNMADD231PS Z6, Z0, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VMULPS       Z6, Z0, Z3
+	VFMSUB231PS  Z7, Z3, Z0
+	VFNMADD231PS Z6, Z0, Z3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VMULPS       Z6, Z0, Z4
+	VFMSUB231PS  Z7, Z4, Z0
+	VFNMADD231PS Z6, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouptailrare
+	VPANDD       Z14, Z1, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z1, Z5
+	VFMADD231PS  Z15, Z0, Z5
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z16
+	VFMADD231PS  Z15, Z0, Z16
+	CMPQ         R8, $+33
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z17
+	VFMADD231PS  Z15, Z0, Z17
+	CMPQ         R8, $+49
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z4, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z4, Z18
+	VFMADD231PS  Z15, Z0, Z18
+
+grouptailnarrow:
+	VPMADDWD   Z11, Z5, Z5
+	VPMADDWD   Z11, Z16, Z16
+	VPACKSSDW  Z16, Z5, Z5
+	VPSRLW     $0x05, Z5, Z5
+	VPACKSSDW  Z2, Z1, Z1
+	VPMADDWD   Z11, Z17, Z17
+	VPMADDWD   Z11, Z18, Z18
+	VPACKSSDW  Z18, Z17, Z17
+	VPSRLW     $0x05, Z17, Z17
+	VPACKSSDW  Z4, Z3, Z3
+	VPACKUSWB  Z17, Z5, Z5
+	VPMINUB    Z10, Z5, Z5
+	VPACKSSWB  Z3, Z1, Z1
+	VPTERNLOGD $0xf8, Z9, Z1, Z5
+	VPERMD     Z5, Z8, Z5
+	KMOVQ      K0, K7
+	VMOVDQU8   Z5, K7, (DI)
+
+grouptailback:
+	LEAQ  (DI)(R8*1), DI
+	LEAQ  (SI)(R8*4), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ              R9, $+2
+	JLT               short2end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R9, $+8
+	JLT               short2loop
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFNMADD231PS.BCST (BX), Z0, Z5
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFNMADD231PS.BCST (BX), Z0, Z4
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VMOVAPS           Z1, Z2
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+
+short2ahead:
+	VMOVUPS           256(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFMSUB231PS.BCST  8(DX), Z1, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z1
+	VMOVUPS           320(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z16
+	VFMSUB231PS.BCST  8(DX), Z16, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z16
+	VMOVUPS           384(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z17
+	VFMSUB231PS.BCST  12(DX), Z17, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z17
+	VMOVUPS           448(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z18
+	VFMSUB231PS.BCST  12(DX), Z18, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z18
+	VCMPPS            $0x03, Z4, Z5, K1
+	VCMPPS            $0x03, Z2, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2loop
+	VPANDD            Z14, Z5, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z5, Z19
+	VFMADD231PS       Z15, Z0, Z19
+	VPANDD            Z14, Z4, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z4, Z20
+	VFMADD231PS       Z15, Z0, Z20
+	VPMADDWD          Z11, Z19, Z19
+	VPMADDWD          Z11, Z20, Z20
+	VPACKSSDW         Z20, Z19, Z19
+	VPSRLW            $0x05, Z19, Z19
+	VPACKSSDW         Z4, Z5, Z0
+	VPANDD            Z14, Z3, Z20
+	VPMAXUD           Z13, Z20, Z20
+	VPANDD            Z12, Z3, Z21
+	VFMADD231PS       Z15, Z20, Z21
+	VPANDD            Z14, Z2, Z20
+	VPMAXUD           Z13, Z20, Z20
+	VPANDD            Z12, Z2, Z22
+	VFMADD231PS       Z15, Z20, Z22
+	VPMADDWD          Z11, Z21, Z21
+	VPMADDWD          Z11, Z22, Z22
+	VPACKSSDW         Z22, Z21, Z21
+	VPSRLW            $0x05, Z21, Z21
+	VPACKSSDW         Z2, Z3, Z20
+	VPACKUSWB         Z21, Z19, Z19
+	VPMINUB           Z10, Z19, Z19
+	VPACKSSWB         Z20, Z0, Z0
+	VPTERNLOGD        $0xf8, Z9, Z0, Z19
+	VPERMD            Z19, Z8, Z19
+	VMOVUPS           Z19, (DI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+64, DI
+	ADDQ              $+256, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+4
+	JGE               short2ahead
+
+short2loop:
+	VBROADCASTSS      (DX), Z7
+	VBROADCASTSS      4(DX), Z6
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFMSUB231PS.BCST  4(DX), Z4, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VPANDD            Z14, Z1, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z1, Z5
+	VFMADD231PS       Z15, Z0, Z5
+	VPANDD            Z14, Z2, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z2, Z16
+	VFMADD231PS       Z15, Z0, Z16
+	VPMADDWD          Z11, Z5, Z5
+	VPMADDWD          Z11, Z16, Z16
+	VPACKSSDW         Z16, Z5, Z5
+	VPSRLW            $0x05, Z5, Z5
+	VPACKSSDW         Z2, Z1, Z1
+	VPANDD            Z14, Z3, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z3, Z2
+	VFMADD231PS       Z15, Z0, Z2
+	VPANDD            Z14, Z4, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z4, Z16
+	VFMADD231PS       Z15, Z0, Z16
+	VPMADDWD          Z11, Z2, Z2
+	VPMADDWD          Z11, Z16, Z16
+	VPACKSSDW         Z16, Z2, Z2
+	VPSRLW            $0x05, Z2, Z2
+	VPACKSSDW         Z4, Z3, Z3
+	VPACKUSWB         Z2, Z5, Z5
+	VPMINUB           Z10, Z5, Z5
+	VPACKSSWB         Z3, Z1, Z1
+	VPTERNLOGD        $0xf8, Z9, Z1, Z5
+	VPERMD            Z5, Z8, Z5
+	VMOVUPS           Z5, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+64, DI
+	ADDQ $+256, SI
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ              R9, $+4
+	JLT               short4end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R9, $+16
+	JLT               short4loop
+	VMOVUPS           (SI), Z16
+	VMULPS.BCST       (BX), Z16, Z17
+	VFMSUB231PS.BCST  (DX), Z17, Z16
+	VMOVAPS           Z17, Z3
+	VFNMADD231PS.BCST (BX), Z16, Z3
+	VMOVUPS           64(SI), Z16
+	VMULPS.BCST       4(BX), Z16, Z17
+	VFMSUB231PS.BCST  4(DX), Z17, Z16
+	VMOVAPS           Z17, Z2
+	VFNMADD231PS.BCST 4(BX), Z16, Z2
+	VMOVUPS           128(SI), Z16
+	VMULPS.BCST       8(BX), Z16, Z17
+	VFMSUB231PS.BCST  8(DX), Z17, Z16
+	VMOVAPS           Z17, Z1
+	VFNMADD231PS.BCST 8(BX), Z16, Z1
+	VMOVUPS           192(SI), Z16
+	VMULPS.BCST       12(BX), Z16, Z17
+	VFMSUB231PS.BCST  12(DX), Z17, Z16
+	VMOVAPS           Z17, Z0
+	VFNMADD231PS.BCST 12(BX), Z16, Z0
+
+short4ahead:
+	VMOVUPS           256(SI), Z16
+	VMULPS.BCST       16(BX), Z16, Z17
+	VFMSUB231PS.BCST  16(DX), Z17, Z16
+	VFNMADD231PS.BCST 16(BX), Z16, Z17
+	VMOVUPS           320(SI), Z16
+	VMULPS.BCST       20(BX), Z16, Z18
+	VFMSUB231PS.BCST  20(DX), Z18, Z16
+	VFNMADD231PS.BCST 20(BX), Z16, Z18
+	VMOVUPS           384(SI), Z16
+	VMULPS.BCST       24(BX), Z16, Z19
+	VFMSUB231PS.BCST  24(DX), Z19, Z16
+	VFNMADD231PS.BCST 24(BX), Z16, Z19
+	VMOVUPS           448(SI), Z16
+	VMULPS.BCST       28(BX), Z16, Z20
+	VFMSUB231PS.BCST  28(DX), Z20, Z16
+	VFNMADD231PS.BCST 28(BX), Z16, Z20
+	VCMPPS            $0x03, Z2, Z3, K1
+	VCMPPS            $0x03, Z0, Z1, K2
+	KORTESTQ          K1, K2
+	JNE               short4loop
+	VPANDD            Z14, Z3, Z16
+	VPMAXUD           Z13, Z16, Z16
+	VPANDD            Z12, Z3, Z21
+	VFMADD231PS       Z15, Z16, Z21
+	VPANDD            Z14, Z2, Z16
+	VPMAXUD           Z13, Z16, Z16
+	VPANDD            Z12, Z2, Z22
+	VFMADD231PS       Z15, Z16, Z22
+	VPMADDWD          Z11, Z21, Z21
+	VPMADDWD          Z11, Z22, Z22
+	VPACKSSDW         Z22, Z21, Z21
+	VPSRLW            $0x05, Z21, Z21
+	VPACKSSDW         Z2, Z3, Z16
+	VPANDD            Z14, Z1, Z22
+	VPMAXUD           Z13, Z22, Z22
+	VPANDD            Z12, Z1, Z23
+	VFMADD231PS       Z15, Z22, Z23
+	VPANDD            Z14, Z0, Z22
+	VPMAXUD           Z13, Z22, Z22
+	VPANDD            Z12, Z0, Z24
+	VFMADD231PS       Z15, Z22, Z24
+	VPMADDWD          Z11, Z23, Z23
+	VPMADDWD          Z11, Z24, Z24
+	VPACKSSDW         Z24, Z23, Z23
+	VPSRLW            $0x05, Z23, Z23
+	VPACKSSDW         Z0, Z1, Z22
+	VPACKUSWB         Z23, Z21, Z21
+	VPMINUB           Z10, Z21, Z21
+	VPACKSSWB         Z22, Z16, Z16
+	VPTERNLOGD        $0xf8, Z9, Z16, Z21
+	VPERMD            Z21, Z8, Z21
+	VMOVUPS           Z21, (DI)
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	VMOVAPS           Z19, Z1
+	VMOVAPS           Z20, Z0
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+64, DI
+	ADDQ              $+256, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+8
+	JGE               short4ahead
+
+short4loop:
+	VBROADCASTSS      (DX), Z7
+	VBROADCASTSS      4(DX), Z6
+	VBROADCASTSS      8(DX), Z5
+	VBROADCASTSS      12(DX), Z4
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFMSUB231PS.BCST  4(DX), Z2, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFMSUB231PS.BCST  8(DX), Z3, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z3
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z16
+	VFMSUB231PS.BCST  12(DX), Z16, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z16
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z16, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VPANDD            Z14, Z1, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z1, Z17
+	VFMADD231PS       Z15, Z0, Z17
+	VPANDD            Z14, Z2, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z2, Z18
+	VFMADD231PS       Z15, Z0, Z18
+	VPMADDWD          Z11, Z17, Z17
+	VPMADDWD          Z11, Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPSRLW            $0x05, Z17, Z17
+	VPACKSSDW         Z2, Z1, Z1
+	VPANDD            Z14, Z3, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z3, Z2
+	VFMADD231PS       Z15, Z0, Z2
+	VPANDD            Z14, Z16, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z16, Z18
+	VFMADD231PS       Z15, Z0, Z18
+	VPMADDWD          Z11, Z2, Z2
+	VPMADDWD          Z11, Z18, Z18
+	VPACKSSDW         Z18, Z2, Z2
+	VPSRLW            $0x05, Z2, Z2
+	VPACKSSDW         Z16, Z3, Z3
+	VPACKUSWB         Z2, Z17, Z17
+	VPMINUB           Z10, Z17, Z17
+	VPACKSSWB         Z3, Z1, Z1
+	VPTERNLOGD        $0xf8, Z9, Z1, Z17
+	VPERMD            Z17, Z8, Z17
+	VMOVUPS           Z17, (DI)
+
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+16, BX
+	ADDQ $+64, DI
+	ADDQ $+256, SI
+	SUBQ $+4, R9
+	CMPQ R9, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R9, R9
+	JNE   groups
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+64
+	JLT  lanetail
+
+laneloop:
+	VMOVUPS      (SI), Z0
+	VMOVUPS      (BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VMOVUPS      (DX), Z3
+	VFMSUB231PS  Z3, Z2, Z0
+	VFNMADD231PS Z1, Z0, Z2
+	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(BX), Z1
+	VMULPS       Z1, Z0, Z3
+	VMOVUPS      64(DX), Z4
+	VFMSUB231PS  Z4, Z3, Z0
+	VFNMADD231PS Z1, Z0, Z3
+	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(BX), Z1
+	VMULPS       Z1, Z0, Z4
+	VMOVUPS      128(DX), Z5
+	VFMSUB231PS  Z5, Z4, Z0
+	VFNMADD231PS Z1, Z0, Z4
+	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(BX), Z1
+	VMULPS       Z1, Z0, Z5
+	VMOVUPS      192(DX), Z6
+	VFMSUB231PS  Z6, Z5, Z0
+	VFNMADD231PS Z1, Z0, Z5
+	VCMPPS       $0x03, Z3, Z2, K1
+	VCMPPS       $0x03, Z5, Z4, K2
+	KORTESTQ     K1, K2
+	JNE          lanerare
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z1
+	VFMADD231PS  Z15, Z0, Z1
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z0, Z6
+	VPMADDWD     Z11, Z1, Z1
+	VPMADDWD     Z11, Z6, Z6
+	VPACKSSDW    Z6, Z1, Z1
+	VPSRLW       $0x05, Z1, Z1
+	VPACKSSDW    Z3, Z2, Z2
+	VPANDD       Z14, Z4, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z4, Z3
+	VFMADD231PS  Z15, Z0, Z3
+	VPANDD       Z14, Z5, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z5, Z6
+	VFMADD231PS  Z15, Z0, Z6
+	VPMADDWD     Z11, Z3, Z3
+	VPMADDWD     Z11, Z6, Z6
+	VPACKSSDW    Z6, Z3, Z3
+	VPSRLW       $0x05, Z3, Z3
+	VPACKSSDW    Z5, Z4, Z4
+	VPACKUSWB    Z3, Z1, Z1
+	VPMINUB      Z10, Z1, Z1
+	VPACKSSWB    Z4, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPERMD       Z1, Z8, Z1
+	VMOVUPS      Z1, (DI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+256, SI
+	ADDQ $+256, DX
+	ADDQ $+256, BX
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ        R8, R8
+	JEQ          laneend
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (SI), K7, Z0
+	VMOVUPS.Z    (BX), K7, Z1
+	VMULPS       Z1, Z0, Z2
+	VMOVUPS.Z    (DX), K7, Z3
+	VFMSUB231PS  Z3, Z2, Z0
+	VFNMADD231PS Z1, Z0, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(BX), K7, Z1
+	VMULPS       Z1, Z0, Z3
+	VMOVUPS.Z    64(DX), K7, Z4
+	VFMSUB231PS  Z4, Z3, Z0
+	VFNMADD231PS Z1, Z0, Z3
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(BX), K7, Z1
+	VMULPS       Z1, Z0, Z4
+	VMOVUPS.Z    128(DX), K7, Z5
+	VFMSUB231PS  Z5, Z4, Z0
+	VFNMADD231PS Z1, Z0, Z4
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(BX), K7, Z1
+	VMULPS       Z1, Z0, Z5
+	VMOVUPS.Z    192(DX), K7, Z6
+	VFMSUB231PS  Z6, Z5, Z0
+	VFNMADD231PS Z1, Z0, Z5
+	VCMPPS       $0x03, Z3, Z2, K1
+	VCMPPS       $0x03, Z5, Z4, K2
+	KORTESTQ     K1, K2
+	JNE          lanetailrare
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z1
+	VFMADD231PS  Z15, Z0, Z1
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z0, Z6
+	CMPQ         R8, $+33
+	JLT          lanetailnarrow
+	VPANDD       Z14, Z4, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z4, Z7
+	VFMADD231PS  Z15, Z0, Z7
+	CMPQ         R8, $+49
+	JLT          lanetailnarrow
+	VPANDD       Z14, Z5, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z5, Z16
+	VFMADD231PS  Z15, Z0, Z16
+
+lanetailnarrow:
+	VPMADDWD   Z11, Z1, Z1
+	VPMADDWD   Z11, Z6, Z6
+	VPACKSSDW  Z6, Z1, Z1
+	VPSRLW     $0x05, Z1, Z1
+	VPACKSSDW  Z3, Z2, Z2
+	VPMADDWD   Z11, Z7, Z7
+	VPMADDWD   Z11, Z16, Z16
+	VPACKSSDW  Z16, Z7, Z7
+	VPSRLW     $0x05, Z7, Z7
+	VPACKSSDW  Z5, Z4, Z4
+	VPACKUSWB  Z7, Z1, Z1
+	VPMINUB    Z10, Z1, Z1
+	VPACKSSWB  Z4, Z2, Z2
+	VPTERNLOGD $0xf8, Z9, Z2, Z1
+	VPERMD     Z1, Z8, Z1
+	KMOVQ      K0, K7
+	VMOVDQU8   Z1, K7, (DI)
+
+lanetailback:
+laneend:
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
+	PREFETCHNTA  128(SI)(CX*1)
+	PREFETCHNTA  192(SI)(CX*1)
+	VMOVUPS      (SI), Z0
+	VMULPS       Z6, Z0, Z1
+	VFMSUB231PS  Z7, Z1, Z0
+	VFNMADD231PS Z6, Z0, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z6, Z0, Z2
+	VFMSUB231PS  Z7, Z2, Z0
+	VFNMADD231PS Z6, Z0, Z2
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z6, Z0, Z3
+	VFMSUB231PS  Z7, Z3, Z0
+	VFNMADD231PS Z6, Z0, Z3
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z6, Z0, Z4
+	VFMSUB231PS  Z7, Z4, Z0
+	VFNMADD231PS Z6, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VPANDD       Z14, Z1, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z1, Z5
+	VFMADD231PS  Z15, Z0, Z5
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z16
+	VFMADD231PS  Z15, Z0, Z16
+	VPMADDWD     Z11, Z5, Z5
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z5, Z5
+	VPSRLW       $0x05, Z5, Z5
+	VPACKSSDW    Z2, Z1, Z1
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z2
+	VFMADD231PS  Z15, Z0, Z2
+	VPANDD       Z14, Z4, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z4, Z16
+	VFMADD231PS  Z15, Z0, Z16
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z2, Z2
+	VPSRLW       $0x05, Z2, Z2
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z2, Z5, Z5
+	VPMINUB      Z10, Z5, Z5
+	VPACKSSWB    Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z1, Z5
+	VPERMD       Z5, Z8, Z5
+	VMOVNTPS     Z5, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          groupstream
+	JMP          groupwhole
+
+grouplast:
+	VCMPPS      $0x03, Z4, Z5, K1
+	VCMPPS      $0x03, Z2, Z3, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VPANDD      Z14, Z5, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z5, Z1
+	VFMADD231PS Z15, Z0, Z1
+	VPANDD      Z14, Z4, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z4, Z16
+	VFMADD231PS Z15, Z0, Z16
+	VPMADDWD    Z11, Z1, Z1
+	VPMADDWD    Z11, Z16, Z16
+	VPACKSSDW   Z16, Z1, Z1
+	VPSRLW      $0x05, Z1, Z1
+	VPACKSSDW   Z4, Z5, Z0
+	VPANDD      Z14, Z3, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z3, Z17
+	VFMADD231PS Z15, Z16, Z17
+	VPANDD      Z14, Z2, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z2, Z18
+	VFMADD231PS Z15, Z16, Z18
+	VPMADDWD    Z11, Z17, Z17
+	VPMADDWD    Z11, Z18, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPSRLW      $0x05, Z17, Z17
+	VPACKSSDW   Z2, Z3, Z16
+	VPACKUSWB   Z17, Z1, Z1
+	VPMINUB     Z10, Z1, Z1
+	VPACKSSWB   Z16, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z1
+	VPERMD      Z1, Z8, Z1
+	VMOVUPS     Z1, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+256, SI
+	SUBQ        $+64, R9
+	JMP         groupwhole
+
+grouprare:
+	VMOVUPS      (SI), Z0
+	VDIVPS       Z7, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVUPS      64(SI), Z1
+	VDIVPS       Z7, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K2, Z4
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x05, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	VMOVUPS      128(SI), Z1
+	VDIVPS       Z7, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K3, Z4
+	VMOVUPS      192(SI), Z3
+	VDIVPS       Z7, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z16
+	VFMADD231PS  Z15, Z5, Z16
+	VMOVAPS.Z    Z16, K4, Z16
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z4, Z4
+	VPSRLW       $0x05, Z4, Z4
+	VPACKSSDW    Z3, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z3, K1, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z5
+	VPSUBB       Z5, Z3, Z3
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z3, Z2
+	VMOVUPS      Z2, (DI)
+	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
+
+grouptailrare:
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (SI), K7, Z0
+	VDIVPS       Z7, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z1
+	VDIVPS       Z7, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K2, Z4
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x05, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z1
+	VDIVPS       Z7, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K3, Z4
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z3
+	VDIVPS       Z7, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z16
+	VFMADD231PS  Z15, Z5, Z16
+	VMOVAPS.Z    Z16, K4, Z16
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z4, Z4
+	VPSRLW       $0x05, Z4, Z4
+	VPACKSSDW    Z3, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z3, K1, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z5
+	VPSUBB       Z5, Z3, Z3
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z3, Z2
+	KMOVQ        K0, K7
+	VMOVDQU8     Z2, K7, (DI)
+	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+64, R12
+	JMP  grouppieces
+
+short2stream:
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	PREFETCHNTA       128(SI)(CX*1)
+	PREFETCHNTA       192(SI)(CX*1)
+	VBROADCASTSS      (DX), Z7
+	VBROADCASTSS      4(DX), Z6
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFMSUB231PS.BCST  4(DX), Z4, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VPANDD            Z14, Z1, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z1, Z5
+	VFMADD231PS       Z15, Z0, Z5
+	VPANDD            Z14, Z2, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z2, Z16
+	VFMADD231PS       Z15, Z0, Z16
+	VPMADDWD          Z11, Z5, Z5
+	VPMADDWD          Z11, Z16, Z16
+	VPACKSSDW         Z16, Z5, Z5
+	VPSRLW            $0x05, Z5, Z5
+	VPACKSSDW         Z2, Z1, Z1
+	VPANDD            Z14, Z3, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z3, Z2
+	VFMADD231PS       Z15, Z0, Z2
+	VPANDD            Z14, Z4, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z4, Z16
+	VFMADD231PS       Z15, Z0, Z16
+	VPMADDWD          Z11, Z2, Z2
+	VPMADDWD          Z11, Z16, Z16
+	VPACKSSDW         Z16, Z2, Z2
+	VPSRLW            $0x05, Z2, Z2
+	VPACKSSDW         Z4, Z3, Z3
+	VPACKUSWB         Z2, Z5, Z5
+	VPMINUB           Z10, Z5, Z5
+	VPACKSSWB         Z3, Z1, Z1
+	VPTERNLOGD        $0xf8, Z9, Z1, Z5
+	VPERMD            Z5, Z8, Z5
+	VMOVNTPS          Z5, (DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+64, DI
+	ADDQ              $+256, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+2
+	JGE               short2stream
+	JMP               short2end
+
+short2rare:
+	VMOVUPS      (SI), Z0
+	VDIVPS       Z7, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVUPS      64(SI), Z1
+	VDIVPS       Z7, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K2, Z4
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x05, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	VMOVUPS      128(SI), Z1
+	VDIVPS       Z6, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K3, Z4
+	VMOVUPS      192(SI), Z3
+	VDIVPS       Z6, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z16
+	VFMADD231PS  Z15, Z5, Z16
+	VMOVAPS.Z    Z16, K4, Z16
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z4, Z4
+	VPSRLW       $0x05, Z4, Z4
+	VPACKSSDW    Z3, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z3, K1, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z5
+	VPSUBB       Z5, Z3, Z3
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z3, Z2
+	VMOVUPS      Z2, (DI)
+	JMP          short2back
+
+short4stream:
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	PREFETCHNTA       128(SI)(CX*1)
+	PREFETCHNTA       192(SI)(CX*1)
+	VBROADCASTSS      (DX), Z7
+	VBROADCASTSS      4(DX), Z6
+	VBROADCASTSS      8(DX), Z5
+	VBROADCASTSS      12(DX), Z4
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFMSUB231PS.BCST  4(DX), Z2, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFMSUB231PS.BCST  8(DX), Z3, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z3
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z16
+	VFMSUB231PS.BCST  12(DX), Z16, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z16
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z16, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VPANDD            Z14, Z1, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z1, Z17
+	VFMADD231PS       Z15, Z0, Z17
+	VPANDD            Z14, Z2, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z2, Z18
+	VFMADD231PS       Z15, Z0, Z18
+	VPMADDWD          Z11, Z17, Z17
+	VPMADDWD          Z11, Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPSRLW            $0x05, Z17, Z17
+	VPACKSSDW         Z2, Z1, Z1
+	VPANDD            Z14, Z3, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z3, Z2
+	VFMADD231PS       Z15, Z0, Z2
+	VPANDD            Z14, Z16, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z16, Z18
+	VFMADD231PS       Z15, Z0, Z18
+	VPMADDWD          Z11, Z2, Z2
+	VPMADDWD          Z11, Z18, Z18
+	VPACKSSDW         Z18, Z2, Z2
+	VPSRLW            $0x05, Z2, Z2
+	VPACKSSDW         Z16, Z3, Z3
+	VPACKUSWB         Z2, Z17, Z17
+	VPMINUB           Z10, Z17, Z17
+	VPACKSSWB         Z3, Z1, Z1
+	VPTERNLOGD        $0xf8, Z9, Z1, Z17
+	VPERMD            Z17, Z8, Z17
+	VMOVNTPS          Z17, (DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+64, DI
+	ADDQ              $+256, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
+	VMOVUPS      (SI), Z0
+	VDIVPS       Z7, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVUPS      64(SI), Z1
+	VDIVPS       Z6, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z16
+	VFMADD231PS  Z15, Z3, Z16
+	VMOVAPS.Z    Z16, K2, Z16
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z16, Z16
+	VPACKSSDW    Z16, Z2, Z2
+	VPSRLW       $0x05, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	VMOVUPS      128(SI), Z1
+	VDIVPS       Z5, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z16
+	VFMADD231PS  Z15, Z3, Z16
+	VMOVAPS.Z    Z16, K3, Z16
+	VMOVUPS      192(SI), Z3
+	VDIVPS       Z4, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VPANDD       Z14, Z3, Z17
+	VPMAXUD      Z13, Z17, Z17
+	VPANDD       Z12, Z3, Z18
+	VFMADD231PS  Z15, Z17, Z18
+	VMOVAPS.Z    Z18, K4, Z18
+	VPMADDWD     Z11, Z16, Z16
+	VPMADDWD     Z11, Z18, Z18
+	VPACKSSDW    Z18, Z16, Z16
+	VPSRLW       $0x05, Z16, Z16
+	VPACKSSDW    Z3, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z3, K1, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z17
+	VPSUBB       Z17, Z3, Z3
+	VPACKUSWB    Z16, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z3, Z2
+	VMOVUPS      Z2, (DI)
+	JMP          short4back
+
+lanerare:
+	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVUPS      64(SI), Z1
+	VMOVUPS      64(DX), Z3
+	VDIVPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K2, Z4
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x05, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	VMOVUPS      128(SI), Z1
+	VMOVUPS      128(DX), Z3
+	VDIVPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K3, Z4
+	VMOVUPS      192(SI), Z3
+	VMOVUPS      192(DX), Z5
+	VDIVPS       Z5, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z5, Z6
+	VMOVAPS.Z    Z6, K4, Z6
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPSRLW       $0x05, Z4, Z4
+	VPACKSSDW    Z3, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z3, K1, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z5
+	VPSUBB       Z5, Z3, Z3
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z3, Z2
+	VMOVUPS      Z2, (DI)
+	JMP          laneback
+
+lanetailrare:
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (SI), K7, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z1
+	VMOVUPS.Z    64(DX), K7, Z3
+	VDIVPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K2, Z4
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x05, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z1
+	VMOVUPS.Z    128(DX), K7, Z3
+	VDIVPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K3, Z4
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z3
+	VMOVUPS.Z    192(DX), K7, Z5
+	VDIVPS       Z5, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z5, Z6
+	VMOVAPS.Z    Z6, K4, Z6
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPSRLW       $0x05, Z4, Z4
+	VPACKSSDW    Z3, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z3, K1, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z5
+	VPSUBB       Z5, Z3, Z3
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z3, Z2
+	KMOVQ        K0, K7
+	VMOVDQU8     Z2, K7, (DI)
+	JMP          lanetailback
+
+// func QuantizeFpPowerOfTwoE5M2AVX512(q *uint8, x *float32, recip *float32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·QuantizeFpPowerOfTwoE5M2AVX512(SB), NOSPLIT, $0-56
+	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
+	// per call: Z0 most, Z15 0x4a00fde8, Z14 0x7f800000, Z13 0x38800000, Z12 0x7fffffff, Z1 And, Z1 UMax, Z0 And, Z0 MulAdd, Z1 Halves, Z10 ShuffledU8, Z9 0x80808080, Z11 0x10020, Z8 table
+	// per group: Z7 recip
+	// vector registers in use at once: 22
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         recip+16(FP), DX
+	VBROADCASTSS constantsAVX512<>+96(SB), Z15
+	VBROADCASTSS constantsAVX512<>+4(SB), Z14
+	VBROADCASTSS constantsAVX512<>+100(SB), Z13
+	VBROADCASTSS constantsAVX512<>+12(SB), Z12
+	VBROADCASTSS most+24(FP), Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z0
+	VFMADD231PS  Z15, Z1, Z0
+	VBROADCASTSS constantsAVX512<>+104(SB), Z11
+	VPMADDWD     Z11, Z0, Z1
+	VPMADDWD     Z11, Z0, Z0
+	VPACKSSDW    Z0, Z1, Z1
+	VPSRLW       $0x05, Z1, Z1
+	VPACKUSWB    Z1, Z1, Z10
+	VBROADCASTSS constantsAVX512<>+20(SB), Z9
+	VMOVUPS      constantsAVX512<>+24(SB), Z8
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+32
+	JEQ          short2
+	CMPQ         R9, $+16
+	JEQ          short4
+
+groups:
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
+	CMPQ         BX, $+64
+	JLT          grouptail
+	CMPQ         R8, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z7
+	SUBQ         R8, BX
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         R8, $+256
+	JGE          groupfirst
+	CMPQ         BX, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R8
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VMOVUPS (SI), Z0
+	VMULPS  Z7, Z0, Z6
+	VMOVUPS 64(SI), Z0
+	VMULPS  Z7, Z0, Z5
+	VMOVUPS 128(SI), Z0
+	VMULPS  Z7, Z0, Z4
+	VMOVUPS 192(SI), Z0
+	VMULPS  Z7, Z0, Z3
+	CMPQ    R8, $+128
+	JLT     groupends
+
+groupahead:
+	VMOVUPS     256(SI), Z0
+	VMULPS      Z7, Z0, Z0
+	VMOVUPS     320(SI), Z1
+	VMULPS      Z7, Z1, Z1
+	VMOVUPS     384(SI), Z2
+	VMULPS      Z7, Z2, Z2
+	VMOVUPS     448(SI), Z16
+	VMULPS      Z7, Z16, Z16
+	VCMPPS      $0x03, Z5, Z6, K1
+	VCMPPS      $0x03, Z3, Z4, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VPANDD      Z14, Z6, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z6, Z18
+	VFMADD231PS Z15, Z17, Z18
+	VPANDD      Z14, Z5, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z5, Z19
+	VFMADD231PS Z15, Z17, Z19
+	VPMADDWD    Z11, Z18, Z18
+	VPMADDWD    Z11, Z19, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPSRLW      $0x05, Z18, Z18
+	VPACKSSDW   Z5, Z6, Z17
+	VPANDD      Z14, Z4, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z12, Z4, Z20
+	VFMADD231PS Z15, Z19, Z20
+	VPANDD      Z14, Z3, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z12, Z3, Z21
+	VFMADD231PS Z15, Z19, Z21
+	VPMADDWD    Z11, Z20, Z20
+	VPMADDWD    Z11, Z21, Z21
+	VPACKSSDW   Z21, Z20, Z20
+	VPSRLW      $0x05, Z20, Z20
+	VPACKSSDW   Z3, Z4, Z19
+	VPACKUSWB   Z20, Z18, Z18
+	VPMINUB     Z10, Z18, Z18
+	VPACKSSWB   Z19, Z17, Z17
+	VPTERNLOGD  $0xf8, Z9, Z17, Z18
+	VPERMD      Z18, Z8, Z18
+	VMOVUPS     Z18, (DI)
+	VMOVAPS     Z0, Z6
+	VMOVAPS     Z1, Z5
+	VMOVAPS     Z2, Z4
+	VMOVAPS     Z16, Z3
+	ADDQ        $+64, DI
+	ADDQ        $+256, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+128
+	JGE         groupahead
+
+groupends:
+	CMPQ  R8, $+64
+	JNE   grouplast
+	TESTQ BX, BX
+	JEQ   grouplast
+
+groupturn:
+	VMOVUPS     256(SI), Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VMOVUPS     320(SI), Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VMOVUPS     384(SI), Z2
+	VMULPS.BCST 4(DX), Z2, Z2
+	VMOVUPS     448(SI), Z16
+	VMULPS.BCST 4(DX), Z16, Z16
+	VCMPPS      $0x03, Z5, Z6, K1
+	VCMPPS      $0x03, Z3, Z4, K2
+	KORTESTQ    K1, K2
+	JNE         groupturned
+	VPANDD      Z14, Z6, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z6, Z18
+	VFMADD231PS Z15, Z17, Z18
+	VPANDD      Z14, Z5, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z5, Z19
+	VFMADD231PS Z15, Z17, Z19
+	VPMADDWD    Z11, Z18, Z18
+	VPMADDWD    Z11, Z19, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPSRLW      $0x05, Z18, Z18
+	VPACKSSDW   Z5, Z6, Z17
+	VPANDD      Z14, Z4, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z12, Z4, Z20
+	VFMADD231PS Z15, Z19, Z20
+	VPANDD      Z14, Z3, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z12, Z3, Z21
+	VFMADD231PS Z15, Z19, Z21
+	VPMADDWD    Z11, Z20, Z20
+	VPMADDWD    Z11, Z21, Z21
+	VPACKSSDW   Z21, Z20, Z20
+	VPSRLW      $0x05, Z20, Z20
+	VPACKSSDW   Z3, Z4, Z19
+	VPACKUSWB   Z20, Z18, Z18
+	VPMINUB     Z10, Z18, Z18
+	VPACKSSWB   Z19, Z17, Z17
+	VPTERNLOGD  $0xf8, Z9, Z17, Z18
+	VPERMD      Z18, Z8, Z18
+	VMOVUPS     Z18, (DI)
+	VMOVAPS     Z0, Z6
+	VMOVAPS     Z1, Z5
+	VMOVAPS     Z2, Z4
+	VMOVAPS     Z16, Z3
+	ADDQ        $+4, DX
+	ADDQ        $+64, DI
+	ADDQ        $+256, SI
+	MOVQ        R9, R8
+	SUBQ        R8, BX
+	CMPQ        R8, $+64
+	JNE         groupturned
+	TESTQ       BX, BX
+	JNE         groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z7
+	CMPQ         R8, $+128
+	JGE          groupahead
+
+grouploop:
+	VMOVUPS     (SI), Z0
+	VMULPS      Z7, Z0, Z0
+	VMOVUPS     64(SI), Z1
+	VMULPS      Z7, Z1, Z1
+	VMOVUPS     128(SI), Z2
+	VMULPS      Z7, Z2, Z2
+	VMOVUPS     192(SI), Z3
+	VMULPS      Z7, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         grouprare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z11, Z5, Z5
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x05, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x05, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPMINUB     Z10, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z5
+	VPERMD      Z5, Z8, Z5
+	VMOVUPS     Z5, (DI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+256, SI
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  grouploop
+
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Z7
+
+groupmeet:
+	MOVQ R8, R10
+	MOVQ DX, R11
+	SUBQ $+16, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS (SI), Z0
+	VMULPS  Z7, Z0, Z0
+	SUBQ    $+16, R8
+	JLT     groupmeet1cross
+
+groupmeet1:
+	VMOVUPS 64(SI), Z1
+	VMULPS  Z7, Z1, Z1
+	SUBQ    $+16, R8
+	JLT     groupmeet2cross
+
+groupmeet2:
+	VMOVUPS 128(SI), Z2
+	VMULPS  Z7, Z2, Z2
+	SUBQ    $+16, R8
+	JLT     groupmeet3cross
+
+groupmeet3:
+	VMOVUPS     192(SI), Z3
+	VMULPS      Z7, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         groupmeetrare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z11, Z5, Z5
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x05, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x05, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPMINUB     Z10, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z5
+	VPERMD      Z5, Z8, Z5
+	VMOVUPS     Z5, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+256, SI
+	SUBQ        $+64, BX
+	CMPQ        R8, $+1
+	JLT         groupnext
+	CMPQ        BX, $+64
+	JLT         grouptail
+	CMPQ        R8, $+64
+	JLT         groupmeet
+	JMP         groupbegin
+
+groupnext:
+	TESTQ BX, BX
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Z7
+	MOVQ         $-1, AX
+	BZHIQ        BX, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (SI), K7, Z0
+	VMULPS       Z7, Z0, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z1
+	VMULPS       Z7, Z1, Z1
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z2
+	VMULPS       Z7, Z2, Z2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z3
+	VMULPS       Z7, Z3, Z3
+	VCMPPS       $0x03, Z1, Z0, K1
+	VCMPPS       $0x03, Z3, Z2, K2
+	KORTESTQ     K1, K2
+	JNE          grouptailrare
+	VPANDD       Z14, Z0, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z12, Z0, Z5
+	VFMADD231PS  Z15, Z4, Z5
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z1, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z12, Z1, Z6
+	VFMADD231PS  Z15, Z4, Z6
+	CMPQ         BX, $+33
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z2, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z12, Z2, Z16
+	VFMADD231PS  Z15, Z4, Z16
+	CMPQ         BX, $+49
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z12, Z3, Z17
+	VFMADD231PS  Z15, Z4, Z17
+
+grouptailnarrow:
+	VPMADDWD   Z11, Z5, Z5
+	VPMADDWD   Z11, Z6, Z6
+	VPACKSSDW  Z6, Z5, Z5
+	VPSRLW     $0x05, Z5, Z5
+	VPACKSSDW  Z1, Z0, Z0
+	VPMADDWD   Z11, Z16, Z16
+	VPMADDWD   Z11, Z17, Z17
+	VPACKSSDW  Z17, Z16, Z16
+	VPSRLW     $0x05, Z16, Z16
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z16, Z5, Z5
+	VPMINUB    Z10, Z5, Z5
+	VPACKSSWB  Z2, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z5
+	VPERMD     Z5, Z8, Z5
+	KMOVQ      K0, K7
+	VMOVDQU8   Z5, K7, (DI)
+
+grouptailback:
+	LEAQ  (DI)(BX*1), DI
+	LEAQ  (SI)(BX*4), SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
+	TESTQ R8, R8
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ        R8, $+2
+	JLT         short2end
+	MOVQ        ahead+48(FP), CX
+	CMPQ        CX, $+1
+	JGT         short2stream
+	CMPQ        R8, $+8
+	JLT         short2loop
+	VMOVUPS     (SI), Z0
+	VMULPS.BCST (DX), Z0, Z7
+	VMOVUPS     64(SI), Z0
+	VMULPS.BCST (DX), Z0, Z6
+	VMOVUPS     128(SI), Z0
+	VMULPS.BCST 4(DX), Z0, Z5
+	VMOVUPS     192(SI), Z0
+	VMULPS.BCST 4(DX), Z0, Z4
+
+short2ahead:
+	VMOVUPS     256(SI), Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VMOVUPS     320(SI), Z1
+	VMULPS.BCST 8(DX), Z1, Z1
+	VMOVUPS     384(SI), Z2
+	VMULPS.BCST 12(DX), Z2, Z2
+	VMOVUPS     448(SI), Z3
+	VMULPS.BCST 12(DX), Z3, Z3
+	VCMPPS      $0x03, Z6, Z7, K1
+	VCMPPS      $0x03, Z4, Z5, K2
+	KORTESTQ    K1, K2
+	JNE         short2loop
+	VPANDD      Z14, Z7, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z7, Z17
+	VFMADD231PS Z15, Z16, Z17
+	VPANDD      Z14, Z6, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z6, Z18
+	VFMADD231PS Z15, Z16, Z18
+	VPMADDWD    Z11, Z17, Z17
+	VPMADDWD    Z11, Z18, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPSRLW      $0x05, Z17, Z17
+	VPACKSSDW   Z6, Z7, Z16
+	VPANDD      Z14, Z5, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z5, Z19
+	VFMADD231PS Z15, Z18, Z19
+	VPANDD      Z14, Z4, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z4, Z20
+	VFMADD231PS Z15, Z18, Z20
+	VPMADDWD    Z11, Z19, Z19
+	VPMADDWD    Z11, Z20, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPSRLW      $0x05, Z19, Z19
+	VPACKSSDW   Z4, Z5, Z18
+	VPACKUSWB   Z19, Z17, Z17
+	VPMINUB     Z10, Z17, Z17
+	VPACKSSWB   Z18, Z16, Z16
+	VPTERNLOGD  $0xf8, Z9, Z16, Z17
+	VPERMD      Z17, Z8, Z17
+	VMOVUPS     Z17, (DI)
+	VMOVAPS     Z0, Z7
+	VMOVAPS     Z1, Z6
+	VMOVAPS     Z2, Z5
+	VMOVAPS     Z3, Z4
+	ADDQ        $+8, DX
+	ADDQ        $+64, DI
+	ADDQ        $+256, SI
+	SUBQ        $+2, R8
+	CMPQ        R8, $+4
+	JGE         short2ahead
+
+short2loop:
+	VMOVUPS     (SI), Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VMOVUPS     64(SI), Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VMOVUPS     128(SI), Z2
+	VMULPS.BCST 4(DX), Z2, Z2
+	VMOVUPS     192(SI), Z3
+	VMULPS.BCST 4(DX), Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         short2rare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z11, Z5, Z5
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x05, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x05, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPMINUB     Z10, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z5
+	VPERMD      Z5, Z8, Z5
+	VMOVUPS     Z5, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+64, DI
+	ADDQ $+256, SI
+	SUBQ $+2, R8
+	CMPQ R8, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ        R8, $+4
+	JLT         short4end
+	MOVQ        ahead+48(FP), CX
+	CMPQ        CX, $+1
+	JGT         short4stream
+	CMPQ        R8, $+16
+	JLT         short4loop
+	VMOVUPS     (SI), Z0
+	VMULPS.BCST (DX), Z0, Z7
+	VMOVUPS     64(SI), Z0
+	VMULPS.BCST 4(DX), Z0, Z6
+	VMOVUPS     128(SI), Z0
+	VMULPS.BCST 8(DX), Z0, Z5
+	VMOVUPS     192(SI), Z0
+	VMULPS.BCST 12(DX), Z0, Z4
+
+short4ahead:
+	VMOVUPS     256(SI), Z0
+	VMULPS.BCST 16(DX), Z0, Z0
+	VMOVUPS     320(SI), Z1
+	VMULPS.BCST 20(DX), Z1, Z1
+	VMOVUPS     384(SI), Z2
+	VMULPS.BCST 24(DX), Z2, Z2
+	VMOVUPS     448(SI), Z3
+	VMULPS.BCST 28(DX), Z3, Z3
+	VCMPPS      $0x03, Z6, Z7, K1
+	VCMPPS      $0x03, Z4, Z5, K2
+	KORTESTQ    K1, K2
+	JNE         short4loop
+	VPANDD      Z14, Z7, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z7, Z17
+	VFMADD231PS Z15, Z16, Z17
+	VPANDD      Z14, Z6, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z6, Z18
+	VFMADD231PS Z15, Z16, Z18
+	VPMADDWD    Z11, Z17, Z17
+	VPMADDWD    Z11, Z18, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPSRLW      $0x05, Z17, Z17
+	VPACKSSDW   Z6, Z7, Z16
+	VPANDD      Z14, Z5, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z5, Z19
+	VFMADD231PS Z15, Z18, Z19
+	VPANDD      Z14, Z4, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z4, Z20
+	VFMADD231PS Z15, Z18, Z20
+	VPMADDWD    Z11, Z19, Z19
+	VPMADDWD    Z11, Z20, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPSRLW      $0x05, Z19, Z19
+	VPACKSSDW   Z4, Z5, Z18
+	VPACKUSWB   Z19, Z17, Z17
+	VPMINUB     Z10, Z17, Z17
+	VPACKSSWB   Z18, Z16, Z16
+	VPTERNLOGD  $0xf8, Z9, Z16, Z17
+	VPERMD      Z17, Z8, Z17
+	VMOVUPS     Z17, (DI)
+	VMOVAPS     Z0, Z7
+	VMOVAPS     Z1, Z6
+	VMOVAPS     Z2, Z5
+	VMOVAPS     Z3, Z4
+	ADDQ        $+16, DX
+	ADDQ        $+64, DI
+	ADDQ        $+256, SI
+	SUBQ        $+4, R8
+	CMPQ        R8, $+8
+	JGE         short4ahead
+
+short4loop:
+	VMOVUPS     (SI), Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VMOVUPS     64(SI), Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VMOVUPS     128(SI), Z2
+	VMULPS.BCST 8(DX), Z2, Z2
+	VMOVUPS     192(SI), Z3
+	VMULPS.BCST 12(DX), Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         short4rare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z11, Z5, Z5
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x05, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x05, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPMINUB     Z10, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z5
+	VPERMD      Z5, Z8, Z5
+	VMOVUPS     Z5, (DI)
+
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+64, DI
+	ADDQ $+256, SI
+	SUBQ $+4, R8
+	CMPQ R8, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R8, R8
+	JNE   groups
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+64
+	JLT  lanetail
+
+laneloop:
+	VMOVUPS     (SI), Z0
+	VMOVUPS     (DX), Z1
+	VMULPS      Z1, Z0, Z0
+	VMOVUPS     64(SI), Z1
+	VMOVUPS     64(DX), Z2
+	VMULPS      Z2, Z1, Z1
+	VMOVUPS     128(SI), Z2
+	VMOVUPS     128(DX), Z3
+	VMULPS      Z3, Z2, Z2
+	VMOVUPS     192(SI), Z3
+	VMOVUPS     192(DX), Z4
+	VMULPS      Z4, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanerare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z11, Z5, Z5
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x05, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x05, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPMINUB     Z10, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z5
+	VPERMD      Z5, Z8, Z5
+	VMOVUPS     Z5, (DI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+256, SI
+	ADDQ $+256, DX
+	SUBQ $+64, BX
+	CMPQ BX, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ       BX, BX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVUPS.Z   (SI), K7, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VMULPS      Z1, Z0, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z1
+	VMOVUPS.Z   64(DX), K7, Z2
+	VMULPS      Z2, Z1, Z1
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z2
+	VMOVUPS.Z   128(DX), K7, Z3
+	VMULPS      Z3, Z2, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z3
+	VMOVUPS.Z   192(DX), K7, Z4
+	VMULPS      Z4, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanetailrare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	CMPQ        BX, $+33
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z2, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z2, Z7
+	VFMADD231PS Z15, Z4, Z7
+	CMPQ        BX, $+49
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z3, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z3, Z16
+	VFMADD231PS Z15, Z4, Z16
+
+lanetailnarrow:
+	VPMADDWD   Z11, Z5, Z5
+	VPMADDWD   Z11, Z6, Z6
+	VPACKSSDW  Z6, Z5, Z5
+	VPSRLW     $0x05, Z5, Z5
+	VPACKSSDW  Z1, Z0, Z0
+	VPMADDWD   Z11, Z7, Z7
+	VPMADDWD   Z11, Z16, Z16
+	VPACKSSDW  Z16, Z7, Z7
+	VPSRLW     $0x05, Z7, Z7
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z7, Z5, Z5
+	VPMINUB    Z10, Z5, Z5
+	VPACKSSWB  Z2, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z5
+	VPERMD     Z5, Z8, Z5
+	KMOVQ      K0, K7
+	VMOVDQU8   Z5, K7, (DI)
+
+lanetailback:
+laneend:
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	PREFETCHNTA 128(SI)(CX*1)
+	PREFETCHNTA 192(SI)(CX*1)
+	VMOVUPS     (SI), Z0
+	VMULPS      Z7, Z0, Z0
+	VMOVUPS     64(SI), Z1
+	VMULPS      Z7, Z1, Z1
+	VMOVUPS     128(SI), Z2
+	VMULPS      Z7, Z2, Z2
+	VMOVUPS     192(SI), Z3
+	VMULPS      Z7, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         grouprare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z11, Z5, Z5
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x05, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x05, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPMINUB     Z10, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z5
+	VPERMD      Z5, Z8, Z5
+	VMOVNTPS    Z5, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+256, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         groupstream
+	JMP         groupwhole
+
+grouplast:
+	VCMPPS      $0x03, Z5, Z6, K1
+	VCMPPS      $0x03, Z3, Z4, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VPANDD      Z14, Z6, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z6, Z1
+	VFMADD231PS Z15, Z0, Z1
+	VPANDD      Z14, Z5, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z5, Z2
+	VFMADD231PS Z15, Z0, Z2
+	VPMADDWD    Z11, Z1, Z1
+	VPMADDWD    Z11, Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPSRLW      $0x05, Z1, Z1
+	VPACKSSDW   Z5, Z6, Z0
+	VPANDD      Z14, Z4, Z2
+	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z12, Z4, Z16
+	VFMADD231PS Z15, Z2, Z16
+	VPANDD      Z14, Z3, Z2
+	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z12, Z3, Z17
+	VFMADD231PS Z15, Z2, Z17
+	VPMADDWD    Z11, Z16, Z16
+	VPMADDWD    Z11, Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPSRLW      $0x05, Z16, Z16
+	VPACKSSDW   Z3, Z4, Z2
+	VPACKUSWB   Z16, Z1, Z1
+	VPMINUB     Z10, Z1, Z1
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z1
+	VPERMD      Z1, Z8, Z1
+	VMOVUPS     Z1, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+256, SI
+	SUBQ        $+64, R8
+	JMP         groupwhole
+
+grouprare:
+	VMOVUPS      (SI), Z0
+	VMULPS       Z7, Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVUPS      64(SI), Z1
+	VMULPS       Z7, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x05, Z2, Z2
+	VMOVUPS      128(SI), Z1
+	VMULPS       Z7, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	VMOVUPS      192(SI), Z3
+	VMULPS       Z7, Z3, Z3
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z5, Z6
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z6, K4, Z6
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPSRLW       $0x05, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	VMOVUPS      Z2, (DI)
+	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z7
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Z7
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z7
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Z7
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z7
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Z7
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z7
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
+
+grouptailrare:
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (SI), K7, Z0
+	VMULPS       Z7, Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z1
+	VMULPS       Z7, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x05, Z2, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z1
+	VMULPS       Z7, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z3
+	VMULPS       Z7, Z3, Z3
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z5, Z6
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z6, K4, Z6
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPSRLW       $0x05, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	KMOVQ        K0, K7
+	VMOVDQU8     Z2, K7, (DI)
+	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R10, R8
+	SUBQ DX, R11
+	ADDQ R11, DX
+	MOVQ BX, R10
+	SUBQ R11, R11
+	ADDQ $+64, R11
+	JMP  grouppieces
+
+short2stream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	PREFETCHNTA 128(SI)(CX*1)
+	PREFETCHNTA 192(SI)(CX*1)
+	VMOVUPS     (SI), Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VMOVUPS     64(SI), Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VMOVUPS     128(SI), Z2
+	VMULPS.BCST 4(DX), Z2, Z2
+	VMOVUPS     192(SI), Z3
+	VMULPS.BCST 4(DX), Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         short2rare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z11, Z5, Z5
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x05, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x05, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPMINUB     Z10, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z5
+	VPERMD      Z5, Z8, Z5
+	VMOVNTPS    Z5, (DI)
+	ADDQ        $+8, DX
+	ADDQ        $+64, DI
+	ADDQ        $+256, SI
+	SUBQ        $+2, R8
+	CMPQ        R8, $+2
+	JGE         short2stream
+	JMP         short2end
+
+short2rare:
+	VMOVUPS      (SI), Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVUPS      64(SI), Z1
+	VMULPS.BCST  (DX), Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x05, Z2, Z2
+	VMOVUPS      128(SI), Z1
+	VMULPS.BCST  4(DX), Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	VMOVUPS      192(SI), Z3
+	VMULPS.BCST  4(DX), Z3, Z3
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z5, Z6
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z6, K4, Z6
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPSRLW       $0x05, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	VMOVUPS      Z2, (DI)
+	JMP          short2back
+
+short4stream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	PREFETCHNTA 128(SI)(CX*1)
+	PREFETCHNTA 192(SI)(CX*1)
+	VMOVUPS     (SI), Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VMOVUPS     64(SI), Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VMOVUPS     128(SI), Z2
+	VMULPS.BCST 8(DX), Z2, Z2
+	VMOVUPS     192(SI), Z3
+	VMULPS.BCST 12(DX), Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         short4rare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z11, Z5, Z5
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x05, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z11, Z4, Z4
+	VPMADDWD    Z11, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x05, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPMINUB     Z10, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z5
+	VPERMD      Z5, Z8, Z5
+	VMOVNTPS    Z5, (DI)
+	ADDQ        $+16, DX
+	ADDQ        $+64, DI
+	ADDQ        $+256, SI
+	SUBQ        $+4, R8
+	CMPQ        R8, $+4
+	JGE         short4stream
+	JMP         short4end
+
+short4rare:
+	VMOVUPS      (SI), Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVUPS      64(SI), Z1
+	VMULPS.BCST  4(DX), Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x05, Z2, Z2
+	VMOVUPS      128(SI), Z1
+	VMULPS.BCST  8(DX), Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	VMOVUPS      192(SI), Z3
+	VMULPS.BCST  12(DX), Z3, Z3
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z5, Z6
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z6, K4, Z6
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPSRLW       $0x05, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	VMOVUPS      Z2, (DI)
+	JMP          short4back
+
+lanerare:
+	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z1
+	VMULPS       Z1, Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVUPS      64(SI), Z1
+	VMOVUPS      64(DX), Z3
+	VMULPS       Z3, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x05, Z2, Z2
+	VMOVUPS      128(SI), Z1
+	VMOVUPS      128(DX), Z3
+	VMULPS       Z3, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	VMOVUPS      192(SI), Z3
+	VMOVUPS      192(DX), Z5
+	VMULPS       Z5, Z3, Z3
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z5, Z6
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z6, K4, Z6
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPSRLW       $0x05, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	VMOVUPS      Z2, (DI)
+	JMP          laneback
+
+lanetailrare:
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (SI), K7, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VMULPS       Z1, Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z1
+	VMOVUPS.Z    64(DX), K7, Z3
+	VMULPS       Z3, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z11, Z2, Z2
+	VPMADDWD     Z11, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x05, Z2, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z1
+	VMOVUPS.Z    128(DX), K7, Z3
+	VMULPS       Z3, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z3
+	VMOVUPS.Z    192(DX), K7, Z5
+	VMULPS       Z5, Z3, Z3
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z5, Z6
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z6, K4, Z6
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z11, Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPSRLW       $0x05, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPMINUB      Z10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	KMOVQ        K0, K7
+	VMOVDQU8     Z2, K7, (DI)
+	JMP          lanetailback
+
+// func QuantizeFpE2M1AVX512(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·QuantizeFpE2M1AVX512(SB), NOSPLIT, $0-64
+	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+	// per call: Z15 0x4a80fed6, Z14 0x7f800000, Z13 0x3f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 table
+	// per group: Z7 scale, Z6 recip
+	// vector registers in use at once: 25
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	VBROADCASTSS constantsAVX512<>+108(SB), Z15
+	VBROADCASTSS constantsAVX512<>+4(SB), Z14
+	VBROADCASTSS constantsAVX512<>+112(SB), Z13
+	VBROADCASTSS constantsAVX512<>+12(SB), Z12
+	VBROADCASTSS constantsAVX512<>+116(SB), Z11
+	VBROADCASTSS constantsAVX512<>+120(SB), Z10
+	VMOVUPS      constantsAVX512<>+124(SB), Z9
+	VMOVUPS      constantsAVX512<>+24(SB), Z8
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+32
+	JEQ          short2
+	CMPQ         R10, $+16
+	JEQ          short4
+
+groups:
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z6
+	SUBQ         R9, R8
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         R9, $+256
+	JGE          groupfirst
+	CMPQ         R8, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R9
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VMOVUPS      (SI), Z0
+	VMULPS       Z6, Z0, Z1
+	VFMSUB231PS  Z7, Z1, Z0
+	VMOVAPS      Z1, Z5
+	VFNMADD231PS Z6, Z0, Z5
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z6, Z0, Z1
+	VFMSUB231PS  Z7, Z1, Z0
+	VMOVAPS      Z1, Z4
+	VFNMADD231PS Z6, Z0, Z4
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z6, Z0, Z1
+	VFMSUB231PS  Z7, Z1, Z0
+	VMOVAPS      Z1, Z3
+	VFNMADD231PS Z6, Z0, Z3
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z6, Z0, Z1
+	VFMSUB231PS  Z7, Z1, Z0
+	VMOVAPS      Z1, Z2
+	VFNMADD231PS Z6, Z0, Z2
+	CMPQ         R9, $+128
+	JLT          groupends
+
+groupahead:
+	VMOVUPS      256(SI), Z0
+	VMULPS       Z6, Z0, Z1
+	VFMSUB231PS  Z7, Z1, Z0
+	VFNMADD231PS Z6, Z0, Z1
+	VMOVUPS      320(SI), Z0
+	VMULPS       Z6, Z0, Z16
+	VFMSUB231PS  Z7, Z16, Z0
+	VFNMADD231PS Z6, Z0, Z16
+	VMOVUPS      384(SI), Z0
+	VMULPS       Z6, Z0, Z17
+	VFMSUB231PS  Z7, Z17, Z0
+	VFNMADD231PS Z6, Z0, Z17
+	VMOVUPS      448(SI), Z0
+	VMULPS       Z6, Z0, Z18
+	VFMSUB231PS  Z7, Z18, Z0
+	VFNMADD231PS Z6, Z0, Z18
+	VCMPPS       $0x03, Z4, Z5, K1
+	VCMPPS       $0x03, Z2, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouploop
+	VPANDD       Z14, Z5, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z5, Z19
+	VFMADD231PS  Z15, Z0, Z19
+	VPANDD       Z14, Z4, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z4, Z20
+	VFMADD231PS  Z15, Z0, Z20
+	VPMADDWD     Z10, Z19, Z19
+	VPMADDWD     Z10, Z20, Z20
+	VPACKSSDW    Z20, Z19, Z19
+	VPSRLW       $0x0c, Z19, Z19
+	VPACKSSDW    Z4, Z5, Z0
+	VPANDD       Z14, Z3, Z20
+	VPMAXUD      Z13, Z20, Z20
+	VPANDD       Z12, Z3, Z21
+	VFMADD231PS  Z15, Z20, Z21
+	VPANDD       Z14, Z2, Z20
+	VPMAXUD      Z13, Z20, Z20
+	VPANDD       Z12, Z2, Z22
+	VFMADD231PS  Z15, Z20, Z22
+	VPMADDWD     Z10, Z21, Z21
+	VPMADDWD     Z10, Z22, Z22
+	VPACKSSDW    Z22, Z21, Z21
+	VPSRLW       $0x0c, Z21, Z21
+	VPACKSSDW    Z2, Z3, Z20
+	VPACKUSWB    Z21, Z19, Z19
+	VPACKSSWB    Z20, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z0, Z19
+	VPSHUFB      Z19, Z9, Z19
+	VPERMD       Z19, Z8, Z19
+	VMOVUPS      Z19, (DI)
+	VMOVAPS      Z1, Z5
+	VMOVAPS      Z16, Z4
+	VMOVAPS      Z17, Z3
+	VMOVAPS      Z18, Z2
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	SUBQ         $+64, R9
+	CMPQ         R9, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R9, $+64
+	JNE   grouplast
+	TESTQ R8, R8
+	JEQ   grouplast
+
+groupturn:
+	VMOVUPS           256(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z1
+	VMOVUPS           320(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VMOVUPS           384(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFMSUB231PS.BCST  4(DX), Z17, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z17
+	VMOVUPS           448(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z18
+	VFMSUB231PS.BCST  4(DX), Z18, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z18
+	VCMPPS            $0x03, Z4, Z5, K1
+	VCMPPS            $0x03, Z2, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               groupturned
+	VPANDD            Z14, Z5, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z5, Z19
+	VFMADD231PS       Z15, Z0, Z19
+	VPANDD            Z14, Z4, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z4, Z20
+	VFMADD231PS       Z15, Z0, Z20
+	VPMADDWD          Z10, Z19, Z19
+	VPMADDWD          Z10, Z20, Z20
+	VPACKSSDW         Z20, Z19, Z19
+	VPSRLW            $0x0c, Z19, Z19
+	VPACKSSDW         Z4, Z5, Z0
+	VPANDD            Z14, Z3, Z20
+	VPMAXUD           Z13, Z20, Z20
+	VPANDD            Z12, Z3, Z21
+	VFMADD231PS       Z15, Z20, Z21
+	VPANDD            Z14, Z2, Z20
+	VPMAXUD           Z13, Z20, Z20
+	VPANDD            Z12, Z2, Z22
+	VFMADD231PS       Z15, Z20, Z22
+	VPMADDWD          Z10, Z21, Z21
+	VPMADDWD          Z10, Z22, Z22
+	VPACKSSDW         Z22, Z21, Z21
+	VPSRLW            $0x0c, Z21, Z21
+	VPACKSSDW         Z2, Z3, Z20
+	VPACKUSWB         Z21, Z19, Z19
+	VPACKSSWB         Z20, Z0, Z0
+	VPSRLW            $0x04, Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z0, Z19
+	VPSHUFB           Z19, Z9, Z19
+	VPERMD            Z19, Z8, Z19
+	VMOVUPS           Z19, (DI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+64, DI
+	ADDQ              $+256, SI
+	MOVQ              R10, R9
+	SUBQ              R9, R8
+	CMPQ              R9, $+64
+	JNE               groupturned
+	TESTQ             R8, R8
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z6
+	CMPQ         R9, $+128
+	JGE          groupahead
+
+grouploop:
+	VMOVUPS      (SI), Z0
+	VMULPS       Z6, Z0, Z1
+	VFMSUB231PS  Z7, Z1, Z0
+	VFNMADD231PS Z6, Z0, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z6, Z0, Z2
+	VFMSUB231PS  Z7, Z2, Z0
+	VFNMADD231PS Z6, Z0, Z2
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z6, Z0, Z3
+	VFMSUB231PS  Z7, Z3, Z0
+	VFNMADD231PS Z6, Z0, Z3
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z6, Z0, Z4
+	VFMSUB231PS  Z7, Z4, Z0
+	VFNMADD231PS Z6, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VPANDD       Z14, Z1, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z1, Z5
+	VFMADD231PS  Z15, Z0, Z5
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z16
+	VFMADD231PS  Z15, Z0, Z16
+	VPMADDWD     Z10, Z5, Z5
+	VPMADDWD     Z10, Z16, Z16
+	VPACKSSDW    Z16, Z5, Z5
+	VPSRLW       $0x0c, Z5, Z5
+	VPACKSSDW    Z2, Z1, Z1
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z2
+	VFMADD231PS  Z15, Z0, Z2
+	VPANDD       Z14, Z4, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z4, Z16
+	VFMADD231PS  Z15, Z0, Z16
+	VPMADDWD     Z10, Z2, Z2
+	VPMADDWD     Z10, Z16, Z16
+	VPACKSSDW    Z16, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z2, Z5, Z5
+	VPACKSSWB    Z3, Z1, Z1
+	VPSRLW       $0x04, Z1, Z1
+	VPTERNLOGD   $0xf8, Z11, Z1, Z5
+	VPSHUFB      Z5, Z9, Z5
+	VPERMD       Z5, Z8, Z5
+	VMOVUPS      Z5, (DI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+256, SI
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  grouploop
+
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      (SI), Z0
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z6, Z1, Z0
+	VFNMADD231PS Z7, Z0, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z7, Z0, Z2
+	VFMSUB231PS  Z6, Z2, Z0
+	VFNMADD231PS Z7, Z0, Z2
+	SUBQ         $+16, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z7, Z0, Z3
+	VFMSUB231PS  Z6, Z3, Z0
+	VFNMADD231PS Z7, Z0, Z3
+	SUBQ         $+16, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z7, Z0, Z4
+	VFMSUB231PS  Z6, Z4, Z0
+	VFNMADD231PS Z7, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          groupmeetrare
+	VPANDD       Z14, Z1, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z1, Z5
+	VFMADD231PS  Z15, Z0, Z5
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z16
+	VFMADD231PS  Z15, Z0, Z16
+	VPMADDWD     Z10, Z5, Z5
+	VPMADDWD     Z10, Z16, Z16
+	VPACKSSDW    Z16, Z5, Z5
+	VPSRLW       $0x0c, Z5, Z5
+	VPACKSSDW    Z2, Z1, Z1
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z2
+	VFMADD231PS  Z15, Z0, Z2
+	VPANDD       Z14, Z4, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z4, Z16
+	VFMADD231PS  Z15, Z0, Z16
+	VPMADDWD     Z10, Z2, Z2
+	VPMADDWD     Z10, Z16, Z16
+	VPACKSSDW    Z16, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z2, Z5, Z5
+	VPACKSSWB    Z3, Z1, Z1
+	VPSRLW       $0x04, Z1, Z1
+	VPTERNLOGD   $0xf8, Z11, Z1, Z5
+	VPSHUFB      Z5, Z9, Z5
+	VPERMD       Z5, Z8, Z5
+	VMOVUPS      Z5, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	SUBQ         $+64, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z6
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (SI), K7, Z0
+	VMULPS       Z6, Z0, Z1
+	VFMSUB231PS  Z7, Z1, Z0
+	VFNMADD231PS Z6, Z0, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VMULPS       Z6, Z0, Z2
+	VFMSUB231PS  Z7, Z2, Z0
+	VFNMADD231PS Z6, Z0, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VMULPS       Z6, Z0, Z3
+	VFMSUB231PS  Z7, Z3, Z0
+	VFNMADD231PS Z6, Z0, Z3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VMULPS       Z6, Z0, Z4
+	VFMSUB231PS  Z7, Z4, Z0
+	VFNMADD231PS Z6, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouptailrare
+	VPANDD       Z14, Z1, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z1, Z5
+	VFMADD231PS  Z15, Z0, Z5
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z16
+	VFMADD231PS  Z15, Z0, Z16
+	CMPQ         R8, $+33
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z17
+	VFMADD231PS  Z15, Z0, Z17
+	CMPQ         R8, $+49
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z4, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z4, Z18
+	VFMADD231PS  Z15, Z0, Z18
+
+grouptailnarrow:
+	VPMADDWD   Z10, Z5, Z5
+	VPMADDWD   Z10, Z16, Z16
+	VPACKSSDW  Z16, Z5, Z5
+	VPSRLW     $0x0c, Z5, Z5
+	VPACKSSDW  Z2, Z1, Z1
+	VPMADDWD   Z10, Z17, Z17
+	VPMADDWD   Z10, Z18, Z18
+	VPACKSSDW  Z18, Z17, Z17
+	VPSRLW     $0x0c, Z17, Z17
+	VPACKSSDW  Z4, Z3, Z3
+	VPACKUSWB  Z17, Z5, Z5
+	VPACKSSWB  Z3, Z1, Z1
+	VPSRLW     $0x04, Z1, Z1
+	VPTERNLOGD $0xf8, Z11, Z1, Z5
+	VPSHUFB    Z5, Z9, Z5
+	VPERMD     Z5, Z8, Z5
+	KMOVQ      K0, K7
+	VMOVDQU8   Z5, K7, (DI)
+
+grouptailback:
+	LEAQ  (DI)(R8*1), DI
+	LEAQ  (SI)(R8*4), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ              R9, $+2
+	JLT               short2end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R9, $+8
+	JLT               short2loop
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFNMADD231PS.BCST (BX), Z0, Z5
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFNMADD231PS.BCST (BX), Z0, Z4
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VMOVAPS           Z1, Z2
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+
+short2ahead:
+	VMOVUPS           256(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFMSUB231PS.BCST  8(DX), Z1, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z1
+	VMOVUPS           320(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z16
+	VFMSUB231PS.BCST  8(DX), Z16, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z16
+	VMOVUPS           384(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z17
+	VFMSUB231PS.BCST  12(DX), Z17, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z17
+	VMOVUPS           448(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z18
+	VFMSUB231PS.BCST  12(DX), Z18, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z18
+	VCMPPS            $0x03, Z4, Z5, K1
+	VCMPPS            $0x03, Z2, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2loop
+	VPANDD            Z14, Z5, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z5, Z19
+	VFMADD231PS       Z15, Z0, Z19
+	VPANDD            Z14, Z4, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z4, Z20
+	VFMADD231PS       Z15, Z0, Z20
+	VPMADDWD          Z10, Z19, Z19
+	VPMADDWD          Z10, Z20, Z20
+	VPACKSSDW         Z20, Z19, Z19
+	VPSRLW            $0x0c, Z19, Z19
+	VPACKSSDW         Z4, Z5, Z0
+	VPANDD            Z14, Z3, Z20
+	VPMAXUD           Z13, Z20, Z20
+	VPANDD            Z12, Z3, Z21
+	VFMADD231PS       Z15, Z20, Z21
+	VPANDD            Z14, Z2, Z20
+	VPMAXUD           Z13, Z20, Z20
+	VPANDD            Z12, Z2, Z22
+	VFMADD231PS       Z15, Z20, Z22
+	VPMADDWD          Z10, Z21, Z21
+	VPMADDWD          Z10, Z22, Z22
+	VPACKSSDW         Z22, Z21, Z21
+	VPSRLW            $0x0c, Z21, Z21
+	VPACKSSDW         Z2, Z3, Z20
+	VPACKUSWB         Z21, Z19, Z19
+	VPACKSSWB         Z20, Z0, Z0
+	VPSRLW            $0x04, Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z0, Z19
+	VPSHUFB           Z19, Z9, Z19
+	VPERMD            Z19, Z8, Z19
+	VMOVUPS           Z19, (DI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+64, DI
+	ADDQ              $+256, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+4
+	JGE               short2ahead
+
+short2loop:
+	VBROADCASTSS      (DX), Z7
+	VBROADCASTSS      4(DX), Z6
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFMSUB231PS.BCST  4(DX), Z4, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VPANDD            Z14, Z1, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z1, Z5
+	VFMADD231PS       Z15, Z0, Z5
+	VPANDD            Z14, Z2, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z2, Z16
+	VFMADD231PS       Z15, Z0, Z16
+	VPMADDWD          Z10, Z5, Z5
+	VPMADDWD          Z10, Z16, Z16
+	VPACKSSDW         Z16, Z5, Z5
+	VPSRLW            $0x0c, Z5, Z5
+	VPACKSSDW         Z2, Z1, Z1
+	VPANDD            Z14, Z3, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z3, Z2
+	VFMADD231PS       Z15, Z0, Z2
+	VPANDD            Z14, Z4, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z4, Z16
+	VFMADD231PS       Z15, Z0, Z16
+	VPMADDWD          Z10, Z2, Z2
+	VPMADDWD          Z10, Z16, Z16
+	VPACKSSDW         Z16, Z2, Z2
+	VPSRLW            $0x0c, Z2, Z2
+	VPACKSSDW         Z4, Z3, Z3
+	VPACKUSWB         Z2, Z5, Z5
+	VPACKSSWB         Z3, Z1, Z1
+	VPSRLW            $0x04, Z1, Z1
+	VPTERNLOGD        $0xf8, Z11, Z1, Z5
+	VPSHUFB           Z5, Z9, Z5
+	VPERMD            Z5, Z8, Z5
+	VMOVUPS           Z5, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+64, DI
+	ADDQ $+256, SI
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ              R9, $+4
+	JLT               short4end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R9, $+16
+	JLT               short4loop
+	VMOVUPS           (SI), Z16
+	VMULPS.BCST       (BX), Z16, Z17
+	VFMSUB231PS.BCST  (DX), Z17, Z16
+	VMOVAPS           Z17, Z3
+	VFNMADD231PS.BCST (BX), Z16, Z3
+	VMOVUPS           64(SI), Z16
+	VMULPS.BCST       4(BX), Z16, Z17
+	VFMSUB231PS.BCST  4(DX), Z17, Z16
+	VMOVAPS           Z17, Z2
+	VFNMADD231PS.BCST 4(BX), Z16, Z2
+	VMOVUPS           128(SI), Z16
+	VMULPS.BCST       8(BX), Z16, Z17
+	VFMSUB231PS.BCST  8(DX), Z17, Z16
+	VMOVAPS           Z17, Z1
+	VFNMADD231PS.BCST 8(BX), Z16, Z1
+	VMOVUPS           192(SI), Z16
+	VMULPS.BCST       12(BX), Z16, Z17
+	VFMSUB231PS.BCST  12(DX), Z17, Z16
+	VMOVAPS           Z17, Z0
+	VFNMADD231PS.BCST 12(BX), Z16, Z0
+
+short4ahead:
+	VMOVUPS           256(SI), Z16
+	VMULPS.BCST       16(BX), Z16, Z17
+	VFMSUB231PS.BCST  16(DX), Z17, Z16
+	VFNMADD231PS.BCST 16(BX), Z16, Z17
+	VMOVUPS           320(SI), Z16
+	VMULPS.BCST       20(BX), Z16, Z18
+	VFMSUB231PS.BCST  20(DX), Z18, Z16
+	VFNMADD231PS.BCST 20(BX), Z16, Z18
+	VMOVUPS           384(SI), Z16
+	VMULPS.BCST       24(BX), Z16, Z19
+	VFMSUB231PS.BCST  24(DX), Z19, Z16
+	VFNMADD231PS.BCST 24(BX), Z16, Z19
+	VMOVUPS           448(SI), Z16
+	VMULPS.BCST       28(BX), Z16, Z20
+	VFMSUB231PS.BCST  28(DX), Z20, Z16
+	VFNMADD231PS.BCST 28(BX), Z16, Z20
+	VCMPPS            $0x03, Z2, Z3, K1
+	VCMPPS            $0x03, Z0, Z1, K2
+	KORTESTQ          K1, K2
+	JNE               short4loop
+	VPANDD            Z14, Z3, Z16
+	VPMAXUD           Z13, Z16, Z16
+	VPANDD            Z12, Z3, Z21
+	VFMADD231PS       Z15, Z16, Z21
+	VPANDD            Z14, Z2, Z16
+	VPMAXUD           Z13, Z16, Z16
+	VPANDD            Z12, Z2, Z22
+	VFMADD231PS       Z15, Z16, Z22
+	VPMADDWD          Z10, Z21, Z21
+	VPMADDWD          Z10, Z22, Z22
+	VPACKSSDW         Z22, Z21, Z21
+	VPSRLW            $0x0c, Z21, Z21
+	VPACKSSDW         Z2, Z3, Z16
+	VPANDD            Z14, Z1, Z22
+	VPMAXUD           Z13, Z22, Z22
+	VPANDD            Z12, Z1, Z23
+	VFMADD231PS       Z15, Z22, Z23
+	VPANDD            Z14, Z0, Z22
+	VPMAXUD           Z13, Z22, Z22
+	VPANDD            Z12, Z0, Z24
+	VFMADD231PS       Z15, Z22, Z24
+	VPMADDWD          Z10, Z23, Z23
+	VPMADDWD          Z10, Z24, Z24
+	VPACKSSDW         Z24, Z23, Z23
+	VPSRLW            $0x0c, Z23, Z23
+	VPACKSSDW         Z0, Z1, Z22
+	VPACKUSWB         Z23, Z21, Z21
+	VPACKSSWB         Z22, Z16, Z16
+	VPSRLW            $0x04, Z16, Z16
+	VPTERNLOGD        $0xf8, Z11, Z16, Z21
+	VPSHUFB           Z21, Z9, Z21
+	VPERMD            Z21, Z8, Z21
+	VMOVUPS           Z21, (DI)
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	VMOVAPS           Z19, Z1
+	VMOVAPS           Z20, Z0
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+64, DI
+	ADDQ              $+256, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+8
+	JGE               short4ahead
+
+short4loop:
+	VBROADCASTSS      (DX), Z7
+	VBROADCASTSS      4(DX), Z6
+	VBROADCASTSS      8(DX), Z5
+	VBROADCASTSS      12(DX), Z4
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFMSUB231PS.BCST  4(DX), Z2, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFMSUB231PS.BCST  8(DX), Z3, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z3
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z16
+	VFMSUB231PS.BCST  12(DX), Z16, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z16
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z16, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VPANDD            Z14, Z1, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z1, Z17
+	VFMADD231PS       Z15, Z0, Z17
+	VPANDD            Z14, Z2, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z2, Z18
+	VFMADD231PS       Z15, Z0, Z18
+	VPMADDWD          Z10, Z17, Z17
+	VPMADDWD          Z10, Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPSRLW            $0x0c, Z17, Z17
+	VPACKSSDW         Z2, Z1, Z1
+	VPANDD            Z14, Z3, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z3, Z2
+	VFMADD231PS       Z15, Z0, Z2
+	VPANDD            Z14, Z16, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z16, Z18
+	VFMADD231PS       Z15, Z0, Z18
+	VPMADDWD          Z10, Z2, Z2
+	VPMADDWD          Z10, Z18, Z18
+	VPACKSSDW         Z18, Z2, Z2
+	VPSRLW            $0x0c, Z2, Z2
+	VPACKSSDW         Z16, Z3, Z3
+	VPACKUSWB         Z2, Z17, Z17
+	VPACKSSWB         Z3, Z1, Z1
+	VPSRLW            $0x04, Z1, Z1
+	VPTERNLOGD        $0xf8, Z11, Z1, Z17
+	VPSHUFB           Z17, Z9, Z17
+	VPERMD            Z17, Z8, Z17
+	VMOVUPS           Z17, (DI)
+
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+16, BX
+	ADDQ $+64, DI
+	ADDQ $+256, SI
+	SUBQ $+4, R9
+	CMPQ R9, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R9, R9
+	JNE   groups
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+64
+	JLT  lanetail
+
+laneloop:
+	VMOVUPS      (SI), Z0
+	VMOVUPS      (BX), Z1
+	VMULPS       Z1, Z0, Z2
+	VMOVUPS      (DX), Z3
+	VFMSUB231PS  Z3, Z2, Z0
+	VFNMADD231PS Z1, Z0, Z2
+	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(BX), Z1
+	VMULPS       Z1, Z0, Z3
+	VMOVUPS      64(DX), Z4
+	VFMSUB231PS  Z4, Z3, Z0
+	VFNMADD231PS Z1, Z0, Z3
+	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(BX), Z1
+	VMULPS       Z1, Z0, Z4
+	VMOVUPS      128(DX), Z5
+	VFMSUB231PS  Z5, Z4, Z0
+	VFNMADD231PS Z1, Z0, Z4
+	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(BX), Z1
+	VMULPS       Z1, Z0, Z5
+	VMOVUPS      192(DX), Z6
+	VFMSUB231PS  Z6, Z5, Z0
+	VFNMADD231PS Z1, Z0, Z5
+	VCMPPS       $0x03, Z3, Z2, K1
+	VCMPPS       $0x03, Z5, Z4, K2
+	KORTESTQ     K1, K2
+	JNE          lanerare
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z1
+	VFMADD231PS  Z15, Z0, Z1
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z0, Z6
+	VPMADDWD     Z10, Z1, Z1
+	VPMADDWD     Z10, Z6, Z6
+	VPACKSSDW    Z6, Z1, Z1
+	VPSRLW       $0x0c, Z1, Z1
+	VPACKSSDW    Z3, Z2, Z2
+	VPANDD       Z14, Z4, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z4, Z3
+	VFMADD231PS  Z15, Z0, Z3
+	VPANDD       Z14, Z5, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z5, Z6
+	VFMADD231PS  Z15, Z0, Z6
+	VPMADDWD     Z10, Z3, Z3
+	VPMADDWD     Z10, Z6, Z6
+	VPACKSSDW    Z6, Z3, Z3
+	VPSRLW       $0x0c, Z3, Z3
+	VPACKSSDW    Z5, Z4, Z4
+	VPACKUSWB    Z3, Z1, Z1
+	VPACKSSWB    Z4, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z2, Z1
+	VPSHUFB      Z1, Z9, Z1
+	VPERMD       Z1, Z8, Z1
+	VMOVUPS      Z1, (DI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+256, SI
+	ADDQ $+256, DX
+	ADDQ $+256, BX
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ        R8, R8
+	JEQ          laneend
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (SI), K7, Z0
+	VMOVUPS.Z    (BX), K7, Z1
+	VMULPS       Z1, Z0, Z2
+	VMOVUPS.Z    (DX), K7, Z3
+	VFMSUB231PS  Z3, Z2, Z0
+	VFNMADD231PS Z1, Z0, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(BX), K7, Z1
+	VMULPS       Z1, Z0, Z3
+	VMOVUPS.Z    64(DX), K7, Z4
+	VFMSUB231PS  Z4, Z3, Z0
+	VFNMADD231PS Z1, Z0, Z3
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(BX), K7, Z1
+	VMULPS       Z1, Z0, Z4
+	VMOVUPS.Z    128(DX), K7, Z5
+	VFMSUB231PS  Z5, Z4, Z0
+	VFNMADD231PS Z1, Z0, Z4
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(BX), K7, Z1
+	VMULPS       Z1, Z0, Z5
+	VMOVUPS.Z    192(DX), K7, Z6
+	VFMSUB231PS  Z6, Z5, Z0
+	VFNMADD231PS Z1, Z0, Z5
+	VCMPPS       $0x03, Z3, Z2, K1
+	VCMPPS       $0x03, Z5, Z4, K2
+	KORTESTQ     K1, K2
+	JNE          lanetailrare
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z1
+	VFMADD231PS  Z15, Z0, Z1
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z0, Z6
+	CMPQ         R8, $+33
+	JLT          lanetailnarrow
+	VPANDD       Z14, Z4, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z4, Z7
+	VFMADD231PS  Z15, Z0, Z7
+	CMPQ         R8, $+49
+	JLT          lanetailnarrow
+	VPANDD       Z14, Z5, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z5, Z16
+	VFMADD231PS  Z15, Z0, Z16
+
+lanetailnarrow:
+	VPMADDWD   Z10, Z1, Z1
+	VPMADDWD   Z10, Z6, Z6
+	VPACKSSDW  Z6, Z1, Z1
+	VPSRLW     $0x0c, Z1, Z1
+	VPACKSSDW  Z3, Z2, Z2
+	VPMADDWD   Z10, Z7, Z7
+	VPMADDWD   Z10, Z16, Z16
+	VPACKSSDW  Z16, Z7, Z7
+	VPSRLW     $0x0c, Z7, Z7
+	VPACKSSDW  Z5, Z4, Z4
+	VPACKUSWB  Z7, Z1, Z1
+	VPACKSSWB  Z4, Z2, Z2
+	VPSRLW     $0x04, Z2, Z2
+	VPTERNLOGD $0xf8, Z11, Z2, Z1
+	VPSHUFB    Z1, Z9, Z1
+	VPERMD     Z1, Z8, Z1
+	KMOVQ      K0, K7
+	VMOVDQU8   Z1, K7, (DI)
+
+lanetailback:
+laneend:
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
+	PREFETCHNTA  128(SI)(CX*1)
+	PREFETCHNTA  192(SI)(CX*1)
+	VMOVUPS      (SI), Z0
+	VMULPS       Z6, Z0, Z1
+	VFMSUB231PS  Z7, Z1, Z0
+	VFNMADD231PS Z6, Z0, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z6, Z0, Z2
+	VFMSUB231PS  Z7, Z2, Z0
+	VFNMADD231PS Z6, Z0, Z2
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z6, Z0, Z3
+	VFMSUB231PS  Z7, Z3, Z0
+	VFNMADD231PS Z6, Z0, Z3
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z6, Z0, Z4
+	VFMSUB231PS  Z7, Z4, Z0
+	VFNMADD231PS Z6, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VPANDD       Z14, Z1, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z1, Z5
+	VFMADD231PS  Z15, Z0, Z5
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z16
+	VFMADD231PS  Z15, Z0, Z16
+	VPMADDWD     Z10, Z5, Z5
+	VPMADDWD     Z10, Z16, Z16
+	VPACKSSDW    Z16, Z5, Z5
+	VPSRLW       $0x0c, Z5, Z5
+	VPACKSSDW    Z2, Z1, Z1
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z2
+	VFMADD231PS  Z15, Z0, Z2
+	VPANDD       Z14, Z4, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z4, Z16
+	VFMADD231PS  Z15, Z0, Z16
+	VPMADDWD     Z10, Z2, Z2
+	VPMADDWD     Z10, Z16, Z16
+	VPACKSSDW    Z16, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z2, Z5, Z5
+	VPACKSSWB    Z3, Z1, Z1
+	VPSRLW       $0x04, Z1, Z1
+	VPTERNLOGD   $0xf8, Z11, Z1, Z5
+	VPSHUFB      Z5, Z9, Z5
+	VPERMD       Z5, Z8, Z5
+	VMOVNTPS     Z5, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          groupstream
+	JMP          groupwhole
+
+grouplast:
+	VCMPPS      $0x03, Z4, Z5, K1
+	VCMPPS      $0x03, Z2, Z3, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VPANDD      Z14, Z5, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z5, Z1
+	VFMADD231PS Z15, Z0, Z1
+	VPANDD      Z14, Z4, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z4, Z16
+	VFMADD231PS Z15, Z0, Z16
+	VPMADDWD    Z10, Z1, Z1
+	VPMADDWD    Z10, Z16, Z16
+	VPACKSSDW   Z16, Z1, Z1
+	VPSRLW      $0x0c, Z1, Z1
+	VPACKSSDW   Z4, Z5, Z0
+	VPANDD      Z14, Z3, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z3, Z17
+	VFMADD231PS Z15, Z16, Z17
+	VPANDD      Z14, Z2, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z2, Z18
+	VFMADD231PS Z15, Z16, Z18
+	VPMADDWD    Z10, Z17, Z17
+	VPMADDWD    Z10, Z18, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPSRLW      $0x0c, Z17, Z17
+	VPACKSSDW   Z2, Z3, Z16
+	VPACKUSWB   Z17, Z1, Z1
+	VPACKSSWB   Z16, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z1
+	VPSHUFB     Z1, Z9, Z1
+	VPERMD      Z1, Z8, Z1
+	VMOVUPS     Z1, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+256, SI
+	SUBQ        $+64, R9
+	JMP         groupwhole
+
+grouprare:
+	VMOVUPS      (SI), Z0
+	VDIVPS       Z7, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVUPS      64(SI), Z1
+	VDIVPS       Z7, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K2, Z4
+	VPMADDWD     Z10, Z2, Z2
+	VPMADDWD     Z10, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	VMOVUPS      128(SI), Z1
+	VDIVPS       Z7, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K3, Z4
+	VMOVUPS      192(SI), Z3
+	VDIVPS       Z7, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z16
+	VFMADD231PS  Z15, Z5, Z16
+	VMOVAPS.Z    Z16, K4, Z16
+	VPMADDWD     Z10, Z4, Z4
+	VPMADDWD     Z10, Z16, Z16
+	VPACKSSDW    Z16, Z4, Z4
+	VPSRLW       $0x0c, Z4, Z4
+	VPACKSSDW    Z3, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z3, K1, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z5
+	VPSUBB       Z5, Z3, Z3
+	VPACKUSWB    Z4, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VPSHUFB      Z2, Z9, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z3, Z2
+	VMOVUPS      Z2, (DI)
+	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
+
+grouptailrare:
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (SI), K7, Z0
+	VDIVPS       Z7, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z1
+	VDIVPS       Z7, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K2, Z4
+	VPMADDWD     Z10, Z2, Z2
+	VPMADDWD     Z10, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z1
+	VDIVPS       Z7, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K3, Z4
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z3
+	VDIVPS       Z7, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z16
+	VFMADD231PS  Z15, Z5, Z16
+	VMOVAPS.Z    Z16, K4, Z16
+	VPMADDWD     Z10, Z4, Z4
+	VPMADDWD     Z10, Z16, Z16
+	VPACKSSDW    Z16, Z4, Z4
+	VPSRLW       $0x0c, Z4, Z4
+	VPACKSSDW    Z3, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z3, K1, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z5
+	VPSUBB       Z5, Z3, Z3
+	VPACKUSWB    Z4, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VPSHUFB      Z2, Z9, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z3, Z2
+	KMOVQ        K0, K7
+	VMOVDQU8     Z2, K7, (DI)
+	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+64, R12
+	JMP  grouppieces
+
+short2stream:
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	PREFETCHNTA       128(SI)(CX*1)
+	PREFETCHNTA       192(SI)(CX*1)
+	VBROADCASTSS      (DX), Z7
+	VBROADCASTSS      4(DX), Z6
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFMSUB231PS.BCST  4(DX), Z4, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VPANDD            Z14, Z1, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z1, Z5
+	VFMADD231PS       Z15, Z0, Z5
+	VPANDD            Z14, Z2, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z2, Z16
+	VFMADD231PS       Z15, Z0, Z16
+	VPMADDWD          Z10, Z5, Z5
+	VPMADDWD          Z10, Z16, Z16
+	VPACKSSDW         Z16, Z5, Z5
+	VPSRLW            $0x0c, Z5, Z5
+	VPACKSSDW         Z2, Z1, Z1
+	VPANDD            Z14, Z3, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z3, Z2
+	VFMADD231PS       Z15, Z0, Z2
+	VPANDD            Z14, Z4, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z4, Z16
+	VFMADD231PS       Z15, Z0, Z16
+	VPMADDWD          Z10, Z2, Z2
+	VPMADDWD          Z10, Z16, Z16
+	VPACKSSDW         Z16, Z2, Z2
+	VPSRLW            $0x0c, Z2, Z2
+	VPACKSSDW         Z4, Z3, Z3
+	VPACKUSWB         Z2, Z5, Z5
+	VPACKSSWB         Z3, Z1, Z1
+	VPSRLW            $0x04, Z1, Z1
+	VPTERNLOGD        $0xf8, Z11, Z1, Z5
+	VPSHUFB           Z5, Z9, Z5
+	VPERMD            Z5, Z8, Z5
+	VMOVNTPS          Z5, (DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+64, DI
+	ADDQ              $+256, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+2
+	JGE               short2stream
+	JMP               short2end
+
+short2rare:
+	VMOVUPS      (SI), Z0
+	VDIVPS       Z7, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVUPS      64(SI), Z1
+	VDIVPS       Z7, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K2, Z4
+	VPMADDWD     Z10, Z2, Z2
+	VPMADDWD     Z10, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	VMOVUPS      128(SI), Z1
+	VDIVPS       Z6, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K3, Z4
+	VMOVUPS      192(SI), Z3
+	VDIVPS       Z6, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z16
+	VFMADD231PS  Z15, Z5, Z16
+	VMOVAPS.Z    Z16, K4, Z16
+	VPMADDWD     Z10, Z4, Z4
+	VPMADDWD     Z10, Z16, Z16
+	VPACKSSDW    Z16, Z4, Z4
+	VPSRLW       $0x0c, Z4, Z4
+	VPACKSSDW    Z3, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z3, K1, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z5
+	VPSUBB       Z5, Z3, Z3
+	VPACKUSWB    Z4, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VPSHUFB      Z2, Z9, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z3, Z2
+	VMOVUPS      Z2, (DI)
+	JMP          short2back
+
+short4stream:
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	PREFETCHNTA       128(SI)(CX*1)
+	PREFETCHNTA       192(SI)(CX*1)
+	VBROADCASTSS      (DX), Z7
+	VBROADCASTSS      4(DX), Z6
+	VBROADCASTSS      8(DX), Z5
+	VBROADCASTSS      12(DX), Z4
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFMSUB231PS.BCST  4(DX), Z2, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFMSUB231PS.BCST  8(DX), Z3, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z3
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z16
+	VFMSUB231PS.BCST  12(DX), Z16, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z16
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z16, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VPANDD            Z14, Z1, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z1, Z17
+	VFMADD231PS       Z15, Z0, Z17
+	VPANDD            Z14, Z2, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z2, Z18
+	VFMADD231PS       Z15, Z0, Z18
+	VPMADDWD          Z10, Z17, Z17
+	VPMADDWD          Z10, Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPSRLW            $0x0c, Z17, Z17
+	VPACKSSDW         Z2, Z1, Z1
+	VPANDD            Z14, Z3, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z3, Z2
+	VFMADD231PS       Z15, Z0, Z2
+	VPANDD            Z14, Z16, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z16, Z18
+	VFMADD231PS       Z15, Z0, Z18
+	VPMADDWD          Z10, Z2, Z2
+	VPMADDWD          Z10, Z18, Z18
+	VPACKSSDW         Z18, Z2, Z2
+	VPSRLW            $0x0c, Z2, Z2
+	VPACKSSDW         Z16, Z3, Z3
+	VPACKUSWB         Z2, Z17, Z17
+	VPACKSSWB         Z3, Z1, Z1
+	VPSRLW            $0x04, Z1, Z1
+	VPTERNLOGD        $0xf8, Z11, Z1, Z17
+	VPSHUFB           Z17, Z9, Z17
+	VPERMD            Z17, Z8, Z17
+	VMOVNTPS          Z17, (DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+64, DI
+	ADDQ              $+256, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
+	VMOVUPS      (SI), Z0
+	VDIVPS       Z7, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVUPS      64(SI), Z1
+	VDIVPS       Z6, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z16
+	VFMADD231PS  Z15, Z3, Z16
+	VMOVAPS.Z    Z16, K2, Z16
+	VPMADDWD     Z10, Z2, Z2
+	VPMADDWD     Z10, Z16, Z16
+	VPACKSSDW    Z16, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	VMOVUPS      128(SI), Z1
+	VDIVPS       Z5, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z16
+	VFMADD231PS  Z15, Z3, Z16
+	VMOVAPS.Z    Z16, K3, Z16
+	VMOVUPS      192(SI), Z3
+	VDIVPS       Z4, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VPANDD       Z14, Z3, Z17
+	VPMAXUD      Z13, Z17, Z17
+	VPANDD       Z12, Z3, Z18
+	VFMADD231PS  Z15, Z17, Z18
+	VMOVAPS.Z    Z18, K4, Z18
+	VPMADDWD     Z10, Z16, Z16
+	VPMADDWD     Z10, Z18, Z18
+	VPACKSSDW    Z18, Z16, Z16
+	VPSRLW       $0x0c, Z16, Z16
+	VPACKSSDW    Z3, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z3, K1, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z17
+	VPSUBB       Z17, Z3, Z3
+	VPACKUSWB    Z16, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VPSHUFB      Z2, Z9, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z3, Z2
+	VMOVUPS      Z2, (DI)
+	JMP          short4back
+
+lanerare:
+	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVUPS      64(SI), Z1
+	VMOVUPS      64(DX), Z3
+	VDIVPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K2, Z4
+	VPMADDWD     Z10, Z2, Z2
+	VPMADDWD     Z10, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	VMOVUPS      128(SI), Z1
+	VMOVUPS      128(DX), Z3
+	VDIVPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K3, Z4
+	VMOVUPS      192(SI), Z3
+	VMOVUPS      192(DX), Z5
+	VDIVPS       Z5, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z5, Z6
+	VMOVAPS.Z    Z6, K4, Z6
+	VPMADDWD     Z10, Z4, Z4
+	VPMADDWD     Z10, Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPSRLW       $0x0c, Z4, Z4
+	VPACKSSDW    Z3, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z3, K1, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z5
+	VPSUBB       Z5, Z3, Z3
+	VPACKUSWB    Z4, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VPSHUFB      Z2, Z9, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z3, Z2
+	VMOVUPS      Z2, (DI)
+	JMP          laneback
+
+lanetailrare:
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (SI), K7, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z1
+	VMOVUPS.Z    64(DX), K7, Z3
+	VDIVPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K2, Z4
+	VPMADDWD     Z10, Z2, Z2
+	VPMADDWD     Z10, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z1
+	VMOVUPS.Z    128(DX), K7, Z3
+	VDIVPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K3
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VMOVAPS.Z    Z4, K3, Z4
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z3
+	VMOVUPS.Z    192(DX), K7, Z5
+	VDIVPS       Z5, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z5, Z6
+	VMOVAPS.Z    Z6, K4, Z6
+	VPMADDWD     Z10, Z4, Z4
+	VPMADDWD     Z10, Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPSRLW       $0x0c, Z4, Z4
+	VPACKSSDW    Z3, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z3, K1, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z5
+	VPSUBB       Z5, Z3, Z3
+	VPACKUSWB    Z4, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VPSHUFB      Z2, Z9, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z3, Z2
+	KMOVQ        K0, K7
+	VMOVDQU8     Z2, K7, (DI)
+	JMP          lanetailback
+
+// func QuantizeFpPowerOfTwoE2M1AVX512(q *uint8, x *float32, recip *float32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·QuantizeFpPowerOfTwoE2M1AVX512(SB), NOSPLIT, $0-56
+	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
+	// per call: Z15 0x4a80fed6, Z14 0x7f800000, Z13 0x3f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 table
+	// per group: Z7 recip
+	// vector registers in use at once: 22
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         recip+16(FP), DX
+	VBROADCASTSS constantsAVX512<>+108(SB), Z15
+	VBROADCASTSS constantsAVX512<>+4(SB), Z14
+	VBROADCASTSS constantsAVX512<>+112(SB), Z13
+	VBROADCASTSS constantsAVX512<>+12(SB), Z12
+	VBROADCASTSS constantsAVX512<>+116(SB), Z11
+	VBROADCASTSS constantsAVX512<>+120(SB), Z10
+	VMOVUPS      constantsAVX512<>+124(SB), Z9
+	VMOVUPS      constantsAVX512<>+24(SB), Z8
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+32
+	JEQ          short2
+	CMPQ         R9, $+16
+	JEQ          short4
+
+groups:
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
+	CMPQ         BX, $+64
+	JLT          grouptail
+	CMPQ         R8, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z7
+	SUBQ         R8, BX
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         R8, $+256
+	JGE          groupfirst
+	CMPQ         BX, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R8
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VMOVUPS (SI), Z0
+	VMULPS  Z7, Z0, Z6
+	VMOVUPS 64(SI), Z0
+	VMULPS  Z7, Z0, Z5
+	VMOVUPS 128(SI), Z0
+	VMULPS  Z7, Z0, Z4
+	VMOVUPS 192(SI), Z0
+	VMULPS  Z7, Z0, Z3
+	CMPQ    R8, $+128
+	JLT     groupends
+
+groupahead:
+	VMOVUPS     256(SI), Z0
+	VMULPS      Z7, Z0, Z0
+	VMOVUPS     320(SI), Z1
+	VMULPS      Z7, Z1, Z1
+	VMOVUPS     384(SI), Z2
+	VMULPS      Z7, Z2, Z2
+	VMOVUPS     448(SI), Z16
+	VMULPS      Z7, Z16, Z16
+	VCMPPS      $0x03, Z5, Z6, K1
+	VCMPPS      $0x03, Z3, Z4, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VPANDD      Z14, Z6, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z6, Z18
+	VFMADD231PS Z15, Z17, Z18
+	VPANDD      Z14, Z5, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z5, Z19
+	VFMADD231PS Z15, Z17, Z19
+	VPMADDWD    Z10, Z18, Z18
+	VPMADDWD    Z10, Z19, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPSRLW      $0x0c, Z18, Z18
+	VPACKSSDW   Z5, Z6, Z17
+	VPANDD      Z14, Z4, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z12, Z4, Z20
+	VFMADD231PS Z15, Z19, Z20
+	VPANDD      Z14, Z3, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z12, Z3, Z21
+	VFMADD231PS Z15, Z19, Z21
+	VPMADDWD    Z10, Z20, Z20
+	VPMADDWD    Z10, Z21, Z21
+	VPACKSSDW   Z21, Z20, Z20
+	VPSRLW      $0x0c, Z20, Z20
+	VPACKSSDW   Z3, Z4, Z19
+	VPACKUSWB   Z20, Z18, Z18
+	VPACKSSWB   Z19, Z17, Z17
+	VPSRLW      $0x04, Z17, Z17
+	VPTERNLOGD  $0xf8, Z11, Z17, Z18
+	VPSHUFB     Z18, Z9, Z18
+	VPERMD      Z18, Z8, Z18
+	VMOVUPS     Z18, (DI)
+	VMOVAPS     Z0, Z6
+	VMOVAPS     Z1, Z5
+	VMOVAPS     Z2, Z4
+	VMOVAPS     Z16, Z3
+	ADDQ        $+64, DI
+	ADDQ        $+256, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+128
+	JGE         groupahead
+
+groupends:
+	CMPQ  R8, $+64
+	JNE   grouplast
+	TESTQ BX, BX
+	JEQ   grouplast
+
+groupturn:
+	VMOVUPS     256(SI), Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VMOVUPS     320(SI), Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VMOVUPS     384(SI), Z2
+	VMULPS.BCST 4(DX), Z2, Z2
+	VMOVUPS     448(SI), Z16
+	VMULPS.BCST 4(DX), Z16, Z16
+	VCMPPS      $0x03, Z5, Z6, K1
+	VCMPPS      $0x03, Z3, Z4, K2
+	KORTESTQ    K1, K2
+	JNE         groupturned
+	VPANDD      Z14, Z6, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z6, Z18
+	VFMADD231PS Z15, Z17, Z18
+	VPANDD      Z14, Z5, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z5, Z19
+	VFMADD231PS Z15, Z17, Z19
+	VPMADDWD    Z10, Z18, Z18
+	VPMADDWD    Z10, Z19, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPSRLW      $0x0c, Z18, Z18
+	VPACKSSDW   Z5, Z6, Z17
+	VPANDD      Z14, Z4, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z12, Z4, Z20
+	VFMADD231PS Z15, Z19, Z20
+	VPANDD      Z14, Z3, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z12, Z3, Z21
+	VFMADD231PS Z15, Z19, Z21
+	VPMADDWD    Z10, Z20, Z20
+	VPMADDWD    Z10, Z21, Z21
+	VPACKSSDW   Z21, Z20, Z20
+	VPSRLW      $0x0c, Z20, Z20
+	VPACKSSDW   Z3, Z4, Z19
+	VPACKUSWB   Z20, Z18, Z18
+	VPACKSSWB   Z19, Z17, Z17
+	VPSRLW      $0x04, Z17, Z17
+	VPTERNLOGD  $0xf8, Z11, Z17, Z18
+	VPSHUFB     Z18, Z9, Z18
+	VPERMD      Z18, Z8, Z18
+	VMOVUPS     Z18, (DI)
+	VMOVAPS     Z0, Z6
+	VMOVAPS     Z1, Z5
+	VMOVAPS     Z2, Z4
+	VMOVAPS     Z16, Z3
+	ADDQ        $+4, DX
+	ADDQ        $+64, DI
+	ADDQ        $+256, SI
+	MOVQ        R9, R8
+	SUBQ        R8, BX
+	CMPQ        R8, $+64
+	JNE         groupturned
+	TESTQ       BX, BX
+	JNE         groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z7
+	CMPQ         R8, $+128
+	JGE          groupahead
+
+grouploop:
+	VMOVUPS     (SI), Z0
+	VMULPS      Z7, Z0, Z0
+	VMOVUPS     64(SI), Z1
+	VMULPS      Z7, Z1, Z1
+	VMOVUPS     128(SI), Z2
+	VMULPS      Z7, Z2, Z2
+	VMOVUPS     192(SI), Z3
+	VMULPS      Z7, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         grouprare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z10, Z5, Z5
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x0c, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z10, Z4, Z4
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z5
+	VPSHUFB     Z5, Z9, Z5
+	VPERMD      Z5, Z8, Z5
+	VMOVUPS     Z5, (DI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+256, SI
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  grouploop
+
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Z7
+
+groupmeet:
+	MOVQ R8, R10
+	MOVQ DX, R11
+	SUBQ $+16, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS (SI), Z0
+	VMULPS  Z7, Z0, Z0
+	SUBQ    $+16, R8
+	JLT     groupmeet1cross
+
+groupmeet1:
+	VMOVUPS 64(SI), Z1
+	VMULPS  Z7, Z1, Z1
+	SUBQ    $+16, R8
+	JLT     groupmeet2cross
+
+groupmeet2:
+	VMOVUPS 128(SI), Z2
+	VMULPS  Z7, Z2, Z2
+	SUBQ    $+16, R8
+	JLT     groupmeet3cross
+
+groupmeet3:
+	VMOVUPS     192(SI), Z3
+	VMULPS      Z7, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         groupmeetrare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z10, Z5, Z5
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x0c, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z10, Z4, Z4
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z5
+	VPSHUFB     Z5, Z9, Z5
+	VPERMD      Z5, Z8, Z5
+	VMOVUPS     Z5, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+256, SI
+	SUBQ        $+64, BX
+	CMPQ        R8, $+1
+	JLT         groupnext
+	CMPQ        BX, $+64
+	JLT         grouptail
+	CMPQ        R8, $+64
+	JLT         groupmeet
+	JMP         groupbegin
+
+groupnext:
+	TESTQ BX, BX
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Z7
+	MOVQ         $-1, AX
+	BZHIQ        BX, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (SI), K7, Z0
+	VMULPS       Z7, Z0, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z1
+	VMULPS       Z7, Z1, Z1
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z2
+	VMULPS       Z7, Z2, Z2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z3
+	VMULPS       Z7, Z3, Z3
+	VCMPPS       $0x03, Z1, Z0, K1
+	VCMPPS       $0x03, Z3, Z2, K2
+	KORTESTQ     K1, K2
+	JNE          grouptailrare
+	VPANDD       Z14, Z0, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z12, Z0, Z5
+	VFMADD231PS  Z15, Z4, Z5
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z1, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z12, Z1, Z6
+	VFMADD231PS  Z15, Z4, Z6
+	CMPQ         BX, $+33
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z2, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z12, Z2, Z16
+	VFMADD231PS  Z15, Z4, Z16
+	CMPQ         BX, $+49
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z12, Z3, Z17
+	VFMADD231PS  Z15, Z4, Z17
+
+grouptailnarrow:
+	VPMADDWD   Z10, Z5, Z5
+	VPMADDWD   Z10, Z6, Z6
+	VPACKSSDW  Z6, Z5, Z5
+	VPSRLW     $0x0c, Z5, Z5
+	VPACKSSDW  Z1, Z0, Z0
+	VPMADDWD   Z10, Z16, Z16
+	VPMADDWD   Z10, Z17, Z17
+	VPACKSSDW  Z17, Z16, Z16
+	VPSRLW     $0x0c, Z16, Z16
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z16, Z5, Z5
+	VPACKSSWB  Z2, Z0, Z0
+	VPSRLW     $0x04, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z0, Z5
+	VPSHUFB    Z5, Z9, Z5
+	VPERMD     Z5, Z8, Z5
+	KMOVQ      K0, K7
+	VMOVDQU8   Z5, K7, (DI)
+
+grouptailback:
+	LEAQ  (DI)(BX*1), DI
+	LEAQ  (SI)(BX*4), SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
+	TESTQ R8, R8
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ        R8, $+2
+	JLT         short2end
+	MOVQ        ahead+48(FP), CX
+	CMPQ        CX, $+1
+	JGT         short2stream
+	CMPQ        R8, $+8
+	JLT         short2loop
+	VMOVUPS     (SI), Z0
+	VMULPS.BCST (DX), Z0, Z7
+	VMOVUPS     64(SI), Z0
+	VMULPS.BCST (DX), Z0, Z6
+	VMOVUPS     128(SI), Z0
+	VMULPS.BCST 4(DX), Z0, Z5
+	VMOVUPS     192(SI), Z0
+	VMULPS.BCST 4(DX), Z0, Z4
+
+short2ahead:
+	VMOVUPS     256(SI), Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VMOVUPS     320(SI), Z1
+	VMULPS.BCST 8(DX), Z1, Z1
+	VMOVUPS     384(SI), Z2
+	VMULPS.BCST 12(DX), Z2, Z2
+	VMOVUPS     448(SI), Z3
+	VMULPS.BCST 12(DX), Z3, Z3
+	VCMPPS      $0x03, Z6, Z7, K1
+	VCMPPS      $0x03, Z4, Z5, K2
+	KORTESTQ    K1, K2
+	JNE         short2loop
+	VPANDD      Z14, Z7, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z7, Z17
+	VFMADD231PS Z15, Z16, Z17
+	VPANDD      Z14, Z6, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z6, Z18
+	VFMADD231PS Z15, Z16, Z18
+	VPMADDWD    Z10, Z17, Z17
+	VPMADDWD    Z10, Z18, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPSRLW      $0x0c, Z17, Z17
+	VPACKSSDW   Z6, Z7, Z16
+	VPANDD      Z14, Z5, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z5, Z19
+	VFMADD231PS Z15, Z18, Z19
+	VPANDD      Z14, Z4, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z4, Z20
+	VFMADD231PS Z15, Z18, Z20
+	VPMADDWD    Z10, Z19, Z19
+	VPMADDWD    Z10, Z20, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPSRLW      $0x0c, Z19, Z19
+	VPACKSSDW   Z4, Z5, Z18
+	VPACKUSWB   Z19, Z17, Z17
+	VPACKSSWB   Z18, Z16, Z16
+	VPSRLW      $0x04, Z16, Z16
+	VPTERNLOGD  $0xf8, Z11, Z16, Z17
+	VPSHUFB     Z17, Z9, Z17
+	VPERMD      Z17, Z8, Z17
+	VMOVUPS     Z17, (DI)
+	VMOVAPS     Z0, Z7
+	VMOVAPS     Z1, Z6
+	VMOVAPS     Z2, Z5
+	VMOVAPS     Z3, Z4
+	ADDQ        $+8, DX
+	ADDQ        $+64, DI
+	ADDQ        $+256, SI
+	SUBQ        $+2, R8
+	CMPQ        R8, $+4
+	JGE         short2ahead
+
+short2loop:
+	VMOVUPS     (SI), Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VMOVUPS     64(SI), Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VMOVUPS     128(SI), Z2
+	VMULPS.BCST 4(DX), Z2, Z2
+	VMOVUPS     192(SI), Z3
+	VMULPS.BCST 4(DX), Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         short2rare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z10, Z5, Z5
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x0c, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z10, Z4, Z4
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z5
+	VPSHUFB     Z5, Z9, Z5
+	VPERMD      Z5, Z8, Z5
+	VMOVUPS     Z5, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+64, DI
+	ADDQ $+256, SI
+	SUBQ $+2, R8
+	CMPQ R8, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ        R8, $+4
+	JLT         short4end
+	MOVQ        ahead+48(FP), CX
+	CMPQ        CX, $+1
+	JGT         short4stream
+	CMPQ        R8, $+16
+	JLT         short4loop
+	VMOVUPS     (SI), Z0
+	VMULPS.BCST (DX), Z0, Z7
+	VMOVUPS     64(SI), Z0
+	VMULPS.BCST 4(DX), Z0, Z6
+	VMOVUPS     128(SI), Z0
+	VMULPS.BCST 8(DX), Z0, Z5
+	VMOVUPS     192(SI), Z0
+	VMULPS.BCST 12(DX), Z0, Z4
+
+short4ahead:
+	VMOVUPS     256(SI), Z0
+	VMULPS.BCST 16(DX), Z0, Z0
+	VMOVUPS     320(SI), Z1
+	VMULPS.BCST 20(DX), Z1, Z1
+	VMOVUPS     384(SI), Z2
+	VMULPS.BCST 24(DX), Z2, Z2
+	VMOVUPS     448(SI), Z3
+	VMULPS.BCST 28(DX), Z3, Z3
+	VCMPPS      $0x03, Z6, Z7, K1
+	VCMPPS      $0x03, Z4, Z5, K2
+	KORTESTQ    K1, K2
+	JNE         short4loop
+	VPANDD      Z14, Z7, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z7, Z17
+	VFMADD231PS Z15, Z16, Z17
+	VPANDD      Z14, Z6, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z6, Z18
+	VFMADD231PS Z15, Z16, Z18
+	VPMADDWD    Z10, Z17, Z17
+	VPMADDWD    Z10, Z18, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPSRLW      $0x0c, Z17, Z17
+	VPACKSSDW   Z6, Z7, Z16
+	VPANDD      Z14, Z5, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z5, Z19
+	VFMADD231PS Z15, Z18, Z19
+	VPANDD      Z14, Z4, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z4, Z20
+	VFMADD231PS Z15, Z18, Z20
+	VPMADDWD    Z10, Z19, Z19
+	VPMADDWD    Z10, Z20, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPSRLW      $0x0c, Z19, Z19
+	VPACKSSDW   Z4, Z5, Z18
+	VPACKUSWB   Z19, Z17, Z17
+	VPACKSSWB   Z18, Z16, Z16
+	VPSRLW      $0x04, Z16, Z16
+	VPTERNLOGD  $0xf8, Z11, Z16, Z17
+	VPSHUFB     Z17, Z9, Z17
+	VPERMD      Z17, Z8, Z17
+	VMOVUPS     Z17, (DI)
+	VMOVAPS     Z0, Z7
+	VMOVAPS     Z1, Z6
+	VMOVAPS     Z2, Z5
+	VMOVAPS     Z3, Z4
+	ADDQ        $+16, DX
+	ADDQ        $+64, DI
+	ADDQ        $+256, SI
+	SUBQ        $+4, R8
+	CMPQ        R8, $+8
+	JGE         short4ahead
+
+short4loop:
+	VMOVUPS     (SI), Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VMOVUPS     64(SI), Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VMOVUPS     128(SI), Z2
+	VMULPS.BCST 8(DX), Z2, Z2
+	VMOVUPS     192(SI), Z3
+	VMULPS.BCST 12(DX), Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         short4rare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z10, Z5, Z5
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x0c, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z10, Z4, Z4
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z5
+	VPSHUFB     Z5, Z9, Z5
+	VPERMD      Z5, Z8, Z5
+	VMOVUPS     Z5, (DI)
+
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+64, DI
+	ADDQ $+256, SI
+	SUBQ $+4, R8
+	CMPQ R8, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R8, R8
+	JNE   groups
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+64
+	JLT  lanetail
+
+laneloop:
+	VMOVUPS     (SI), Z0
+	VMOVUPS     (DX), Z1
+	VMULPS      Z1, Z0, Z0
+	VMOVUPS     64(SI), Z1
+	VMOVUPS     64(DX), Z2
+	VMULPS      Z2, Z1, Z1
+	VMOVUPS     128(SI), Z2
+	VMOVUPS     128(DX), Z3
+	VMULPS      Z3, Z2, Z2
+	VMOVUPS     192(SI), Z3
+	VMOVUPS     192(DX), Z4
+	VMULPS      Z4, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanerare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z10, Z5, Z5
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x0c, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z10, Z4, Z4
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z5
+	VPSHUFB     Z5, Z9, Z5
+	VPERMD      Z5, Z8, Z5
+	VMOVUPS     Z5, (DI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+256, SI
+	ADDQ $+256, DX
+	SUBQ $+64, BX
+	CMPQ BX, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ       BX, BX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVUPS.Z   (SI), K7, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VMULPS      Z1, Z0, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z1
+	VMOVUPS.Z   64(DX), K7, Z2
+	VMULPS      Z2, Z1, Z1
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z2
+	VMOVUPS.Z   128(DX), K7, Z3
+	VMULPS      Z3, Z2, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z3
+	VMOVUPS.Z   192(DX), K7, Z4
+	VMULPS      Z4, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanetailrare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	CMPQ        BX, $+33
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z2, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z2, Z7
+	VFMADD231PS Z15, Z4, Z7
+	CMPQ        BX, $+49
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z3, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z3, Z16
+	VFMADD231PS Z15, Z4, Z16
+
+lanetailnarrow:
+	VPMADDWD   Z10, Z5, Z5
+	VPMADDWD   Z10, Z6, Z6
+	VPACKSSDW  Z6, Z5, Z5
+	VPSRLW     $0x0c, Z5, Z5
+	VPACKSSDW  Z1, Z0, Z0
+	VPMADDWD   Z10, Z7, Z7
+	VPMADDWD   Z10, Z16, Z16
+	VPACKSSDW  Z16, Z7, Z7
+	VPSRLW     $0x0c, Z7, Z7
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z7, Z5, Z5
+	VPACKSSWB  Z2, Z0, Z0
+	VPSRLW     $0x04, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z0, Z5
+	VPSHUFB    Z5, Z9, Z5
+	VPERMD     Z5, Z8, Z5
+	KMOVQ      K0, K7
+	VMOVDQU8   Z5, K7, (DI)
+
+lanetailback:
+laneend:
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	PREFETCHNTA 128(SI)(CX*1)
+	PREFETCHNTA 192(SI)(CX*1)
+	VMOVUPS     (SI), Z0
+	VMULPS      Z7, Z0, Z0
+	VMOVUPS     64(SI), Z1
+	VMULPS      Z7, Z1, Z1
+	VMOVUPS     128(SI), Z2
+	VMULPS      Z7, Z2, Z2
+	VMOVUPS     192(SI), Z3
+	VMULPS      Z7, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         grouprare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z10, Z5, Z5
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x0c, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z10, Z4, Z4
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z5
+	VPSHUFB     Z5, Z9, Z5
+	VPERMD      Z5, Z8, Z5
+	VMOVNTPS    Z5, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+256, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         groupstream
+	JMP         groupwhole
+
+grouplast:
+	VCMPPS      $0x03, Z5, Z6, K1
+	VCMPPS      $0x03, Z3, Z4, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VPANDD      Z14, Z6, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z6, Z1
+	VFMADD231PS Z15, Z0, Z1
+	VPANDD      Z14, Z5, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z5, Z2
+	VFMADD231PS Z15, Z0, Z2
+	VPMADDWD    Z10, Z1, Z1
+	VPMADDWD    Z10, Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPSRLW      $0x0c, Z1, Z1
+	VPACKSSDW   Z5, Z6, Z0
+	VPANDD      Z14, Z4, Z2
+	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z12, Z4, Z16
+	VFMADD231PS Z15, Z2, Z16
+	VPANDD      Z14, Z3, Z2
+	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z12, Z3, Z17
+	VFMADD231PS Z15, Z2, Z17
+	VPMADDWD    Z10, Z16, Z16
+	VPMADDWD    Z10, Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPSRLW      $0x0c, Z16, Z16
+	VPACKSSDW   Z3, Z4, Z2
+	VPACKUSWB   Z16, Z1, Z1
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z1
+	VPSHUFB     Z1, Z9, Z1
+	VPERMD      Z1, Z8, Z1
+	VMOVUPS     Z1, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+256, SI
+	SUBQ        $+64, R8
+	JMP         groupwhole
+
+grouprare:
+	VMOVUPS      (SI), Z0
+	VMULPS       Z7, Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVUPS      64(SI), Z1
+	VMULPS       Z7, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z10, Z2, Z2
+	VPMADDWD     Z10, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VMOVUPS      128(SI), Z1
+	VMULPS       Z7, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	VMOVUPS      192(SI), Z3
+	VMULPS       Z7, Z3, Z3
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z5, Z6
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z6, K4, Z6
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z10, Z4, Z4
+	VPMADDWD     Z10, Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPSRLW       $0x0c, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VPSHUFB      Z2, Z9, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	VMOVUPS      Z2, (DI)
+	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z7
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Z7
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z7
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Z7
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z7
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Z7
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z7
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
+
+grouptailrare:
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (SI), K7, Z0
+	VMULPS       Z7, Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z1
+	VMULPS       Z7, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z10, Z2, Z2
+	VPMADDWD     Z10, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z1
+	VMULPS       Z7, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z3
+	VMULPS       Z7, Z3, Z3
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z5, Z6
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z6, K4, Z6
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z10, Z4, Z4
+	VPMADDWD     Z10, Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPSRLW       $0x0c, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VPSHUFB      Z2, Z9, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	KMOVQ        K0, K7
+	VMOVDQU8     Z2, K7, (DI)
+	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R10, R8
+	SUBQ DX, R11
+	ADDQ R11, DX
+	MOVQ BX, R10
+	SUBQ R11, R11
+	ADDQ $+64, R11
+	JMP  grouppieces
+
+short2stream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	PREFETCHNTA 128(SI)(CX*1)
+	PREFETCHNTA 192(SI)(CX*1)
+	VMOVUPS     (SI), Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VMOVUPS     64(SI), Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VMOVUPS     128(SI), Z2
+	VMULPS.BCST 4(DX), Z2, Z2
+	VMOVUPS     192(SI), Z3
+	VMULPS.BCST 4(DX), Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         short2rare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z10, Z5, Z5
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x0c, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z10, Z4, Z4
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z5
+	VPSHUFB     Z5, Z9, Z5
+	VPERMD      Z5, Z8, Z5
+	VMOVNTPS    Z5, (DI)
+	ADDQ        $+8, DX
+	ADDQ        $+64, DI
+	ADDQ        $+256, SI
+	SUBQ        $+2, R8
+	CMPQ        R8, $+2
+	JGE         short2stream
+	JMP         short2end
+
+short2rare:
+	VMOVUPS      (SI), Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVUPS      64(SI), Z1
+	VMULPS.BCST  (DX), Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z10, Z2, Z2
+	VPMADDWD     Z10, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VMOVUPS      128(SI), Z1
+	VMULPS.BCST  4(DX), Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	VMOVUPS      192(SI), Z3
+	VMULPS.BCST  4(DX), Z3, Z3
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z5, Z6
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z6, K4, Z6
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z10, Z4, Z4
+	VPMADDWD     Z10, Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPSRLW       $0x0c, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VPSHUFB      Z2, Z9, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	VMOVUPS      Z2, (DI)
+	JMP          short2back
+
+short4stream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	PREFETCHNTA 128(SI)(CX*1)
+	PREFETCHNTA 192(SI)(CX*1)
+	VMOVUPS     (SI), Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VMOVUPS     64(SI), Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VMOVUPS     128(SI), Z2
+	VMULPS.BCST 8(DX), Z2, Z2
+	VMOVUPS     192(SI), Z3
+	VMULPS.BCST 12(DX), Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         short4rare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z10, Z5, Z5
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x0c, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z10, Z4, Z4
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z5
+	VPSHUFB     Z5, Z9, Z5
+	VPERMD      Z5, Z8, Z5
+	VMOVNTPS    Z5, (DI)
+	ADDQ        $+16, DX
+	ADDQ        $+64, DI
+	ADDQ        $+256, SI
+	SUBQ        $+4, R8
+	CMPQ        R8, $+4
+	JGE         short4stream
+	JMP         short4end
+
+short4rare:
+	VMOVUPS      (SI), Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVUPS      64(SI), Z1
+	VMULPS.BCST  4(DX), Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z10, Z2, Z2
+	VPMADDWD     Z10, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VMOVUPS      128(SI), Z1
+	VMULPS.BCST  8(DX), Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	VMOVUPS      192(SI), Z3
+	VMULPS.BCST  12(DX), Z3, Z3
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z5, Z6
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z6, K4, Z6
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z10, Z4, Z4
+	VPMADDWD     Z10, Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPSRLW       $0x0c, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VPSHUFB      Z2, Z9, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	VMOVUPS      Z2, (DI)
+	JMP          short4back
+
+lanerare:
+	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z1
+	VMULPS       Z1, Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVUPS      64(SI), Z1
+	VMOVUPS      64(DX), Z3
+	VMULPS       Z3, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z10, Z2, Z2
+	VPMADDWD     Z10, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VMOVUPS      128(SI), Z1
+	VMOVUPS      128(DX), Z3
+	VMULPS       Z3, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	VMOVUPS      192(SI), Z3
+	VMOVUPS      192(DX), Z5
+	VMULPS       Z5, Z3, Z3
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z5, Z6
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z6, K4, Z6
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z10, Z4, Z4
+	VPMADDWD     Z10, Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPSRLW       $0x0c, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VPSHUFB      Z2, Z9, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	VMOVUPS      Z2, (DI)
+	JMP          laneback
+
+lanetailrare:
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (SI), K7, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VMULPS       Z1, Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z15, Z1, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z1
+	VMOVUPS.Z    64(DX), K7, Z3
+	VMULPS       Z3, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K2
+	VMOVAPS.Z    Z4, K2, Z4
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z10, Z2, Z2
+	VPMADDWD     Z10, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z1
+	VMOVUPS.Z    128(DX), K7, Z3
+	VMULPS       Z3, Z1, Z1
+	VPANDD       Z14, Z1, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z15, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K3
+	VMOVAPS.Z    Z4, K3, Z4
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z3
+	VMOVUPS.Z    192(DX), K7, Z5
+	VMULPS       Z5, Z3, Z3
+	VPANDD       Z14, Z3, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z5, Z6
+	VCMPPS       $0x07, Z3, Z3, K4
+	VMOVAPS.Z    Z6, K4, Z6
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z10, Z4, Z4
+	VPMADDWD     Z10, Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPSRLW       $0x0c, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VPACKUSWB    Z4, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VPSHUFB      Z2, Z9, Z2
+	VPERMD       Z2, Z8, Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VPTERNLOGD   $0xf8, Z0, Z1, Z2
+	KMOVQ        K0, K7
+	VMOVDQU8     Z2, K7, (DI)
+	JMP          lanetailback
+
+// func QuantizeFpE2M1PackedAVX512(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·QuantizeFpE2M1PackedAVX512(SB), NOSPLIT, $0-64
+	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+	// per call: Z15 0x4a80fed6, Z14 0x7f800000, Z13 0x3f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 0x10011001
+	// per group: Z7 scale, Z6 recip
+	// vector registers in use at once: 25
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	VBROADCASTSS constantsAVX512<>+108(SB), Z15
+	VBROADCASTSS constantsAVX512<>+4(SB), Z14
+	VBROADCASTSS constantsAVX512<>+112(SB), Z13
+	VBROADCASTSS constantsAVX512<>+12(SB), Z12
+	VBROADCASTSS constantsAVX512<>+116(SB), Z11
+	VBROADCASTSS constantsAVX512<>+120(SB), Z10
+	VMOVUPS      constantsAVX512<>+24(SB), Z9
+	VBROADCASTSS constantsAVX512<>+188(SB), Z8
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+32
+	JEQ          short2
+	CMPQ         R10, $+16
+	JEQ          short4
+
+groups:
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z6
+	SUBQ         R9, R8
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         R9, $+256
+	JGE          groupfirst
+	CMPQ         R8, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R9
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VMOVUPS      (SI), Z0
+	VMULPS       Z6, Z0, Z1
+	VFMSUB231PS  Z7, Z1, Z0
+	VMOVAPS      Z1, Z5
+	VFNMADD231PS Z6, Z0, Z5
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z6, Z0, Z1
+	VFMSUB231PS  Z7, Z1, Z0
+	VMOVAPS      Z1, Z4
+	VFNMADD231PS Z6, Z0, Z4
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z6, Z0, Z1
+	VFMSUB231PS  Z7, Z1, Z0
+	VMOVAPS      Z1, Z3
+	VFNMADD231PS Z6, Z0, Z3
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z6, Z0, Z1
+	VFMSUB231PS  Z7, Z1, Z0
+	VMOVAPS      Z1, Z2
+	VFNMADD231PS Z6, Z0, Z2
+	CMPQ         R9, $+128
+	JLT          groupends
+
+groupahead:
+	VMOVUPS      256(SI), Z0
+	VMULPS       Z6, Z0, Z1
+	VFMSUB231PS  Z7, Z1, Z0
+	VFNMADD231PS Z6, Z0, Z1
+	VMOVUPS      320(SI), Z0
+	VMULPS       Z6, Z0, Z16
+	VFMSUB231PS  Z7, Z16, Z0
+	VFNMADD231PS Z6, Z0, Z16
+	VMOVUPS      384(SI), Z0
+	VMULPS       Z6, Z0, Z17
+	VFMSUB231PS  Z7, Z17, Z0
+	VFNMADD231PS Z6, Z0, Z17
+	VMOVUPS      448(SI), Z0
+	VMULPS       Z6, Z0, Z18
+	VFMSUB231PS  Z7, Z18, Z0
+	VFNMADD231PS Z6, Z0, Z18
+	VCMPPS       $0x03, Z4, Z5, K1
+	VCMPPS       $0x03, Z2, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouploop
+	VPANDD       Z14, Z5, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z5, Z19
+	VFMADD231PS  Z15, Z0, Z19
+	VPANDD       Z14, Z4, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z4, Z20
+	VFMADD231PS  Z15, Z0, Z20
+	VPMADDWD     Z10, Z19, Z19
+	VPMADDWD     Z10, Z20, Z20
+	VPACKSSDW    Z20, Z19, Z19
+	VPSRLW       $0x0c, Z19, Z19
+	VPACKSSDW    Z4, Z5, Z0
+	VPANDD       Z14, Z3, Z20
+	VPMAXUD      Z13, Z20, Z20
+	VPANDD       Z12, Z3, Z21
+	VFMADD231PS  Z15, Z20, Z21
+	VPANDD       Z14, Z2, Z20
+	VPMAXUD      Z13, Z20, Z20
+	VPANDD       Z12, Z2, Z22
+	VFMADD231PS  Z15, Z20, Z22
+	VPMADDWD     Z10, Z21, Z21
+	VPMADDWD     Z10, Z22, Z22
+	VPACKSSDW    Z22, Z21, Z21
+	VPSRLW       $0x0c, Z21, Z21
+	VPACKSSDW    Z2, Z3, Z20
+	VPACKUSWB    Z21, Z19, Z19
+	VPACKSSWB    Z20, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z0, Z19
+	VPERMD       Z19, Z9, Z19
+	VPMADDUBSW   Z8, Z19, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (DI)
+	VMOVAPS      Z1, Z5
+	VMOVAPS      Z16, Z4
+	VMOVAPS      Z17, Z3
+	VMOVAPS      Z18, Z2
 	ADDQ         $+32, DI
 	ADDQ         $+256, SI
 	SUBQ         $+64, R9
@@ -12310,83 +10071,63 @@ groupends:
 
 groupturn:
 	VMOVUPS           256(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z1
+	VMOVUPS           320(SI), Z0
 	VMULPS.BCST       4(BX), Z0, Z16
 	VFMSUB231PS.BCST  4(DX), Z16, Z0
 	VFNMADD231PS.BCST 4(BX), Z0, Z16
-	VMOVUPS           320(SI), Z0
+	VMOVUPS           384(SI), Z0
 	VMULPS.BCST       4(BX), Z0, Z17
 	VFMSUB231PS.BCST  4(DX), Z17, Z0
 	VFNMADD231PS.BCST 4(BX), Z0, Z17
-	VMOVUPS           384(SI), Z0
+	VMOVUPS           448(SI), Z0
 	VMULPS.BCST       4(BX), Z0, Z18
 	VFMSUB231PS.BCST  4(DX), Z18, Z0
 	VFNMADD231PS.BCST 4(BX), Z0, Z18
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z19
-	VFMSUB231PS.BCST  4(DX), Z19, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z19
-	VADDPS            Z3, Z4, Z0
-	VADDPS            Z1, Z2, Z20
-	VADDPS            Z20, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z4, Z5, K1
+	VCMPPS            $0x03, Z2, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               groupturned
+	VPANDD            Z14, Z5, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z5, Z19
+	VFMADD231PS       Z15, Z0, Z19
 	VPANDD            Z14, Z4, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z20
-	VPSUBUSW          Z12, Z20, Z20
-	VPADDD            Z11, Z20, Z21
-	VADDPS            Z21, Z0, Z0
-	VPSUBD            Z21, Z0, Z0
-	VPSRLD            $0x16, Z20, Z20
-	VPADDD            Z20, Z0, Z0
-	VPSRLD            $0x1c, Z4, Z20
-	VPTERNLOGD        $0xf8, Z10, Z20, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z4, Z20
+	VFMADD231PS       Z15, Z0, Z20
+	VPMADDWD          Z10, Z19, Z19
+	VPMADDWD          Z10, Z20, Z20
+	VPACKSSDW         Z20, Z19, Z19
+	VPSRLW            $0x0c, Z19, Z19
+	VPACKSSDW         Z4, Z5, Z0
 	VPANDD            Z14, Z3, Z20
-	VPMINUD           Z15, Z20, Z20
-	VPANDD            Z13, Z20, Z21
-	VPSUBUSW          Z12, Z21, Z21
-	VPADDD            Z11, Z21, Z22
-	VADDPS            Z22, Z20, Z20
-	VPSUBD            Z22, Z20, Z20
-	VPSRLD            $0x16, Z21, Z21
-	VPADDD            Z21, Z20, Z20
-	VPSRLD            $0x1c, Z3, Z21
-	VPTERNLOGD        $0xf8, Z10, Z21, Z20
-	VPACKSSDW         Z20, Z0, Z0
+	VPMAXUD           Z13, Z20, Z20
+	VPANDD            Z12, Z3, Z21
+	VFMADD231PS       Z15, Z20, Z21
 	VPANDD            Z14, Z2, Z20
-	VPMINUD           Z15, Z20, Z20
-	VPANDD            Z13, Z20, Z21
-	VPSUBUSW          Z12, Z21, Z21
-	VPADDD            Z11, Z21, Z22
-	VADDPS            Z22, Z20, Z20
-	VPSUBD            Z22, Z20, Z20
-	VPSRLD            $0x16, Z21, Z21
-	VPADDD            Z21, Z20, Z20
-	VPSRLD            $0x1c, Z2, Z21
-	VPTERNLOGD        $0xf8, Z10, Z21, Z20
-	VPANDD            Z14, Z1, Z21
-	VPMINUD           Z15, Z21, Z21
-	VPANDD            Z13, Z21, Z22
-	VPSUBUSW          Z12, Z22, Z22
-	VPADDD            Z11, Z22, Z23
-	VADDPS            Z23, Z21, Z21
-	VPSUBD            Z23, Z21, Z21
-	VPSRLD            $0x16, Z22, Z22
-	VPADDD            Z22, Z21, Z21
-	VPSRLD            $0x1c, Z1, Z22
-	VPTERNLOGD        $0xf8, Z10, Z22, Z21
-	VPACKSSDW         Z21, Z20, Z20
-	VPACKUSWB         Z20, Z0, Z0
-	VPERMD            Z0, Z9, Z0
-	VPANDD            Z8, Z0, Z20
-	VPMADDUBSW        Z7, Z20, Z20
-	VPMOVWB           Z20, Y20
-	VMOVUPS           Y20, (DI)
+	VPMAXUD           Z13, Z20, Z20
+	VPANDD            Z12, Z2, Z22
+	VFMADD231PS       Z15, Z20, Z22
+	VPMADDWD          Z10, Z21, Z21
+	VPMADDWD          Z10, Z22, Z22
+	VPACKSSDW         Z22, Z21, Z21
+	VPSRLW            $0x0c, Z21, Z21
+	VPACKSSDW         Z2, Z3, Z20
+	VPACKUSWB         Z21, Z19, Z19
+	VPACKSSWB         Z20, Z0, Z0
+	VPSRLW            $0x04, Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z0, Z19
+	VPERMD            Z19, Z9, Z19
+	VPMADDUBSW        Z8, Z19, Z0
+	VPMOVWB           Z0, Y0
+	VMOVUPS           Y0, (DI)
+	VMOVAPS           Z1, Z5
 	VMOVAPS           Z16, Z4
 	VMOVAPS           Z17, Z3
 	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
 	ADDQ              $+4, DX
 	ADDQ              $+4, BX
 	ADDQ              $+32, DI
@@ -12399,86 +10140,66 @@ groupturn:
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
 	VMOVUPS      (SI), Z0
-	VMULPS       Z5, Z0, Z1
-	VFMSUB231PS  Z6, Z1, Z0
-	VFNMADD231PS Z5, Z0, Z1
+	VMULPS       Z6, Z0, Z1
+	VFMSUB231PS  Z7, Z1, Z0
+	VFNMADD231PS Z6, Z0, Z1
 	VMOVUPS      64(SI), Z0
-	VMULPS       Z5, Z0, Z2
-	VFMSUB231PS  Z6, Z2, Z0
-	VFNMADD231PS Z5, Z0, Z2
+	VMULPS       Z6, Z0, Z2
+	VFMSUB231PS  Z7, Z2, Z0
+	VFNMADD231PS Z6, Z0, Z2
 	VMOVUPS      128(SI), Z0
-	VMULPS       Z5, Z0, Z3
-	VFMSUB231PS  Z6, Z3, Z0
-	VFNMADD231PS Z5, Z0, Z3
+	VMULPS       Z6, Z0, Z3
+	VFMSUB231PS  Z7, Z3, Z0
+	VFNMADD231PS Z6, Z0, Z3
 	VMOVUPS      192(SI), Z0
-	VMULPS       Z5, Z0, Z4
-	VFMSUB231PS  Z6, Z4, Z0
-	VFNMADD231PS Z5, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VMULPS       Z6, Z0, Z4
+	VFMSUB231PS  Z7, Z4, Z0
+	VFNMADD231PS Z6, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z0, Z0
-	VPSUBD       Z17, Z0, Z0
-	VPSRLD       $0x16, Z16, Z16
-	VPADDD       Z16, Z0, Z0
-	VPSRLD       $0x1c, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z1, Z1
-	VPSUBD       Z17, Z1, Z1
-	VPSRLD       $0x16, Z16, Z16
-	VPADDD       Z16, Z1, Z1
-	VPSRLD       $0x1c, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z16
-	VADDPS       Z16, Z1, Z1
-	VPSUBD       Z16, Z1, Z1
-	VPSRLD       $0x16, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x1c, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z1
-	VPANDD       Z14, Z4, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z3
-	VPSUBUSW     Z12, Z3, Z3
-	VPADDD       Z11, Z3, Z16
-	VADDPS       Z16, Z2, Z2
-	VPSUBD       Z16, Z2, Z2
-	VPSRLD       $0x16, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSRLD       $0x1c, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z2
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z1, Z5
+	VFMADD231PS  Z15, Z0, Z5
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z16
+	VFMADD231PS  Z15, Z0, Z16
+	VPMADDWD     Z10, Z5, Z5
+	VPMADDWD     Z10, Z16, Z16
+	VPACKSSDW    Z16, Z5, Z5
+	VPSRLW       $0x0c, Z5, Z5
 	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z9, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
-	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (DI)
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z2
+	VFMADD231PS  Z15, Z0, Z2
+	VPANDD       Z14, Z4, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z4, Z16
+	VFMADD231PS  Z15, Z0, Z16
+	VPMADDWD     Z10, Z2, Z2
+	VPMADDWD     Z10, Z16, Z16
+	VPACKSSDW    Z16, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z2, Z5, Z5
+	VPACKSSWB    Z3, Z1, Z1
+	VPSRLW       $0x04, Z1, Z1
+	VPTERNLOGD   $0xf8, Z11, Z1, Z5
+	VPERMD       Z5, Z9, Z5
+	VPMADDUBSW   Z8, Z5, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (DI)
 
 groupback:
 	ADDQ $+32, DI
@@ -12495,8 +10216,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
 
 groupmeet:
 	MOVQ R9, R11
@@ -12506,91 +10227,71 @@ groupmeet:
 
 groupmeet0:
 	VMOVUPS      (SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z5, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z6, Z1, Z0
+	VFNMADD231PS Z7, Z0, Z1
 	SUBQ         $+16, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
 	VMOVUPS      64(SI), Z0
-	VMULPS       Z6, Z0, Z2
-	VFMSUB231PS  Z5, Z2, Z0
-	VFNMADD231PS Z6, Z0, Z2
+	VMULPS       Z7, Z0, Z2
+	VFMSUB231PS  Z6, Z2, Z0
+	VFNMADD231PS Z7, Z0, Z2
 	SUBQ         $+16, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
 	VMOVUPS      128(SI), Z0
-	VMULPS       Z6, Z0, Z3
-	VFMSUB231PS  Z5, Z3, Z0
-	VFNMADD231PS Z6, Z0, Z3
+	VMULPS       Z7, Z0, Z3
+	VFMSUB231PS  Z6, Z3, Z0
+	VFNMADD231PS Z7, Z0, Z3
 	SUBQ         $+16, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
 	VMOVUPS      192(SI), Z0
-	VMULPS       Z6, Z0, Z4
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z6, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VMULPS       Z7, Z0, Z4
+	VFMSUB231PS  Z6, Z4, Z0
+	VFNMADD231PS Z7, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          groupmeetrare
 	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z0, Z0
-	VPSUBD       Z17, Z0, Z0
-	VPSRLD       $0x16, Z16, Z16
-	VPADDD       Z16, Z0, Z0
-	VPSRLD       $0x1c, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z1, Z1
-	VPSUBD       Z17, Z1, Z1
-	VPSRLD       $0x16, Z16, Z16
-	VPADDD       Z16, Z1, Z1
-	VPSRLD       $0x1c, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z16
-	VADDPS       Z16, Z1, Z1
-	VPSUBD       Z16, Z1, Z1
-	VPSRLD       $0x16, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x1c, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z1
-	VPANDD       Z14, Z4, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z3
-	VPSUBUSW     Z12, Z3, Z3
-	VPADDD       Z11, Z3, Z16
-	VADDPS       Z16, Z2, Z2
-	VPSUBD       Z16, Z2, Z2
-	VPSRLD       $0x16, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSRLD       $0x1c, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z2
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z1, Z5
+	VFMADD231PS  Z15, Z0, Z5
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z16
+	VFMADD231PS  Z15, Z0, Z16
+	VPMADDWD     Z10, Z5, Z5
+	VPMADDWD     Z10, Z16, Z16
+	VPACKSSDW    Z16, Z5, Z5
+	VPSRLW       $0x0c, Z5, Z5
 	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z9, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
-	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (DI)
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z2
+	VFMADD231PS  Z15, Z0, Z2
+	VPANDD       Z14, Z4, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z4, Z16
+	VFMADD231PS  Z15, Z0, Z16
+	VPMADDWD     Z10, Z2, Z2
+	VPMADDWD     Z10, Z16, Z16
+	VPACKSSDW    Z16, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z2, Z5, Z5
+	VPACKSSWB    Z3, Z1, Z1
+	VPSRLW       $0x04, Z1, Z1
+	VPTERNLOGD   $0xf8, Z11, Z1, Z5
+	VPERMD       Z5, Z9, Z5
+	VPMADDUBSW   Z8, Z5, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+256, SI
 	SUBQ         $+64, R8
@@ -12625,104 +10326,84 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z6
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
-	VMULPS       Z5, Z0, Z1
-	VFMSUB231PS  Z6, Z1, Z0
-	VFNMADD231PS Z5, Z0, Z1
+	VMULPS       Z6, Z0, Z1
+	VFMSUB231PS  Z7, Z1, Z0
+	VFNMADD231PS Z6, Z0, Z1
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVUPS.Z    64(SI), K7, Z0
-	VMULPS       Z5, Z0, Z2
-	VFMSUB231PS  Z6, Z2, Z0
-	VFNMADD231PS Z5, Z0, Z2
+	VMULPS       Z6, Z0, Z2
+	VFMSUB231PS  Z7, Z2, Z0
+	VFNMADD231PS Z6, Z0, Z2
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVUPS.Z    128(SI), K7, Z0
-	VMULPS       Z5, Z0, Z3
-	VFMSUB231PS  Z6, Z3, Z0
-	VFNMADD231PS Z5, Z0, Z3
+	VMULPS       Z6, Z0, Z3
+	VFMSUB231PS  Z7, Z3, Z0
+	VFNMADD231PS Z6, Z0, Z3
 	KSHIFTRQ     $0x30, K0, K7
 	VMOVUPS.Z    192(SI), K7, Z0
-	VMULPS       Z5, Z0, Z4
-	VFMSUB231PS  Z6, Z4, Z0
-	VFNMADD231PS Z5, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VMULPS       Z6, Z0, Z4
+	VFMSUB231PS  Z7, Z4, Z0
+	VFNMADD231PS Z6, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
 	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z0, Z0
-	VPSUBD       Z17, Z0, Z0
-	VPSRLD       $0x16, Z16, Z16
-	VPADDD       Z16, Z0, Z0
-	VPSRLD       $0x1c, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z1, Z5
+	VFMADD231PS  Z15, Z0, Z5
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z1, Z1
-	VPSUBD       Z17, Z1, Z1
-	VPSRLD       $0x16, Z16, Z16
-	VPADDD       Z16, Z1, Z1
-	VPSRLD       $0x1c, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z16
+	VFMADD231PS  Z15, Z0, Z16
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z3, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z2, Z2
-	VPSUBD       Z17, Z2, Z2
-	VPSRLD       $0x16, Z16, Z16
-	VPADDD       Z16, Z2, Z2
-	VPSRLD       $0x1c, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z2
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z17
+	VFMADD231PS  Z15, Z0, Z17
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z4, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z3, Z3
-	VPSUBD       Z17, Z3, Z3
-	VPSRLD       $0x16, Z16, Z16
-	VPADDD       Z16, Z3, Z3
-	VPSRLD       $0x1c, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
+	VPANDD       Z14, Z4, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z4, Z18
+	VFMADD231PS  Z15, Z0, Z18
 
 grouptailnarrow:
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z2, Z0, Z0
-	VPERMD     Z0, Z9, Z0
-	VPANDD     Z8, Z0, Z1
+	VPMADDWD   Z10, Z5, Z5
+	VPMADDWD   Z10, Z16, Z16
+	VPACKSSDW  Z16, Z5, Z5
+	VPSRLW     $0x0c, Z5, Z5
+	VPACKSSDW  Z2, Z1, Z1
+	VPMADDWD   Z10, Z17, Z17
+	VPMADDWD   Z10, Z18, Z18
+	VPACKSSDW  Z18, Z17, Z17
+	VPSRLW     $0x0c, Z17, Z17
+	VPACKSSDW  Z4, Z3, Z3
+	VPACKUSWB  Z17, Z5, Z5
+	VPACKSSWB  Z3, Z1, Z1
+	VPSRLW     $0x04, Z1, Z1
+	VPTERNLOGD $0xf8, Z11, Z1, Z5
+	VPERMD     Z5, Z9, Z5
 	KMOVQ      K0, K7
-	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z7, Z1, Z1
-	VPMOVWB    Z1, Y1
+	VMOVDQU8.Z Z5, K7, Z0
+	VPMADDUBSW Z8, Z0, Z0
+	VPMOVWB    Z0, Y0
 	LEAQ       1(R8), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   Y1, K7, (DI)
+	VMOVDQU8   Y0, K7, (DI)
 
 grouptailback:
 	MOVQ  R8, AX
@@ -12762,105 +10443,85 @@ short2:
 	CMPQ              R9, $+8
 	JLT               short2loop
 	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFMSUB231PS.BCST  (DX), Z16, Z0
-	VMOVAPS           Z16, Z4
-	VFNMADD231PS.BCST (BX), Z0, Z4
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFNMADD231PS.BCST (BX), Z0, Z5
 	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFMSUB231PS.BCST  (DX), Z16, Z0
-	VMOVAPS           Z16, Z3
-	VFNMADD231PS.BCST (BX), Z0, Z3
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFNMADD231PS.BCST (BX), Z0, Z4
 	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VMOVAPS           Z16, Z2
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
 	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VMOVAPS           Z16, Z1
-	VFNMADD231PS.BCST 4(BX), Z0, Z1
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VMOVAPS           Z1, Z2
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
 
 short2ahead:
 	VMOVUPS           256(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFMSUB231PS.BCST  8(DX), Z1, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z1
+	VMOVUPS           320(SI), Z0
 	VMULPS.BCST       8(BX), Z0, Z16
 	VFMSUB231PS.BCST  8(DX), Z16, Z0
 	VFNMADD231PS.BCST 8(BX), Z0, Z16
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z17
-	VFMSUB231PS.BCST  8(DX), Z17, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z17
 	VMOVUPS           384(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z17
+	VFMSUB231PS.BCST  12(DX), Z17, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z17
+	VMOVUPS           448(SI), Z0
 	VMULPS.BCST       12(BX), Z0, Z18
 	VFMSUB231PS.BCST  12(DX), Z18, Z0
 	VFNMADD231PS.BCST 12(BX), Z0, Z18
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z19
-	VFMSUB231PS.BCST  12(DX), Z19, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z19
-	VADDPS            Z3, Z4, Z0
-	VADDPS            Z1, Z2, Z20
-	VADDPS            Z20, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z4, Z5, K1
+	VCMPPS            $0x03, Z2, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2loop
+	VPANDD            Z14, Z5, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z5, Z19
+	VFMADD231PS       Z15, Z0, Z19
 	VPANDD            Z14, Z4, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z20
-	VPSUBUSW          Z12, Z20, Z20
-	VPADDD            Z11, Z20, Z21
-	VADDPS            Z21, Z0, Z0
-	VPSUBD            Z21, Z0, Z0
-	VPSRLD            $0x16, Z20, Z20
-	VPADDD            Z20, Z0, Z0
-	VPSRLD            $0x1c, Z4, Z20
-	VPTERNLOGD        $0xf8, Z10, Z20, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z4, Z20
+	VFMADD231PS       Z15, Z0, Z20
+	VPMADDWD          Z10, Z19, Z19
+	VPMADDWD          Z10, Z20, Z20
+	VPACKSSDW         Z20, Z19, Z19
+	VPSRLW            $0x0c, Z19, Z19
+	VPACKSSDW         Z4, Z5, Z0
 	VPANDD            Z14, Z3, Z20
-	VPMINUD           Z15, Z20, Z20
-	VPANDD            Z13, Z20, Z21
-	VPSUBUSW          Z12, Z21, Z21
-	VPADDD            Z11, Z21, Z22
-	VADDPS            Z22, Z20, Z20
-	VPSUBD            Z22, Z20, Z20
-	VPSRLD            $0x16, Z21, Z21
-	VPADDD            Z21, Z20, Z20
-	VPSRLD            $0x1c, Z3, Z21
-	VPTERNLOGD        $0xf8, Z10, Z21, Z20
-	VPACKSSDW         Z20, Z0, Z0
+	VPMAXUD           Z13, Z20, Z20
+	VPANDD            Z12, Z3, Z21
+	VFMADD231PS       Z15, Z20, Z21
 	VPANDD            Z14, Z2, Z20
-	VPMINUD           Z15, Z20, Z20
-	VPANDD            Z13, Z20, Z21
-	VPSUBUSW          Z12, Z21, Z21
-	VPADDD            Z11, Z21, Z22
-	VADDPS            Z22, Z20, Z20
-	VPSUBD            Z22, Z20, Z20
-	VPSRLD            $0x16, Z21, Z21
-	VPADDD            Z21, Z20, Z20
-	VPSRLD            $0x1c, Z2, Z21
-	VPTERNLOGD        $0xf8, Z10, Z21, Z20
-	VPANDD            Z14, Z1, Z21
-	VPMINUD           Z15, Z21, Z21
-	VPANDD            Z13, Z21, Z22
-	VPSUBUSW          Z12, Z22, Z22
-	VPADDD            Z11, Z22, Z23
-	VADDPS            Z23, Z21, Z21
-	VPSUBD            Z23, Z21, Z21
-	VPSRLD            $0x16, Z22, Z22
-	VPADDD            Z22, Z21, Z21
-	VPSRLD            $0x1c, Z1, Z22
-	VPTERNLOGD        $0xf8, Z10, Z22, Z21
-	VPACKSSDW         Z21, Z20, Z20
-	VPACKUSWB         Z20, Z0, Z0
-	VPERMD            Z0, Z9, Z0
-	VPANDD            Z8, Z0, Z20
-	VPMADDUBSW        Z7, Z20, Z20
-	VPMOVWB           Z20, Y20
-	VMOVUPS           Y20, (DI)
+	VPMAXUD           Z13, Z20, Z20
+	VPANDD            Z12, Z2, Z22
+	VFMADD231PS       Z15, Z20, Z22
+	VPMADDWD          Z10, Z21, Z21
+	VPMADDWD          Z10, Z22, Z22
+	VPACKSSDW         Z22, Z21, Z21
+	VPSRLW            $0x0c, Z21, Z21
+	VPACKSSDW         Z2, Z3, Z20
+	VPACKUSWB         Z21, Z19, Z19
+	VPACKSSWB         Z20, Z0, Z0
+	VPSRLW            $0x04, Z0, Z0
+	VPTERNLOGD        $0xf8, Z11, Z0, Z19
+	VPERMD            Z19, Z9, Z19
+	VPMADDUBSW        Z8, Z19, Z0
+	VPMOVWB           Z0, Y0
+	VMOVUPS           Y0, (DI)
+	VMOVAPS           Z1, Z5
 	VMOVAPS           Z16, Z4
 	VMOVAPS           Z17, Z3
 	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
 	ADDQ              $+8, DX
 	ADDQ              $+8, BX
 	ADDQ              $+32, DI
@@ -12870,8 +10531,8 @@ short2ahead:
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
+	VBROADCASTSS      (DX), Z7
+	VBROADCASTSS      4(DX), Z6
 	VMOVUPS           (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
@@ -12888,64 +10549,44 @@ short2loop:
 	VMULPS.BCST       4(BX), Z0, Z4
 	VFMSUB231PS.BCST  4(DX), Z4, Z0
 	VFNMADD231PS.BCST 4(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z16
-	VADDPS            Z16, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VPANDD            Z14, Z1, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z16
-	VPSUBUSW          Z12, Z16, Z16
-	VPADDD            Z11, Z16, Z17
-	VADDPS            Z17, Z0, Z0
-	VPSUBD            Z17, Z0, Z0
-	VPSRLD            $0x16, Z16, Z16
-	VPADDD            Z16, Z0, Z0
-	VPSRLD            $0x1c, Z1, Z1
-	VPTERNLOGD        $0xf8, Z10, Z1, Z0
-	VPANDD            Z14, Z2, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z16
-	VPSUBUSW          Z12, Z16, Z16
-	VPADDD            Z11, Z16, Z17
-	VADDPS            Z17, Z1, Z1
-	VPSUBD            Z17, Z1, Z1
-	VPSRLD            $0x16, Z16, Z16
-	VPADDD            Z16, Z1, Z1
-	VPSRLD            $0x1c, Z2, Z2
-	VPTERNLOGD        $0xf8, Z10, Z2, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z3, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z2
-	VPSUBUSW          Z12, Z2, Z2
-	VPADDD            Z11, Z2, Z16
-	VADDPS            Z16, Z1, Z1
-	VPSUBD            Z16, Z1, Z1
-	VPSRLD            $0x16, Z2, Z2
-	VPADDD            Z2, Z1, Z1
-	VPSRLD            $0x1c, Z3, Z3
-	VPTERNLOGD        $0xf8, Z10, Z3, Z1
-	VPANDD            Z14, Z4, Z2
-	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z13, Z2, Z3
-	VPSUBUSW          Z12, Z3, Z3
-	VPADDD            Z11, Z3, Z16
-	VADDPS            Z16, Z2, Z2
-	VPSUBD            Z16, Z2, Z2
-	VPSRLD            $0x16, Z3, Z3
-	VPADDD            Z3, Z2, Z2
-	VPSRLD            $0x1c, Z4, Z4
-	VPTERNLOGD        $0xf8, Z10, Z4, Z2
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z1, Z5
+	VFMADD231PS       Z15, Z0, Z5
+	VPANDD            Z14, Z2, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z2, Z16
+	VFMADD231PS       Z15, Z0, Z16
+	VPMADDWD          Z10, Z5, Z5
+	VPMADDWD          Z10, Z16, Z16
+	VPACKSSDW         Z16, Z5, Z5
+	VPSRLW            $0x0c, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
-	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z9, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
-	VPMOVWB           Z1, Y1
-	VMOVUPS           Y1, (DI)
+	VPANDD            Z14, Z3, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z3, Z2
+	VFMADD231PS       Z15, Z0, Z2
+	VPANDD            Z14, Z4, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z4, Z16
+	VFMADD231PS       Z15, Z0, Z16
+	VPMADDWD          Z10, Z2, Z2
+	VPMADDWD          Z10, Z16, Z16
+	VPACKSSDW         Z16, Z2, Z2
+	VPSRLW            $0x0c, Z2, Z2
+	VPACKSSDW         Z4, Z3, Z3
+	VPACKUSWB         Z2, Z5, Z5
+	VPACKSSWB         Z3, Z1, Z1
+	VPSRLW            $0x04, Z1, Z1
+	VPTERNLOGD        $0xf8, Z11, Z1, Z5
+	VPERMD            Z5, Z9, Z5
+	VPMADDUBSW        Z8, Z5, Z0
+	VPMOVWB           Z0, Y0
+	VMOVUPS           Y0, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -12973,106 +10614,86 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VMOVUPS           (SI), Z17
-	VMULPS.BCST       (BX), Z17, Z18
-	VFMSUB231PS.BCST  (DX), Z18, Z17
-	VMOVAPS           Z18, Z2
-	VFNMADD231PS.BCST (BX), Z17, Z2
-	VMOVUPS           64(SI), Z17
-	VMULPS.BCST       4(BX), Z17, Z18
-	VFMSUB231PS.BCST  4(DX), Z18, Z17
-	VMOVAPS           Z18, Z1
-	VFNMADD231PS.BCST 4(BX), Z17, Z1
-	VMOVUPS           128(SI), Z17
-	VMULPS.BCST       8(BX), Z17, Z18
-	VFMSUB231PS.BCST  8(DX), Z18, Z17
-	VMOVAPS           Z18, Z0
-	VFNMADD231PS.BCST 8(BX), Z17, Z0
-	VMOVUPS           192(SI), Z17
-	VMULPS.BCST       12(BX), Z17, Z18
-	VFMSUB231PS.BCST  12(DX), Z18, Z17
-	VMOVAPS           Z18, Z16
-	VFNMADD231PS.BCST 12(BX), Z17, Z16
+	VMOVUPS           (SI), Z16
+	VMULPS.BCST       (BX), Z16, Z17
+	VFMSUB231PS.BCST  (DX), Z17, Z16
+	VMOVAPS           Z17, Z3
+	VFNMADD231PS.BCST (BX), Z16, Z3
+	VMOVUPS           64(SI), Z16
+	VMULPS.BCST       4(BX), Z16, Z17
+	VFMSUB231PS.BCST  4(DX), Z17, Z16
+	VMOVAPS           Z17, Z2
+	VFNMADD231PS.BCST 4(BX), Z16, Z2
+	VMOVUPS           128(SI), Z16
+	VMULPS.BCST       8(BX), Z16, Z17
+	VFMSUB231PS.BCST  8(DX), Z17, Z16
+	VMOVAPS           Z17, Z1
+	VFNMADD231PS.BCST 8(BX), Z16, Z1
+	VMOVUPS           192(SI), Z16
+	VMULPS.BCST       12(BX), Z16, Z17
+	VFMSUB231PS.BCST  12(DX), Z17, Z16
+	VMOVAPS           Z17, Z0
+	VFNMADD231PS.BCST 12(BX), Z16, Z0
 
 short4ahead:
-	VMOVUPS           256(SI), Z17
-	VMULPS.BCST       16(BX), Z17, Z18
-	VFMSUB231PS.BCST  16(DX), Z18, Z17
-	VFNMADD231PS.BCST 16(BX), Z17, Z18
-	VMOVUPS           320(SI), Z17
-	VMULPS.BCST       20(BX), Z17, Z19
-	VFMSUB231PS.BCST  20(DX), Z19, Z17
-	VFNMADD231PS.BCST 20(BX), Z17, Z19
-	VMOVUPS           384(SI), Z17
-	VMULPS.BCST       24(BX), Z17, Z20
-	VFMSUB231PS.BCST  24(DX), Z20, Z17
-	VFNMADD231PS.BCST 24(BX), Z17, Z20
-	VMOVUPS           448(SI), Z17
-	VMULPS.BCST       28(BX), Z17, Z21
-	VFMSUB231PS.BCST  28(DX), Z21, Z17
-	VFNMADD231PS.BCST 28(BX), Z17, Z21
-	VADDPS            Z1, Z2, Z17
-	VADDPS            Z16, Z0, Z22
-	VADDPS            Z22, Z17, Z17
-	VCMPPS            $0x03, Z17, Z17, K1
-	KORTESTQ          K1, K1
+	VMOVUPS           256(SI), Z16
+	VMULPS.BCST       16(BX), Z16, Z17
+	VFMSUB231PS.BCST  16(DX), Z17, Z16
+	VFNMADD231PS.BCST 16(BX), Z16, Z17
+	VMOVUPS           320(SI), Z16
+	VMULPS.BCST       20(BX), Z16, Z18
+	VFMSUB231PS.BCST  20(DX), Z18, Z16
+	VFNMADD231PS.BCST 20(BX), Z16, Z18
+	VMOVUPS           384(SI), Z16
+	VMULPS.BCST       24(BX), Z16, Z19
+	VFMSUB231PS.BCST  24(DX), Z19, Z16
+	VFNMADD231PS.BCST 24(BX), Z16, Z19
+	VMOVUPS           448(SI), Z16
+	VMULPS.BCST       28(BX), Z16, Z20
+	VFMSUB231PS.BCST  28(DX), Z20, Z16
+	VFNMADD231PS.BCST 28(BX), Z16, Z20
+	VCMPPS            $0x03, Z2, Z3, K1
+	VCMPPS            $0x03, Z0, Z1, K2
+	KORTESTQ          K1, K2
 	JNE               short4loop
-	VPANDD            Z14, Z2, Z17
-	VPMINUD           Z15, Z17, Z17
-	VPANDD            Z13, Z17, Z22
-	VPSUBUSW          Z12, Z22, Z22
-	VPADDD            Z11, Z22, Z23
-	VADDPS            Z23, Z17, Z17
-	VPSUBD            Z23, Z17, Z17
-	VPSRLD            $0x16, Z22, Z22
-	VPADDD            Z22, Z17, Z17
-	VPSRLD            $0x1c, Z2, Z22
-	VPTERNLOGD        $0xf8, Z10, Z22, Z17
+	VPANDD            Z14, Z3, Z16
+	VPMAXUD           Z13, Z16, Z16
+	VPANDD            Z12, Z3, Z21
+	VFMADD231PS       Z15, Z16, Z21
+	VPANDD            Z14, Z2, Z16
+	VPMAXUD           Z13, Z16, Z16
+	VPANDD            Z12, Z2, Z22
+	VFMADD231PS       Z15, Z16, Z22
+	VPMADDWD          Z10, Z21, Z21
+	VPMADDWD          Z10, Z22, Z22
+	VPACKSSDW         Z22, Z21, Z21
+	VPSRLW            $0x0c, Z21, Z21
+	VPACKSSDW         Z2, Z3, Z16
 	VPANDD            Z14, Z1, Z22
-	VPMINUD           Z15, Z22, Z22
-	VPANDD            Z13, Z22, Z23
-	VPSUBUSW          Z12, Z23, Z23
-	VPADDD            Z11, Z23, Z24
-	VADDPS            Z24, Z22, Z22
-	VPSUBD            Z24, Z22, Z22
-	VPSRLD            $0x16, Z23, Z23
-	VPADDD            Z23, Z22, Z22
-	VPSRLD            $0x1c, Z1, Z23
-	VPTERNLOGD        $0xf8, Z10, Z23, Z22
-	VPACKSSDW         Z22, Z17, Z17
+	VPMAXUD           Z13, Z22, Z22
+	VPANDD            Z12, Z1, Z23
+	VFMADD231PS       Z15, Z22, Z23
 	VPANDD            Z14, Z0, Z22
-	VPMINUD           Z15, Z22, Z22
-	VPANDD            Z13, Z22, Z23
-	VPSUBUSW          Z12, Z23, Z23
-	VPADDD            Z11, Z23, Z24
-	VADDPS            Z24, Z22, Z22
-	VPSUBD            Z24, Z22, Z22
-	VPSRLD            $0x16, Z23, Z23
-	VPADDD            Z23, Z22, Z22
-	VPSRLD            $0x1c, Z0, Z23
-	VPTERNLOGD        $0xf8, Z10, Z23, Z22
-	VPANDD            Z14, Z16, Z23
-	VPMINUD           Z15, Z23, Z23
-	VPANDD            Z13, Z23, Z24
-	VPSUBUSW          Z12, Z24, Z24
-	VPADDD            Z11, Z24, Z25
-	VADDPS            Z25, Z23, Z23
-	VPSUBD            Z25, Z23, Z23
-	VPSRLD            $0x16, Z24, Z24
-	VPADDD            Z24, Z23, Z23
-	VPSRLD            $0x1c, Z16, Z24
-	VPTERNLOGD        $0xf8, Z10, Z24, Z23
-	VPACKSSDW         Z23, Z22, Z22
-	VPACKUSWB         Z22, Z17, Z17
-	VPERMD            Z17, Z9, Z17
-	VPANDD            Z8, Z17, Z22
-	VPMADDUBSW        Z7, Z22, Z22
-	VPMOVWB           Z22, Y22
-	VMOVUPS           Y22, (DI)
+	VPMAXUD           Z13, Z22, Z22
+	VPANDD            Z12, Z0, Z24
+	VFMADD231PS       Z15, Z22, Z24
+	VPMADDWD          Z10, Z23, Z23
+	VPMADDWD          Z10, Z24, Z24
+	VPACKSSDW         Z24, Z23, Z23
+	VPSRLW            $0x0c, Z23, Z23
+	VPACKSSDW         Z0, Z1, Z22
+	VPACKUSWB         Z23, Z21, Z21
+	VPACKSSWB         Z22, Z16, Z16
+	VPSRLW            $0x04, Z16, Z16
+	VPTERNLOGD        $0xf8, Z11, Z16, Z21
+	VPERMD            Z21, Z9, Z21
+	VPMADDUBSW        Z8, Z21, Z16
+	VPMOVWB           Z16, Y16
+	VMOVUPS           Y16, (DI)
+	VMOVAPS           Z17, Z3
 	VMOVAPS           Z18, Z2
 	VMOVAPS           Z19, Z1
 	VMOVAPS           Z20, Z0
-	VMOVAPS           Z21, Z16
 	ADDQ              $+16, DX
 	ADDQ              $+16, BX
 	ADDQ              $+32, DI
@@ -13082,10 +10703,10 @@ short4ahead:
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
+	VBROADCASTSS      (DX), Z7
+	VBROADCASTSS      4(DX), Z6
+	VBROADCASTSS      8(DX), Z5
+	VBROADCASTSS      12(DX), Z4
 	VMOVUPS           (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
@@ -13095,71 +10716,51 @@ short4loop:
 	VFMSUB231PS.BCST  4(DX), Z2, Z0
 	VFNMADD231PS.BCST 4(BX), Z0, Z2
 	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFMSUB231PS.BCST  8(DX), Z16, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z16
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFMSUB231PS.BCST  8(DX), Z3, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z3
 	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFMSUB231PS.BCST  12(DX), Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z17
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z17, Z16, Z18
-	VADDPS            Z18, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VMULPS.BCST       12(BX), Z0, Z16
+	VFMSUB231PS.BCST  12(DX), Z16, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z16
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z16, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VPANDD            Z14, Z1, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z18
-	VPSUBUSW          Z12, Z18, Z18
-	VPADDD            Z11, Z18, Z19
-	VADDPS            Z19, Z0, Z0
-	VPSUBD            Z19, Z0, Z0
-	VPSRLD            $0x16, Z18, Z18
-	VPADDD            Z18, Z0, Z0
-	VPSRLD            $0x1c, Z1, Z1
-	VPTERNLOGD        $0xf8, Z10, Z1, Z0
-	VPANDD            Z14, Z2, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z18
-	VPSUBUSW          Z12, Z18, Z18
-	VPADDD            Z11, Z18, Z19
-	VADDPS            Z19, Z1, Z1
-	VPSUBD            Z19, Z1, Z1
-	VPSRLD            $0x16, Z18, Z18
-	VPADDD            Z18, Z1, Z1
-	VPSRLD            $0x1c, Z2, Z2
-	VPTERNLOGD        $0xf8, Z10, Z2, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z16, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z2
-	VPSUBUSW          Z12, Z2, Z2
-	VPADDD            Z11, Z2, Z18
-	VADDPS            Z18, Z1, Z1
-	VPSUBD            Z18, Z1, Z1
-	VPSRLD            $0x16, Z2, Z2
-	VPADDD            Z2, Z1, Z1
-	VPSRLD            $0x1c, Z16, Z16
-	VPTERNLOGD        $0xf8, Z10, Z16, Z1
-	VPANDD            Z14, Z17, Z2
-	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z13, Z2, Z16
-	VPSUBUSW          Z12, Z16, Z16
-	VPADDD            Z11, Z16, Z18
-	VADDPS            Z18, Z2, Z2
-	VPSUBD            Z18, Z2, Z2
-	VPSRLD            $0x16, Z16, Z16
-	VPADDD            Z16, Z2, Z2
-	VPSRLD            $0x1c, Z17, Z17
-	VPTERNLOGD        $0xf8, Z10, Z17, Z2
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z1, Z17
+	VFMADD231PS       Z15, Z0, Z17
+	VPANDD            Z14, Z2, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z2, Z18
+	VFMADD231PS       Z15, Z0, Z18
+	VPMADDWD          Z10, Z17, Z17
+	VPMADDWD          Z10, Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPSRLW            $0x0c, Z17, Z17
 	VPACKSSDW         Z2, Z1, Z1
-	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z9, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
-	VPMOVWB           Z1, Y1
-	VMOVUPS           Y1, (DI)
+	VPANDD            Z14, Z3, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z3, Z2
+	VFMADD231PS       Z15, Z0, Z2
+	VPANDD            Z14, Z16, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z16, Z18
+	VFMADD231PS       Z15, Z0, Z18
+	VPMADDWD          Z10, Z2, Z2
+	VPMADDWD          Z10, Z18, Z18
+	VPACKSSDW         Z18, Z2, Z2
+	VPSRLW            $0x0c, Z2, Z2
+	VPACKSSDW         Z16, Z3, Z3
+	VPACKUSWB         Z2, Z17, Z17
+	VPACKSSWB         Z3, Z1, Z1
+	VPSRLW            $0x04, Z1, Z1
+	VPTERNLOGD        $0xf8, Z11, Z1, Z17
+	VPERMD            Z17, Z9, Z17
+	VPMADDUBSW        Z8, Z17, Z0
+	VPMOVWB           Z0, Y0
+	VMOVUPS           Y0, (DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -13209,64 +10810,44 @@ laneloop:
 	VMOVUPS      192(DX), Z6
 	VFMSUB231PS  Z6, Z5, Z0
 	VFNMADD231PS Z1, Z0, Z5
-	VADDPS       Z3, Z2, Z0
-	VADDPS       Z5, Z4, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z3, Z2, K1
+	VCMPPS       $0x03, Z5, Z4, K2
+	KORTESTQ     K1, K2
 	JNE          lanerare
 	VPANDD       Z14, Z2, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z1
-	VPSUBUSW     Z12, Z1, Z1
-	VPADDD       Z11, Z1, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z0, Z0
-	VPSRLD       $0x1c, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x16, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x1c, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z4, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z3
-	VADDPS       Z3, Z1, Z1
-	VPSUBD       Z3, Z1, Z1
-	VPSRLD       $0x16, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x1c, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z1
-	VPANDD       Z14, Z5, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z3
-	VPSUBUSW     Z12, Z3, Z3
-	VPADDD       Z11, Z3, Z4
-	VADDPS       Z4, Z2, Z2
-	VPSUBD       Z4, Z2, Z2
-	VPSRLD       $0x16, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSRLD       $0x1c, Z5, Z5
-	VPTERNLOGD   $0xf8, Z10, Z5, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z9, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
-	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (DI)
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z1
+	VFMADD231PS  Z15, Z0, Z1
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z0, Z6
+	VPMADDWD     Z10, Z1, Z1
+	VPMADDWD     Z10, Z6, Z6
+	VPACKSSDW    Z6, Z1, Z1
+	VPSRLW       $0x0c, Z1, Z1
+	VPACKSSDW    Z3, Z2, Z2
+	VPANDD       Z14, Z4, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z4, Z3
+	VFMADD231PS  Z15, Z0, Z3
+	VPANDD       Z14, Z5, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z5, Z6
+	VFMADD231PS  Z15, Z0, Z6
+	VPMADDWD     Z10, Z3, Z3
+	VPMADDWD     Z10, Z6, Z6
+	VPACKSSDW    Z6, Z3, Z3
+	VPSRLW       $0x0c, Z3, Z3
+	VPACKSSDW    Z5, Z4, Z4
+	VPACKUSWB    Z3, Z1, Z1
+	VPACKSSWB    Z4, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z2, Z1
+	VPERMD       Z1, Z9, Z1
+	VPMADDUBSW   Z8, Z1, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (DI)
 
 laneback:
 	ADDQ $+32, DI
@@ -13311,79 +10892,59 @@ lanetail:
 	VMOVUPS.Z    192(DX), K7, Z6
 	VFMSUB231PS  Z6, Z5, Z0
 	VFNMADD231PS Z1, Z0, Z5
-	VADDPS       Z3, Z2, Z0
-	VADDPS       Z5, Z4, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VCMPPS       $0x03, Z3, Z2, K1
+	VCMPPS       $0x03, Z5, Z4, K2
+	KORTESTQ     K1, K2
 	JNE          lanetailrare
 	VPANDD       Z14, Z2, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z1
-	VPSUBUSW     Z12, Z1, Z1
-	VPADDD       Z11, Z1, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z0, Z0
-	VPSRLD       $0x1c, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z1
+	VFMADD231PS  Z15, Z0, Z1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x16, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x1c, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z1
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z15, Z0, Z6
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
-	VPANDD       Z14, Z4, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z3
-	VPSUBUSW     Z12, Z3, Z3
-	VPADDD       Z11, Z3, Z6
-	VADDPS       Z6, Z2, Z2
-	VPSUBD       Z6, Z2, Z2
-	VPSRLD       $0x16, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSRLD       $0x1c, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z2
+	VPANDD       Z14, Z4, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z4, Z7
+	VFMADD231PS  Z15, Z0, Z7
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
-	VPANDD       Z14, Z5, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z6
-	VADDPS       Z6, Z3, Z3
-	VPSUBD       Z6, Z3, Z3
-	VPSRLD       $0x16, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x1c, Z5, Z5
-	VPTERNLOGD   $0xf8, Z10, Z5, Z3
+	VPANDD       Z14, Z5, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z5, Z16
+	VFMADD231PS  Z15, Z0, Z16
 
 lanetailnarrow:
-	VPACKSSDW  Z1, Z0, Z0
+	VPMADDWD   Z10, Z1, Z1
+	VPMADDWD   Z10, Z6, Z6
+	VPACKSSDW  Z6, Z1, Z1
+	VPSRLW     $0x0c, Z1, Z1
 	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z2, Z0, Z0
-	VPERMD     Z0, Z9, Z0
-	VPANDD     Z8, Z0, Z1
+	VPMADDWD   Z10, Z7, Z7
+	VPMADDWD   Z10, Z16, Z16
+	VPACKSSDW  Z16, Z7, Z7
+	VPSRLW     $0x0c, Z7, Z7
+	VPACKSSDW  Z5, Z4, Z4
+	VPACKUSWB  Z7, Z1, Z1
+	VPACKSSWB  Z4, Z2, Z2
+	VPSRLW     $0x04, Z2, Z2
+	VPTERNLOGD $0xf8, Z11, Z2, Z1
+	VPERMD     Z1, Z9, Z1
 	KMOVQ      K0, K7
-	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z7, Z1, Z1
-	VPMOVWB    Z1, Y1
+	VMOVDQU8.Z Z1, K7, Z0
+	VPMADDUBSW Z8, Z0, Z0
+	VPMOVWB    Z0, Y0
 	LEAQ       1(R8), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
-	VMOVDQU8   Y1, K7, (DI)
+	VMOVDQU8   Y0, K7, (DI)
 
 lanetailback:
 laneend:
@@ -13404,79 +10965,59 @@ groupstream:
 	PREFETCHNTA  128(SI)(CX*1)
 	PREFETCHNTA  192(SI)(CX*1)
 	VMOVUPS      (SI), Z0
-	VMULPS       Z5, Z0, Z1
-	VFMSUB231PS  Z6, Z1, Z0
-	VFNMADD231PS Z5, Z0, Z1
+	VMULPS       Z6, Z0, Z1
+	VFMSUB231PS  Z7, Z1, Z0
+	VFNMADD231PS Z6, Z0, Z1
 	VMOVUPS      64(SI), Z0
-	VMULPS       Z5, Z0, Z2
-	VFMSUB231PS  Z6, Z2, Z0
-	VFNMADD231PS Z5, Z0, Z2
+	VMULPS       Z6, Z0, Z2
+	VFMSUB231PS  Z7, Z2, Z0
+	VFNMADD231PS Z6, Z0, Z2
 	VMOVUPS      128(SI), Z0
-	VMULPS       Z5, Z0, Z3
-	VFMSUB231PS  Z6, Z3, Z0
-	VFNMADD231PS Z5, Z0, Z3
+	VMULPS       Z6, Z0, Z3
+	VFMSUB231PS  Z7, Z3, Z0
+	VFNMADD231PS Z6, Z0, Z3
 	VMOVUPS      192(SI), Z0
-	VMULPS       Z5, Z0, Z4
-	VFMSUB231PS  Z6, Z4, Z0
-	VFNMADD231PS Z5, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
+	VMULPS       Z6, Z0, Z4
+	VFMSUB231PS  Z7, Z4, Z0
+	VFNMADD231PS Z6, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
 	JNE          grouprare
 	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z0, Z0
-	VPSUBD       Z17, Z0, Z0
-	VPSRLD       $0x16, Z16, Z16
-	VPADDD       Z16, Z0, Z0
-	VPSRLD       $0x1c, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z1, Z1
-	VPSUBD       Z17, Z1, Z1
-	VPSRLD       $0x16, Z16, Z16
-	VPADDD       Z16, Z1, Z1
-	VPSRLD       $0x1c, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z16
-	VADDPS       Z16, Z1, Z1
-	VPSUBD       Z16, Z1, Z1
-	VPSRLD       $0x16, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x1c, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z1
-	VPANDD       Z14, Z4, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z3
-	VPSUBUSW     Z12, Z3, Z3
-	VPADDD       Z11, Z3, Z16
-	VADDPS       Z16, Z2, Z2
-	VPSUBD       Z16, Z2, Z2
-	VPSRLD       $0x16, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSRLD       $0x1c, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z2
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z1, Z5
+	VFMADD231PS  Z15, Z0, Z5
+	VPANDD       Z14, Z2, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z2, Z16
+	VFMADD231PS  Z15, Z0, Z16
+	VPMADDWD     Z10, Z5, Z5
+	VPMADDWD     Z10, Z16, Z16
+	VPACKSSDW    Z16, Z5, Z5
+	VPSRLW       $0x0c, Z5, Z5
 	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z9, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
-	VPMOVWB      Z1, Y1
-	VMOVNTPS     Y1, (DI)
+	VPANDD       Z14, Z3, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z3, Z2
+	VFMADD231PS  Z15, Z0, Z2
+	VPANDD       Z14, Z4, Z0
+	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z12, Z4, Z16
+	VFMADD231PS  Z15, Z0, Z16
+	VPMADDWD     Z10, Z2, Z2
+	VPMADDWD     Z10, Z16, Z16
+	VPACKSSDW    Z16, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z2, Z5, Z5
+	VPACKSSWB    Z3, Z1, Z1
+	VPSRLW       $0x04, Z1, Z1
+	VPTERNLOGD   $0xf8, Z11, Z1, Z5
+	VPERMD       Z5, Z9, Z5
+	VPMADDUBSW   Z8, Z5, Z0
+	VPMOVWB      Z0, Y0
+	VMOVNTPS     Y0, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+256, SI
 	SUBQ         $+64, R9
@@ -13485,143 +11026,105 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VADDPS     Z3, Z4, Z0
-	VADDPS     Z1, Z2, Z16
-	VADDPS     Z16, Z0, Z0
-	VCMPPS     $0x03, Z0, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPANDD     Z14, Z4, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z16
-	VPSUBUSW   Z12, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z0, Z0
-	VPSUBD     Z17, Z0, Z0
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z0, Z0
-	VPSRLD     $0x1c, Z4, Z16
-	VPTERNLOGD $0xf8, Z10, Z16, Z0
-	VPANDD     Z14, Z3, Z16
-	VPMINUD    Z15, Z16, Z16
-	VPANDD     Z13, Z16, Z17
-	VPSUBUSW   Z12, Z17, Z17
-	VPADDD     Z11, Z17, Z18
-	VADDPS     Z18, Z16, Z16
-	VPSUBD     Z18, Z16, Z16
-	VPSRLD     $0x16, Z17, Z17
-	VPADDD     Z17, Z16, Z16
-	VPSRLD     $0x1c, Z3, Z17
-	VPTERNLOGD $0xf8, Z10, Z17, Z16
-	VPACKSSDW  Z16, Z0, Z0
-	VPANDD     Z14, Z2, Z16
-	VPMINUD    Z15, Z16, Z16
-	VPANDD     Z13, Z16, Z17
-	VPSUBUSW   Z12, Z17, Z17
-	VPADDD     Z11, Z17, Z18
-	VADDPS     Z18, Z16, Z16
-	VPSUBD     Z18, Z16, Z16
-	VPSRLD     $0x16, Z17, Z17
-	VPADDD     Z17, Z16, Z16
-	VPSRLD     $0x1c, Z2, Z17
-	VPTERNLOGD $0xf8, Z10, Z17, Z16
-	VPANDD     Z14, Z1, Z17
-	VPMINUD    Z15, Z17, Z17
-	VPANDD     Z13, Z17, Z18
-	VPSUBUSW   Z12, Z18, Z18
-	VPADDD     Z11, Z18, Z19
-	VADDPS     Z19, Z17, Z17
-	VPSUBD     Z19, Z17, Z17
-	VPSRLD     $0x16, Z18, Z18
-	VPADDD     Z18, Z17, Z17
-	VPSRLD     $0x1c, Z1, Z18
-	VPTERNLOGD $0xf8, Z10, Z18, Z17
-	VPACKSSDW  Z17, Z16, Z16
-	VPACKUSWB  Z16, Z0, Z0
-	VPERMD     Z0, Z9, Z0
-	VPANDD     Z8, Z0, Z16
-	VPMADDUBSW Z7, Z16, Z16
-	VPMOVWB    Z16, Y16
-	VMOVUPS    Y16, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+256, SI
-	SUBQ       $+64, R9
-	JMP        groupwhole
+	VCMPPS      $0x03, Z4, Z5, K1
+	VCMPPS      $0x03, Z2, Z3, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VPANDD      Z14, Z5, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z5, Z1
+	VFMADD231PS Z15, Z0, Z1
+	VPANDD      Z14, Z4, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z4, Z16
+	VFMADD231PS Z15, Z0, Z16
+	VPMADDWD    Z10, Z1, Z1
+	VPMADDWD    Z10, Z16, Z16
+	VPACKSSDW   Z16, Z1, Z1
+	VPSRLW      $0x0c, Z1, Z1
+	VPACKSSDW   Z4, Z5, Z0
+	VPANDD      Z14, Z3, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z3, Z17
+	VFMADD231PS Z15, Z16, Z17
+	VPANDD      Z14, Z2, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z2, Z18
+	VFMADD231PS Z15, Z16, Z18
+	VPMADDWD    Z10, Z17, Z17
+	VPMADDWD    Z10, Z18, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPSRLW      $0x0c, Z17, Z17
+	VPACKSSDW   Z2, Z3, Z16
+	VPACKUSWB   Z17, Z1, Z1
+	VPACKSSWB   Z16, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z1
+	VPERMD      Z1, Z9, Z1
+	VPMADDUBSW  Z8, Z1, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+256, SI
+	SUBQ        $+64, R9
+	JMP         groupwhole
 
 grouprare:
-	VMOVUPS    (SI), Z0
-	VDIVPS     Z6, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VMOVAPS.Z  Z1, K1, Z1
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VMOVUPS    64(SI), Z0
-	VDIVPS     Z6, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VPACKSSDW  Z2, Z1, Z1
-	VMOVUPS    128(SI), Z0
-	VDIVPS     Z6, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VMOVUPS    192(SI), Z0
-	VDIVPS     Z6, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z3
-	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z13, Z3, Z4
-	VPSUBUSW   Z12, Z4, Z4
-	VPADDD     Z11, Z4, Z16
-	VADDPS     Z16, Z3, Z3
-	VPSUBD     Z16, Z3, Z3
-	VPSRLD     $0x16, Z4, Z4
-	VPADDD     Z4, Z3, Z3
-	VMOVAPS.Z  Z3, K1, Z3
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z3
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z9, Z1
-	VPANDD     Z8, Z1, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMOVWB    Z0, Y0
-	VMOVUPS    Y0, (DI)
-	JMP        groupback
+	VMOVUPS     (SI), Z0
+	VDIVPS      Z7, Z0, Z0
+	VCMPPS      $0x07, Z0, Z0, K1
+	VPANDD      Z14, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z0, Z2
+	VFMADD231PS Z15, Z1, Z2
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     64(SI), Z1
+	VDIVPS      Z7, Z1, Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMADDWD    Z10, Z2, Z2
+	VPMADDWD    Z10, Z4, Z4
+	VPACKSSDW   Z4, Z2, Z2
+	VPSRLW      $0x0c, Z2, Z2
+	VPACKSSDW   Z1, Z0, Z0
+	VMOVUPS     128(SI), Z1
+	VDIVPS      Z7, Z1, Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	VMOVUPS     192(SI), Z3
+	VDIVPS      Z7, Z3, Z3
+	VCMPPS      $0x07, Z3, Z3, K1
+	VPANDD      Z14, Z3, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z12, Z3, Z16
+	VFMADD231PS Z15, Z5, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VMOVAPS.Z   Z3, K1, Z3
+	VPMADDWD    Z10, Z4, Z4
+	VPMADDWD    Z10, Z16, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z1, Z1
+	VPACKUSWB   Z4, Z2, Z2
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z2
+	VPERMD      Z2, Z9, Z2
+	VPMADDUBSW  Z8, Z2, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+	JMP         groupback
 
 groupmeet0cross:
 groupmeet0mix:
@@ -13629,8 +11132,8 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -13649,8 +11152,8 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -13659,8 +11162,8 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -13679,8 +11182,8 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -13689,8 +11192,8 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -13709,8 +11212,8 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -13719,8 +11222,8 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -13730,98 +11233,72 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	KMOVQ      K0, K7
-	VMOVUPS.Z  (SI), K7, Z0
-	VDIVPS     Z6, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VMOVAPS.Z  Z1, K1, Z1
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	CMPQ       R8, $+17
-	JLT        grouptailrarenarrow
-	KSHIFTRQ   $0x10, K0, K7
-	VMOVUPS.Z  64(SI), K7, Z0
-	VDIVPS     Z6, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	CMPQ       R8, $+33
-	JLT        grouptailrarenarrow
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVUPS.Z  128(SI), K7, Z0
-	VDIVPS     Z6, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z3
-	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z13, Z3, Z4
-	VPSUBUSW   Z12, Z4, Z4
-	VPADDD     Z11, Z4, Z16
-	VADDPS     Z16, Z3, Z3
-	VPSUBD     Z16, Z3, Z3
-	VPSRLD     $0x16, Z4, Z4
-	VPADDD     Z4, Z3, Z3
-	VMOVAPS.Z  Z3, K1, Z3
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z3
-	CMPQ       R8, $+49
-	JLT        grouptailrarenarrow
-	KSHIFTRQ   $0x30, K0, K7
-	VMOVUPS.Z  192(SI), K7, Z0
-	VDIVPS     Z6, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z16
-	VPSUBUSW   Z12, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z4, Z4
-	VPSUBD     Z17, Z4, Z4
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z4, Z4
-	VMOVAPS.Z  Z4, K1, Z4
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-
-grouptailrarenarrow:
-	VPACKSSDW  Z2, Z1, Z1
-	VPACKSSDW  Z4, Z3, Z3
-	VPACKUSWB  Z3, Z1, Z1
-	VPERMD     Z1, Z9, Z1
-	VPANDD     Z8, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R8), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-	JMP        grouptailback
+	KMOVQ       K0, K7
+	VMOVUPS.Z   (SI), K7, Z0
+	VDIVPS      Z7, Z0, Z0
+	VCMPPS      $0x07, Z0, Z0, K1
+	VPANDD      Z14, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z0, Z2
+	VFMADD231PS Z15, Z1, Z2
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z1
+	VDIVPS      Z7, Z1, Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMADDWD    Z10, Z2, Z2
+	VPMADDWD    Z10, Z4, Z4
+	VPACKSSDW   Z4, Z2, Z2
+	VPSRLW      $0x0c, Z2, Z2
+	VPACKSSDW   Z1, Z0, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z1
+	VDIVPS      Z7, Z1, Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z3
+	VDIVPS      Z7, Z3, Z3
+	VCMPPS      $0x07, Z3, Z3, K1
+	VPANDD      Z14, Z3, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z12, Z3, Z16
+	VFMADD231PS Z15, Z5, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VMOVAPS.Z   Z3, K1, Z3
+	VPMADDWD    Z10, Z4, Z4
+	VPMADDWD    Z10, Z16, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z1, Z1
+	VPACKUSWB   Z4, Z2, Z2
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z2
+	VPERMD      Z2, Z9, Z2
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z2, K7, Z0
+	VPMADDUBSW  Z8, Z0, Z0
+	VPMOVWB     Z0, Y0
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    Y0, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -13838,8 +11315,8 @@ short2stream:
 	PREFETCHNTA       64(SI)(CX*1)
 	PREFETCHNTA       128(SI)(CX*1)
 	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
+	VBROADCASTSS      (DX), Z7
+	VBROADCASTSS      4(DX), Z6
 	VMOVUPS           (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
@@ -13856,64 +11333,44 @@ short2stream:
 	VMULPS.BCST       4(BX), Z0, Z4
 	VFMSUB231PS.BCST  4(DX), Z4, Z0
 	VFNMADD231PS.BCST 4(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z16
-	VADDPS            Z16, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short2rare
 	VPANDD            Z14, Z1, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z16
-	VPSUBUSW          Z12, Z16, Z16
-	VPADDD            Z11, Z16, Z17
-	VADDPS            Z17, Z0, Z0
-	VPSUBD            Z17, Z0, Z0
-	VPSRLD            $0x16, Z16, Z16
-	VPADDD            Z16, Z0, Z0
-	VPSRLD            $0x1c, Z1, Z1
-	VPTERNLOGD        $0xf8, Z10, Z1, Z0
-	VPANDD            Z14, Z2, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z16
-	VPSUBUSW          Z12, Z16, Z16
-	VPADDD            Z11, Z16, Z17
-	VADDPS            Z17, Z1, Z1
-	VPSUBD            Z17, Z1, Z1
-	VPSRLD            $0x16, Z16, Z16
-	VPADDD            Z16, Z1, Z1
-	VPSRLD            $0x1c, Z2, Z2
-	VPTERNLOGD        $0xf8, Z10, Z2, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z3, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z2
-	VPSUBUSW          Z12, Z2, Z2
-	VPADDD            Z11, Z2, Z16
-	VADDPS            Z16, Z1, Z1
-	VPSUBD            Z16, Z1, Z1
-	VPSRLD            $0x16, Z2, Z2
-	VPADDD            Z2, Z1, Z1
-	VPSRLD            $0x1c, Z3, Z3
-	VPTERNLOGD        $0xf8, Z10, Z3, Z1
-	VPANDD            Z14, Z4, Z2
-	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z13, Z2, Z3
-	VPSUBUSW          Z12, Z3, Z3
-	VPADDD            Z11, Z3, Z16
-	VADDPS            Z16, Z2, Z2
-	VPSUBD            Z16, Z2, Z2
-	VPSRLD            $0x16, Z3, Z3
-	VPADDD            Z3, Z2, Z2
-	VPSRLD            $0x1c, Z4, Z4
-	VPTERNLOGD        $0xf8, Z10, Z4, Z2
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z1, Z5
+	VFMADD231PS       Z15, Z0, Z5
+	VPANDD            Z14, Z2, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z2, Z16
+	VFMADD231PS       Z15, Z0, Z16
+	VPMADDWD          Z10, Z5, Z5
+	VPMADDWD          Z10, Z16, Z16
+	VPACKSSDW         Z16, Z5, Z5
+	VPSRLW            $0x0c, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
-	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z9, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
-	VPMOVWB           Z1, Y1
-	VMOVNTPS          Y1, (DI)
+	VPANDD            Z14, Z3, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z3, Z2
+	VFMADD231PS       Z15, Z0, Z2
+	VPANDD            Z14, Z4, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z4, Z16
+	VFMADD231PS       Z15, Z0, Z16
+	VPMADDWD          Z10, Z2, Z2
+	VPMADDWD          Z10, Z16, Z16
+	VPACKSSDW         Z16, Z2, Z2
+	VPSRLW            $0x0c, Z2, Z2
+	VPACKSSDW         Z4, Z3, Z3
+	VPACKUSWB         Z2, Z5, Z5
+	VPACKSSWB         Z3, Z1, Z1
+	VPSRLW            $0x04, Z1, Z1
+	VPTERNLOGD        $0xf8, Z11, Z1, Z5
+	VPERMD            Z5, Z9, Z5
+	VPMADDUBSW        Z8, Z5, Z0
+	VPMOVWB           Z0, Y0
+	VMOVNTPS          Y0, (DI)
 	ADDQ              $+8, DX
 	ADDQ              $+8, BX
 	ADDQ              $+32, DI
@@ -13924,89 +11381,71 @@ short2stream:
 	JMP               short2end
 
 short2rare:
-	VMOVUPS    (SI), Z0
-	VDIVPS     Z6, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VMOVAPS.Z  Z1, K1, Z1
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VMOVUPS    64(SI), Z0
-	VDIVPS     Z6, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VPACKSSDW  Z2, Z1, Z1
-	VMOVUPS    128(SI), Z0
-	VDIVPS     Z5, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VMOVUPS    192(SI), Z0
-	VDIVPS     Z5, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z3
-	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z13, Z3, Z4
-	VPSUBUSW   Z12, Z4, Z4
-	VPADDD     Z11, Z4, Z16
-	VADDPS     Z16, Z3, Z3
-	VPSUBD     Z16, Z3, Z3
-	VPSRLD     $0x16, Z4, Z4
-	VPADDD     Z4, Z3, Z3
-	VMOVAPS.Z  Z3, K1, Z3
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z3
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z9, Z1
-	VPANDD     Z8, Z1, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMOVWB    Z0, Y0
-	VMOVUPS    Y0, (DI)
-	JMP        short2back
+	VMOVUPS     (SI), Z0
+	VDIVPS      Z7, Z0, Z0
+	VCMPPS      $0x07, Z0, Z0, K1
+	VPANDD      Z14, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z0, Z2
+	VFMADD231PS Z15, Z1, Z2
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     64(SI), Z1
+	VDIVPS      Z7, Z1, Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMADDWD    Z10, Z2, Z2
+	VPMADDWD    Z10, Z4, Z4
+	VPACKSSDW   Z4, Z2, Z2
+	VPSRLW      $0x0c, Z2, Z2
+	VPACKSSDW   Z1, Z0, Z0
+	VMOVUPS     128(SI), Z1
+	VDIVPS      Z6, Z1, Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	VMOVUPS     192(SI), Z3
+	VDIVPS      Z6, Z3, Z3
+	VCMPPS      $0x07, Z3, Z3, K1
+	VPANDD      Z14, Z3, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z12, Z3, Z16
+	VFMADD231PS Z15, Z5, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VMOVAPS.Z   Z3, K1, Z3
+	VPMADDWD    Z10, Z4, Z4
+	VPMADDWD    Z10, Z16, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z1, Z1
+	VPACKUSWB   Z4, Z2, Z2
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z2
+	VPERMD      Z2, Z9, Z2
+	VPMADDUBSW  Z8, Z2, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+	JMP         short2back
 
 short4stream:
 	PREFETCHNTA       (SI)(CX*1)
 	PREFETCHNTA       64(SI)(CX*1)
 	PREFETCHNTA       128(SI)(CX*1)
 	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
+	VBROADCASTSS      (DX), Z7
+	VBROADCASTSS      4(DX), Z6
+	VBROADCASTSS      8(DX), Z5
+	VBROADCASTSS      12(DX), Z4
 	VMOVUPS           (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
@@ -14016,71 +11455,51 @@ short4stream:
 	VFMSUB231PS.BCST  4(DX), Z2, Z0
 	VFNMADD231PS.BCST 4(BX), Z0, Z2
 	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFMSUB231PS.BCST  8(DX), Z16, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z16
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFMSUB231PS.BCST  8(DX), Z3, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z3
 	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFMSUB231PS.BCST  12(DX), Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z17
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z17, Z16, Z18
-	VADDPS            Z18, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
+	VMULPS.BCST       12(BX), Z0, Z16
+	VFMSUB231PS.BCST  12(DX), Z16, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z16
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z16, Z3, K2
+	KORTESTQ          K1, K2
 	JNE               short4rare
 	VPANDD            Z14, Z1, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z18
-	VPSUBUSW          Z12, Z18, Z18
-	VPADDD            Z11, Z18, Z19
-	VADDPS            Z19, Z0, Z0
-	VPSUBD            Z19, Z0, Z0
-	VPSRLD            $0x16, Z18, Z18
-	VPADDD            Z18, Z0, Z0
-	VPSRLD            $0x1c, Z1, Z1
-	VPTERNLOGD        $0xf8, Z10, Z1, Z0
-	VPANDD            Z14, Z2, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z18
-	VPSUBUSW          Z12, Z18, Z18
-	VPADDD            Z11, Z18, Z19
-	VADDPS            Z19, Z1, Z1
-	VPSUBD            Z19, Z1, Z1
-	VPSRLD            $0x16, Z18, Z18
-	VPADDD            Z18, Z1, Z1
-	VPSRLD            $0x1c, Z2, Z2
-	VPTERNLOGD        $0xf8, Z10, Z2, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z16, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z2
-	VPSUBUSW          Z12, Z2, Z2
-	VPADDD            Z11, Z2, Z18
-	VADDPS            Z18, Z1, Z1
-	VPSUBD            Z18, Z1, Z1
-	VPSRLD            $0x16, Z2, Z2
-	VPADDD            Z2, Z1, Z1
-	VPSRLD            $0x1c, Z16, Z16
-	VPTERNLOGD        $0xf8, Z10, Z16, Z1
-	VPANDD            Z14, Z17, Z2
-	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z13, Z2, Z16
-	VPSUBUSW          Z12, Z16, Z16
-	VPADDD            Z11, Z16, Z18
-	VADDPS            Z18, Z2, Z2
-	VPSUBD            Z18, Z2, Z2
-	VPSRLD            $0x16, Z16, Z16
-	VPADDD            Z16, Z2, Z2
-	VPSRLD            $0x1c, Z17, Z17
-	VPTERNLOGD        $0xf8, Z10, Z17, Z2
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z1, Z17
+	VFMADD231PS       Z15, Z0, Z17
+	VPANDD            Z14, Z2, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z2, Z18
+	VFMADD231PS       Z15, Z0, Z18
+	VPMADDWD          Z10, Z17, Z17
+	VPMADDWD          Z10, Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPSRLW            $0x0c, Z17, Z17
 	VPACKSSDW         Z2, Z1, Z1
-	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z9, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
-	VPMOVWB           Z1, Y1
-	VMOVNTPS          Y1, (DI)
+	VPANDD            Z14, Z3, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z3, Z2
+	VFMADD231PS       Z15, Z0, Z2
+	VPANDD            Z14, Z16, Z0
+	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z12, Z16, Z18
+	VFMADD231PS       Z15, Z0, Z18
+	VPMADDWD          Z10, Z2, Z2
+	VPMADDWD          Z10, Z18, Z18
+	VPACKSSDW         Z18, Z2, Z2
+	VPSRLW            $0x0c, Z2, Z2
+	VPACKSSDW         Z16, Z3, Z3
+	VPACKUSWB         Z2, Z17, Z17
+	VPACKSSWB         Z3, Z1, Z1
+	VPSRLW            $0x04, Z1, Z1
+	VPTERNLOGD        $0xf8, Z11, Z1, Z17
+	VPERMD            Z17, Z9, Z17
+	VPMADDUBSW        Z8, Z17, Z0
+	VPMOVWB           Z0, Y0
+	VMOVNTPS          Y0, (DI)
 	ADDQ              $+16, DX
 	ADDQ              $+16, BX
 	ADDQ              $+32, DI
@@ -14091,276 +11510,213 @@ short4stream:
 	JMP               short4end
 
 short4rare:
-	VMOVUPS    (SI), Z0
-	VDIVPS     Z6, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z16
-	VADDPS     Z16, Z1, Z1
-	VPSUBD     Z16, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VMOVAPS.Z  Z1, K1, Z1
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VMOVUPS    64(SI), Z0
-	VDIVPS     Z5, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z16
-	VPSUBUSW   Z12, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z2, Z2
-	VPSUBD     Z17, Z2, Z2
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z2, Z2
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VPACKSSDW  Z2, Z1, Z1
-	VMOVUPS    128(SI), Z0
-	VDIVPS     Z4, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z16
-	VPSUBUSW   Z12, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z2, Z2
-	VPSUBD     Z17, Z2, Z2
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z2, Z2
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VMOVUPS    192(SI), Z0
-	VDIVPS     Z3, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z16
-	VPMINUD    Z15, Z16, Z16
-	VPANDD     Z13, Z16, Z17
-	VPSUBUSW   Z12, Z17, Z17
-	VPADDD     Z11, Z17, Z18
-	VADDPS     Z18, Z16, Z16
-	VPSUBD     Z18, Z16, Z16
-	VPSRLD     $0x16, Z17, Z17
-	VPADDD     Z17, Z16, Z16
-	VMOVAPS.Z  Z16, K1, Z16
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z16
-	VPACKSSDW  Z16, Z2, Z2
-	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z9, Z1
-	VPANDD     Z8, Z1, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMOVWB    Z0, Y0
-	VMOVUPS    Y0, (DI)
-	JMP        short4back
+	VMOVUPS     (SI), Z0
+	VDIVPS      Z7, Z0, Z0
+	VCMPPS      $0x07, Z0, Z0, K1
+	VPANDD      Z14, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z0, Z2
+	VFMADD231PS Z15, Z1, Z2
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     64(SI), Z1
+	VDIVPS      Z6, Z1, Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z16
+	VFMADD231PS Z15, Z3, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMADDWD    Z10, Z2, Z2
+	VPMADDWD    Z10, Z16, Z16
+	VPACKSSDW   Z16, Z2, Z2
+	VPSRLW      $0x0c, Z2, Z2
+	VPACKSSDW   Z1, Z0, Z0
+	VMOVUPS     128(SI), Z1
+	VDIVPS      Z5, Z1, Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z16
+	VFMADD231PS Z15, Z3, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VMOVAPS.Z   Z1, K1, Z1
+	VMOVUPS     192(SI), Z3
+	VDIVPS      Z4, Z3, Z3
+	VCMPPS      $0x07, Z3, Z3, K1
+	VPANDD      Z14, Z3, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z3, Z18
+	VFMADD231PS Z15, Z17, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	VMOVAPS.Z   Z3, K1, Z3
+	VPMADDWD    Z10, Z16, Z16
+	VPMADDWD    Z10, Z18, Z18
+	VPACKSSDW   Z18, Z16, Z16
+	VPSRLW      $0x0c, Z16, Z16
+	VPACKSSDW   Z3, Z1, Z1
+	VPACKUSWB   Z16, Z2, Z2
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z2
+	VPERMD      Z2, Z9, Z2
+	VPMADDUBSW  Z8, Z2, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+	JMP         short4back
 
 lanerare:
-	VMOVUPS    (SI), Z0
-	VMOVUPS    (DX), Z1
-	VDIVPS     Z1, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VMOVAPS.Z  Z1, K1, Z1
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VMOVUPS    64(SI), Z0
-	VMOVUPS    64(DX), Z2
-	VDIVPS     Z2, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VPACKSSDW  Z2, Z1, Z1
-	VMOVUPS    128(SI), Z0
-	VMOVUPS    128(DX), Z2
-	VDIVPS     Z2, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VMOVUPS    192(SI), Z0
-	VMOVUPS    192(DX), Z3
-	VDIVPS     Z3, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z3
-	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z13, Z3, Z4
-	VPSUBUSW   Z12, Z4, Z4
-	VPADDD     Z11, Z4, Z5
-	VADDPS     Z5, Z3, Z3
-	VPSUBD     Z5, Z3, Z3
-	VPSRLD     $0x16, Z4, Z4
-	VPADDD     Z4, Z3, Z3
-	VMOVAPS.Z  Z3, K1, Z3
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z3
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z9, Z1
-	VPANDD     Z8, Z1, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMOVWB    Z0, Y0
-	VMOVUPS    Y0, (DI)
-	JMP        laneback
+	VMOVUPS     (SI), Z0
+	VMOVUPS     (DX), Z1
+	VDIVPS      Z1, Z0, Z0
+	VCMPPS      $0x07, Z0, Z0, K1
+	VPANDD      Z14, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z0, Z2
+	VFMADD231PS Z15, Z1, Z2
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     64(SI), Z1
+	VMOVUPS     64(DX), Z3
+	VDIVPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMADDWD    Z10, Z2, Z2
+	VPMADDWD    Z10, Z4, Z4
+	VPACKSSDW   Z4, Z2, Z2
+	VPSRLW      $0x0c, Z2, Z2
+	VPACKSSDW   Z1, Z0, Z0
+	VMOVUPS     128(SI), Z1
+	VMOVUPS     128(DX), Z3
+	VDIVPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	VMOVUPS     192(SI), Z3
+	VMOVUPS     192(DX), Z5
+	VDIVPS      Z5, Z3, Z3
+	VCMPPS      $0x07, Z3, Z3, K1
+	VPANDD      Z14, Z3, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z5, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	VMOVAPS.Z   Z3, K1, Z3
+	VPMADDWD    Z10, Z4, Z4
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z1, Z1
+	VPACKUSWB   Z4, Z2, Z2
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z2
+	VPERMD      Z2, Z9, Z2
+	VPMADDUBSW  Z8, Z2, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+	JMP         laneback
 
 lanetailrare:
-	KMOVQ      K0, K7
-	VMOVUPS.Z  (SI), K7, Z0
-	VMOVUPS.Z  (DX), K7, Z1
-	VDIVPS     Z1, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VMOVAPS.Z  Z1, K1, Z1
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	CMPQ       R8, $+17
-	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x10, K0, K7
-	VMOVUPS.Z  64(SI), K7, Z0
-	VMOVUPS.Z  64(DX), K7, Z2
-	VDIVPS     Z2, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	CMPQ       R8, $+33
-	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVUPS.Z  128(SI), K7, Z0
-	VMOVUPS.Z  128(DX), K7, Z3
-	VDIVPS     Z3, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z3
-	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z13, Z3, Z4
-	VPSUBUSW   Z12, Z4, Z4
-	VPADDD     Z11, Z4, Z5
-	VADDPS     Z5, Z3, Z3
-	VPSUBD     Z5, Z3, Z3
-	VPSRLD     $0x16, Z4, Z4
-	VPADDD     Z4, Z3, Z3
-	VMOVAPS.Z  Z3, K1, Z3
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z3
-	CMPQ       R8, $+49
-	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x30, K0, K7
-	VMOVUPS.Z  192(SI), K7, Z0
-	VMOVUPS.Z  192(DX), K7, Z4
-	VDIVPS     Z4, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VMOVAPS.Z  Z4, K1, Z4
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-
-lanetailrarenarrow:
-	VPACKSSDW  Z2, Z1, Z1
-	VPACKSSDW  Z4, Z3, Z3
-	VPACKUSWB  Z3, Z1, Z1
-	VPERMD     Z1, Z9, Z1
-	VPANDD     Z8, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R8), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-	JMP        lanetailback
+	KMOVQ       K0, K7
+	VMOVUPS.Z   (SI), K7, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VDIVPS      Z1, Z0, Z0
+	VCMPPS      $0x07, Z0, Z0, K1
+	VPANDD      Z14, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z0, Z2
+	VFMADD231PS Z15, Z1, Z2
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z1
+	VMOVUPS.Z   64(DX), K7, Z3
+	VDIVPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMADDWD    Z10, Z2, Z2
+	VPMADDWD    Z10, Z4, Z4
+	VPACKSSDW   Z4, Z2, Z2
+	VPSRLW      $0x0c, Z2, Z2
+	VPACKSSDW   Z1, Z0, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z1
+	VMOVUPS.Z   128(DX), K7, Z3
+	VDIVPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z3
+	VMOVUPS.Z   192(DX), K7, Z5
+	VDIVPS      Z5, Z3, Z3
+	VCMPPS      $0x07, Z3, Z3, K1
+	VPANDD      Z14, Z3, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z5, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	VMOVAPS.Z   Z3, K1, Z3
+	VPMADDWD    Z10, Z4, Z4
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z1, Z1
+	VPACKUSWB   Z4, Z2, Z2
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z2
+	VPERMD      Z2, Z9, Z2
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z2, K7, Z0
+	VPMADDUBSW  Z8, Z0, Z0
+	VPMOVWB     Z0, Y0
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    Y0, K7, (DI)
+	JMP         lanetailback
 
 // func QuantizeFpPowerOfTwoE2M1PackedAVX512(q *uint8, x *float32, recip *float32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeFpPowerOfTwoE2M1PackedAVX512(SB), NOSPLIT, $0-56
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x3f800000, Z11 0x4a800000, Z10 0x8, Z9 table, Z8 0xf0f0f0f, Z7 0x10011001
-	// per group: Z6 recip
-	// vector registers in use at once: 23
+	// per call: Z15 0x4a80fed6, Z14 0x7f800000, Z13 0x3f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 0x10011001
+	// per group: Z7 recip
+	// vector registers in use at once: 22
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
-	VBROADCASTSS most+24(FP), Z15
-	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+4(SB), Z13
-	VBROADCASTSS constantsAVX512<>+96(SB), Z12
-	VBROADCASTSS constantsAVX512<>+108(SB), Z11
-	VBROADCASTSS constantsAVX512<>+112(SB), Z10
-	VMOVUPS      constantsAVX512<>+20(SB), Z9
-	VBROADCASTSS constantsAVX512<>+116(SB), Z8
-	VBROADCASTSS constantsAVX512<>+120(SB), Z7
+	VBROADCASTSS constantsAVX512<>+108(SB), Z15
+	VBROADCASTSS constantsAVX512<>+4(SB), Z14
+	VBROADCASTSS constantsAVX512<>+112(SB), Z13
+	VBROADCASTSS constantsAVX512<>+12(SB), Z12
+	VBROADCASTSS constantsAVX512<>+116(SB), Z11
+	VBROADCASTSS constantsAVX512<>+120(SB), Z10
+	VMOVUPS      constantsAVX512<>+24(SB), Z9
+	VBROADCASTSS constantsAVX512<>+188(SB), Z8
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -14380,7 +11736,7 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (DX), Z7
 	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
@@ -14395,92 +11751,72 @@ groupbegin:
 
 groupfirst:
 	VMOVUPS (SI), Z0
-	VMULPS  Z6, Z0, Z5
+	VMULPS  Z7, Z0, Z6
 	VMOVUPS 64(SI), Z0
-	VMULPS  Z6, Z0, Z4
+	VMULPS  Z7, Z0, Z5
 	VMOVUPS 128(SI), Z0
-	VMULPS  Z6, Z0, Z3
+	VMULPS  Z7, Z0, Z4
 	VMOVUPS 192(SI), Z0
-	VMULPS  Z6, Z0, Z2
+	VMULPS  Z7, Z0, Z3
 	CMPQ    R8, $+128
 	JLT     groupends
 
 groupahead:
-	VMOVUPS    256(SI), Z0
-	VMULPS     Z6, Z0, Z0
-	VMOVUPS    320(SI), Z1
-	VMULPS     Z6, Z1, Z1
-	VMOVUPS    384(SI), Z16
-	VMULPS     Z6, Z16, Z16
-	VMOVUPS    448(SI), Z17
-	VMULPS     Z6, Z17, Z17
-	VADDPS     Z4, Z5, Z18
-	VADDPS     Z2, Z3, Z19
-	VADDPS     Z19, Z18, Z18
-	VCMPPS     $0x03, Z18, Z18, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPANDD     Z14, Z5, Z18
-	VPMINUD    Z15, Z18, Z18
-	VPANDD     Z13, Z18, Z19
-	VPSUBUSW   Z12, Z19, Z19
-	VPADDD     Z11, Z19, Z20
-	VADDPS     Z20, Z18, Z18
-	VPSUBD     Z20, Z18, Z18
-	VPSRLD     $0x16, Z19, Z19
-	VPADDD     Z19, Z18, Z18
-	VPSRLD     $0x1c, Z5, Z19
-	VPTERNLOGD $0xf8, Z10, Z19, Z18
-	VPANDD     Z14, Z4, Z19
-	VPMINUD    Z15, Z19, Z19
-	VPANDD     Z13, Z19, Z20
-	VPSUBUSW   Z12, Z20, Z20
-	VPADDD     Z11, Z20, Z21
-	VADDPS     Z21, Z19, Z19
-	VPSUBD     Z21, Z19, Z19
-	VPSRLD     $0x16, Z20, Z20
-	VPADDD     Z20, Z19, Z19
-	VPSRLD     $0x1c, Z4, Z20
-	VPTERNLOGD $0xf8, Z10, Z20, Z19
-	VPACKSSDW  Z19, Z18, Z18
-	VPANDD     Z14, Z3, Z19
-	VPMINUD    Z15, Z19, Z19
-	VPANDD     Z13, Z19, Z20
-	VPSUBUSW   Z12, Z20, Z20
-	VPADDD     Z11, Z20, Z21
-	VADDPS     Z21, Z19, Z19
-	VPSUBD     Z21, Z19, Z19
-	VPSRLD     $0x16, Z20, Z20
-	VPADDD     Z20, Z19, Z19
-	VPSRLD     $0x1c, Z3, Z20
-	VPTERNLOGD $0xf8, Z10, Z20, Z19
-	VPANDD     Z14, Z2, Z20
-	VPMINUD    Z15, Z20, Z20
-	VPANDD     Z13, Z20, Z21
-	VPSUBUSW   Z12, Z21, Z21
-	VPADDD     Z11, Z21, Z22
-	VADDPS     Z22, Z20, Z20
-	VPSUBD     Z22, Z20, Z20
-	VPSRLD     $0x16, Z21, Z21
-	VPADDD     Z21, Z20, Z20
-	VPSRLD     $0x1c, Z2, Z21
-	VPTERNLOGD $0xf8, Z10, Z21, Z20
-	VPACKSSDW  Z20, Z19, Z19
-	VPACKUSWB  Z19, Z18, Z18
-	VPERMD     Z18, Z9, Z18
-	VPANDD     Z8, Z18, Z19
-	VPMADDUBSW Z7, Z19, Z19
-	VPMOVWB    Z19, Y19
-	VMOVUPS    Y19, (DI)
-	VMOVAPS    Z0, Z5
-	VMOVAPS    Z1, Z4
-	VMOVAPS    Z16, Z3
-	VMOVAPS    Z17, Z2
-	ADDQ       $+32, DI
-	ADDQ       $+256, SI
-	SUBQ       $+64, R8
-	CMPQ       R8, $+128
-	JGE        groupahead
+	VMOVUPS     256(SI), Z0
+	VMULPS      Z7, Z0, Z0
+	VMOVUPS     320(SI), Z1
+	VMULPS      Z7, Z1, Z1
+	VMOVUPS     384(SI), Z2
+	VMULPS      Z7, Z2, Z2
+	VMOVUPS     448(SI), Z16
+	VMULPS      Z7, Z16, Z16
+	VCMPPS      $0x03, Z5, Z6, K1
+	VCMPPS      $0x03, Z3, Z4, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VPANDD      Z14, Z6, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z6, Z18
+	VFMADD231PS Z15, Z17, Z18
+	VPANDD      Z14, Z5, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z5, Z19
+	VFMADD231PS Z15, Z17, Z19
+	VPMADDWD    Z10, Z18, Z18
+	VPMADDWD    Z10, Z19, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPSRLW      $0x0c, Z18, Z18
+	VPACKSSDW   Z5, Z6, Z17
+	VPANDD      Z14, Z4, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z12, Z4, Z20
+	VFMADD231PS Z15, Z19, Z20
+	VPANDD      Z14, Z3, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z12, Z3, Z21
+	VFMADD231PS Z15, Z19, Z21
+	VPMADDWD    Z10, Z20, Z20
+	VPMADDWD    Z10, Z21, Z21
+	VPACKSSDW   Z21, Z20, Z20
+	VPSRLW      $0x0c, Z20, Z20
+	VPACKSSDW   Z3, Z4, Z19
+	VPACKUSWB   Z20, Z18, Z18
+	VPACKSSWB   Z19, Z17, Z17
+	VPSRLW      $0x04, Z17, Z17
+	VPTERNLOGD  $0xf8, Z11, Z17, Z18
+	VPERMD      Z18, Z9, Z18
+	VPMADDUBSW  Z8, Z18, Z17
+	VPMOVWB     Z17, Y17
+	VMOVUPS     Y17, (DI)
+	VMOVAPS     Z0, Z6
+	VMOVAPS     Z1, Z5
+	VMOVAPS     Z2, Z4
+	VMOVAPS     Z16, Z3
+	ADDQ        $+32, DI
+	ADDQ        $+256, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+128
+	JGE         groupahead
 
 groupends:
 	CMPQ  R8, $+64
@@ -14493,72 +11829,52 @@ groupturn:
 	VMULPS.BCST 4(DX), Z0, Z0
 	VMOVUPS     320(SI), Z1
 	VMULPS.BCST 4(DX), Z1, Z1
-	VMOVUPS     384(SI), Z16
+	VMOVUPS     384(SI), Z2
+	VMULPS.BCST 4(DX), Z2, Z2
+	VMOVUPS     448(SI), Z16
 	VMULPS.BCST 4(DX), Z16, Z16
-	VMOVUPS     448(SI), Z17
-	VMULPS.BCST 4(DX), Z17, Z17
-	VADDPS      Z4, Z5, Z18
-	VADDPS      Z2, Z3, Z19
-	VADDPS      Z19, Z18, Z18
-	VCMPPS      $0x03, Z18, Z18, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z5, Z6, K1
+	VCMPPS      $0x03, Z3, Z4, K2
+	KORTESTQ    K1, K2
 	JNE         groupturned
-	VPANDD      Z14, Z5, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z13, Z18, Z19
-	VPSUBUSW    Z12, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z18, Z18
-	VPSUBD      Z20, Z18, Z18
-	VPSRLD      $0x16, Z19, Z19
-	VPADDD      Z19, Z18, Z18
-	VPSRLD      $0x1c, Z5, Z19
-	VPTERNLOGD  $0xf8, Z10, Z19, Z18
-	VPANDD      Z14, Z4, Z19
-	VPMINUD     Z15, Z19, Z19
-	VPANDD      Z13, Z19, Z20
-	VPSUBUSW    Z12, Z20, Z20
-	VPADDD      Z11, Z20, Z21
-	VADDPS      Z21, Z19, Z19
-	VPSUBD      Z21, Z19, Z19
-	VPSRLD      $0x16, Z20, Z20
-	VPADDD      Z20, Z19, Z19
-	VPSRLD      $0x1c, Z4, Z20
-	VPTERNLOGD  $0xf8, Z10, Z20, Z19
+	VPANDD      Z14, Z6, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z6, Z18
+	VFMADD231PS Z15, Z17, Z18
+	VPANDD      Z14, Z5, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z12, Z5, Z19
+	VFMADD231PS Z15, Z17, Z19
+	VPMADDWD    Z10, Z18, Z18
+	VPMADDWD    Z10, Z19, Z19
 	VPACKSSDW   Z19, Z18, Z18
+	VPSRLW      $0x0c, Z18, Z18
+	VPACKSSDW   Z5, Z6, Z17
+	VPANDD      Z14, Z4, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z12, Z4, Z20
+	VFMADD231PS Z15, Z19, Z20
 	VPANDD      Z14, Z3, Z19
-	VPMINUD     Z15, Z19, Z19
-	VPANDD      Z13, Z19, Z20
-	VPSUBUSW    Z12, Z20, Z20
-	VPADDD      Z11, Z20, Z21
-	VADDPS      Z21, Z19, Z19
-	VPSUBD      Z21, Z19, Z19
-	VPSRLD      $0x16, Z20, Z20
-	VPADDD      Z20, Z19, Z19
-	VPSRLD      $0x1c, Z3, Z20
-	VPTERNLOGD  $0xf8, Z10, Z20, Z19
-	VPANDD      Z14, Z2, Z20
-	VPMINUD     Z15, Z20, Z20
-	VPANDD      Z13, Z20, Z21
-	VPSUBUSW    Z12, Z21, Z21
-	VPADDD      Z11, Z21, Z22
-	VADDPS      Z22, Z20, Z20
-	VPSUBD      Z22, Z20, Z20
-	VPSRLD      $0x16, Z21, Z21
-	VPADDD      Z21, Z20, Z20
-	VPSRLD      $0x1c, Z2, Z21
-	VPTERNLOGD  $0xf8, Z10, Z21, Z20
-	VPACKSSDW   Z20, Z19, Z19
-	VPACKUSWB   Z19, Z18, Z18
+	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z12, Z3, Z21
+	VFMADD231PS Z15, Z19, Z21
+	VPMADDWD    Z10, Z20, Z20
+	VPMADDWD    Z10, Z21, Z21
+	VPACKSSDW   Z21, Z20, Z20
+	VPSRLW      $0x0c, Z20, Z20
+	VPACKSSDW   Z3, Z4, Z19
+	VPACKUSWB   Z20, Z18, Z18
+	VPACKSSWB   Z19, Z17, Z17
+	VPSRLW      $0x04, Z17, Z17
+	VPTERNLOGD  $0xf8, Z11, Z17, Z18
 	VPERMD      Z18, Z9, Z18
-	VPANDD      Z8, Z18, Z19
-	VPMADDUBSW  Z7, Z19, Z19
-	VPMOVWB     Z19, Y19
-	VMOVUPS     Y19, (DI)
-	VMOVAPS     Z0, Z5
-	VMOVAPS     Z1, Z4
+	VPMADDUBSW  Z8, Z18, Z17
+	VPMOVWB     Z17, Y17
+	VMOVUPS     Y17, (DI)
+	VMOVAPS     Z0, Z6
+	VMOVAPS     Z1, Z5
+	VMOVAPS     Z2, Z4
 	VMOVAPS     Z16, Z3
-	VMOVAPS     Z17, Z2
 	ADDQ        $+4, DX
 	ADDQ        $+32, DI
 	ADDQ        $+256, SI
@@ -14570,77 +11886,57 @@ groupturn:
 	JNE         groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (DX), Z7
 	CMPQ         R8, $+128
 	JGE          groupahead
 
 grouploop:
-	VMOVUPS    (SI), Z0
-	VMULPS     Z6, Z0, Z0
-	VMOVUPS    64(SI), Z1
-	VMULPS     Z6, Z1, Z1
-	VMOVUPS    128(SI), Z2
-	VMULPS     Z6, Z2, Z2
-	VMOVUPS    192(SI), Z3
-	VMULPS     Z6, Z3, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        grouprare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z4, Z4
-	VPSUBD     Z16, Z4, Z4
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z0, Z0
-	VPSUBD     Z16, Z0, Z0
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x1c, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x16, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x1c, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x1c, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z9, Z4
-	VPANDD     Z8, Z4, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMOVWB    Z0, Y0
-	VMOVUPS    Y0, (DI)
+	VMOVUPS     (SI), Z0
+	VMULPS      Z7, Z0, Z0
+	VMOVUPS     64(SI), Z1
+	VMULPS      Z7, Z1, Z1
+	VMOVUPS     128(SI), Z2
+	VMULPS      Z7, Z2, Z2
+	VMOVUPS     192(SI), Z3
+	VMULPS      Z7, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         grouprare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z10, Z5, Z5
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x0c, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z10, Z4, Z4
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z5
+	VPERMD      Z5, Z9, Z5
+	VPMADDUBSW  Z8, Z5, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
 
 groupback:
 	ADDQ $+32, DI
@@ -14657,7 +11953,7 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (DX), Z7
 
 groupmeet:
 	MOVQ R8, R10
@@ -14667,93 +11963,73 @@ groupmeet:
 
 groupmeet0:
 	VMOVUPS (SI), Z0
-	VMULPS  Z6, Z0, Z0
+	VMULPS  Z7, Z0, Z0
 	SUBQ    $+16, R8
 	JLT     groupmeet1cross
 
 groupmeet1:
 	VMOVUPS 64(SI), Z1
-	VMULPS  Z6, Z1, Z1
+	VMULPS  Z7, Z1, Z1
 	SUBQ    $+16, R8
 	JLT     groupmeet2cross
 
 groupmeet2:
 	VMOVUPS 128(SI), Z2
-	VMULPS  Z6, Z2, Z2
+	VMULPS  Z7, Z2, Z2
 	SUBQ    $+16, R8
 	JLT     groupmeet3cross
 
 groupmeet3:
-	VMOVUPS    192(SI), Z3
-	VMULPS     Z6, Z3, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        groupmeetrare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z4, Z4
-	VPSUBD     Z16, Z4, Z4
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z0, Z0
-	VPSUBD     Z16, Z0, Z0
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x1c, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x16, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x1c, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x1c, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z9, Z4
-	VPANDD     Z8, Z4, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMOVWB    Z0, Y0
-	VMOVUPS    Y0, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+256, SI
-	SUBQ       $+64, BX
-	CMPQ       R8, $+1
-	JLT        groupnext
-	CMPQ       BX, $+64
-	JLT        grouptail
-	CMPQ       R8, $+64
-	JLT        groupmeet
-	JMP        groupbegin
+	VMOVUPS     192(SI), Z3
+	VMULPS      Z7, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         groupmeetrare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z10, Z5, Z5
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x0c, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z10, Z4, Z4
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z5
+	VPERMD      Z5, Z9, Z5
+	VPMADDUBSW  Z8, Z5, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+256, SI
+	SUBQ        $+64, BX
+	CMPQ        R8, $+1
+	JLT         groupnext
+	CMPQ        BX, $+64
+	JLT         grouptail
+	CMPQ        R8, $+64
+	JLT         groupmeet
+	JMP         groupbegin
 
 groupnext:
 	TESTQ BX, BX
@@ -14777,88 +12053,68 @@ grouppieces:
 	MOVQ R8, BX
 
 grouppiece:
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (DX), Z7
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
-	VMULPS       Z6, Z0, Z0
+	VMULPS       Z7, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVUPS.Z    64(SI), K7, Z1
-	VMULPS       Z6, Z1, Z1
+	VMULPS       Z7, Z1, Z1
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVUPS.Z    128(SI), K7, Z2
-	VMULPS       Z6, Z2, Z2
+	VMULPS       Z7, Z2, Z2
 	KSHIFTRQ     $0x30, K0, K7
 	VMOVUPS.Z    192(SI), K7, Z3
-	VMULPS       Z6, Z3, Z3
-	VADDPS       Z1, Z0, Z4
-	VADDPS       Z3, Z2, Z5
-	VADDPS       Z5, Z4, Z4
-	VCMPPS       $0x03, Z4, Z4, K1
-	KORTESTQ     K1, K1
+	VMULPS       Z7, Z3, Z3
+	VCMPPS       $0x03, Z1, Z0, K1
+	VCMPPS       $0x03, Z3, Z2, K2
+	KORTESTQ     K1, K2
 	JNE          grouptailrare
 	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z4, Z4
-	VPSUBD       Z16, Z4, Z4
-	VPSRLD       $0x16, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z12, Z0, Z5
+	VFMADD231PS  Z15, Z4, Z5
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z0, Z0
-	VPSUBD       Z16, Z0, Z0
-	VPSRLD       $0x16, Z5, Z5
-	VPADDD       Z5, Z0, Z0
-	VPSRLD       $0x1c, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
+	VPANDD       Z14, Z1, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z12, Z1, Z6
+	VFMADD231PS  Z15, Z4, Z6
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z1, Z1
-	VPSUBD       Z16, Z1, Z1
-	VPSRLD       $0x16, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPSRLD       $0x1c, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
+	VPANDD       Z14, Z2, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z12, Z2, Z16
+	VFMADD231PS  Z15, Z4, Z16
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z3, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z2, Z2
-	VPSUBD       Z16, Z2, Z2
-	VPSRLD       $0x16, Z5, Z5
-	VPADDD       Z5, Z2, Z2
-	VPSRLD       $0x1c, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z2
+	VPANDD       Z14, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z12, Z3, Z17
+	VFMADD231PS  Z15, Z4, Z17
 
 grouptailnarrow:
-	VPACKSSDW  Z0, Z4, Z4
-	VPACKSSDW  Z2, Z1, Z1
-	VPACKUSWB  Z1, Z4, Z4
-	VPERMD     Z4, Z9, Z4
-	VPANDD     Z8, Z4, Z0
+	VPMADDWD   Z10, Z5, Z5
+	VPMADDWD   Z10, Z6, Z6
+	VPACKSSDW  Z6, Z5, Z5
+	VPSRLW     $0x0c, Z5, Z5
+	VPACKSSDW  Z1, Z0, Z0
+	VPMADDWD   Z10, Z16, Z16
+	VPMADDWD   Z10, Z17, Z17
+	VPACKSSDW  Z17, Z16, Z16
+	VPSRLW     $0x0c, Z16, Z16
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z16, Z5, Z5
+	VPACKSSWB  Z2, Z0, Z0
+	VPSRLW     $0x04, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z0, Z5
+	VPERMD     Z5, Z9, Z5
 	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z7, Z0, Z0
+	VMOVDQU8.Z Z5, K7, Z0
+	VPMADDUBSW Z8, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(BX), CX
 	SHRQ       $0x01, CX
@@ -14904,13 +12160,13 @@ short2:
 	CMPQ        R8, $+8
 	JLT         short2loop
 	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z6
+	VMULPS.BCST (DX), Z0, Z7
 	VMOVUPS     64(SI), Z0
-	VMULPS.BCST (DX), Z0, Z5
+	VMULPS.BCST (DX), Z0, Z6
 	VMOVUPS     128(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z4
+	VMULPS.BCST 4(DX), Z0, Z5
 	VMOVUPS     192(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z3
+	VMULPS.BCST 4(DX), Z0, Z4
 
 short2ahead:
 	VMOVUPS     256(SI), Z0
@@ -14919,70 +12175,50 @@ short2ahead:
 	VMULPS.BCST 8(DX), Z1, Z1
 	VMOVUPS     384(SI), Z2
 	VMULPS.BCST 12(DX), Z2, Z2
-	VMOVUPS     448(SI), Z16
-	VMULPS.BCST 12(DX), Z16, Z16
-	VADDPS      Z5, Z6, Z17
-	VADDPS      Z3, Z4, Z18
-	VADDPS      Z18, Z17, Z17
-	VCMPPS      $0x03, Z17, Z17, K1
-	KORTESTQ    K1, K1
+	VMOVUPS     448(SI), Z3
+	VMULPS.BCST 12(DX), Z3, Z3
+	VCMPPS      $0x03, Z6, Z7, K1
+	VCMPPS      $0x03, Z4, Z5, K2
+	KORTESTQ    K1, K2
 	JNE         short2loop
-	VPANDD      Z14, Z6, Z17
-	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z13, Z17, Z18
-	VPSUBUSW    Z12, Z18, Z18
-	VPADDD      Z11, Z18, Z19
-	VADDPS      Z19, Z17, Z17
-	VPSUBD      Z19, Z17, Z17
-	VPSRLD      $0x16, Z18, Z18
-	VPADDD      Z18, Z17, Z17
-	VPSRLD      $0x1c, Z6, Z18
-	VPTERNLOGD  $0xf8, Z10, Z18, Z17
-	VPANDD      Z14, Z5, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z13, Z18, Z19
-	VPSUBUSW    Z12, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z18, Z18
-	VPSUBD      Z20, Z18, Z18
-	VPSRLD      $0x16, Z19, Z19
-	VPADDD      Z19, Z18, Z18
-	VPSRLD      $0x1c, Z5, Z19
-	VPTERNLOGD  $0xf8, Z10, Z19, Z18
+	VPANDD      Z14, Z7, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z7, Z17
+	VFMADD231PS Z15, Z16, Z17
+	VPANDD      Z14, Z6, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z6, Z18
+	VFMADD231PS Z15, Z16, Z18
+	VPMADDWD    Z10, Z17, Z17
+	VPMADDWD    Z10, Z18, Z18
 	VPACKSSDW   Z18, Z17, Z17
+	VPSRLW      $0x0c, Z17, Z17
+	VPACKSSDW   Z6, Z7, Z16
+	VPANDD      Z14, Z5, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z5, Z19
+	VFMADD231PS Z15, Z18, Z19
 	VPANDD      Z14, Z4, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z13, Z18, Z19
-	VPSUBUSW    Z12, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z18, Z18
-	VPSUBD      Z20, Z18, Z18
-	VPSRLD      $0x16, Z19, Z19
-	VPADDD      Z19, Z18, Z18
-	VPSRLD      $0x1c, Z4, Z19
-	VPTERNLOGD  $0xf8, Z10, Z19, Z18
-	VPANDD      Z14, Z3, Z19
-	VPMINUD     Z15, Z19, Z19
-	VPANDD      Z13, Z19, Z20
-	VPSUBUSW    Z12, Z20, Z20
-	VPADDD      Z11, Z20, Z21
-	VADDPS      Z21, Z19, Z19
-	VPSUBD      Z21, Z19, Z19
-	VPSRLD      $0x16, Z20, Z20
-	VPADDD      Z20, Z19, Z19
-	VPSRLD      $0x1c, Z3, Z20
-	VPTERNLOGD  $0xf8, Z10, Z20, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKUSWB   Z18, Z17, Z17
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z4, Z20
+	VFMADD231PS Z15, Z18, Z20
+	VPMADDWD    Z10, Z19, Z19
+	VPMADDWD    Z10, Z20, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPSRLW      $0x0c, Z19, Z19
+	VPACKSSDW   Z4, Z5, Z18
+	VPACKUSWB   Z19, Z17, Z17
+	VPACKSSWB   Z18, Z16, Z16
+	VPSRLW      $0x04, Z16, Z16
+	VPTERNLOGD  $0xf8, Z11, Z16, Z17
 	VPERMD      Z17, Z9, Z17
-	VPANDD      Z8, Z17, Z18
-	VPMADDUBSW  Z7, Z18, Z18
-	VPMOVWB     Z18, Y18
-	VMOVUPS     Y18, (DI)
-	VMOVAPS     Z0, Z6
-	VMOVAPS     Z1, Z5
-	VMOVAPS     Z2, Z4
-	VMOVAPS     Z16, Z3
+	VPMADDUBSW  Z8, Z17, Z16
+	VPMOVWB     Z16, Y16
+	VMOVUPS     Y16, (DI)
+	VMOVAPS     Z0, Z7
+	VMOVAPS     Z1, Z6
+	VMOVAPS     Z2, Z5
+	VMOVAPS     Z3, Z4
 	ADDQ        $+8, DX
 	ADDQ        $+32, DI
 	ADDQ        $+256, SI
@@ -14999,62 +12235,42 @@ short2loop:
 	VMULPS.BCST 4(DX), Z2, Z2
 	VMOVUPS     192(SI), Z3
 	VMULPS.BCST 4(DX), Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
 	JNE         short2rare
 	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x16, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x16, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSRLD      $0x1c, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z5
-	VADDPS      Z5, Z0, Z0
-	VPSUBD      Z5, Z0, Z0
-	VPSRLD      $0x16, Z1, Z1
-	VPADDD      Z1, Z0, Z0
-	VPSRLD      $0x1c, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z5
-	VADDPS      Z5, Z1, Z1
-	VPSUBD      Z5, Z1, Z1
-	VPSRLD      $0x16, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x1c, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z10, Z5, Z5
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z9, Z4
-	VPANDD      Z8, Z4, Z0
-	VPMADDUBSW  Z7, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z10, Z4, Z4
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z5
+	VPERMD      Z5, Z9, Z5
+	VPMADDUBSW  Z8, Z5, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 
@@ -15084,13 +12300,13 @@ short4:
 	CMPQ        R8, $+16
 	JLT         short4loop
 	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z6
+	VMULPS.BCST (DX), Z0, Z7
 	VMOVUPS     64(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z5
+	VMULPS.BCST 4(DX), Z0, Z6
 	VMOVUPS     128(SI), Z0
-	VMULPS.BCST 8(DX), Z0, Z4
+	VMULPS.BCST 8(DX), Z0, Z5
 	VMOVUPS     192(SI), Z0
-	VMULPS.BCST 12(DX), Z0, Z3
+	VMULPS.BCST 12(DX), Z0, Z4
 
 short4ahead:
 	VMOVUPS     256(SI), Z0
@@ -15099,70 +12315,50 @@ short4ahead:
 	VMULPS.BCST 20(DX), Z1, Z1
 	VMOVUPS     384(SI), Z2
 	VMULPS.BCST 24(DX), Z2, Z2
-	VMOVUPS     448(SI), Z16
-	VMULPS.BCST 28(DX), Z16, Z16
-	VADDPS      Z5, Z6, Z17
-	VADDPS      Z3, Z4, Z18
-	VADDPS      Z18, Z17, Z17
-	VCMPPS      $0x03, Z17, Z17, K1
-	KORTESTQ    K1, K1
+	VMOVUPS     448(SI), Z3
+	VMULPS.BCST 28(DX), Z3, Z3
+	VCMPPS      $0x03, Z6, Z7, K1
+	VCMPPS      $0x03, Z4, Z5, K2
+	KORTESTQ    K1, K2
 	JNE         short4loop
-	VPANDD      Z14, Z6, Z17
-	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z13, Z17, Z18
-	VPSUBUSW    Z12, Z18, Z18
-	VPADDD      Z11, Z18, Z19
-	VADDPS      Z19, Z17, Z17
-	VPSUBD      Z19, Z17, Z17
-	VPSRLD      $0x16, Z18, Z18
-	VPADDD      Z18, Z17, Z17
-	VPSRLD      $0x1c, Z6, Z18
-	VPTERNLOGD  $0xf8, Z10, Z18, Z17
-	VPANDD      Z14, Z5, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z13, Z18, Z19
-	VPSUBUSW    Z12, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z18, Z18
-	VPSUBD      Z20, Z18, Z18
-	VPSRLD      $0x16, Z19, Z19
-	VPADDD      Z19, Z18, Z18
-	VPSRLD      $0x1c, Z5, Z19
-	VPTERNLOGD  $0xf8, Z10, Z19, Z18
+	VPANDD      Z14, Z7, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z7, Z17
+	VFMADD231PS Z15, Z16, Z17
+	VPANDD      Z14, Z6, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z12, Z6, Z18
+	VFMADD231PS Z15, Z16, Z18
+	VPMADDWD    Z10, Z17, Z17
+	VPMADDWD    Z10, Z18, Z18
 	VPACKSSDW   Z18, Z17, Z17
+	VPSRLW      $0x0c, Z17, Z17
+	VPACKSSDW   Z6, Z7, Z16
+	VPANDD      Z14, Z5, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z5, Z19
+	VFMADD231PS Z15, Z18, Z19
 	VPANDD      Z14, Z4, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z13, Z18, Z19
-	VPSUBUSW    Z12, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z18, Z18
-	VPSUBD      Z20, Z18, Z18
-	VPSRLD      $0x16, Z19, Z19
-	VPADDD      Z19, Z18, Z18
-	VPSRLD      $0x1c, Z4, Z19
-	VPTERNLOGD  $0xf8, Z10, Z19, Z18
-	VPANDD      Z14, Z3, Z19
-	VPMINUD     Z15, Z19, Z19
-	VPANDD      Z13, Z19, Z20
-	VPSUBUSW    Z12, Z20, Z20
-	VPADDD      Z11, Z20, Z21
-	VADDPS      Z21, Z19, Z19
-	VPSUBD      Z21, Z19, Z19
-	VPSRLD      $0x16, Z20, Z20
-	VPADDD      Z20, Z19, Z19
-	VPSRLD      $0x1c, Z3, Z20
-	VPTERNLOGD  $0xf8, Z10, Z20, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKUSWB   Z18, Z17, Z17
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z4, Z20
+	VFMADD231PS Z15, Z18, Z20
+	VPMADDWD    Z10, Z19, Z19
+	VPMADDWD    Z10, Z20, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPSRLW      $0x0c, Z19, Z19
+	VPACKSSDW   Z4, Z5, Z18
+	VPACKUSWB   Z19, Z17, Z17
+	VPACKSSWB   Z18, Z16, Z16
+	VPSRLW      $0x04, Z16, Z16
+	VPTERNLOGD  $0xf8, Z11, Z16, Z17
 	VPERMD      Z17, Z9, Z17
-	VPANDD      Z8, Z17, Z18
-	VPMADDUBSW  Z7, Z18, Z18
-	VPMOVWB     Z18, Y18
-	VMOVUPS     Y18, (DI)
-	VMOVAPS     Z0, Z6
-	VMOVAPS     Z1, Z5
-	VMOVAPS     Z2, Z4
-	VMOVAPS     Z16, Z3
+	VPMADDUBSW  Z8, Z17, Z16
+	VPMOVWB     Z16, Y16
+	VMOVUPS     Y16, (DI)
+	VMOVAPS     Z0, Z7
+	VMOVAPS     Z1, Z6
+	VMOVAPS     Z2, Z5
+	VMOVAPS     Z3, Z4
 	ADDQ        $+16, DX
 	ADDQ        $+32, DI
 	ADDQ        $+256, SI
@@ -15179,62 +12375,42 @@ short4loop:
 	VMULPS.BCST 8(DX), Z2, Z2
 	VMOVUPS     192(SI), Z3
 	VMULPS.BCST 12(DX), Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
 	JNE         short4rare
 	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x16, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x16, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSRLD      $0x1c, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z5
-	VADDPS      Z5, Z0, Z0
-	VPSUBD      Z5, Z0, Z0
-	VPSRLD      $0x16, Z1, Z1
-	VPADDD      Z1, Z0, Z0
-	VPSRLD      $0x1c, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z5
-	VADDPS      Z5, Z1, Z1
-	VPSUBD      Z5, Z1, Z1
-	VPSRLD      $0x16, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x1c, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z10, Z5, Z5
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z9, Z4
-	VPANDD      Z8, Z4, Z0
-	VPMADDUBSW  Z7, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z10, Z4, Z4
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z5
+	VPERMD      Z5, Z9, Z5
+	VPMADDUBSW  Z8, Z5, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 
@@ -15261,76 +12437,56 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS    (SI), Z0
-	VMOVUPS    (DX), Z1
-	VMULPS     Z1, Z0, Z0
-	VMOVUPS    64(SI), Z1
-	VMOVUPS    64(DX), Z2
-	VMULPS     Z2, Z1, Z1
-	VMOVUPS    128(SI), Z2
-	VMOVUPS    128(DX), Z3
-	VMULPS     Z3, Z2, Z2
-	VMOVUPS    192(SI), Z3
-	VMOVUPS    192(DX), Z4
-	VMULPS     Z4, Z3, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanerare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x1c, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x16, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x1c, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x1c, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z9, Z4
-	VPANDD     Z8, Z4, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMOVWB    Z0, Y0
-	VMOVUPS    Y0, (DI)
+	VMOVUPS     (SI), Z0
+	VMOVUPS     (DX), Z1
+	VMULPS      Z1, Z0, Z0
+	VMOVUPS     64(SI), Z1
+	VMOVUPS     64(DX), Z2
+	VMULPS      Z2, Z1, Z1
+	VMOVUPS     128(SI), Z2
+	VMOVUPS     128(DX), Z3
+	VMULPS      Z3, Z2, Z2
+	VMOVUPS     192(SI), Z3
+	VMOVUPS     192(DX), Z4
+	VMULPS      Z4, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanerare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z10, Z5, Z5
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x0c, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z10, Z4, Z4
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z5
+	VPERMD      Z5, Z9, Z5
+	VPMADDUBSW  Z8, Z5, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
 
 laneback:
 	ADDQ $+32, DI
@@ -15341,93 +12497,73 @@ laneback:
 	JGE  laneloop
 
 lanetail:
-	TESTQ      BX, BX
-	JEQ        laneend
-	MOVQ       $-1, AX
-	BZHIQ      BX, AX, AX
-	KMOVQ      AX, K0
-	KMOVQ      K0, K7
-	VMOVUPS.Z  (SI), K7, Z0
-	VMOVUPS.Z  (DX), K7, Z1
-	VMULPS     Z1, Z0, Z0
-	KSHIFTRQ   $0x10, K0, K7
-	VMOVUPS.Z  64(SI), K7, Z1
-	VMOVUPS.Z  64(DX), K7, Z2
-	VMULPS     Z2, Z1, Z1
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVUPS.Z  128(SI), K7, Z2
-	VMOVUPS.Z  128(DX), K7, Z3
-	VMULPS     Z3, Z2, Z2
-	KSHIFTRQ   $0x30, K0, K7
-	VMOVUPS.Z  192(SI), K7, Z3
-	VMOVUPS.Z  192(DX), K7, Z4
-	VMULPS     Z4, Z3, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanetailrare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	CMPQ       BX, $+17
-	JLT        lanetailnarrow
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x1c, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	CMPQ       BX, $+33
-	JLT        lanetailnarrow
-	VPANDD     Z14, Z2, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z1, Z1
-	VPSUBD     Z6, Z1, Z1
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z1, Z1
-	VPSRLD     $0x1c, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z1
-	CMPQ       BX, $+49
-	JLT        lanetailnarrow
-	VPANDD     Z14, Z3, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z2, Z2
-	VPSUBD     Z6, Z2, Z2
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z2, Z2
-	VPSRLD     $0x1c, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z2
+	TESTQ       BX, BX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVUPS.Z   (SI), K7, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VMULPS      Z1, Z0, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z1
+	VMOVUPS.Z   64(DX), K7, Z2
+	VMULPS      Z2, Z1, Z1
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z2
+	VMOVUPS.Z   128(DX), K7, Z3
+	VMULPS      Z3, Z2, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z3
+	VMOVUPS.Z   192(DX), K7, Z4
+	VMULPS      Z4, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanetailrare
+	VPANDD      Z14, Z0, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	CMPQ        BX, $+33
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z2, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z2, Z7
+	VFMADD231PS Z15, Z4, Z7
+	CMPQ        BX, $+49
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z3, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z3, Z16
+	VFMADD231PS Z15, Z4, Z16
 
 lanetailnarrow:
-	VPACKSSDW  Z0, Z4, Z4
-	VPACKSSDW  Z2, Z1, Z1
-	VPACKUSWB  Z1, Z4, Z4
-	VPERMD     Z4, Z9, Z4
-	VPANDD     Z8, Z4, Z0
+	VPMADDWD   Z10, Z5, Z5
+	VPMADDWD   Z10, Z6, Z6
+	VPACKSSDW  Z6, Z5, Z5
+	VPSRLW     $0x0c, Z5, Z5
+	VPACKSSDW  Z1, Z0, Z0
+	VPMADDWD   Z10, Z7, Z7
+	VPMADDWD   Z10, Z16, Z16
+	VPACKSSDW  Z16, Z7, Z7
+	VPSRLW     $0x0c, Z7, Z7
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z7, Z5, Z5
+	VPACKSSWB  Z2, Z0, Z0
+	VPSRLW     $0x04, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z0, Z5
+	VPERMD     Z5, Z9, Z5
 	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z7, Z0, Z0
+	VMOVDQU8.Z Z5, K7, Z0
+	VPMADDUBSW Z8, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(BX), CX
 	SHRQ       $0x01, CX
@@ -15455,69 +12591,49 @@ groupstream:
 	PREFETCHNTA 128(SI)(CX*1)
 	PREFETCHNTA 192(SI)(CX*1)
 	VMOVUPS     (SI), Z0
-	VMULPS      Z6, Z0, Z0
+	VMULPS      Z7, Z0, Z0
 	VMOVUPS     64(SI), Z1
-	VMULPS      Z6, Z1, Z1
+	VMULPS      Z7, Z1, Z1
 	VMOVUPS     128(SI), Z2
-	VMULPS      Z6, Z2, Z2
+	VMULPS      Z7, Z2, Z2
 	VMOVUPS     192(SI), Z3
-	VMULPS      Z6, Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
+	VMULPS      Z7, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
 	JNE         grouprare
 	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z16
-	VADDPS      Z16, Z4, Z4
-	VPSUBD      Z16, Z4, Z4
-	VPSRLD      $0x16, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z16
-	VADDPS      Z16, Z0, Z0
-	VPSUBD      Z16, Z0, Z0
-	VPSRLD      $0x16, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSRLD      $0x1c, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z5
-	VADDPS      Z5, Z0, Z0
-	VPSUBD      Z5, Z0, Z0
-	VPSRLD      $0x16, Z1, Z1
-	VPADDD      Z1, Z0, Z0
-	VPSRLD      $0x1c, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z5
-	VADDPS      Z5, Z1, Z1
-	VPSUBD      Z5, Z1, Z1
-	VPSRLD      $0x16, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x1c, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z10, Z5, Z5
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z9, Z4
-	VPANDD      Z8, Z4, Z0
-	VPMADDUBSW  Z7, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z10, Z4, Z4
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z5
+	VPERMD      Z5, Z9, Z5
+	VPMADDUBSW  Z8, Z5, Z0
 	VPMOVWB     Z0, Y0
 	VMOVNTPS    Y0, (DI)
 	ADDQ        $+32, DI
@@ -15528,143 +12644,105 @@ groupstream:
 	JMP         groupwhole
 
 grouplast:
-	VADDPS     Z4, Z5, Z0
-	VADDPS     Z2, Z3, Z1
-	VADDPS     Z1, Z0, Z0
-	VCMPPS     $0x03, Z0, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPANDD     Z14, Z5, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z16
-	VADDPS     Z16, Z0, Z0
-	VPSUBD     Z16, Z0, Z0
-	VPSRLD     $0x16, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x1c, Z5, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPANDD     Z14, Z4, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z16
-	VPSUBUSW   Z12, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z1, Z1
-	VPSUBD     Z17, Z1, Z1
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z1, Z1
-	VPSRLD     $0x1c, Z4, Z16
-	VPTERNLOGD $0xf8, Z10, Z16, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z16
-	VPSUBUSW   Z12, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z1, Z1
-	VPSUBD     Z17, Z1, Z1
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z1, Z1
-	VPSRLD     $0x1c, Z3, Z16
-	VPTERNLOGD $0xf8, Z10, Z16, Z1
-	VPANDD     Z14, Z2, Z16
-	VPMINUD    Z15, Z16, Z16
-	VPANDD     Z13, Z16, Z17
-	VPSUBUSW   Z12, Z17, Z17
-	VPADDD     Z11, Z17, Z18
-	VADDPS     Z18, Z16, Z16
-	VPSUBD     Z18, Z16, Z16
-	VPSRLD     $0x16, Z17, Z17
-	VPADDD     Z17, Z16, Z16
-	VPSRLD     $0x1c, Z2, Z17
-	VPTERNLOGD $0xf8, Z10, Z17, Z16
-	VPACKSSDW  Z16, Z1, Z1
-	VPACKUSWB  Z1, Z0, Z0
-	VPERMD     Z0, Z9, Z0
-	VPANDD     Z8, Z0, Z1
-	VPMADDUBSW Z7, Z1, Z1
-	VPMOVWB    Z1, Y1
-	VMOVUPS    Y1, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+256, SI
-	SUBQ       $+64, R8
-	JMP        groupwhole
+	VCMPPS      $0x03, Z5, Z6, K1
+	VCMPPS      $0x03, Z3, Z4, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VPANDD      Z14, Z6, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z6, Z1
+	VFMADD231PS Z15, Z0, Z1
+	VPANDD      Z14, Z5, Z0
+	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z12, Z5, Z2
+	VFMADD231PS Z15, Z0, Z2
+	VPMADDWD    Z10, Z1, Z1
+	VPMADDWD    Z10, Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPSRLW      $0x0c, Z1, Z1
+	VPACKSSDW   Z5, Z6, Z0
+	VPANDD      Z14, Z4, Z2
+	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z12, Z4, Z16
+	VFMADD231PS Z15, Z2, Z16
+	VPANDD      Z14, Z3, Z2
+	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z12, Z3, Z17
+	VFMADD231PS Z15, Z2, Z17
+	VPMADDWD    Z10, Z16, Z16
+	VPMADDWD    Z10, Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPSRLW      $0x0c, Z16, Z16
+	VPACKSSDW   Z3, Z4, Z2
+	VPACKUSWB   Z16, Z1, Z1
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z1
+	VPERMD      Z1, Z9, Z1
+	VPMADDUBSW  Z8, Z1, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+256, SI
+	SUBQ        $+64, R8
+	JMP         groupwhole
 
 grouprare:
-	VMOVUPS    (SI), Z0
-	VMULPS     Z6, Z0, Z0
-	VPANDD     Z14, Z0, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z1, K1, Z1
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VMOVUPS    64(SI), Z0
-	VMULPS     Z6, Z0, Z0
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VPACKSSDW  Z2, Z1, Z1
-	VMOVUPS    128(SI), Z0
-	VMULPS     Z6, Z0, Z0
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VMOVUPS    192(SI), Z0
-	VMULPS     Z6, Z0, Z0
-	VPANDD     Z14, Z0, Z3
-	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z13, Z3, Z4
-	VPSUBUSW   Z12, Z4, Z4
-	VPADDD     Z11, Z4, Z5
-	VADDPS     Z5, Z3, Z3
-	VPSUBD     Z5, Z3, Z3
-	VPSRLD     $0x16, Z4, Z4
-	VPADDD     Z4, Z3, Z3
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z3, K1, Z3
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z3
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z9, Z1
-	VPANDD     Z8, Z1, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMOVWB    Z0, Y0
-	VMOVUPS    Y0, (DI)
-	JMP        groupback
+	VMOVUPS     (SI), Z0
+	VMULPS      Z7, Z0, Z0
+	VPANDD      Z14, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z0, Z2
+	VFMADD231PS Z15, Z1, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     64(SI), Z1
+	VMULPS      Z7, Z1, Z1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VCMPPS      $0x07, Z1, Z1, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMADDWD    Z10, Z2, Z2
+	VPMADDWD    Z10, Z4, Z4
+	VPACKSSDW   Z4, Z2, Z2
+	VPSRLW      $0x0c, Z2, Z2
+	VPACKSSDW   Z1, Z0, Z0
+	VMOVUPS     128(SI), Z1
+	VMULPS      Z7, Z1, Z1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VCMPPS      $0x07, Z1, Z1, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	VMOVUPS     192(SI), Z3
+	VMULPS      Z7, Z3, Z3
+	VPANDD      Z14, Z3, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z5, Z6
+	VCMPPS      $0x07, Z3, Z3, K1
+	VMOVAPS.Z   Z6, K1, Z6
+	VMOVAPS.Z   Z3, K1, Z3
+	VPMADDWD    Z10, Z4, Z4
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z1, Z1
+	VPACKUSWB   Z4, Z2, Z2
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z2
+	VPERMD      Z2, Z9, Z2
+	VPMADDUBSW  Z8, Z2, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+	JMP         groupback
 
 groupmeet0cross:
 groupmeet0mix:
@@ -15672,7 +12750,7 @@ groupmeet0mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -15689,7 +12767,7 @@ groupmeet1next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (DX), Z7
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -15698,7 +12776,7 @@ groupmeet1mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -15715,7 +12793,7 @@ groupmeet2next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (DX), Z7
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -15724,7 +12802,7 @@ groupmeet2mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -15741,7 +12819,7 @@ groupmeet3next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (DX), Z7
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -15750,7 +12828,7 @@ groupmeet3mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -15759,98 +12837,72 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	KMOVQ      K0, K7
-	VMOVUPS.Z  (SI), K7, Z0
-	VMULPS     Z6, Z0, Z0
-	VPANDD     Z14, Z0, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z1, K1, Z1
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	CMPQ       BX, $+17
-	JLT        grouptailrarenarrow
-	KSHIFTRQ   $0x10, K0, K7
-	VMOVUPS.Z  64(SI), K7, Z0
-	VMULPS     Z6, Z0, Z0
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	CMPQ       BX, $+33
-	JLT        grouptailrarenarrow
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVUPS.Z  128(SI), K7, Z0
-	VMULPS     Z6, Z0, Z0
-	VPANDD     Z14, Z0, Z3
-	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z13, Z3, Z4
-	VPSUBUSW   Z12, Z4, Z4
-	VPADDD     Z11, Z4, Z5
-	VADDPS     Z5, Z3, Z3
-	VPSUBD     Z5, Z3, Z3
-	VPSRLD     $0x16, Z4, Z4
-	VPADDD     Z4, Z3, Z3
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z3, K1, Z3
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z3
-	CMPQ       BX, $+49
-	JLT        grouptailrarenarrow
-	KSHIFTRQ   $0x30, K0, K7
-	VMOVUPS.Z  192(SI), K7, Z0
-	VMULPS     Z6, Z0, Z0
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z4, Z4
-	VPSUBD     Z16, Z4, Z4
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z4, K1, Z4
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-
-grouptailrarenarrow:
-	VPACKSSDW  Z2, Z1, Z1
-	VPACKSSDW  Z4, Z3, Z3
-	VPACKUSWB  Z3, Z1, Z1
-	VPERMD     Z1, Z9, Z1
-	VPANDD     Z8, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(BX), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-	JMP        grouptailback
+	KMOVQ       K0, K7
+	VMOVUPS.Z   (SI), K7, Z0
+	VMULPS      Z7, Z0, Z0
+	VPANDD      Z14, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z0, Z2
+	VFMADD231PS Z15, Z1, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z1
+	VMULPS      Z7, Z1, Z1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VCMPPS      $0x07, Z1, Z1, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMADDWD    Z10, Z2, Z2
+	VPMADDWD    Z10, Z4, Z4
+	VPACKSSDW   Z4, Z2, Z2
+	VPSRLW      $0x0c, Z2, Z2
+	VPACKSSDW   Z1, Z0, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z1
+	VMULPS      Z7, Z1, Z1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VCMPPS      $0x07, Z1, Z1, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z3
+	VMULPS      Z7, Z3, Z3
+	VPANDD      Z14, Z3, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z5, Z6
+	VCMPPS      $0x07, Z3, Z3, K1
+	VMOVAPS.Z   Z6, K1, Z6
+	VMOVAPS.Z   Z3, K1, Z3
+	VPMADDWD    Z10, Z4, Z4
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z1, Z1
+	VPACKUSWB   Z4, Z2, Z2
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z2
+	VPERMD      Z2, Z9, Z2
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z2, K7, Z0
+	VPMADDUBSW  Z8, Z0, Z0
+	VPMOVWB     Z0, Y0
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    Y0, K7, (DI)
+	JMP         grouptailback
 
 groupmeetrare:
 	MOVQ R10, R8
@@ -15874,62 +12926,42 @@ short2stream:
 	VMULPS.BCST 4(DX), Z2, Z2
 	VMOVUPS     192(SI), Z3
 	VMULPS.BCST 4(DX), Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
 	JNE         short2rare
 	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x16, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x16, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSRLD      $0x1c, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z5
-	VADDPS      Z5, Z0, Z0
-	VPSUBD      Z5, Z0, Z0
-	VPSRLD      $0x16, Z1, Z1
-	VPADDD      Z1, Z0, Z0
-	VPSRLD      $0x1c, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z5
-	VADDPS      Z5, Z1, Z1
-	VPSUBD      Z5, Z1, Z1
-	VPSRLD      $0x16, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x1c, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z10, Z5, Z5
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z9, Z4
-	VPANDD      Z8, Z4, Z0
-	VPMADDUBSW  Z7, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z10, Z4, Z4
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z5
+	VPERMD      Z5, Z9, Z5
+	VPMADDUBSW  Z8, Z5, Z0
 	VPMOVWB     Z0, Y0
 	VMOVNTPS    Y0, (DI)
 	ADDQ        $+8, DX
@@ -15944,73 +12976,55 @@ short2rare:
 	VMOVUPS     (SI), Z0
 	VMULPS.BCST (DX), Z0, Z0
 	VPANDD      Z14, Z0, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z3
-	VADDPS      Z3, Z1, Z1
-	VPSUBD      Z3, Z1, Z1
-	VPSRLD      $0x16, Z2, Z2
-	VPADDD      Z2, Z1, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z0, Z2
+	VFMADD231PS Z15, Z1, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     64(SI), Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VCMPPS      $0x07, Z1, Z1, K1
+	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
-	VMOVAPS.Z   Z0, K1, Z0
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	VMOVUPS     64(SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VPANDD      Z14, Z0, Z2
-	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z13, Z2, Z3
-	VPSUBUSW    Z12, Z3, Z3
-	VPADDD      Z11, Z3, Z4
-	VADDPS      Z4, Z2, Z2
-	VPSUBD      Z4, Z2, Z2
-	VPSRLD      $0x16, Z3, Z3
-	VPADDD      Z3, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VPANDD      Z14, Z0, Z2
-	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z13, Z2, Z3
-	VPSUBUSW    Z12, Z3, Z3
-	VPADDD      Z11, Z3, Z4
-	VADDPS      Z4, Z2, Z2
-	VPSUBD      Z4, Z2, Z2
-	VPSRLD      $0x16, Z3, Z3
-	VPADDD      Z3, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z2
-	VMOVUPS     192(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VPANDD      Z14, Z0, Z3
-	VPMINUD     Z15, Z3, Z3
-	VPANDD      Z13, Z3, Z4
-	VPSUBUSW    Z12, Z4, Z4
-	VPADDD      Z11, Z4, Z5
-	VADDPS      Z5, Z3, Z3
-	VPSUBD      Z5, Z3, Z3
-	VPSRLD      $0x16, Z4, Z4
-	VPADDD      Z4, Z3, Z3
-	VCMPPS      $0x07, Z0, Z0, K1
+	VPMADDWD    Z10, Z2, Z2
+	VPMADDWD    Z10, Z4, Z4
+	VPACKSSDW   Z4, Z2, Z2
+	VPSRLW      $0x0c, Z2, Z2
+	VPACKSSDW   Z1, Z0, Z0
+	VMOVUPS     128(SI), Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VCMPPS      $0x07, Z1, Z1, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	VMOVUPS     192(SI), Z3
+	VMULPS.BCST 4(DX), Z3, Z3
+	VPANDD      Z14, Z3, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z5, Z6
+	VCMPPS      $0x07, Z3, Z3, K1
+	VMOVAPS.Z   Z6, K1, Z6
 	VMOVAPS.Z   Z3, K1, Z3
-	VMOVAPS.Z   Z0, K1, Z0
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z3
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z9, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
+	VPMADDWD    Z10, Z4, Z4
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z1, Z1
+	VPACKUSWB   Z4, Z2, Z2
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z2
+	VPERMD      Z2, Z9, Z2
+	VPMADDUBSW  Z8, Z2, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         short2back
@@ -16028,62 +13042,42 @@ short4stream:
 	VMULPS.BCST 8(DX), Z2, Z2
 	VMOVUPS     192(SI), Z3
 	VMULPS.BCST 12(DX), Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
 	JNE         short4rare
 	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x16, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x16, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSRLD      $0x1c, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
-	VPANDD      Z14, Z2, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z5
-	VADDPS      Z5, Z0, Z0
-	VPSUBD      Z5, Z0, Z0
-	VPSRLD      $0x16, Z1, Z1
-	VPADDD      Z1, Z0, Z0
-	VPSRLD      $0x1c, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z0
-	VPANDD      Z14, Z3, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z5
-	VADDPS      Z5, Z1, Z1
-	VPSUBD      Z5, Z1, Z1
-	VPSRLD      $0x16, Z2, Z2
-	VPADDD      Z2, Z1, Z1
-	VPSRLD      $0x1c, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z1
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z14, Z1, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z12, Z1, Z6
+	VFMADD231PS Z15, Z4, Z6
+	VPMADDWD    Z10, Z5, Z5
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z9, Z4
-	VPANDD      Z8, Z4, Z0
-	VPMADDUBSW  Z7, Z0, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z2, Z4
+	VFMADD231PS Z15, Z1, Z4
+	VPANDD      Z14, Z3, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z1, Z6
+	VPMADDWD    Z10, Z4, Z4
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z4, Z5, Z5
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z5
+	VPERMD      Z5, Z9, Z5
+	VPMADDUBSW  Z8, Z5, Z0
 	VPMOVWB     Z0, Y0
 	VMOVNTPS    Y0, (DI)
 	ADDQ        $+16, DX
@@ -16098,283 +13092,238 @@ short4rare:
 	VMOVUPS     (SI), Z0
 	VMULPS.BCST (DX), Z0, Z0
 	VPANDD      Z14, Z0, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z2
-	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z3
-	VADDPS      Z3, Z1, Z1
-	VPSUBD      Z3, Z1, Z1
-	VPSRLD      $0x16, Z2, Z2
-	VPADDD      Z2, Z1, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z0, Z2
+	VFMADD231PS Z15, Z1, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     64(SI), Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VCMPPS      $0x07, Z1, Z1, K1
+	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
-	VMOVAPS.Z   Z0, K1, Z0
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	VMOVUPS     64(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VPANDD      Z14, Z0, Z2
-	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z13, Z2, Z3
-	VPSUBUSW    Z12, Z3, Z3
-	VPADDD      Z11, Z3, Z4
-	VADDPS      Z4, Z2, Z2
-	VPSUBD      Z4, Z2, Z2
-	VPSRLD      $0x16, Z3, Z3
-	VPADDD      Z3, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VMOVUPS     128(SI), Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VPANDD      Z14, Z0, Z2
-	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z13, Z2, Z3
-	VPSUBUSW    Z12, Z3, Z3
-	VPADDD      Z11, Z3, Z4
-	VADDPS      Z4, Z2, Z2
-	VPSUBD      Z4, Z2, Z2
-	VPSRLD      $0x16, Z3, Z3
-	VPADDD      Z3, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z2
-	VMOVUPS     192(SI), Z0
-	VMULPS.BCST 12(DX), Z0, Z0
-	VPANDD      Z14, Z0, Z3
-	VPMINUD     Z15, Z3, Z3
-	VPANDD      Z13, Z3, Z4
-	VPSUBUSW    Z12, Z4, Z4
-	VPADDD      Z11, Z4, Z5
-	VADDPS      Z5, Z3, Z3
-	VPSUBD      Z5, Z3, Z3
-	VPSRLD      $0x16, Z4, Z4
-	VPADDD      Z4, Z3, Z3
-	VCMPPS      $0x07, Z0, Z0, K1
+	VPMADDWD    Z10, Z2, Z2
+	VPMADDWD    Z10, Z4, Z4
+	VPACKSSDW   Z4, Z2, Z2
+	VPSRLW      $0x0c, Z2, Z2
+	VPACKSSDW   Z1, Z0, Z0
+	VMOVUPS     128(SI), Z1
+	VMULPS.BCST 8(DX), Z1, Z1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VCMPPS      $0x07, Z1, Z1, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	VMOVUPS     192(SI), Z3
+	VMULPS.BCST 12(DX), Z3, Z3
+	VPANDD      Z14, Z3, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z5, Z6
+	VCMPPS      $0x07, Z3, Z3, K1
+	VMOVAPS.Z   Z6, K1, Z6
 	VMOVAPS.Z   Z3, K1, Z3
-	VMOVAPS.Z   Z0, K1, Z0
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z3
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z9, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
+	VPMADDWD    Z10, Z4, Z4
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z1, Z1
+	VPACKUSWB   Z4, Z2, Z2
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z2
+	VPERMD      Z2, Z9, Z2
+	VPMADDUBSW  Z8, Z2, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         short4back
 
 lanerare:
-	VMOVUPS    (SI), Z0
-	VMOVUPS    (DX), Z1
-	VMULPS     Z1, Z0, Z0
-	VPANDD     Z14, Z0, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z1, K1, Z1
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VMOVUPS    64(SI), Z0
-	VMOVUPS    64(DX), Z2
-	VMULPS     Z2, Z0, Z0
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VPACKSSDW  Z2, Z1, Z1
-	VMOVUPS    128(SI), Z0
-	VMOVUPS    128(DX), Z2
-	VMULPS     Z2, Z0, Z0
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VMOVUPS    192(SI), Z0
-	VMOVUPS    192(DX), Z3
-	VMULPS     Z3, Z0, Z0
-	VPANDD     Z14, Z0, Z3
-	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z13, Z3, Z4
-	VPSUBUSW   Z12, Z4, Z4
-	VPADDD     Z11, Z4, Z5
-	VADDPS     Z5, Z3, Z3
-	VPSUBD     Z5, Z3, Z3
-	VPSRLD     $0x16, Z4, Z4
-	VPADDD     Z4, Z3, Z3
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z3, K1, Z3
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z3
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z9, Z1
-	VPANDD     Z8, Z1, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMOVWB    Z0, Y0
-	VMOVUPS    Y0, (DI)
-	JMP        laneback
+	VMOVUPS     (SI), Z0
+	VMOVUPS     (DX), Z1
+	VMULPS      Z1, Z0, Z0
+	VPANDD      Z14, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z0, Z2
+	VFMADD231PS Z15, Z1, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     64(SI), Z1
+	VMOVUPS     64(DX), Z3
+	VMULPS      Z3, Z1, Z1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VCMPPS      $0x07, Z1, Z1, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMADDWD    Z10, Z2, Z2
+	VPMADDWD    Z10, Z4, Z4
+	VPACKSSDW   Z4, Z2, Z2
+	VPSRLW      $0x0c, Z2, Z2
+	VPACKSSDW   Z1, Z0, Z0
+	VMOVUPS     128(SI), Z1
+	VMOVUPS     128(DX), Z3
+	VMULPS      Z3, Z1, Z1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VCMPPS      $0x07, Z1, Z1, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	VMOVUPS     192(SI), Z3
+	VMOVUPS     192(DX), Z5
+	VMULPS      Z5, Z3, Z3
+	VPANDD      Z14, Z3, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z5, Z6
+	VCMPPS      $0x07, Z3, Z3, K1
+	VMOVAPS.Z   Z6, K1, Z6
+	VMOVAPS.Z   Z3, K1, Z3
+	VPMADDWD    Z10, Z4, Z4
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z1, Z1
+	VPACKUSWB   Z4, Z2, Z2
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z2
+	VPERMD      Z2, Z9, Z2
+	VPMADDUBSW  Z8, Z2, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+	JMP         laneback
 
 lanetailrare:
-	KMOVQ      K0, K7
-	VMOVUPS.Z  (SI), K7, Z0
-	VMOVUPS.Z  (DX), K7, Z1
-	VMULPS     Z1, Z0, Z0
-	VPANDD     Z14, Z0, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z1, K1, Z1
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	CMPQ       BX, $+17
-	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x10, K0, K7
-	VMOVUPS.Z  64(SI), K7, Z0
-	VMOVUPS.Z  64(DX), K7, Z2
-	VMULPS     Z2, Z0, Z0
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	CMPQ       BX, $+33
-	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVUPS.Z  128(SI), K7, Z0
-	VMOVUPS.Z  128(DX), K7, Z3
-	VMULPS     Z3, Z0, Z0
-	VPANDD     Z14, Z0, Z3
-	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z13, Z3, Z4
-	VPSUBUSW   Z12, Z4, Z4
-	VPADDD     Z11, Z4, Z5
-	VADDPS     Z5, Z3, Z3
-	VPSUBD     Z5, Z3, Z3
-	VPSRLD     $0x16, Z4, Z4
-	VPADDD     Z4, Z3, Z3
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z3, K1, Z3
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z3
-	CMPQ       BX, $+49
-	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x30, K0, K7
-	VMOVUPS.Z  192(SI), K7, Z0
-	VMOVUPS.Z  192(DX), K7, Z4
-	VMULPS     Z4, Z0, Z0
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z4, K1, Z4
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
+	KMOVQ       K0, K7
+	VMOVUPS.Z   (SI), K7, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VMULPS      Z1, Z0, Z0
+	VPANDD      Z14, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z12, Z0, Z2
+	VFMADD231PS Z15, Z1, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z1
+	VMOVUPS.Z   64(DX), K7, Z3
+	VMULPS      Z3, Z1, Z1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VCMPPS      $0x07, Z1, Z1, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	VPMADDWD    Z10, Z2, Z2
+	VPMADDWD    Z10, Z4, Z4
+	VPACKSSDW   Z4, Z2, Z2
+	VPSRLW      $0x0c, Z2, Z2
+	VPACKSSDW   Z1, Z0, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z1
+	VMOVUPS.Z   128(DX), K7, Z3
+	VMULPS      Z3, Z1, Z1
+	VPANDD      Z14, Z1, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z12, Z1, Z4
+	VFMADD231PS Z15, Z3, Z4
+	VCMPPS      $0x07, Z1, Z1, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z1, K1, Z1
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z3
+	VMOVUPS.Z   192(DX), K7, Z5
+	VMULPS      Z5, Z3, Z3
+	VPANDD      Z14, Z3, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z12, Z3, Z6
+	VFMADD231PS Z15, Z5, Z6
+	VCMPPS      $0x07, Z3, Z3, K1
+	VMOVAPS.Z   Z6, K1, Z6
+	VMOVAPS.Z   Z3, K1, Z3
+	VPMADDWD    Z10, Z4, Z4
+	VPMADDWD    Z10, Z6, Z6
+	VPACKSSDW   Z6, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VPACKSSDW   Z3, Z1, Z1
+	VPACKUSWB   Z4, Z2, Z2
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z0, Z2
+	VPERMD      Z2, Z9, Z2
+	KMOVQ       K0, K7
+	VMOVDQU8.Z  Z2, K7, Z0
+	VPMADDUBSW  Z8, Z0, Z0
+	VPMOVWB     Z0, Y0
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8    Y0, K7, (DI)
+	JMP         lanetailback
 
-lanetailrarenarrow:
-	VPACKSSDW  Z2, Z1, Z1
-	VPACKSSDW  Z4, Z3, Z3
-	VPACKUSWB  Z3, Z1, Z1
-	VPERMD     Z1, Z9, Z1
-	VPANDD     Z8, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(BX), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (DI)
-	JMP        lanetailback
-
-DATA constantsAVX512<>+0(SB)/4, $0x7fffffff
+DATA constantsAVX512<>+0(SB)/4, $0x4980fb98
 DATA constantsAVX512<>+4(SB)/4, $0x7f800000
 DATA constantsAVX512<>+8(SB)/4, $0x3c800000
-DATA constantsAVX512<>+12(SB)/4, $0x46800000
-DATA constantsAVX512<>+16(SB)/4, $0x00000080
-DATA constantsAVX512<>+20(SB)/4, $0x00000000
-DATA constantsAVX512<>+24(SB)/4, $0x00000004
-DATA constantsAVX512<>+28(SB)/4, $0x00000008
-DATA constantsAVX512<>+32(SB)/4, $0x0000000c
-DATA constantsAVX512<>+36(SB)/4, $0x00000001
-DATA constantsAVX512<>+40(SB)/4, $0x00000005
-DATA constantsAVX512<>+44(SB)/4, $0x00000009
-DATA constantsAVX512<>+48(SB)/4, $0x0000000d
-DATA constantsAVX512<>+52(SB)/4, $0x00000002
-DATA constantsAVX512<>+56(SB)/4, $0x00000006
-DATA constantsAVX512<>+60(SB)/4, $0x0000000a
-DATA constantsAVX512<>+64(SB)/4, $0x0000000e
-DATA constantsAVX512<>+68(SB)/4, $0x00000003
-DATA constantsAVX512<>+72(SB)/4, $0x00000007
-DATA constantsAVX512<>+76(SB)/4, $0x0000000b
-DATA constantsAVX512<>+80(SB)/4, $0x0000000f
-DATA constantsAVX512<>+84(SB)/4, $0x0000007f
-DATA constantsAVX512<>+88(SB)/4, $0x38800000
-DATA constantsAVX512<>+92(SB)/4, $0x43000000
-DATA constantsAVX512<>+96(SB)/4, $0x3f800000
-DATA constantsAVX512<>+100(SB)/4, $0x0b000000
-DATA constantsAVX512<>+104(SB)/4, $0x000003c0
-DATA constantsAVX512<>+108(SB)/4, $0x4a800000
-DATA constantsAVX512<>+112(SB)/4, $0x00000008
-DATA constantsAVX512<>+116(SB)/4, $0x0f0f0f0f
-DATA constantsAVX512<>+120(SB)/4, $0x10011001
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $124
+DATA constantsAVX512<>+12(SB)/4, $0x7fffffff
+DATA constantsAVX512<>+16(SB)/4, $0x00010010
+DATA constantsAVX512<>+20(SB)/4, $0x80808080
+DATA constantsAVX512<>+24(SB)/4, $0x00000000
+DATA constantsAVX512<>+28(SB)/4, $0x00000004
+DATA constantsAVX512<>+32(SB)/4, $0x00000008
+DATA constantsAVX512<>+36(SB)/4, $0x0000000c
+DATA constantsAVX512<>+40(SB)/4, $0x00000001
+DATA constantsAVX512<>+44(SB)/4, $0x00000005
+DATA constantsAVX512<>+48(SB)/4, $0x00000009
+DATA constantsAVX512<>+52(SB)/4, $0x0000000d
+DATA constantsAVX512<>+56(SB)/4, $0x00000002
+DATA constantsAVX512<>+60(SB)/4, $0x00000006
+DATA constantsAVX512<>+64(SB)/4, $0x0000000a
+DATA constantsAVX512<>+68(SB)/4, $0x0000000e
+DATA constantsAVX512<>+72(SB)/4, $0x00000003
+DATA constantsAVX512<>+76(SB)/4, $0x00000007
+DATA constantsAVX512<>+80(SB)/4, $0x0000000b
+DATA constantsAVX512<>+84(SB)/4, $0x0000000f
+DATA constantsAVX512<>+88(SB)/4, $0x01010101
+DATA constantsAVX512<>+92(SB)/4, $0x7f7f7f7f
+DATA constantsAVX512<>+96(SB)/4, $0x4a00fde8
+DATA constantsAVX512<>+100(SB)/4, $0x38800000
+DATA constantsAVX512<>+104(SB)/4, $0x00010020
+DATA constantsAVX512<>+108(SB)/4, $0x4a80fed6
+DATA constantsAVX512<>+112(SB)/4, $0x3f800000
+DATA constantsAVX512<>+116(SB)/4, $0x08080808
+DATA constantsAVX512<>+120(SB)/4, $0x00401000
+DATA constantsAVX512<>+124(SB)/4, $0x3c383000
+DATA constantsAVX512<>+128(SB)/4, $0x4c484440
+DATA constantsAVX512<>+132(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+136(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+140(SB)/4, $0x3c383000
+DATA constantsAVX512<>+144(SB)/4, $0x4c484440
+DATA constantsAVX512<>+148(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+152(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+156(SB)/4, $0x3c383000
+DATA constantsAVX512<>+160(SB)/4, $0x4c484440
+DATA constantsAVX512<>+164(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+168(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+172(SB)/4, $0x3c383000
+DATA constantsAVX512<>+176(SB)/4, $0x4c484440
+DATA constantsAVX512<>+180(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+184(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+188(SB)/4, $0x10011001
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $192

@@ -117,7 +117,6 @@ func tests() []instruction {
 	s3("ADD", "add v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).ADD)
 	s3("SUB", "sub v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).SUB)
 	s3("SQADD", "sqadd v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).SQADD)
-	s3("UQSUB", "uqsub v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).UQSUB)
 	s3("SMAX", "smax v{d}.{t}, v{n}.{t}, v{m}.{t}", B, S, (*Printer).SMAX)
 	s3("SMIN", "smin v{d}.{t}, v{n}.{t}, v{m}.{t}", B, S, (*Printer).SMIN)
 	s3("UMIN", "umin v{d}.{t}, v{n}.{t}, v{m}.{t}", B, S, (*Printer).UMIN)
@@ -143,6 +142,7 @@ func tests() []instruction {
 	shift("SHL", "shl v{d}.{t}, v{n}.{t}, #{i}", 0, -1, (*Printer).SHL)
 	shift("SLI", "sli v{d}.{t}, v{n}.{t}, #{i}", 0, -1, (*Printer).SLI)
 	shift("USHR", "ushr v{d}.{t}, v{n}.{t}, #{i}", 1, 0, (*Printer).USHR)
+	shift("USRA", "usra v{d}.{t}, v{n}.{t}, #{i}", 1, 0, (*Printer).USRA)
 
 	s2("SXTL", "sshll v{d}.{t}, v{n}.{h}, #0", H, D, (*Printer).SXTL)
 	s2("UXTL", "ushll v{d}.{t}, v{n}.{h}, #0", H, D, (*Printer).UXTL)

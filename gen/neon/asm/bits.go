@@ -40,6 +40,13 @@ func (p *Printer) USHR(s Size, d, n V, count int) {
 	p.shifted("USHR", s, d, n, count)
 }
 
+// USRA is d += n >> count, unsigned.
+func (p *Printer) USRA(s Size, d, n V, count int) {
+	sized("USRA", s, B, D)
+	within("USRA", "count", count, 1, 8*s.bytes())
+	p.shifted("USRA", s, d, n, count)
+}
+
 // SLI is d = n << count, with d's own count low bits below.
 func (p *Printer) SLI(s Size, d, n V, count int) {
 	left("SLI", s, count)

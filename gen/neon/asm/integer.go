@@ -20,12 +20,6 @@ func (p *Printer) SQADD(s Size, d, n, m V) {
 	p.integer(0x4e200c00, "sqadd", s, d, n, m)
 }
 
-// UQSUB is d = n - m, unsigned, saturating.
-func (p *Printer) UQSUB(s Size, d, n, m V) {
-	sized("UQSUB", s, B, D)
-	p.integer(0x6e202c00, "uqsub", s, d, n, m)
-}
-
 // SMAX is d = max(n, m), signed.
 func (p *Printer) SMAX(s Size, d, n, m V) {
 	sized("SMAX", s, B, S)
