@@ -65,7 +65,7 @@
 //
 // # Large results
 //
-// A call that reads and writes more than a core's share of the caches, 8 MiB
+// A call that reads and writes more than a core's share of the caches, 16 MiB
 // unless [SetStreaming] says otherwise, writes past the caches. It goes the
 // ordinary way to the first cache line that begins in every result, so it takes
 // results that can be aligned together, as allocated slices are and parts of them

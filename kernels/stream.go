@@ -8,12 +8,12 @@ import (
 // streamFrom is what SetStreaming sets.
 var streamFrom atomic.Int64
 
-func init() { streamFrom.Store(8 << 20) }
+func init() { streamFrom.Store(16 << 20) }
 
 // SetStreaming sets from how many bytes on, read and written together, a call
 // writes its results past the caches, and returns the setting before. Memory
 // need not send what is overwritten then, and the caches keep what else is in
-// them; but what reads the results next has to fetch them. It is 8 MiB unless
+// them; but what reads the results next has to fetch them. It is 16 MiB unless
 // set; with 0 every call does that can, with a negative number none. The results
 // are the same. Only the implementations for amd64 do it.
 func SetStreaming(bytes int) (before int) { return int(streamFrom.Swap(int64(bytes))) }

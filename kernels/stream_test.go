@@ -126,7 +126,7 @@ func TestStreamingAcrossLines(t *testing.T) {
 func TestSetStreaming(t *testing.T) {
 	was := SetStreaming(1000)
 	defer SetStreaming(was)
-	assert.Equal(t, 8<<20, was)
+	assert.Equal(t, 16<<20, was)
 	memory := make([]byte, 64)
 	dst := unsafe.Pointer(&memory[0])
 	for _, c := range []struct {
