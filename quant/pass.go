@@ -11,14 +11,14 @@ import (
 const (
 	chunk = 1 << 12 // worked on at a time where an intermediate result is held; a multiple of 64
 	fuse  = 1 << 16 // a group this small is still in cache when it was observed, and is quantized at once
-	large = 1 << 21 // results of so many are more than a core's share of the caches, and the kernels are to know it
+	large = 1 << 22 // results of so many are more than a core's share of the caches, and the kernels are to know it
 )
 
 // Workers take pieces of at least piece elements, which stay in a core's cache. With less than minShare elements for each, to wake
 // another core takes as long as it saves. Variables for the tests.
 var (
 	piece    = 1 << 15
-	minShare = 1 << 18
+	minShare = 1 << 19
 )
 
 // output is what a pass writes.

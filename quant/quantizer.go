@@ -25,7 +25,7 @@ import (
 type FakeQuantizer[T kernels.Float] struct {
 	// Name is the tensor's, for the warning. Name, Workers and Logger are to be set before the first use.
 	Name string
-	// Workers is the greatest number of goroutines for a pass, 0 or 1 for the caller's alone. Each gets 2^18 elements at least. Results do
+	// Workers is the greatest number of goroutines for a pass, 0 or 1 for the caller's alone. Each gets 2^19 elements at least. Results do
 	// not depend on it.
 	Workers int
 	// Logger gets the warning; nil is slog.Default().
