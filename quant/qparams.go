@@ -90,8 +90,7 @@ func (p *Params) check(f *format, observed bool, first int) error {
 	if n := len(p.ZeroPoint); n != count && n > 0 {
 		return paramsError("len(Params.ZeroPoint)", n, "%d, as Params.Shape is %s, or 0", count, shapeString(p.Shape))
 	}
-	if scan.Zeros(p.ZeroPoint) { // the usual case, and the fastest to find out
-	} else if i := scan.Outside(p.ZeroPoint, int32(f.min), int32(f.max)); i >= 0 {
+	if i := scan.Outside(p.ZeroPoint, int32(f.min), int32(f.max)); i >= 0 {
 		return paramsError(fmt.Sprintf("Params.ZeroPoint[%d]", first+i), p.ZeroPoint[i], "%v to %v, as dtype is %v", f.min, f.max, f.dtype)
 	}
 	if n := len(p.MinVal); n != count && (n > 0 || f.minval) {

@@ -18,6 +18,9 @@ func Zeros(z []int32) bool {
 
 // Outside returns the index of the first that is outside lo..hi, or -1.
 func Outside(z []int32, lo, hi int32) int {
+	if lo <= 0 && hi >= 0 && Zeros(z) { // the usual case, and the fastest to find out
+		return -1
+	}
 	// In unsigned arithmetic one comparison does for both ends.
 	i, width := 0, uint32(hi-lo)
 	for ; i+4 <= len(z); i += 4 {
