@@ -44,7 +44,7 @@ func (o Op) Begin(n int) (run func(), bytes int) {
 func (o Op) Elements(n int) int { return n - n%o.groups.unit(n) }
 
 // lookedUp are operations for which avx512vbmi has kernels of its own; all others are avx512's.
-var lookedUp = regexp.MustCompile(`^(decode/(e4m3|e5m2fnuz|e2m1)|dequantize/(e4m3|e2m1|u?int4packed))`)
+var lookedUp = regexp.MustCompile(`^(decode/(e4m3|e5m2fnuz|e2m1)|dequantize/(e4m3|e2m1|u?int4packed|(int[48]|e5m2)/b?f16$))`)
 
 // Impls returns those of some implementations that do the operation each in its own way.
 func (o Op) Impls(impls []string) []string {

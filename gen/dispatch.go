@@ -59,7 +59,15 @@ type family struct {
 func families() []*family {
 	var out []*family
 	byName := map[string]*family{}
-	for _, k := range kernels() {
+	var all []*ir.Kernel
+	for _, t := range targets {
+		for _, k := range t.kernels() {
+			if !slices.ContainsFunc(all, func(b *ir.Kernel) bool { return b.Name == k.Name }) {
+				all = append(all, k)
+			}
+		}
+	}
+	for _, k := range all {
 		f := byName[k.Family]
 		if f == nil {
 			f = &family{name: k.Family}
@@ -133,7 +141,7 @@ func (f *family) write(b *bytes.Buffer, isas []isa) {
 	}
 	fmt.Fprintf(b, "\n// %s %s\n", f.name, strings.ReplaceAll(f.members[0].Doc, "\n", "\n// "))
 	fmt.Fprintf(b, "func %s(%s) {\n", f.name, strings.Join(params, ", "))
-	if len(isas) > 0 {
+	if slices.ContainsFunc(isas, func(i isa) bool { return i.own[f.members[0].Name] != nil }) {
 		fmt.Fprintf(b, "switch %s {\n", strings.Join(key, "|"))
 		for _, isa := range isas {
 			for _, k := range f.members {

@@ -133,6 +133,15 @@ func tensorAllocations[T Float](zero func(name string, f func())) {
 		QuantizeInt(unsigned[:], x[:], g, Int{Min: 0, Max: 15, Scale: scale[:], Minval: minval[:]})
 		DequantizeInt(x[:], unsigned[:], g, Int{Min: 0, Max: 15, Scale: scale[:], Minval: minval[:]})
 	})
+	zero("long groups", func() {
+		const n = 2048
+		var x [n]T
+		var q [n]int8
+		var codes [n]byte
+		scale, z := [1]float32{1}, [1]int32{3}
+		DequantizeInt(x[:], q[:], Grid{1, 1, n}, Int{Min: -8, Max: 7, Scale: scale[:], ZeroPoint: z[:]})
+		DequantizeFp(x[:], codes[:], Grid{1, 1, n}, Fp{E4M3FN, scale[:]})
+	})
 	zero("QuantizeIntPacked", func() {
 		var x [n]T
 		var scale, minval [groups]float32

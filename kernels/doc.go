@@ -87,7 +87,8 @@
 // machine. The environment variable LOWBIT_ISA or [Use] forces one,
 // [Implementations] lists them, and the build tag purego leaves all but generic
 // out. The first is avx512 with tables for reading E4M3, E2M1 and packed codes of
-// four bits.
+// four bits, and for all codes of a byte where groups of 1024 elements or more
+// become 16-bit numbers.
 //
 // The functions may be called by several goroutines at once, on memory that
 // none of them writes and another reads or writes.

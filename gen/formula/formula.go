@@ -42,6 +42,7 @@ func Listed() []*ir.Kernel {
 		}
 		ks = append(ks, dequantizeFp(t, formats, true)...)
 	}
+	ks = append(ks, lookUp16())
 	for _, k := range ks {
 		k.Large = true
 	}

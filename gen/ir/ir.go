@@ -18,7 +18,7 @@ import (
 type Type uint8
 
 // Lane types. A Mask is true or false per 32-bit lane. The lanes of I16 are in
-// an order that the target may choose, unless they were loaded.
+// an order that the target may choose, unless they were loaded or looked up.
 const (
 	None Type = iota
 	F32
@@ -108,6 +108,7 @@ const (
 	OpConst            // the same 32 bits in every lane
 	OpTable            // whole-register constant, asked for by a target
 	OpUppers           // mask: the upper halves of 32-bit lanes, asked for by a target
+	OpPlane            // bytes of the numbers of a table that is an argument, asked for by a target
 	OpStore            // next tile of a stream
 
 	OpAdd        // a + b
@@ -160,11 +161,12 @@ const (
 	OpMaxU8      // uint8
 	OpMinS8
 	OpMinU8
-	OpSub8   // bytes, wrapping
-	OpBytes  // mask to one byte per lane, 0 or 1
-	OpSigns  // float32 to int16 of which only the highest bit counts, the sign
-	OpSigns8 // such to bytes, in the order of ShuffledU8
-	OpLookUp // the byte of a table of 16 that a byte below that says
+	OpSub8     // bytes, wrapping
+	OpBytes    // mask to one byte per lane, 0 or 1
+	OpSigns    // float32 to int16 of which only the highest bit counts, the sign
+	OpSigns8   // such to bytes, in the order of ShuffledU8
+	OpLookUp   // the byte of a table of 16 that a byte below that says
+	OpLookUp16 // the 16 bits of a table of 256, an argument, that a byte says
 
 	OpAlarmNaN  // sends the tile the rare way if a float in it is NaN
 	OpAlarmCode // the same if a byte of a stream, or'ed with a, is 0xff
@@ -179,9 +181,9 @@ const (
 	OpResult   // stores a group's number
 )
 
-var opNames = [...]string{"Load", "Param", "Word", "Const", "Table", "Uppers", "Store", "Add", "Sub", "Mul", "Div", "Max", "Min", "Maximum", "Minimum", "Clip",
+var opNames = [...]string{"Load", "Param", "Word", "Const", "Table", "Uppers", "Plane", "Store", "Add", "Sub", "Mul", "Div", "Max", "Min", "Maximum", "Minimum", "Clip",
 	"MulAdd", "MulSub", "MulSubFrom", "Round", "RoundF16", "ToInt", "ToFloat", "WidenF16", "IAdd", "ISub", "IMax", "UMin", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As", "Else",
-	"Eq", "IEq", "Inside", "Ordered", "Select", "Keep", "Narrow16", "Halves", "AddSat16", "NarrowS8", "NarrowU8", "ShuffledU8", "InOrder", "MaxS8", "MaxU8", "MinS8", "MinU8", "Sub8", "Bytes", "Signs", "Signs8", "LookUp", "AlarmNaN", "AlarmCode", "AlarmLow", "FoldMin", "FoldMax", "FoldIMax", "FoldUMax", "FoldUMin", "FoldNaN", "Result"}
+	"Eq", "IEq", "Inside", "Ordered", "Select", "Keep", "Narrow16", "Halves", "AddSat16", "NarrowS8", "NarrowU8", "ShuffledU8", "InOrder", "MaxS8", "MaxU8", "MinS8", "MinU8", "Sub8", "Bytes", "Signs", "Signs8", "LookUp", "LookUp16", "AlarmNaN", "AlarmCode", "AlarmLow", "FoldMin", "FoldMax", "FoldIMax", "FoldUMax", "FoldUMin", "FoldNaN", "Result"}
 
 func (o Op) String() string { return opNames[o] }
 
@@ -190,9 +192,9 @@ type Node struct {
 	Op    Op
 	Type  Type
 	Args  []*Node
-	Name  string // stream, parameter, word or result
+	Name  string // stream, parameter, word, table or result
 	Mem   Mem    // of loads, stores, parameters and results
-	Bits  uint32 // constant, or shift count
+	Bits  uint32 // constant, shift count, or which of a table's planes
 	Table string // OpTable: 4 bytes per lane, little-endian; of MemListed: 2 bytes per code, likewise
 	Rare  bool   // recorded by Rarely
 	ID    int
@@ -240,6 +242,7 @@ type Kernel struct {
 	Streams  []*Stream // outputs first
 	Params   []*Node
 	Words    []*Node
+	Tables   []string // arguments with 256 numbers of 16 bits
 	Results  []*Node
 	Large    bool // its outputs may be more than a cache keeps
 
@@ -411,11 +414,17 @@ func (k *Kernel) TableConst(words []uint32) *Node {
 	return k.add(Node{Op: OpTable, Type: I32, Table: string(b)})
 }
 
+// Plane is a register of bytes of a table's numbers, from the first low bytes on
+// to the last high ones; targets ask for these.
+func (k *Kernel) Plane(table string, i int) *Node {
+	return k.add(Node{Op: OpPlane, Type: I8, Name: table, Bits: uint32(i)})
+}
+
 // Uppers is a mask of 16-bit lanes: the upper halves of 32-bit ones.
 func (k *Kernel) Uppers() *Node { return k.add(Node{Op: OpUppers, Type: Mask}) }
 
 // Store writes the tile to an output. Accepted are F32 to floats, I32 and I16 to integers
-// of their size, I16 as it was loaded, I8 to bytes and less, Mask to Bits.
+// of their size, I16 as it was loaded or looked up, I8 to bytes and less, Mask to Bits.
 func (k *Kernel) Store(name string, m Mem, v *Node) {
 	want := map[Mem]Type{MemF32: F32, MemF16: F32, MemBF16: F32, MemBF16Plain: F32, MemI32: I32, MemI16: I16, MemI8: I8, MemU8: I8, MemByte: I8, MemU4: I8, MemU2: I8, MemE2M1: I8, MemBits: Mask}[m]
 	v.want("Store", want)
@@ -609,6 +618,13 @@ func (n *Node) HalvesBits() (c, bits int) { return int(n.Bits & 0xff), int(n.Bit
 func (n *Node) LookUp(table [16]byte) *Node {
 	n.want("LookUp", I8)
 	return n.k.add(Node{Op: OpLookUp, Type: I8, Args: []*Node{n}, Table: string(table[:])})
+}
+
+// LookUp16 is the table's number at n; the table is an argument of the call.
+func (n *Node) LookUp16(table string) *Node {
+	n.want("LookUp16", I8)
+	n.k.Tables = append(n.k.Tables, table)
+	return n.k.add(Node{Op: OpLookUp16, Type: I16, Args: []*Node{n}, Name: table})
 }
 
 // A formula may be right only for tiles of the ordinary kind. It then sounds an

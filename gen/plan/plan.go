@@ -163,8 +163,8 @@ type Func struct {
 // Arg is an argument of a generated function.
 type Arg struct{ Name, Type string }
 
-// Args lists a kernel's arguments in order: streams (outputs first), parameters, results, words, counts,
-// and how to stream.
+// Args lists a kernel's arguments in order: streams (outputs first), parameters, results, words, tables,
+// counts, and how to stream.
 func Args(k *ir.Kernel) []Arg {
 	var a []Arg
 	for _, s := range Streams(k) {
@@ -178,6 +178,9 @@ func Args(k *ir.Kernel) []Arg {
 	}
 	for _, w := range k.Words {
 		a = append(a, Arg{w.Name, w.Mem.GoType()})
+	}
+	for _, t := range k.Tables {
+		a = append(a, Arg{t, "*[256]uint16"})
 	}
 	if k.Grouped() {
 		a = append(a, Arg{"groups", "int"}, Arg{"length", "int"})

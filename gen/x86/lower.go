@@ -49,6 +49,10 @@ func (m *Machine) Extras(n *ir.Node) []*ir.Node {
 		return []*ir.Node{ir.Of(n).Int((1<<16 | 1<<c) << (15 - bits - c))}
 	case ir.OpLookUp:
 		return []*ir.Node{table(ir.Of(n), []byte(strings.Repeat(n.Table, m.Width()/4)))}
+	case ir.OpLookUp16:
+		return m.planes(n)
+	case ir.OpPlane:
+		return []*ir.Node{m.everySecond(n)}
 	case ir.OpAlarmCode:
 		return []*ir.Node{ir.Of(n).Int(-1)}
 	case ir.OpAlarmLow:
@@ -230,6 +234,10 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		})
 	case ir.OpTable:
 		return s.Op(plan.Vec, func(d int, _ []int) { m.i("VMOVUPS", m.constant(n.Table), m.vec(d)) })
+	case ir.OpPlane:
+		return m.plane(s, n, args[0][0])
+	case ir.OpLookUp16:
+		return m.number(s, n, slot, args)
 	case ir.OpUppers:
 		return s.Op(plan.Mask, func(d int, _ []int) {
 			m.i("MOVL", operand.U32(0xaaaaaaaa), scratch.As32())

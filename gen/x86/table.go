@@ -94,6 +94,7 @@ const (
 	lowBytes
 	highBytes
 	notZero
+	upperCodes
 )
 
 // loadValues looks up the values of a slot's codes.
@@ -154,6 +155,12 @@ func (m *Machine) listed(s *plan.Seg, n *ir.Node, codes plan.V, c [][]plan.V, hi
 			return s.Op(plan.Mask, func(d int, u []int) { m.i("VPTESTMB", m.vec(u[0]), m.vec(u[0]), ks[d]) }, codes)
 		}))
 	}
+	return m.ofTwo(s, uses...)
+}
+
+// ofTwo looks bytes up in two registers, by their low seven bits; codes, the
+// registers, and, if what is not in it is to be 0, a mask.
+func (m *Machine) ofTwo(s *plan.Seg, uses ...plan.V) plan.V {
 	return s.OpTied(plan.Vec, func(d int, u []int) {
 		if d != u[0] {
 			m.i("VMOVDQA64", m.vec(u[0]), m.vec(d))
@@ -172,3 +179,58 @@ func hasOneZero(n *ir.Node) bool { return n.Table[2*0x80+1]&0x7f != n.Table[1]&0
 
 // hasSigns reports whether a list's second half is the first with the other sign.
 func hasSigns(n *ir.Node) bool { return n.Table[2*0x81+1] != n.Table[2*0x01+1] }
+
+// Numbers of 16 bits that an argument lists are looked up likewise: four
+// registers have their low bytes, four the high ones, and codes choose between
+// the first two and the last two by their highest bit.
+
+// planes are these registers, and what brings the codes to where bytes that are
+// joined to words within 128-bit lanes are in order.
+func (m *Machine) planes(n *ir.Node) []*ir.Node {
+	k := ir.Of(n)
+	var planes []*ir.Node
+	for i := range 8 {
+		planes = append(planes, k.Plane(n.Name, i))
+	}
+	var from []uint32 // of 64 bits
+	for i := range uint32(8) {
+		from = append(from, i/2+4*(i%2), 0)
+	}
+	return append(planes, k.TableConst(from))
+}
+
+// everySecond are where two registers have the low bytes of words, or the high ones.
+func (m *Machine) everySecond(n *ir.Node) *ir.Node {
+	from := make([]byte, 64)
+	for i := range from {
+		from[i] = byte(2*i) + byte(n.Bits/4)
+	}
+	return table(ir.Of(n), from)
+}
+
+// plane loads 64 numbers and keeps their low bytes, or the high ones.
+func (m *Machine) plane(s *plan.Seg, n *ir.Node, from plan.V) plan.V {
+	return s.OpApart(plan.Vec, func(d int, u []int) {
+		at := operand.Mem{Base: scratch, Disp: 128 * int(n.Bits%4)}
+		m.ctx.Load(m.ctx.Param(n.Name), scratch)
+		m.i("VMOVUPS", at, m.vec(d))
+		m.i("VPERMT2B", at.Offset(64), m.vec(u[0]), m.vec(d))
+	}, from)
+}
+
+// number looks up the numbers of a slot's codes.
+func (m *Machine) number(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V) plan.V {
+	codes := s.Once(n, wholeCodes, func() plan.V {
+		return s.Op(plan.Vec, func(d int, u []int) { m.i("VPERMQ", m.vec(u[0]), m.vec(u[1]), m.vec(d)) }, args[0][0], args[9][0])
+	})
+	upper := s.Once(n, upperCodes, func() plan.V {
+		return s.Op(plan.Mask, func(d int, u []int) { m.i("VPMOVB2M", m.vec(u[0]), ks[d]) }, codes)
+	})
+	bytes := func(part, first int) plan.V {
+		return s.Once(n, part, func() plan.V {
+			lower, higher := m.ofTwo(s, codes, args[first][0], args[first+1][0]), m.ofTwo(s, codes, args[first+2][0], args[first+3][0])
+			return s.Op(plan.Vec, func(d int, u []int) { m.i("VPBLENDMB", m.vec(u[1]), m.vec(u[2]), ks[u[0]], m.vec(d)) }, upper, higher, lower)
+		})
+	}
+	return m.pack(s, []string{"VPUNPCKLBW", "VPUNPCKHBW"}[slot], bytes(lowBytes, 1), bytes(highBytes, 5))
+}

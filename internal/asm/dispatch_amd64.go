@@ -1563,3 +1563,13 @@ func Copy(isa ISA, mixKind Mix, storesKind Stores, dst *uint8, src *uint8, n int
 	}
 	panic("asm: no such implementation of Copy")
 }
+
+// LookUp16 sets y = table[q].
+func LookUp16(isa ISA, y *uint16, q *uint8, table *[256]uint16, n int, ahead int) {
+	switch int(isa) << 16 {
+	case int(AVX512VBMI) << 16:
+		LookUp16AVX512VBMI(y, q, table, n, ahead)
+		return
+	}
+	panic("asm: no such implementation of LookUp16")
+}

@@ -867,3 +867,8 @@ func Copy(isa ISA, mixKind Mix, storesKind Stores, dst *uint8, src *uint8, n int
 	}
 	panic("asm: no such implementation of Copy")
 }
+
+// LookUp16 sets y = table[q].
+func LookUp16(isa ISA, y *uint16, q *uint8, table *[256]uint16, n int, ahead int) {
+	panic("asm: no such implementation of LookUp16")
+}
