@@ -28,10 +28,13 @@ type target struct {
 
 var targets = []target{
 	{"avx2", "amd64", func() file { return x86.AVX2() }, kernels, ""},
-	{"avx512", "amd64", func() file { return x86.AVX512() }, kernels, ""},
+	{"avx512", "amd64", func() file { return x86.AVX512() }, wide, ""},
 	{"avx512vbmi", "amd64", func() file { return x86.AVX512VBMI() }, formula.Listed, "AVX512"},
 	{"neon", "arm64", func() file { return neon.New(generator) }, kernels, ""},
 }
+
+// wide are the kernels of AVX-512.
+func wide() []*ir.Kernel { return append(kernels(), formula.Products()...) }
 
 // Generate makes every file of internal/asm in memory.
 func Generate() (map[string][]byte, error) {

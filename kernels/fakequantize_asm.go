@@ -2,6 +2,7 @@ package kernels
 
 import (
 	"encoding/binary"
+	"math"
 	"unsafe"
 
 	"github.com/x448/float16"
@@ -25,6 +26,7 @@ type fakeCall struct {
 	least, most  int32 // of the range
 	field, step  int32 // a float format's grid
 	largest      float32
+	middles      int // between its values
 }
 
 type fakeFormula uint8
@@ -41,6 +43,62 @@ func step[E float32 | int32](p *E, i int) *E { return (*E)(unsafe.Add(unsafe.Poi
 // run fake-quantizes groups of length elements from element off on; first is
 // the first of them, counted from that of the first reciprocal.
 func (c *fakeCall) run(kind asm.Mask, mask *byte, off, first, groups, length, ahead int) {
+	if c.formula != fakeMinval && hasProducts(c.impl, c.elem, length) {
+		for i := range groups {
+			m := mask
+			switch kind {
+			case asm.ByteMask:
+				m = (*byte)(unsafe.Add(unsafe.Pointer(mask), i*length))
+			case asm.BitMask:
+				m = (*byte)(unsafe.Add(unsafe.Pointer(mask), i*length/8))
+			}
+			if !c.runProduct(kind, m, off+i*length, first+i, length, ahead) {
+				c.runGroups(kind, m, off+i*length, first+i, 1, length, ahead)
+			}
+		}
+		return
+	}
+	c.runGroups(kind, mask, off, first, groups, length, ahead)
+}
+
+// runProduct fake-quantizes one group by products, if they will do.
+func (c *fakeCall) runProduct(kind asm.Mask, mask *byte, off, first, length, ahead int) bool {
+	y, x := unsafe.Add(c.y, off*c.size), (*uint16)(unsafe.Add(c.x, off*c.size))
+	group := c.base + first
+	scale := *step(c.scale, group)
+	if c.formula == fakeFp {
+		recip, ok := product(c.impl, c.elem, scale, c.middles, c.largest)
+		if ok {
+			unit := 1.5 * math.Float32frombits(uint32(c.step+127<<23))
+			asm.FakeQuantizeFpProduct(c.impl, kind, c.elem, (*uint16)(y), mask, x, c.field, c.step, c.largest, scale, recip, unit, length, ahead)
+		}
+		return ok
+	}
+	least, most := c.least, c.most
+	if c.formula == fakeZeroPoint {
+		zero := *step(c.zeroPoint, group)
+		least, most = least-zero, most-zero
+	}
+	if least > 0 || most < 0 { // zero is clipped too
+		return false
+	}
+	low, ok := lastInside(c.elem, scale, float32(-least))
+	if !ok {
+		return false
+	}
+	high, ok := lastInside(c.elem, scale, float32(most))
+	if !ok {
+		return false
+	}
+	recip, ok := product(c.impl, c.elem, scale, intMiddles(least, most, 0), 0)
+	if ok {
+		low |= -0x7fff8000 // negative, in both halves
+		asm.FakeQuantizeProduct(c.impl, kind, c.elem, (*uint16)(y), mask, x, high, low, scale, recip, least, most, length, ahead)
+	}
+	return ok
+}
+
+func (c *fakeCall) runGroups(kind asm.Mask, mask *byte, off, first, groups, length, ahead int) {
 	y, x := unsafe.Add(c.y, off*c.size), unsafe.Add(c.x, off*c.size)
 	recip, group := step(c.recip, first), c.base+first
 	scale := step(c.scale, group)
@@ -153,7 +211,7 @@ func fakeQuantizeFpAsm[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, p
 	c := newFakeCall(impl, dst, mask, src, g)
 	c.formula, c.scale = fakeFp, &p.Scale[0]
 	c.field, c.step = p.Format.steps()
-	c.largest = p.Format.Max()
+	c.largest, c.middles = p.Format.Max(), p.Format.middles()
 	c.prepared(mask, g, p.Scale)
 }
 

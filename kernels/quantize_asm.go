@@ -32,22 +32,55 @@ func quantizeIntRuns[T Float](impl isa, st storage, dst unsafe.Pointer, src []T,
 
 // quantizeIntGroups quantizes the groups from base on, with the reciprocals of their scales.
 func quantizeIntGroups[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g Grid, p *Int, base int, recip []float32, to streaming) {
-	code, elem, least, most := st.code, elemOf[T](), int32(p.Min), int32(p.Max)
+	code, elem := st.code, elemOf[T]()
 	s := spans{g: g, base: base, n: len(recip), most: mostElements, to: to}
 	for s.advance() {
-		q, x := unsafe.Add(dst, s.off*st.bits/8), unsafe.Pointer(&src[s.off])
-		scale, recip := &p.Scale[base+s.first], &recip[s.first]
-		switch {
-		case p.Minval != nil:
-			asm.QuantizeMinval(impl, code, elem, q, x, scale, recip, &p.Minval[base+s.first], least, most, s.groups, s.length, s.ahead)
-		case p.ZeroPoint != nil:
-			asm.QuantizeZeroPoint(impl, code, elem, q, x, scale, recip, &p.ZeroPoint[base+s.first], least, most, s.groups, s.length, s.ahead)
-		case code == asm.Int8 && least == -128 && most == 127: // the usual range has no clips to do
-			asm.QuantizeWhole(impl, code, elem, (*int8)(q), x, scale, recip, s.groups, s.length, s.ahead)
-		default:
-			asm.Quantize(impl, code, elem, q, x, scale, recip, least, most, s.groups, s.length, s.ahead)
+		if p.Minval == nil && hasProducts(impl, elem, s.length) {
+			for i := range s.groups {
+				group, off := base+s.first+i, s.off+i*s.length
+				q, x := unsafe.Add(dst, off*st.bits/8), unsafe.Pointer(&src[off])
+				if !quantizeIntProduct(impl, code, elem, q, x, p, group, s.length, s.ahead) {
+					quantizeIntGroup(impl, code, elem, q, x, p, group, recip[s.first+i:], 1, s.length, s.ahead)
+				}
+			}
+			continue
 		}
+		q, x := unsafe.Add(dst, s.off*st.bits/8), unsafe.Pointer(&src[s.off])
+		quantizeIntGroup(impl, code, elem, q, x, p, base+s.first, recip[s.first:], s.groups, s.length, s.ahead)
 	}
+}
+
+// quantizeIntGroup quantizes adjacent groups from first on; recip are their scales' reciprocals.
+func quantizeIntGroup(impl isa, code asm.Code, elem asm.Elem, q, x unsafe.Pointer, p *Int, first int, recip []float32, groups, length, ahead int) {
+	least, most := int32(p.Min), int32(p.Max)
+	scale, r := &p.Scale[first], &recip[0]
+	switch {
+	case p.Minval != nil:
+		asm.QuantizeMinval(impl, code, elem, q, x, scale, r, &p.Minval[first], least, most, groups, length, ahead)
+	case p.ZeroPoint != nil:
+		asm.QuantizeZeroPoint(impl, code, elem, q, x, scale, r, &p.ZeroPoint[first], least, most, groups, length, ahead)
+	case code == asm.Int8 && least == -128 && most == 127: // the usual range has no clips to do
+		asm.QuantizeWhole(impl, code, elem, (*int8)(q), x, scale, r, groups, length, ahead)
+	default:
+		asm.Quantize(impl, code, elem, q, x, scale, r, least, most, groups, length, ahead)
+	}
+}
+
+// quantizeIntProduct quantizes one group by products, if they will do.
+func quantizeIntProduct(impl isa, code asm.Code, elem asm.Elem, q, x unsafe.Pointer, p *Int, group, length, ahead int) bool {
+	least, most, zero, scale := int32(p.Min), int32(p.Max), int32(0), p.Scale[group]
+	if p.ZeroPoint != nil {
+		zero = p.ZeroPoint[group]
+	}
+	recip, ok := product(impl, elem, scale, intMiddles(least, most, zero), 0)
+	switch {
+	case !ok:
+	case code == asm.Int8 && zero == 0 && least == -128 && most == 127:
+		asm.QuantizeWholeProduct(impl, code, elem, (*int8)(q), (*uint16)(x), scale, recip, length, ahead)
+	default:
+		asm.QuantizeProduct(impl, code, elem, q, (*uint16)(x), scale, recip, zero, least, most, length, ahead)
+	}
+	return ok
 }
 
 // quantizeIntBetweenBytes is for groups that do not begin at a byte of packed
@@ -102,6 +135,19 @@ func quantizeFpGroups[T Float](impl isa, dst []byte, src []T, g Grid, p Fp, base
 	code, elem, most := p.Format.asmCode(), elemOf[T](), p.Format.Max()
 	s := spans{g: g, base: base, n: len(recip), most: mostElements, to: to}
 	for s.advance() {
+		if !powersOfTwo && hasProducts(impl, elem, s.length) {
+			for i := range s.groups {
+				group, off := base+s.first+i, s.off+i*s.length
+				scale := &p.Scale[group]
+				q, x := &dst[off*p.Format.bits()/8], unsafe.Pointer(&src[off])
+				if r, ok := product(impl, elem, *scale, p.Format.middles(), 0); ok {
+					asm.QuantizeFpProduct(impl, code, elem, q, (*uint16)(x), *scale, r, most, s.length, s.ahead)
+				} else {
+					asm.QuantizeFp(impl, code, elem, q, x, scale, &recip[s.first+i], most, 1, s.length, s.ahead)
+				}
+			}
+			continue
+		}
 		q, x, recip := &dst[s.off*p.Format.bits()/8], unsafe.Pointer(&src[s.off]), &recip[s.first]
 		if powersOfTwo {
 			asm.QuantizeFpPowerOfTwo(impl, code, elem, q, x, recip, most, s.groups, s.length, s.ahead)

@@ -77,22 +77,23 @@ grid rounds to the format that least and step describe: the exponent field of it
 number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y == x) is allowed.`, Masks.Of(m.name), Elems.Of(t.name))
 		least, step, most := k.Word("least", ir.MemI32), k.Word("step", ir.MemI32), k.Word("most", ir.MemF32)
 		x, s, r := k.Load("x", t.mem), k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32)
-		y := func(c, sign *ir.Node) *ir.Node { return withSign(k, onGrid(k, c, least, step), sign).Mul(s) }
-
 		v := t.quotient(x, s, r, signedQuotient(x, s, r)).OrAlarm()
 		c := v.Clip(most)
-		k.Store("y", t.out, y(c, v))
+		k.Store("y", t.out, withSign(k, onGrid(k, c, least, step), v).Mul(s))
 		m.store(k, c.Inside(v))
-		k.Rarely(func() {
-			v := x.Div(s)
-			p := v.Magnitude()
-			c := p.Min(most)
-			k.Store("y", t.mem, y(c, v))
-			m.store(k, c.Eq(p))
-		})
+		k.Rarely(func() { t.rarelyFakeQuantizeFp(k, m, x, s, least, step, most) })
 		ks = append(ks, k)
 	}
 	return ks
+}
+
+// rarelyFakeQuantizeFp divides, and has NaN stay one.
+func (t tensor) rarelyFakeQuantizeFp(k *ir.Kernel, m maskKind, x, s, least, step, most *ir.Node) {
+	v := x.Div(s)
+	p := v.Magnitude()
+	c := p.Min(most)
+	k.Store("y", t.mem, withSign(k, onGrid(k, c, least, step), v).Mul(s))
+	m.store(k, c.Eq(p))
 }
 
 // fpCode is a code that a quantizer writes.

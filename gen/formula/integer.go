@@ -30,14 +30,10 @@ recip is Prepare's. In place (y == x) is allowed.`, Masks.Of(m.name), Elems.Of(t
 			m.store(k, c.Eq(v))
 
 			k.Rarely(func() {
-				v := x.Div(s).Round()
-				c := v.Max(lo).Min(hi)
 				if minval == nil {
 					minval = k.Const(0)
 				}
-				// +0 for -0, whatever the scale's sign
-				k.Store("y", t.mem, c.Add(k.Const(0)).Mul(s).Add(minval))
-				m.store(k, c.Eq(v))
+				t.rarelyFakeQuantize(k, m, x, s, lo, hi, minval)
 			})
 			ks = append(ks, k)
 		}
@@ -54,6 +50,15 @@ recip is Prepare's. In place (y == x) is allowed.`, Masks.Of(m.name), Elems.Of(t
 			})
 	}
 	return ks
+}
+
+// rarelyFakeQuantize divides, and has NaN stay one.
+func (t tensor) rarelyFakeQuantize(k *ir.Kernel, m maskKind, x, s, lo, hi, minval *ir.Node) {
+	v := x.Div(s).Round()
+	c := v.Max(lo).Min(hi)
+	// +0 for -0, whatever the scale's sign
+	k.Store("y", t.mem, c.Add(k.Const(0)).Mul(s).Add(minval))
+	m.store(k, c.Eq(v))
 }
 
 // codes are the ways to store integer codes.
@@ -109,10 +114,7 @@ recip is Prepare's.`, Codes.Of(c.name), Elems.Of(t.name))
 				if zero == nil {
 					zero = k.Int(0)
 				}
-				v := x.Div(s)
-				offset := zero.ToFloat()
-				q := v.Round().Max(least.ToFloat().Sub(offset)).Min(most.ToFloat().Sub(offset)).Add(offset)
-				k.Store("q", c.mem, bytes(v.Ordered().Keep(q.ToInt())))
+				k.Store("q", c.mem, bytes(rareCode(x, s, zero, least, most)))
 			})
 			ks = append(ks, k)
 		}
@@ -129,6 +131,14 @@ recip is Prepare's.`, Codes.Of(c.name), Elems.Of(t.name))
 			})
 	}
 	return ks
+}
+
+// rareCode is the code by division, for what packs would clip wrongly; 0 for NaN.
+func rareCode(x, s, zero, least, most *ir.Node) *ir.Node {
+	v := x.Div(s)
+	offset := zero.ToFloat()
+	q := v.Round().Max(least.ToFloat().Sub(offset)).Min(most.ToFloat().Sub(offset)).Add(offset)
+	return v.Ordered().Keep(q.ToInt())
 }
 
 // storedCode is an integer code that is read: q gives its values.

@@ -17,8 +17,9 @@ import (
 // Type is the lane type of a value.
 type Type uint8
 
-// Lane types. A Mask is true or false per 32-bit lane. The lanes of I16 are in
-// an order that the target may choose, unless they were loaded or looked up.
+// Lane types. A Mask is true or false per 32-bit lane, a Mask16 per 16-bit lane.
+// The lanes of I16 are in an order that the target may choose, unless they were
+// loaded or looked up.
 const (
 	None Type = iota
 	F32
@@ -26,12 +27,13 @@ const (
 	I16
 	I8
 	Mask
+	Mask16
 )
 
 // Slots is the number of registers that a tile of this type takes.
 func (t Type) Slots() int {
 	switch t {
-	case I16:
+	case I16, Mask16:
 		return 2
 	case I8:
 		return 1
@@ -128,10 +130,12 @@ const (
 	OpToInt      // to int32; anything for NaN and for what is beyond int32, but see OpAlarmLow
 	OpToFloat    // from int32
 	OpWidenF16   // from float16 in the upper half of 32 bits
+	OpWiden      // from 16 bits as loaded
 
 	OpIAdd // 32-bit integers, wrapping
 	OpISub
 	OpIMax // signed, of 32 or 16 bits
+	OpIMin // signed, of 16 bits
 	OpUMin // unsigned, likewise
 	OpUMax // unsigned, likewise
 	OpAnd  // 16 bits and bytes too
@@ -144,7 +148,7 @@ const (
 	OpElse  // a where groups are long, b elsewhere
 
 	OpEq      // mask: a == b, floats
-	OpIEq     // mask: a == b, integers
+	OpIEq     // mask: a == b, integers, of 16 bits too
 	OpInside  // mask: a, which is Clip of b, has the magnitude of b
 	OpOrdered // mask: a is no NaN
 	OpSelect  // mask ? a : b
@@ -168,9 +172,10 @@ const (
 	OpLookUp   // the byte of a table of 16 that a byte below that says
 	OpLookUp16 // the 16 bits of a table of 256, an argument, that a byte says
 
-	OpAlarmNaN  // sends the tile the rare way if a float in it is NaN
-	OpAlarmCode // the same if a byte of a stream, or'ed with a, is 0xff
-	OpAlarmLow  // the same if a float is NaN or beyond the integers, so that ToInt will not do; the least int16 of Narrow16 sounds it too
+	OpAlarmNaN   // sends the tile the rare way if a float in it is NaN
+	OpAlarmCode  // the same if a byte of a stream, or'ed with a, is 0xff
+	OpAlarmAbove // the same if 16 bits, unsigned, are more than b; c is what else to begin a tile with
+	OpAlarmLow   // the same if a float is NaN or beyond the integers, so that ToInt will not do; the least int16 of Narrow16 sounds it too
 
 	OpFoldMin  // the smallest float of a group; anything if a NaN is among them
 	OpFoldMax  // the largest float of a group; likewise
@@ -182,8 +187,8 @@ const (
 )
 
 var opNames = [...]string{"Load", "Param", "Word", "Const", "Table", "Uppers", "Plane", "Store", "Add", "Sub", "Mul", "Div", "Max", "Min", "Maximum", "Minimum", "Clip",
-	"MulAdd", "MulSub", "MulSubFrom", "Round", "RoundF16", "ToInt", "ToFloat", "WidenF16", "IAdd", "ISub", "IMax", "UMin", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As", "Else",
-	"Eq", "IEq", "Inside", "Ordered", "Select", "Keep", "Narrow16", "Halves", "AddSat16", "NarrowS8", "NarrowU8", "ShuffledU8", "InOrder", "MaxS8", "MaxU8", "MinS8", "MinU8", "Sub8", "Bytes", "Signs", "Signs8", "LookUp", "LookUp16", "AlarmNaN", "AlarmCode", "AlarmLow", "FoldMin", "FoldMax", "FoldIMax", "FoldUMax", "FoldUMin", "FoldNaN", "Result"}
+	"MulAdd", "MulSub", "MulSubFrom", "Round", "RoundF16", "ToInt", "ToFloat", "WidenF16", "Widen", "IAdd", "ISub", "IMax", "IMin", "UMin", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As", "Else",
+	"Eq", "IEq", "Inside", "Ordered", "Select", "Keep", "Narrow16", "Halves", "AddSat16", "NarrowS8", "NarrowU8", "ShuffledU8", "InOrder", "MaxS8", "MaxU8", "MinS8", "MinU8", "Sub8", "Bytes", "Signs", "Signs8", "LookUp", "LookUp16", "AlarmNaN", "AlarmCode", "AlarmAbove", "AlarmLow", "FoldMin", "FoldMax", "FoldIMax", "FoldUMax", "FoldUMin", "FoldNaN", "Result"}
 
 func (o Op) String() string { return opNames[o] }
 
@@ -206,7 +211,7 @@ type Node struct {
 // for the whole tile at once, bfloat16 for half of it.
 func (n *Node) Slots() int {
 	switch n.Op {
-	case OpAlarmNaN, OpAlarmCode, OpAlarmLow:
+	case OpAlarmNaN, OpAlarmCode, OpAlarmAbove, OpAlarmLow:
 		return 1
 	case OpStore:
 		switch n.Mem {
@@ -424,10 +429,12 @@ func (k *Kernel) Plane(table string, i int) *Node {
 func (k *Kernel) Uppers() *Node { return k.add(Node{Op: OpUppers, Type: Mask}) }
 
 // Store writes the tile to an output. Accepted are F32 to floats, I32 and I16 to integers
-// of their size, I16 as it was loaded or looked up, I8 to bytes and less, Mask to Bits.
+// of their size, I16 as it was loaded or looked up, I8 to bytes and less, masks to Bits.
 func (k *Kernel) Store(name string, m Mem, v *Node) {
 	want := map[Mem]Type{MemF32: F32, MemF16: F32, MemBF16: F32, MemBF16Plain: F32, MemI32: I32, MemI16: I16, MemI8: I8, MemU8: I8, MemByte: I8, MemU4: I8, MemU2: I8, MemE2M1: I8, MemBits: Mask}[m]
-	v.want("Store", want)
+	if v.Type != Mask16 || want != Mask {
+		v.want("Store", want)
+	}
 	k.stream(name, m, true)
 	k.add(Node{Op: OpStore, Args: []*Node{v}, Name: name, Mem: m})
 }
@@ -485,6 +492,12 @@ func (n *Node) ToFloat() *Node {
 // WidenF16 is a float16 in the upper half of 32 bits as float32.
 func (n *Node) WidenF16() *Node { return n.un(OpWidenF16, I32, F32) }
 
+// Widen is the value of an element of 16 bits, of type m.
+func (n *Node) Widen(m Mem) *Node {
+	n.want("Widen", I16)
+	return n.k.add(Node{Op: OpWiden, Type: F32, Args: []*Node{n}, Mem: m})
+}
+
 // MulAdd is n*b + c, rounded once.
 func (n *Node) MulAdd(b, c *Node) *Node {
 	return n.k.add(Node{Op: OpMulAdd, Type: F32, Args: []*Node{n, b, c}})
@@ -510,6 +523,7 @@ func (n *Node) ISub(b *Node) *Node { return n.bin(OpISub, I32, b, I32) }
 
 // IMax, UMin and UMax take 16-bit lanes too.
 func (n *Node) IMax(b *Node) *Node { return n.ints(OpIMax, b) }
+func (n *Node) IMin(b *Node) *Node { return n.bin(OpIMin, I16, b, I16) }
 func (n *Node) UMin(b *Node) *Node { return n.ints(OpUMin, b) }
 func (n *Node) UMax(b *Node) *Node { return n.ints(OpUMax, b) }
 
@@ -552,7 +566,8 @@ func (n *Node) Shr(c uint32) *Node {
 	return n.k.add(Node{Op: OpShr, Type: n.Type, Args: []*Node{n}, Bits: c})
 }
 
-// As is the same bits as a 32-bit lane of another type.
+// As is the same bits as a 32-bit lane of another type, or of what is the same in
+// every lane as two of 16 bits.
 func (n *Node) As(t Type) *Node {
 	n.want("As", F32, I32)
 	if n.Type == t {
@@ -569,9 +584,14 @@ func (n *Node) Else(b *Node) *Node { return n.bin(OpElse, n.Type, b, n.Type) }
 // Inside is where n, which is Clip of v, is not clipped.
 func (n *Node) Inside(v *Node) *Node { return n.bin(OpInside, F32, v, Mask) }
 
-func (n *Node) Eq(b *Node) *Node  { return n.bin(OpEq, F32, b, Mask) }
-func (n *Node) IEq(b *Node) *Node { return n.bin(OpIEq, I32, b, Mask) }
-func (n *Node) Ordered() *Node    { return n.un(OpOrdered, F32, Mask) }
+func (n *Node) Eq(b *Node) *Node { return n.bin(OpEq, F32, b, Mask) }
+func (n *Node) IEq(b *Node) *Node {
+	if n.Type == I16 {
+		return n.bin(OpIEq, I16, b, Mask16)
+	}
+	return n.bin(OpIEq, I32, b, Mask)
+}
+func (n *Node) Ordered() *Node { return n.un(OpOrdered, F32, Mask) }
 
 // Select is a where the mask is true and b elsewhere.
 func (n *Node) Select(a, b *Node) *Node {
@@ -599,7 +619,10 @@ func (n *Node) MaxU8(b *Node) *Node    { return n.bin(OpMaxU8, I8, b, I8) }
 func (n *Node) MinS8(b *Node) *Node    { return n.bin(OpMinS8, I8, b, I8) }
 func (n *Node) MinU8(b *Node) *Node    { return n.bin(OpMinU8, I8, b, I8) }
 func (n *Node) Sub8(b *Node) *Node     { return n.bin(OpSub8, I8, b, I8) }
-func (n *Node) Bytes() *Node           { return n.un(OpBytes, Mask, I8) }
+func (n *Node) Bytes() *Node {
+	n.want("Bytes", Mask, Mask16)
+	return n.un(OpBytes, n.Type, I8)
+}
 
 // Signs is bytes of which only the highest bit counts, the sign, in the order of ShuffledU8.
 func (n *Node) Signs() *Node { return n.un(OpSigns, F32, I16).un(OpSigns8, I16, I8) }
@@ -636,6 +659,15 @@ func (n *Node) LookUp16(table string) *Node {
 func (n *Node) OrAlarm() *Node {
 	n.want("OrAlarm", F32)
 	n.k.add(Node{Op: OpAlarmNaN, Args: []*Node{n}})
+	return n
+}
+
+// OrAlarmAbove is n; it sends the tile the rare way if 16 bits of x, unsigned, are
+// more than most. A loop that looks ahead computes n ahead too.
+func (n *Node) OrAlarmAbove(x, most *Node) *Node {
+	n.want("OrAlarmAbove", F32)
+	x.want("OrAlarmAbove", I16)
+	n.k.add(Node{Op: OpAlarmAbove, Args: []*Node{x, most, n}})
 	return n
 }
 
@@ -682,7 +714,7 @@ func (n *Node) FoldNaN() *Node { return n.un(OpFoldNaN, F32, F32) }
 // Root reports whether the node is wanted for what it does.
 func (n *Node) Root() bool {
 	switch n.Op {
-	case OpStore, OpResult, OpAlarmNaN, OpAlarmCode, OpAlarmLow:
+	case OpStore, OpResult, OpAlarmNaN, OpAlarmCode, OpAlarmAbove, OpAlarmLow:
 		return true
 	}
 	return false
@@ -742,7 +774,7 @@ func (k *Kernel) Levels(lanes bool) []Level {
 			if lanes {
 				l[i] = PerElement
 			}
-		case OpStore, OpAlarmNaN, OpAlarmCode, OpAlarmLow:
+		case OpStore, OpAlarmNaN, OpAlarmCode, OpAlarmAbove, OpAlarmLow:
 			l[i] = PerElement
 		case OpResult:
 			l[i] = After

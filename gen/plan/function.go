@@ -10,7 +10,7 @@ import (
 // Generate prints one kernel as one function of the machine.
 func Generate(k *ir.Kernel, m Machine) error {
 	k.Prune()
-	p := &planner{k: k, m: m, extras: map[int][]*ir.Node{}, demoted: map[int]bool{}, crowd: crowd{spilled: map[int]Addr{}}, streams: Streams(k)}
+	p := &planner{k: k, m: m, extras: map[int][]*ir.Node{}, demoted: map[int]bool{}, crowd: crowd{spilled: map[int]Addr{}}, abreast: true, streams: Streams(k)}
 	for i := 0; i < len(k.Nodes); i++ {
 		if e := m.Extras(k.Nodes[i]); len(e) > 0 {
 			p.extras[k.Nodes[i].ID] = e
@@ -26,12 +26,18 @@ func Generate(k *ir.Kernel, m Machine) error {
 	var pr *program
 	var alloc allocation
 	// What to do without where registers run out, the cheapest first.
-	var concessions []func()
+	concessions := []func(){func() { p.abreast = false }}
 	for _, forget := range []func(r *needs){func(r *needs) { r.shared = nil }, func(r *needs) { r.between = nil }} {
 		concessions = append(concessions, func() { forget(p.needs[false]); forget(p.needs[true]) })
 	}
+	var demotions []func()
 	for _, n := range p.candidates() {
-		concessions = append(concessions, func() { p.demoted[n.ID] = true })
+		demotions = append(demotions, func() { p.demoted[n.ID] = true })
+	}
+	if k.Grouped() { // if not, what is demoted is loaded in a single loop
+		concessions = append(concessions, demotions...)
+	} else {
+		concessions = append(concessions[:1], append(demotions, concessions[1:]...)...)
 	}
 	for {
 		p.maxUsed = [classes]int{}
@@ -288,7 +294,7 @@ func (p *printer) tiles(sh *shape) {
 	m.Label(name + "tail")
 	m.Branch(p.counts.n, Equal, 0, name+"end")
 	p.tail(sh)
-	if !sh.lanes {
+	if !sh.lanes && p.k.Grouped() {
 		for _, s := range p.streams {
 			m.AddBits(p.ptr[s.Name], p.counts.n, s.Mem.Bits())
 		}

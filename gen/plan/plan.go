@@ -300,6 +300,7 @@ type planner struct {
 	n       GPR // elements left
 	counts  counts
 	crowd   crowd
+	abreast bool     // a loop that looks ahead has registers for a tile's four side by side
 	aside   []func() // prints what is out of the loops' way
 	maxUsed [classes]int
 }
@@ -333,7 +334,7 @@ func (p *planner) reach() {
 		r := &needs{wanted: map[bool]map[int]bool{false: {}, true: {}}, alarmed: map[int]bool{}, behind: map[int]bool{}}
 		p.needs[long] = r
 		for _, n := range p.k.Nodes {
-			if n.Op == ir.OpAlarmNaN || n.Op == ir.OpAlarmLow {
+			if n.Op == ir.OpAlarmNaN || n.Op == ir.OpAlarmAbove || n.Op == ir.OpAlarmLow {
 				p.want(r.alarmed, p.m.Watched(n), long)
 			}
 			if n.Root() {
@@ -495,6 +496,10 @@ func (s *Seg) body(accs map[*ir.Node][]V) {
 			s.emit(n, 0)
 		}
 	}
+	if s.second && s.p.abreast {
+		s.sideBySide()
+		return
+	}
 	for slot := range 4 {
 		s.with(slot, func() { s.nodes(4, slot, accs) })
 		switch {
@@ -516,8 +521,26 @@ func (s *Seg) body(accs map[*ir.Node][]V) {
 	}
 }
 
+// sideBySide emits a tile's registers one beside the other, so that none waits long.
+func (s *Seg) sideBySide() {
+	levels := s.p.k.Levels(s.lanes)
+	for _, n := range s.p.k.Nodes {
+		for slot := range n.Slots() {
+			switch {
+			case levels[n.ID] != ir.PerElement || early(n) || !s.wants(n) || n.Op == ir.OpLoad:
+			case n.Op == ir.OpStore || n.Op == ir.OpAlarmLow:
+				s.emit(n, slot)
+			default:
+				s.demand(n, slot)
+			}
+		}
+	}
+}
+
 // early reports whether a node is an alarm that can be sounded at once.
-func early(n *ir.Node) bool { return n.Op == ir.OpAlarmNaN || n.Op == ir.OpAlarmCode }
+func early(n *ir.Node) bool {
+	return n.Op == ir.OpAlarmNaN || n.Op == ir.OpAlarmAbove || n.Op == ir.OpAlarmCode
+}
 
 // nodes emits one slot of all nodes whose tile takes so many registers.
 func (s *Seg) nodes(slots, slot int, accs map[*ir.Node][]V) {
@@ -614,7 +637,7 @@ func (p *planner) build() *program {
 		}
 	}
 	if !p.k.Grouped() {
-		pr.lanes = p.shape(pr, 4, true, false)
+		pr.lanes = p.shape(pr, 1, false, true)
 		return pr
 	}
 	pr.groups = p.shape(pr, 1, false, false)
@@ -649,7 +672,7 @@ func (p *planner) arrays() []*ir.Stream {
 func (p *planner) shape(pr *program, share int, lanes, long bool) *shape {
 	sh := &shape{share: share, lanes: lanes, name: "group", rare: map[*Seg]*Seg{}}
 	switch {
-	case lanes:
+	case lanes || !p.k.Grouped():
 		sh.name = "lane"
 	case share > 1:
 		sh.name = fmt.Sprintf("short%d", share)

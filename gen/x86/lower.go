@@ -22,7 +22,7 @@ var simple = map[ir.Op][2]string{
 }
 
 // simple16 are those of 16-bit lanes where these have their own.
-var simple16 = map[ir.Op]string{ir.OpIMax: "VPMAXSW", ir.OpUMin: "VPMINUW", ir.OpUMax: "VPMAXUW"}
+var simple16 = map[ir.Op]string{ir.OpIMax: "VPMAXSW", ir.OpIMin: "VPMINSW", ir.OpUMin: "VPMINUW", ir.OpUMax: "VPMAXUW"}
 
 const roundEven = 8 // to nearest even, no exceptions
 
@@ -47,6 +47,8 @@ func (m *Machine) Extras(n *ir.Node) []*ir.Node {
 	case ir.OpHalves: // weights with which the largest sum fills what is below the sign
 		c, bits := n.HalvesBits()
 		return []*ir.Node{ir.Of(n).Int((1<<16 | 1<<c) << (15 - bits - c))}
+	case ir.OpWiden:
+		return m.widenExtras(n)
 	case ir.OpLookUp:
 		return []*ir.Node{table(ir.Of(n), []byte(strings.Repeat(n.Table, m.Width()/4)))}
 	case ir.OpLookUp16:
@@ -146,6 +148,8 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		return one("VCVTDQ2PS", 0)
 	case ir.OpWidenF16:
 		return s.Op(plan.Vec, func(d int, u []int) { m.i("VCVTPH2PS", m.narrow(u[0]), m.vec(d)) }, m.upperHalves(s, args[0][0]))
+	case ir.OpWiden:
+		return m.widen(s, n.Mem, slot, args)
 	case ir.OpOrAnd:
 		return m.orAnd(s, args[0][0], args[1][0], args[2][0])
 	case ir.OpClip:
@@ -162,6 +166,9 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 	case ir.OpInside: // with AVX2 as magnitudes
 		return m.equal(s, "VPCMPEQD", args[0][0], args[len(args)-1][0])
 	case ir.OpIEq:
+		if n.Type == ir.Mask16 {
+			return m.equal(s, "VPCMPEQW", args[0][0], args[1][0])
+		}
 		return m.equal(s, "VPCMPEQD", args[0][0], args[1][0])
 	case ir.OpEq:
 		return m.compare(s, 0, args[0][0], args[1][0])
@@ -204,6 +211,9 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		return -1
 	case ir.OpAlarmCode:
 		m.alarmCode(s, args[0], args[1][0], at)
+		return -1
+	case ir.OpAlarmAbove:
+		m.alarmAbove(s, args[0], args[1][0])
 		return -1
 	case ir.OpAlarmLow:
 		m.alarmLow(s, args[0], args[1][0])
@@ -402,10 +412,13 @@ func (m *Machine) wordsRight(s *plan.Seg, v plan.V, c int) plan.V {
 	return s.Op(plan.Vec, func(d int, u []int) { m.i("VPSRLW", operand.Imm(uint64(c)), m.vec(u[0]), m.vec(d)) }, v)
 }
 
-// gather64 joins a tile's four K registers.
+// gather64 joins a tile's four K registers, or two of a Mask16.
 func (m *Machine) gather64(s *plan.Seg, k []plan.V) plan.V {
 	join := func(name string, lo, hi plan.V) plan.V {
 		return s.Op(plan.Mask, func(d int, u []int) { m.i(name, ks[u[0]], ks[u[1]], ks[d]) }, lo, hi)
+	}
+	if len(k) == 2 {
+		return join("KUNPCKDQ", k[0], k[1])
 	}
 	lo := join("KUNPCKWD", k[0], k[1])
 	return join("KUNPCKDQ", lo, join("KUNPCKWD", k[2], k[3]))
@@ -455,6 +468,16 @@ func (m *Machine) alarmNaN(s *plan.Seg, x []plan.V) {
 		return
 	}
 	m.alarm(s, m.pack(s, "VORPS", a, b))
+}
+
+// alarmAbove looks for words of a tile that are more than most.
+func (m *Machine) alarmAbove(s *plan.Seg, x []plan.V, most plan.V) {
+	m.alarm(s, m.above(s, m.pack(s, "VPMAXUW", x[0], x[1]), most))
+}
+
+// above is where words of a, unsigned, are more than those of b.
+func (m *Machine) above(s *plan.Seg, a, b plan.V) plan.V {
+	return s.Op(plan.Mask, func(d int, u []int) { m.i("VPCMPUW", operand.Imm(6), m.vec(u[1]), m.vec(u[0]), ks[d]) }, a, b)
 }
 
 // alarmLow looks for the least int16: VCVTPS2DQ gives the least integer for NaN

@@ -136,7 +136,12 @@ func (m *Machine) Shares() []int {
 func (m *Machine) Ahead() bool { return m.wide }
 
 // Watched: integers tell more than floats.
-func (m *Machine) Watched(alarm *ir.Node) *ir.Node { return alarm.Args[0] }
+func (m *Machine) Watched(alarm *ir.Node) *ir.Node {
+	if alarm.Op == ir.OpAlarmAbove {
+		return alarm.Args[2]
+	}
+	return alarm.Args[0]
+}
 
 // Staged tells which streams pass through the frame in a tail.
 func (m *Machine) Staged(mem ir.Mem) bool { return !m.wide || mem == ir.MemBits }

@@ -26,12 +26,7 @@ func (m *Machine) loadExtras(n *ir.Node) []*ir.Node {
 		if !m.pairs(k) {
 			return nil
 		}
-		var from [2][]uint32 // words to the upper halves of lanes
-		for i := range m.Width() {
-			from[0] = append(from[0], uint32(i)<<16)
-			from[1] = append(from[1], uint32(m.Width()+i)<<16)
-		}
-		return []*ir.Node{k.TableConst(from[0]), k.TableConst(from[1]), k.Uppers()}
+		return m.upperExtras(k)
 	case ir.MemE4M3, ir.MemE5M2: // bytes to the upper bytes of words, eight in 128 bits
 		words := make([]uint32, m.Width())
 		for i := range words {
@@ -70,11 +65,40 @@ func (m *Machine) loadExtras(n *ir.Node) []*ir.Node {
 	return nil
 }
 
+// upperExtras bring words to the upper halves of lanes.
+func (m *Machine) upperExtras(k *ir.Kernel) []*ir.Node {
+	var from [2][]uint32
+	for i := range m.Width() {
+		from[0] = append(from[0], uint32(i)<<16)
+		from[1] = append(from[1], uint32(m.Width()+i)<<16)
+	}
+	return []*ir.Node{k.TableConst(from[0]), k.TableConst(from[1]), k.Uppers()}
+}
+
+func (m *Machine) widenExtras(n *ir.Node) []*ir.Node {
+	if n.Mem == ir.MemBF16 {
+		return m.upperExtras(ir.Of(n))
+	}
+	return nil
+}
+
+// widen widens half of the words of a register, with AVX-512.
+func (m *Machine) widen(s *plan.Seg, mem ir.Mem, slot int, args [][]plan.V) plan.V {
+	v, odd := args[0][0], slot%2
+	if mem == ir.MemBF16 {
+		return s.Op(plan.Vec, func(d int, u []int) { m.i("VPERMW_Z", m.vec(u[0]), m.vec(u[1]), ks[u[2]], m.vec(d)) }, v, args[1+odd][0], args[3][0])
+	}
+	if odd == 1 {
+		v = s.Op(plan.Vec, func(d int, u []int) { m.i("VEXTRACTI64X4", operand.Imm(1), m.vec(u[0]), half(d)) }, v)
+	}
+	return s.Op(plan.Vec, func(d int, u []int) { m.i("VCVTPH2PS", half(u[0]), m.vec(d)) }, v)
+}
+
 // pairs reports whether two registers of a tile always lie together.
 func (m *Machine) pairs(k *ir.Kernel) bool { return m.wide && !k.Folds() }
 
-// roundExtras are, with AVX-512, the last bits kept, half, the order of lower and of
-// upper words, and -1.
+// roundExtras are, with AVX-512, the last bits kept, half, and the order of lower and
+// of upper words.
 func (m *Machine) roundExtras(k *ir.Kernel) []*ir.Node {
 	if !m.wide {
 		return []*ir.Node{k.Int(0x7fff)}
@@ -84,7 +108,7 @@ func (m *Machine) roundExtras(k *ir.Kernel) []*ir.Node {
 		lower = append(lower, (4*i+2)<<16|4*i)
 		upper = append(upper, (4*i+3)<<16|(4*i+1))
 	}
-	return []*ir.Node{k.Int(0x00010001), k.Int(-0x7fff8000), k.TableConst(lower), k.TableConst(upper), k.Int(-1)}
+	return []*ir.Node{k.Int(0x00010001), k.Int(-0x7fff8000), k.TableConst(lower), k.TableConst(upper)}
 }
 
 func (m *Machine) storeExtras(n *ir.Node) []*ir.Node {
@@ -502,8 +526,8 @@ func (m *Machine) storeWideBF16(s *plan.Seg, nan bool, slot int, v []plan.V, c [
 	}
 	high, low := words(c[3][0]), words(c[2][0])
 	low = m.orAnd(s, low, high, c[0][0])
-	carry := s.Op(plan.Mask, func(d int, u []int) { m.i("VPCMPUW", operand.Imm(6), m.vec(u[1]), m.vec(u[0]), ks[d]) }, low, c[1][0])
-	s.Add(plan.Inst{Defs: []plan.V{high}, Uses: []plan.V{high, c[4][0], carry}, Emit: func(d, u []int) { m.i("VPSUBW", m.vec(u[1]), m.vec(d[0]), ks[u[2]], m.vec(d[0])) }})
+	carry := m.above(s, low, c[1][0])
+	s.Add(plan.Inst{Defs: []plan.V{high}, Uses: []plan.V{high, c[0][0], carry}, Emit: func(d, u []int) { m.i("VPADDW", m.vec(u[1]), m.vec(d[0]), ks[u[2]], m.vec(d[0])) }})
 	s.Add(plan.Inst{Uses: []plan.V{high}, Emit: func(_, u []int) {
 		if masked {
 			m.i("VMOVDQU16", m.vec(u[0]), m.lanes(2*slot), m.mem(at, 0))

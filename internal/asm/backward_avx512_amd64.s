@@ -618,8 +618,8 @@ lanestream:
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·BackwardBytesBF16AVX512(SB), NOSPLIT, $0-40
 	// pointers: DI dx, SI dy, DX mask, BX elements left
-	// per call: Z15 table, Z14 table, K6 Uppers, Z13 0x10001, Z12 0x80008000, Z11 table, Z10 table, Z9 0xffffffff
-	// vector registers in use at once: 12
+	// per call: Z15 table, Z14 table, K6 Uppers, Z13 0x10001, Z12 0x80008000, Z11 table, Z10 table
+	// vector registers in use at once: 11
 	MOVQ         dx+0(FP), DI
 	MOVQ         dy+8(FP), SI
 	MOVQ         mask+16(FP), DX
@@ -631,7 +631,6 @@ TEXT ·BackwardBytesBF16AVX512(SB), NOSPLIT, $0-40
 	VBROADCASTSS constantsAVX512<>+136(SB), Z12
 	VMOVUPS      constantsAVX512<>+140(SB), Z11
 	VMOVUPS      constantsAVX512<>+204(SB), Z10
-	VBROADCASTSS constantsAVX512<>+268(SB), Z9
 	MOVQ         n+24(FP), BX
 	CMPQ         BX, $+64
 	JLT          lanetail
@@ -653,7 +652,7 @@ laneloop:
 	VPERMT2W   Z1, Z11, Z0
 	VPTERNLOGD $0xf8, Z13, Z2, Z0
 	VPCMPUW    $0x06, Z12, Z0, K1
-	VPSUBW     Z9, Z2, K1, Z2
+	VPADDW     Z13, Z2, K1, Z2
 	VMOVUPS    Z2, (DI)
 	VPERMW.Z   64(SI), Z15, K6, Z0
 	VPMOVZXBD  32(DX), Z1
@@ -668,7 +667,7 @@ laneloop:
 	VPERMT2W   Z1, Z11, Z0
 	VPTERNLOGD $0xf8, Z13, Z2, Z0
 	VPCMPUW    $0x06, Z12, Z0, K1
-	VPSUBW     Z9, Z2, K1, Z2
+	VPADDW     Z13, Z2, K1, Z2
 	VMOVUPS    Z2, 64(DI)
 	ADDQ       $+128, DI
 	ADDQ       $+128, SI
@@ -724,7 +723,7 @@ lanetailnarrow:
 	VPERMT2W   Z1, Z11, Z0
 	VPTERNLOGD $0xf8, Z13, Z4, Z0
 	VPCMPUW    $0x06, Z12, Z0, K1
-	VPSUBW     Z9, Z4, K1, Z4
+	VPADDW     Z13, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
@@ -732,7 +731,7 @@ lanetailnarrow:
 	VPERMT2W   Z3, Z11, Z2
 	VPTERNLOGD $0xf8, Z13, Z0, Z2
 	VPCMPUW    $0x06, Z12, Z2, K1
-	VPSUBW     Z9, Z0, K1, Z0
+	VPADDW     Z13, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 
@@ -765,7 +764,7 @@ lanestream:
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVNTPS    Z2, (DI)
 	VPERMW.Z    64(SI), Z15, K6, Z0
 	VPMOVZXBD   32(DX), Z1
@@ -780,7 +779,7 @@ lanestream:
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVNTPS    Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+128, SI
@@ -794,8 +793,8 @@ lanestream:
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·BackwardBitsBF16AVX512(SB), NOSPLIT, $16-40
 	// pointers: DI dx, SI mask, DX dy, BX elements left
-	// per call: Z15 0x3f800000, Z14 table, Z13 table, K6 Uppers, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table, Z8 0xffffffff
-	// vector registers in use at once: 13
+	// per call: Z15 0x3f800000, Z14 table, Z13 table, K6 Uppers, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table
+	// vector registers in use at once: 12
 	MOVQ         dx+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         dy+16(FP), DX
@@ -808,7 +807,6 @@ TEXT ·BackwardBitsBF16AVX512(SB), NOSPLIT, $16-40
 	VBROADCASTSS constantsAVX512<>+136(SB), Z11
 	VMOVUPS      constantsAVX512<>+140(SB), Z10
 	VMOVUPS      constantsAVX512<>+204(SB), Z9
-	VBROADCASTSS constantsAVX512<>+268(SB), Z8
 	MOVQ         n+24(FP), BX
 	CMPQ         BX, $+64
 	JLT          lanetail
@@ -830,7 +828,7 @@ laneloop:
 	VPERMT2W   Z1, Z10, Z0
 	VPTERNLOGD $0xf8, Z12, Z2, Z0
 	VPCMPUW    $0x06, Z11, Z0, K1
-	VPSUBW     Z8, Z2, K1, Z2
+	VPADDW     Z12, Z2, K1, Z2
 	VMOVUPS    Z2, (DI)
 	KMOVW      4(SI), K1
 	VPERMW.Z   64(DX), Z14, K6, Z0
@@ -845,7 +843,7 @@ laneloop:
 	VPERMT2W   Z1, Z10, Z0
 	VPTERNLOGD $0xf8, Z12, Z2, Z0
 	VPCMPUW    $0x06, Z11, Z0, K1
-	VPSUBW     Z8, Z2, K1, Z2
+	VPADDW     Z12, Z2, K1, Z2
 	VMOVUPS    Z2, 64(DI)
 	ADDQ       $+128, DI
 	ADDQ       $+8, SI
@@ -935,7 +933,7 @@ lanetailnarrow:
 	VPERMT2W   Z1, Z10, Z0
 	VPTERNLOGD $0xf8, Z12, Z4, Z0
 	VPCMPUW    $0x06, Z11, Z0, K1
-	VPSUBW     Z8, Z4, K1, Z4
+	VPADDW     Z12, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
@@ -943,7 +941,7 @@ lanetailnarrow:
 	VPERMT2W   Z3, Z10, Z2
 	VPTERNLOGD $0xf8, Z12, Z0, Z2
 	VPCMPUW    $0x06, Z11, Z2, K1
-	VPSUBW     Z8, Z0, K1, Z0
+	VPADDW     Z12, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 
@@ -976,7 +974,7 @@ lanestream:
 	VPERMT2W    Z1, Z10, Z0
 	VPTERNLOGD  $0xf8, Z12, Z2, Z0
 	VPCMPUW     $0x06, Z11, Z0, K1
-	VPSUBW      Z8, Z2, K1, Z2
+	VPADDW      Z12, Z2, K1, Z2
 	VMOVNTPS    Z2, (DI)
 	KMOVW       4(SI), K1
 	VPERMW.Z    64(DX), Z14, K6, Z0
@@ -991,7 +989,7 @@ lanestream:
 	VPERMT2W    Z1, Z10, Z0
 	VPTERNLOGD  $0xf8, Z12, Z2, Z0
 	VPCMPUW     $0x06, Z11, Z0, K1
-	VPSUBW      Z8, Z2, K1, Z2
+	VPADDW      Z12, Z2, K1, Z2
 	VMOVNTPS    Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+8, SI
@@ -1068,5 +1066,4 @@ DATA constantsAVX512<>+252(SB)/4, $0x00330031
 DATA constantsAVX512<>+256(SB)/4, $0x00370035
 DATA constantsAVX512<>+260(SB)/4, $0x003b0039
 DATA constantsAVX512<>+264(SB)/4, $0x003f003d
-DATA constantsAVX512<>+268(SB)/4, $0xffffffff
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $272
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $268

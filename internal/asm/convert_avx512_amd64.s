@@ -198,21 +198,61 @@ lanestream:
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·EncodeBF16AVX512(SB), NOSPLIT, $0-32
 	// pointers: DI y, SI x, DX elements left
-	// per call: Z15 0x10001, Z14 0x80008000, Z13 table, Z12 table, Z11 0xffffffff
-	// vector registers in use at once: 10
+	// per call: Z15 0x10001, Z14 0x80008000, Z13 table, Z12 table
+	// vector registers in use at once: 14
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS constantsAVX512<>+0(SB), Z15
 	VBROADCASTSS constantsAVX512<>+4(SB), Z14
 	VMOVUPS      constantsAVX512<>+8(SB), Z13
 	VMOVUPS      constantsAVX512<>+72(SB), Z12
-	VBROADCASTSS constantsAVX512<>+136(SB), Z11
 	MOVQ         n+16(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
 	MOVQ         ahead+24(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
+	CMPQ         DX, $+256
+	JLT          laneloop
+	VMOVUPS      (SI), Z11
+	VMOVUPS      64(SI), Z10
+	VMOVUPS      128(SI), Z9
+	VMOVUPS      192(SI), Z8
+
+laneahead:
+	VMOVUPS    256(SI), Z0
+	VMOVUPS    320(SI), Z1
+	VMOVUPS    384(SI), Z2
+	VMOVUPS    448(SI), Z3
+	VCMPPS     $0x03, Z10, Z11, K1
+	VCMPPS     $0x03, Z8, Z9, K2
+	KORTESTQ   K1, K2
+	JNE        laneloop
+	VMOVDQA64  Z11, Z4
+	VPERMT2W   Z10, Z12, Z4
+	VMOVDQA64  Z11, Z5
+	VPERMT2W   Z10, Z13, Z5
+	VPTERNLOGD $0xf8, Z15, Z4, Z5
+	VPCMPUW    $0x06, Z14, Z5, K1
+	VPADDW     Z15, Z4, K1, Z4
+	VMOVUPS    Z4, (DI)
+	VMOVDQA64  Z9, Z4
+	VPERMT2W   Z8, Z12, Z4
+	VMOVDQA64  Z9, Z5
+	VPERMT2W   Z8, Z13, Z5
+	VPTERNLOGD $0xf8, Z15, Z4, Z5
+	VPCMPUW    $0x06, Z14, Z5, K1
+	VPADDW     Z15, Z4, K1, Z4
+	VMOVUPS    Z4, 64(DI)
+	VMOVAPS    Z0, Z11
+	VMOVAPS    Z1, Z10
+	VMOVAPS    Z2, Z9
+	VMOVAPS    Z3, Z8
+	ADDQ       $+128, DI
+	ADDQ       $+256, SI
+	SUBQ       $+64, DX
+	CMPQ       DX, $+128
+	JGE        laneahead
 
 laneloop:
 	VMOVUPS    (SI), Z0
@@ -228,14 +268,14 @@ laneloop:
 	VPERMT2W   Z1, Z13, Z0
 	VPTERNLOGD $0xf8, Z15, Z4, Z0
 	VPCMPUW    $0x06, Z14, Z0, K1
-	VPSUBW     Z11, Z4, K1, Z4
+	VPADDW     Z15, Z4, K1, Z4
 	VMOVUPS    Z4, (DI)
 	VMOVDQA64  Z2, Z0
 	VPERMT2W   Z3, Z12, Z0
 	VPERMT2W   Z3, Z13, Z2
 	VPTERNLOGD $0xf8, Z15, Z0, Z2
 	VPCMPUW    $0x06, Z14, Z2, K1
-	VPSUBW     Z11, Z0, K1, Z0
+	VPADDW     Z15, Z0, K1, Z0
 	VMOVUPS    Z0, 64(DI)
 
 laneback:
@@ -276,7 +316,7 @@ lanetailnarrow:
 	VPERMT2W   Z1, Z13, Z0
 	VPTERNLOGD $0xf8, Z15, Z4, Z0
 	VPCMPUW    $0x06, Z14, Z0, K1
-	VPSUBW     Z11, Z4, K1, Z4
+	VPADDW     Z15, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
@@ -284,7 +324,7 @@ lanetailnarrow:
 	VPERMT2W   Z3, Z13, Z2
 	VPTERNLOGD $0xf8, Z15, Z0, Z2
 	VPCMPUW    $0x06, Z14, Z2, K1
-	VPSUBW     Z11, Z0, K1, Z0
+	VPADDW     Z15, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 
@@ -319,14 +359,14 @@ lanestream:
 	VPERMT2W    Z1, Z13, Z0
 	VPTERNLOGD  $0xf8, Z15, Z4, Z0
 	VPCMPUW     $0x06, Z14, Z0, K1
-	VPSUBW      Z11, Z4, K1, Z4
+	VPADDW      Z15, Z4, K1, Z4
 	VMOVNTPS    Z4, (DI)
 	VMOVDQA64   Z2, Z0
 	VPERMT2W    Z3, Z12, Z0
 	VPERMT2W    Z3, Z13, Z2
 	VPTERNLOGD  $0xf8, Z15, Z0, Z2
 	VPCMPUW     $0x06, Z14, Z2, K1
-	VPSUBW      Z11, Z0, K1, Z0
+	VPADDW      Z15, Z0, K1, Z0
 	VMOVNTPS    Z0, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+256, SI
@@ -338,7 +378,7 @@ lanestream:
 lanerare:
 	VMOVUPS      (SI), Z0
 	VMOVUPS      64(SI), Z1
-	VBROADCASTSS constantsAVX512<>+140(SB), Z2
+	VBROADCASTSS constantsAVX512<>+136(SB), Z2
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z2, K1, Z0
 	VCMPPS       $0x07, Z1, Z1, K1
@@ -348,7 +388,7 @@ lanerare:
 	VPERMT2W     Z1, Z13, Z0
 	VPTERNLOGD   $0xf8, Z15, Z3, Z0
 	VPCMPUW      $0x06, Z14, Z0, K1
-	VPSUBW       Z11, Z3, K1, Z3
+	VPADDW       Z15, Z3, K1, Z3
 	VMOVUPS      Z3, (DI)
 	VMOVUPS      128(SI), Z0
 	VMOVUPS      192(SI), Z1
@@ -361,7 +401,7 @@ lanerare:
 	VPERMT2W     Z1, Z13, Z0
 	VPTERNLOGD   $0xf8, Z15, Z2, Z0
 	VPCMPUW      $0x06, Z14, Z0, K1
-	VPSUBW       Z11, Z2, K1, Z2
+	VPADDW       Z15, Z2, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	JMP          laneback
 
@@ -370,7 +410,7 @@ lanetailrare:
 	VMOVUPS.Z    (SI), K7, Z0
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVUPS.Z    64(SI), K7, Z1
-	VBROADCASTSS constantsAVX512<>+140(SB), Z2
+	VBROADCASTSS constantsAVX512<>+136(SB), Z2
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z2, K1, Z0
 	VCMPPS       $0x07, Z1, Z1, K1
@@ -380,7 +420,7 @@ lanetailrare:
 	VPERMT2W     Z1, Z13, Z0
 	VPTERNLOGD   $0xf8, Z15, Z3, Z0
 	VPCMPUW      $0x06, Z14, Z0, K1
-	VPSUBW       Z11, Z3, K1, Z3
+	VPADDW       Z15, Z3, K1, Z3
 	KMOVQ        K0, K7
 	VMOVDQU16    Z3, K7, (DI)
 	KSHIFTRQ     $0x20, K0, K7
@@ -396,7 +436,7 @@ lanetailrare:
 	VPERMT2W     Z1, Z13, Z0
 	VPTERNLOGD   $0xf8, Z15, Z2, Z0
 	VPCMPUW      $0x06, Z14, Z0, K1
-	VPSUBW       Z11, Z2, K1, Z2
+	VPADDW       Z15, Z2, K1, Z2
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16    Z2, K7, 64(DI)
 	JMP          lanetailback
@@ -409,8 +449,8 @@ TEXT ·DecodeBF16AVX512(SB), NOSPLIT, $0-32
 	// vector registers in use at once: 3
 	MOVQ    y+0(FP), DI
 	MOVQ    x+8(FP), SI
-	VMOVUPS constantsAVX512<>+144(SB), Z15
-	VMOVUPS constantsAVX512<>+208(SB), Z14
+	VMOVUPS constantsAVX512<>+140(SB), Z15
+	VMOVUPS constantsAVX512<>+204(SB), Z14
 	MOVL    $0xaaaaaaaa, AX
 	KMOVD   AX, K6
 	MOVQ    n+16(FP), DX
@@ -507,7 +547,7 @@ TEXT ·DecodeFpE5M2AVX512(SB), NOSPLIT, $0-32
 	// vector registers in use at once: 2
 	MOVQ    y+0(FP), DI
 	MOVQ    x+8(FP), SI
-	VMOVUPS constantsAVX512<>+272(SB), Z15
+	VMOVUPS constantsAVX512<>+268(SB), Z15
 	MOVQ    n+16(FP), DX
 	CMPQ    DX, $+64
 	JLT     lanetail
@@ -617,12 +657,12 @@ TEXT ·DecodeFpE4M3FNUZAVX512(SB), NOSPLIT, $0-32
 	// vector registers in use at once: 10
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VBROADCASTSS constantsAVX512<>+336(SB), Z15
-	VBROADCASTSS constantsAVX512<>+340(SB), Z14
-	VBROADCASTSS constantsAVX512<>+344(SB), Z13
-	VBROADCASTSS constantsAVX512<>+348(SB), Z12
-	VBROADCASTSS constantsAVX512<>+352(SB), Z11
-	VBROADCASTSS constantsAVX512<>+140(SB), Z10
+	VBROADCASTSS constantsAVX512<>+332(SB), Z15
+	VBROADCASTSS constantsAVX512<>+336(SB), Z14
+	VBROADCASTSS constantsAVX512<>+340(SB), Z13
+	VBROADCASTSS constantsAVX512<>+344(SB), Z12
+	VBROADCASTSS constantsAVX512<>+348(SB), Z11
+	VBROADCASTSS constantsAVX512<>+136(SB), Z10
 	MOVQ         n+16(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -816,12 +856,12 @@ TEXT ·DecodeFpE5M2FNUZAVX512(SB), NOSPLIT, $0-32
 	// vector registers in use at once: 10
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VBROADCASTSS constantsAVX512<>+336(SB), Z15
-	VBROADCASTSS constantsAVX512<>+356(SB), Z14
-	VBROADCASTSS constantsAVX512<>+344(SB), Z13
-	VBROADCASTSS constantsAVX512<>+360(SB), Z12
-	VBROADCASTSS constantsAVX512<>+352(SB), Z11
-	VBROADCASTSS constantsAVX512<>+140(SB), Z10
+	VBROADCASTSS constantsAVX512<>+332(SB), Z15
+	VBROADCASTSS constantsAVX512<>+352(SB), Z14
+	VBROADCASTSS constantsAVX512<>+340(SB), Z13
+	VBROADCASTSS constantsAVX512<>+356(SB), Z12
+	VBROADCASTSS constantsAVX512<>+348(SB), Z11
+	VBROADCASTSS constantsAVX512<>+136(SB), Z10
 	MOVQ         n+16(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -1016,7 +1056,7 @@ TEXT ·DecodeFpE8M0AVX512(SB), NOSPLIT, $0-32
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VPXORD       Z15, Z15, Z15
-	VBROADCASTSS constantsAVX512<>+364(SB), Z14
+	VBROADCASTSS constantsAVX512<>+360(SB), Z14
 	MOVQ         n+16(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -1138,11 +1178,11 @@ TEXT ·DecodeFpE2M1AVX512(SB), NOSPLIT, $0-32
 	// vector registers in use at once: 8
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VBROADCASTSS constantsAVX512<>+368(SB), Z15
-	VBROADCASTSS constantsAVX512<>+372(SB), Z14
-	VBROADCASTSS constantsAVX512<>+344(SB), Z13
-	VBROADCASTSS constantsAVX512<>+376(SB), Z12
-	VBROADCASTSS constantsAVX512<>+352(SB), Z11
+	VBROADCASTSS constantsAVX512<>+364(SB), Z15
+	VBROADCASTSS constantsAVX512<>+368(SB), Z14
+	VBROADCASTSS constantsAVX512<>+340(SB), Z13
+	VBROADCASTSS constantsAVX512<>+372(SB), Z12
+	VBROADCASTSS constantsAVX512<>+348(SB), Z11
 	MOVQ         n+16(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -1324,8 +1364,8 @@ TEXT ·DecodeFpE2M1PackedAVX512(SB), NOSPLIT, $0-32
 	// vector registers in use at once: 3
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VMOVUPS      constantsAVX512<>+380(SB), Z15
-	VBROADCASTSS constantsAVX512<>+444(SB), Z14
+	VMOVUPS      constantsAVX512<>+376(SB), Z15
+	VBROADCASTSS constantsAVX512<>+440(SB), Z14
 	MOVQ         n+16(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -1458,10 +1498,10 @@ TEXT ·DecodeFpE4M3AVX512(SB), NOSPLIT, $0-32
 	// vector registers in use at once: 14
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VBROADCASTSS constantsAVX512<>+448(SB), Z15
-	VBROADCASTSS constantsAVX512<>+452(SB), Z14
-	VBROADCASTSS constantsAVX512<>+136(SB), Z13
-	VMOVUPS      constantsAVX512<>+272(SB), Z12
+	VBROADCASTSS constantsAVX512<>+444(SB), Z15
+	VBROADCASTSS constantsAVX512<>+448(SB), Z14
+	VBROADCASTSS constantsAVX512<>+452(SB), Z13
+	VMOVUPS      constantsAVX512<>+268(SB), Z12
 	VBROADCASTSS constantsAVX512<>+456(SB), Z11
 	MOVQ         n+16(FP), DX
 	CMPQ         DX, $+64
@@ -1624,21 +1664,21 @@ lanestream:
 
 lanerare:
 	VPMOVZXBD    (SI), Z0
-	VBROADCASTSS constantsAVX512<>+336(SB), Z1
+	VBROADCASTSS constantsAVX512<>+332(SB), Z1
 	VPANDD       Z1, Z0, Z2
 	VPCMPEQD     Z1, Z2, K1
 	VPSLLD       $0x18, Z0, Z0
 	VPSLLD       $0x14, Z2, Z2
 	VBROADCASTSS constantsAVX512<>+460(SB), Z3
 	VPADDD       Z3, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+344(SB), Z4
+	VBROADCASTSS constantsAVX512<>+340(SB), Z4
 	VBROADCASTSS constantsAVX512<>+464(SB), Z5
 	VMOVAPS      Z5, Z6
 	VFMADD231PS  Z4, Z2, Z6
 	VMINPS       Z6, Z2, Z6
-	VBROADCASTSS constantsAVX512<>+352(SB), Z2
+	VBROADCASTSS constantsAVX512<>+348(SB), Z2
 	VPTERNLOGD   $0xf8, Z2, Z0, Z6
-	VBROADCASTSS constantsAVX512<>+140(SB), Z0
+	VBROADCASTSS constantsAVX512<>+136(SB), Z0
 	VBLENDMPS    Z0, Z6, K1, Z6
 	VMOVUPS      Z6, (DI)
 	VPMOVZXBD    16(SI), Z6
@@ -1681,21 +1721,21 @@ lanerare:
 lanetailrare:
 	KMOVQ        K0, K7
 	VPMOVZXBD.Z  (SI), K7, Z0
-	VBROADCASTSS constantsAVX512<>+336(SB), Z1
+	VBROADCASTSS constantsAVX512<>+332(SB), Z1
 	VPANDD       Z1, Z0, Z2
 	VPCMPEQD     Z1, Z2, K1
 	VPSLLD       $0x18, Z0, Z0
 	VPSLLD       $0x14, Z2, Z2
 	VBROADCASTSS constantsAVX512<>+460(SB), Z3
 	VPADDD       Z3, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+344(SB), Z4
+	VBROADCASTSS constantsAVX512<>+340(SB), Z4
 	VBROADCASTSS constantsAVX512<>+464(SB), Z5
 	VMOVAPS      Z5, Z6
 	VFMADD231PS  Z4, Z2, Z6
 	VMINPS       Z6, Z2, Z6
-	VBROADCASTSS constantsAVX512<>+352(SB), Z2
+	VBROADCASTSS constantsAVX512<>+348(SB), Z2
 	VPTERNLOGD   $0xf8, Z2, Z0, Z6
-	VBROADCASTSS constantsAVX512<>+140(SB), Z0
+	VBROADCASTSS constantsAVX512<>+136(SB), Z0
 	VBLENDMPS    Z0, Z6, K1, Z6
 	VMOVUPS      Z6, K7, (DI)
 	KSHIFTRQ     $0x10, K0, K7
@@ -1743,7 +1783,7 @@ lanetailrare:
 TEXT ·EncodeFpE4M3AVX512(SB), NOSPLIT, $0-40
 	// pointers: DI y, SI x, DX elements left
 	// per call: Z0 most, Z15 0x4980fb98, Z14 0x7f800000, Z13 0x3c800000, Z12 0x7fffffff, Z1 And, Z1 UMax, Z0 And, Z0 MulAdd, Z1 Halves, Z10 ShuffledU8, Z9 0x80808080, Z11 0x10010, Z8 table
-	// vector registers in use at once: 17
+	// vector registers in use at once: 24
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS constantsAVX512<>+468(SB), Z15
@@ -1761,7 +1801,7 @@ TEXT ·EncodeFpE4M3AVX512(SB), NOSPLIT, $0-40
 	VPACKSSDW    Z0, Z1, Z1
 	VPSRLW       $0x04, Z1, Z1
 	VPACKUSWB    Z1, Z1, Z10
-	VBROADCASTSS constantsAVX512<>+448(SB), Z9
+	VBROADCASTSS constantsAVX512<>+444(SB), Z9
 	VMOVUPS      constantsAVX512<>+488(SB), Z8
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
@@ -1769,6 +1809,63 @@ TEXT ·EncodeFpE4M3AVX512(SB), NOSPLIT, $0-40
 	MOVQ         ahead+32(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
+	CMPQ         DX, $+256
+	JLT          laneloop
+	VMOVUPS      (SI), Z7
+	VMOVUPS      64(SI), Z6
+	VMOVUPS      128(SI), Z5
+	VMOVUPS      192(SI), Z4
+
+laneahead:
+	VMOVUPS     256(SI), Z0
+	VMOVUPS     320(SI), Z1
+	VMOVUPS     384(SI), Z2
+	VMOVUPS     448(SI), Z3
+	VCMPPS      $0x03, Z6, Z7, K1
+	VCMPPS      $0x03, Z4, Z5, K2
+	KORTESTQ    K1, K2
+	JNE         laneloop
+	VPANDD      Z14, Z7, Z16
+	VPANDD      Z14, Z6, Z17
+	VPANDD      Z14, Z5, Z18
+	VPANDD      Z14, Z4, Z19
+	VPMAXUD     Z13, Z16, Z16
+	VPMAXUD     Z13, Z17, Z17
+	VPMAXUD     Z13, Z18, Z18
+	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z12, Z7, Z20
+	VPANDD      Z12, Z6, Z21
+	VPANDD      Z12, Z5, Z22
+	VPANDD      Z12, Z4, Z23
+	VFMADD231PS Z15, Z16, Z20
+	VFMADD231PS Z15, Z17, Z21
+	VFMADD231PS Z15, Z18, Z22
+	VFMADD231PS Z15, Z19, Z23
+	VPMADDWD    Z11, Z20, Z20
+	VPMADDWD    Z11, Z21, Z21
+	VPACKSSDW   Z21, Z20, Z20
+	VPSRLW      $0x04, Z20, Z20
+	VPMADDWD    Z11, Z22, Z22
+	VPMADDWD    Z11, Z23, Z23
+	VPACKSSDW   Z23, Z22, Z22
+	VPSRLW      $0x04, Z22, Z22
+	VPACKUSWB   Z22, Z20, Z20
+	VPMINUB     Z10, Z20, Z20
+	VPACKSSDW   Z6, Z7, Z16
+	VPACKSSDW   Z4, Z5, Z17
+	VPACKSSWB   Z17, Z16, Z16
+	VPTERNLOGD  $0xf8, Z9, Z16, Z20
+	VPERMD      Z20, Z8, Z20
+	VMOVUPS     Z20, (DI)
+	VMOVAPS     Z0, Z7
+	VMOVAPS     Z1, Z6
+	VMOVAPS     Z2, Z5
+	VMOVAPS     Z3, Z4
+	ADDQ        $+64, DI
+	ADDQ        $+256, SI
+	SUBQ        $+64, DX
+	CMPQ        DX, $+128
+	JGE         laneahead
 
 laneloop:
 	VMOVUPS     (SI), Z0
@@ -2066,7 +2163,7 @@ lanetailrare:
 TEXT ·EncodeFpE5M2AVX512(SB), NOSPLIT, $0-40
 	// pointers: DI y, SI x, DX elements left
 	// per call: Z0 most, Z15 0x4a00fde8, Z14 0x7f800000, Z13 0x38800000, Z12 0x7fffffff, Z1 And, Z1 UMax, Z0 And, Z0 MulAdd, Z1 Halves, Z10 ShuffledU8, Z9 0x80808080, Z11 0x10020, Z8 table
-	// vector registers in use at once: 17
+	// vector registers in use at once: 24
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS constantsAVX512<>+560(SB), Z15
@@ -2084,7 +2181,7 @@ TEXT ·EncodeFpE5M2AVX512(SB), NOSPLIT, $0-40
 	VPACKSSDW    Z0, Z1, Z1
 	VPSRLW       $0x05, Z1, Z1
 	VPACKUSWB    Z1, Z1, Z10
-	VBROADCASTSS constantsAVX512<>+448(SB), Z9
+	VBROADCASTSS constantsAVX512<>+444(SB), Z9
 	VMOVUPS      constantsAVX512<>+488(SB), Z8
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
@@ -2092,6 +2189,63 @@ TEXT ·EncodeFpE5M2AVX512(SB), NOSPLIT, $0-40
 	MOVQ         ahead+32(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
+	CMPQ         DX, $+256
+	JLT          laneloop
+	VMOVUPS      (SI), Z7
+	VMOVUPS      64(SI), Z6
+	VMOVUPS      128(SI), Z5
+	VMOVUPS      192(SI), Z4
+
+laneahead:
+	VMOVUPS     256(SI), Z0
+	VMOVUPS     320(SI), Z1
+	VMOVUPS     384(SI), Z2
+	VMOVUPS     448(SI), Z3
+	VCMPPS      $0x03, Z6, Z7, K1
+	VCMPPS      $0x03, Z4, Z5, K2
+	KORTESTQ    K1, K2
+	JNE         laneloop
+	VPANDD      Z14, Z7, Z16
+	VPANDD      Z14, Z6, Z17
+	VPANDD      Z14, Z5, Z18
+	VPANDD      Z14, Z4, Z19
+	VPMAXUD     Z13, Z16, Z16
+	VPMAXUD     Z13, Z17, Z17
+	VPMAXUD     Z13, Z18, Z18
+	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z12, Z7, Z20
+	VPANDD      Z12, Z6, Z21
+	VPANDD      Z12, Z5, Z22
+	VPANDD      Z12, Z4, Z23
+	VFMADD231PS Z15, Z16, Z20
+	VFMADD231PS Z15, Z17, Z21
+	VFMADD231PS Z15, Z18, Z22
+	VFMADD231PS Z15, Z19, Z23
+	VPMADDWD    Z11, Z20, Z20
+	VPMADDWD    Z11, Z21, Z21
+	VPACKSSDW   Z21, Z20, Z20
+	VPSRLW      $0x05, Z20, Z20
+	VPMADDWD    Z11, Z22, Z22
+	VPMADDWD    Z11, Z23, Z23
+	VPACKSSDW   Z23, Z22, Z22
+	VPSRLW      $0x05, Z22, Z22
+	VPACKUSWB   Z22, Z20, Z20
+	VPMINUB     Z10, Z20, Z20
+	VPACKSSDW   Z6, Z7, Z16
+	VPACKSSDW   Z4, Z5, Z17
+	VPACKSSWB   Z17, Z16, Z16
+	VPTERNLOGD  $0xf8, Z9, Z16, Z20
+	VPERMD      Z20, Z8, Z20
+	VMOVUPS     Z20, (DI)
+	VMOVAPS     Z0, Z7
+	VMOVAPS     Z1, Z6
+	VMOVAPS     Z2, Z5
+	VMOVAPS     Z3, Z4
+	ADDQ        $+64, DI
+	ADDQ        $+256, SI
+	SUBQ        $+64, DX
+	CMPQ        DX, $+128
+	JGE         laneahead
 
 laneloop:
 	VMOVUPS     (SI), Z0
@@ -2389,7 +2543,7 @@ lanetailrare:
 TEXT ·EncodeFpE4M3FNUZAVX512(SB), NOSPLIT, $0-40
 	// pointers: DI y, SI x, DX elements left
 	// per call: Z0 most, Z15 0x4980fba0, Z14 0x7f800000, Z13 0x3c000000, Z12 0x7fffffff, Z1 And, Z1 UMax, Z0 And, Z0 MulAdd, Z1 Halves, Z10 ShuffledU8, Z9 0x81818181, Z8 0x80808080, Z11 0x10010, Z7 table
-	// vector registers in use at once: 18
+	// vector registers in use at once: 25
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS constantsAVX512<>+572(SB), Z15
@@ -2408,7 +2562,7 @@ TEXT ·EncodeFpE4M3FNUZAVX512(SB), NOSPLIT, $0-40
 	VPSRLW       $0x04, Z1, Z1
 	VPACKUSWB    Z1, Z1, Z10
 	VBROADCASTSS constantsAVX512<>+576(SB), Z9
-	VBROADCASTSS constantsAVX512<>+448(SB), Z8
+	VBROADCASTSS constantsAVX512<>+444(SB), Z8
 	VMOVUPS      constantsAVX512<>+488(SB), Z7
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
@@ -2416,6 +2570,65 @@ TEXT ·EncodeFpE4M3FNUZAVX512(SB), NOSPLIT, $0-40
 	MOVQ         ahead+32(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
+	CMPQ         DX, $+256
+	JLT          laneloop
+	VMOVUPS      (SI), Z6
+	VMOVUPS      64(SI), Z5
+	VMOVUPS      128(SI), Z4
+	VMOVUPS      192(SI), Z3
+
+laneahead:
+	VMOVUPS     256(SI), Z0
+	VMOVUPS     320(SI), Z1
+	VMOVUPS     384(SI), Z2
+	VMOVUPS     448(SI), Z16
+	VCMPPS      $0x03, Z5, Z6, K1
+	VCMPPS      $0x03, Z3, Z4, K2
+	KORTESTQ    K1, K2
+	JNE         laneloop
+	VPANDD      Z14, Z6, Z17
+	VPANDD      Z14, Z5, Z18
+	VPANDD      Z14, Z4, Z19
+	VPANDD      Z14, Z3, Z20
+	VPMAXUD     Z13, Z17, Z17
+	VPMAXUD     Z13, Z18, Z18
+	VPMAXUD     Z13, Z19, Z19
+	VPMAXUD     Z13, Z20, Z20
+	VPANDD      Z12, Z6, Z21
+	VPANDD      Z12, Z5, Z22
+	VPANDD      Z12, Z4, Z23
+	VPANDD      Z12, Z3, Z24
+	VFMADD231PS Z15, Z17, Z21
+	VFMADD231PS Z15, Z18, Z22
+	VFMADD231PS Z15, Z19, Z23
+	VFMADD231PS Z15, Z20, Z24
+	VPMADDWD    Z11, Z21, Z21
+	VPMADDWD    Z11, Z22, Z22
+	VPACKSSDW   Z22, Z21, Z21
+	VPSRLW      $0x04, Z21, Z21
+	VPMADDWD    Z11, Z23, Z23
+	VPMADDWD    Z11, Z24, Z24
+	VPACKSSDW   Z24, Z23, Z23
+	VPSRLW      $0x04, Z23, Z23
+	VPACKUSWB   Z23, Z21, Z21
+	VPMINUB     Z10, Z21, Z21
+	VPACKSSDW   Z5, Z6, Z17
+	VPACKSSDW   Z3, Z4, Z18
+	VPACKSSWB   Z18, Z17, Z17
+	VPSUBB      Z9, Z21, Z18
+	VPANDD      Z18, Z17, Z17
+	VPTERNLOGD  $0xf8, Z8, Z17, Z21
+	VPERMD      Z21, Z7, Z21
+	VMOVUPS     Z21, (DI)
+	VMOVAPS     Z0, Z6
+	VMOVAPS     Z1, Z5
+	VMOVAPS     Z2, Z4
+	VMOVAPS     Z16, Z3
+	ADDQ        $+64, DI
+	ADDQ        $+256, SI
+	SUBQ        $+64, DX
+	CMPQ        DX, $+128
+	JGE         laneahead
 
 laneloop:
 	VMOVUPS     (SI), Z0
@@ -2721,7 +2934,7 @@ lanetailrare:
 TEXT ·EncodeFpE5M2FNUZAVX512(SB), NOSPLIT, $0-40
 	// pointers: DI y, SI x, DX elements left
 	// per call: Z0 most, Z15 0x4a00fdec, Z14 0x7f800000, Z13 0x38000000, Z12 0x7fffffff, Z1 And, Z1 UMax, Z0 And, Z0 MulAdd, Z1 Halves, Z10 ShuffledU8, Z9 0x81818181, Z8 0x80808080, Z11 0x10020, Z7 table
-	// vector registers in use at once: 18
+	// vector registers in use at once: 25
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS constantsAVX512<>+580(SB), Z15
@@ -2740,7 +2953,7 @@ TEXT ·EncodeFpE5M2FNUZAVX512(SB), NOSPLIT, $0-40
 	VPSRLW       $0x05, Z1, Z1
 	VPACKUSWB    Z1, Z1, Z10
 	VBROADCASTSS constantsAVX512<>+576(SB), Z9
-	VBROADCASTSS constantsAVX512<>+448(SB), Z8
+	VBROADCASTSS constantsAVX512<>+444(SB), Z8
 	VMOVUPS      constantsAVX512<>+488(SB), Z7
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
@@ -2748,6 +2961,65 @@ TEXT ·EncodeFpE5M2FNUZAVX512(SB), NOSPLIT, $0-40
 	MOVQ         ahead+32(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
+	CMPQ         DX, $+256
+	JLT          laneloop
+	VMOVUPS      (SI), Z6
+	VMOVUPS      64(SI), Z5
+	VMOVUPS      128(SI), Z4
+	VMOVUPS      192(SI), Z3
+
+laneahead:
+	VMOVUPS     256(SI), Z0
+	VMOVUPS     320(SI), Z1
+	VMOVUPS     384(SI), Z2
+	VMOVUPS     448(SI), Z16
+	VCMPPS      $0x03, Z5, Z6, K1
+	VCMPPS      $0x03, Z3, Z4, K2
+	KORTESTQ    K1, K2
+	JNE         laneloop
+	VPANDD      Z14, Z6, Z17
+	VPANDD      Z14, Z5, Z18
+	VPANDD      Z14, Z4, Z19
+	VPANDD      Z14, Z3, Z20
+	VPMAXUD     Z13, Z17, Z17
+	VPMAXUD     Z13, Z18, Z18
+	VPMAXUD     Z13, Z19, Z19
+	VPMAXUD     Z13, Z20, Z20
+	VPANDD      Z12, Z6, Z21
+	VPANDD      Z12, Z5, Z22
+	VPANDD      Z12, Z4, Z23
+	VPANDD      Z12, Z3, Z24
+	VFMADD231PS Z15, Z17, Z21
+	VFMADD231PS Z15, Z18, Z22
+	VFMADD231PS Z15, Z19, Z23
+	VFMADD231PS Z15, Z20, Z24
+	VPMADDWD    Z11, Z21, Z21
+	VPMADDWD    Z11, Z22, Z22
+	VPACKSSDW   Z22, Z21, Z21
+	VPSRLW      $0x05, Z21, Z21
+	VPMADDWD    Z11, Z23, Z23
+	VPMADDWD    Z11, Z24, Z24
+	VPACKSSDW   Z24, Z23, Z23
+	VPSRLW      $0x05, Z23, Z23
+	VPACKUSWB   Z23, Z21, Z21
+	VPMINUB     Z10, Z21, Z21
+	VPACKSSDW   Z5, Z6, Z17
+	VPACKSSDW   Z3, Z4, Z18
+	VPACKSSWB   Z18, Z17, Z17
+	VPSUBB      Z9, Z21, Z18
+	VPANDD      Z18, Z17, Z17
+	VPTERNLOGD  $0xf8, Z8, Z17, Z21
+	VPERMD      Z21, Z7, Z21
+	VMOVUPS     Z21, (DI)
+	VMOVAPS     Z0, Z6
+	VMOVAPS     Z1, Z5
+	VMOVAPS     Z2, Z4
+	VMOVAPS     Z16, Z3
+	ADDQ        $+64, DI
+	ADDQ        $+256, SI
+	SUBQ        $+64, DX
+	CMPQ        DX, $+128
+	JGE         laneahead
 
 laneloop:
 	VMOVUPS     (SI), Z0
@@ -3053,7 +3325,7 @@ lanetailrare:
 TEXT ·EncodeFpE2M1AVX512(SB), NOSPLIT, $0-40
 	// pointers: DI y, SI x, DX elements left
 	// per call: Z15 0x4a80fed6, Z14 0x7f800000, Z13 0x3f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table
-	// vector registers in use at once: 16
+	// vector registers in use at once: 23
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS constantsAVX512<>+588(SB), Z15
@@ -3069,6 +3341,63 @@ TEXT ·EncodeFpE2M1AVX512(SB), NOSPLIT, $0-40
 	MOVQ         ahead+32(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
+	CMPQ         DX, $+256
+	JLT          laneloop
+	VMOVUPS      (SI), Z8
+	VMOVUPS      64(SI), Z7
+	VMOVUPS      128(SI), Z6
+	VMOVUPS      192(SI), Z5
+
+laneahead:
+	VMOVUPS     256(SI), Z0
+	VMOVUPS     320(SI), Z1
+	VMOVUPS     384(SI), Z2
+	VMOVUPS     448(SI), Z3
+	VCMPPS      $0x03, Z7, Z8, K1
+	VCMPPS      $0x03, Z5, Z6, K2
+	KORTESTQ    K1, K2
+	JNE         laneloop
+	VPANDD      Z14, Z8, Z4
+	VPANDD      Z14, Z7, Z16
+	VPANDD      Z14, Z6, Z17
+	VPANDD      Z14, Z5, Z18
+	VPMAXUD     Z13, Z4, Z4
+	VPMAXUD     Z13, Z16, Z16
+	VPMAXUD     Z13, Z17, Z17
+	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z12, Z8, Z19
+	VPANDD      Z12, Z7, Z20
+	VPANDD      Z12, Z6, Z21
+	VPANDD      Z12, Z5, Z22
+	VFMADD231PS Z15, Z4, Z19
+	VFMADD231PS Z15, Z16, Z20
+	VFMADD231PS Z15, Z17, Z21
+	VFMADD231PS Z15, Z18, Z22
+	VPMADDWD    Z10, Z19, Z19
+	VPMADDWD    Z10, Z20, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPSRLW      $0x0c, Z19, Z19
+	VPMADDWD    Z10, Z21, Z21
+	VPMADDWD    Z10, Z22, Z22
+	VPACKSSDW   Z22, Z21, Z21
+	VPSRLW      $0x0c, Z21, Z21
+	VPACKUSWB   Z21, Z19, Z19
+	VPACKSSDW   Z7, Z8, Z4
+	VPACKSSDW   Z5, Z6, Z16
+	VPACKSSWB   Z16, Z4, Z4
+	VPSRLW      $0x04, Z4, Z4
+	VPTERNLOGD  $0xf8, Z11, Z4, Z19
+	VPERMD      Z19, Z9, Z19
+	VMOVUPS     Z19, (DI)
+	VMOVAPS     Z0, Z8
+	VMOVAPS     Z1, Z7
+	VMOVAPS     Z2, Z6
+	VMOVAPS     Z3, Z5
+	ADDQ        $+64, DI
+	ADDQ        $+256, SI
+	SUBQ        $+64, DX
+	CMPQ        DX, $+128
+	JGE         laneahead
 
 laneloop:
 	VMOVUPS     (SI), Z0
@@ -3356,7 +3685,7 @@ lanetailrare:
 TEXT ·EncodeFpE2M1PackedAVX512(SB), NOSPLIT, $0-40
 	// pointers: DI y, SI x, DX elements left
 	// per call: Z15 0x4a80fed6, Z14 0x7f800000, Z13 0x3f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 0x10011001
-	// vector registers in use at once: 17
+	// vector registers in use at once: 24
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS constantsAVX512<>+588(SB), Z15
@@ -3373,6 +3702,65 @@ TEXT ·EncodeFpE2M1PackedAVX512(SB), NOSPLIT, $0-40
 	MOVQ         ahead+32(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
+	CMPQ         DX, $+256
+	JLT          laneloop
+	VMOVUPS      (SI), Z7
+	VMOVUPS      64(SI), Z6
+	VMOVUPS      128(SI), Z5
+	VMOVUPS      192(SI), Z4
+
+laneahead:
+	VMOVUPS     256(SI), Z0
+	VMOVUPS     320(SI), Z1
+	VMOVUPS     384(SI), Z2
+	VMOVUPS     448(SI), Z3
+	VCMPPS      $0x03, Z6, Z7, K1
+	VCMPPS      $0x03, Z4, Z5, K2
+	KORTESTQ    K1, K2
+	JNE         laneloop
+	VPANDD      Z14, Z7, Z16
+	VPANDD      Z14, Z6, Z17
+	VPANDD      Z14, Z5, Z18
+	VPANDD      Z14, Z4, Z19
+	VPMAXUD     Z13, Z16, Z16
+	VPMAXUD     Z13, Z17, Z17
+	VPMAXUD     Z13, Z18, Z18
+	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z12, Z7, Z20
+	VPANDD      Z12, Z6, Z21
+	VPANDD      Z12, Z5, Z22
+	VPANDD      Z12, Z4, Z23
+	VFMADD231PS Z15, Z16, Z20
+	VFMADD231PS Z15, Z17, Z21
+	VFMADD231PS Z15, Z18, Z22
+	VFMADD231PS Z15, Z19, Z23
+	VPMADDWD    Z10, Z20, Z20
+	VPMADDWD    Z10, Z21, Z21
+	VPACKSSDW   Z21, Z20, Z20
+	VPSRLW      $0x0c, Z20, Z20
+	VPMADDWD    Z10, Z22, Z22
+	VPMADDWD    Z10, Z23, Z23
+	VPACKSSDW   Z23, Z22, Z22
+	VPSRLW      $0x0c, Z22, Z22
+	VPACKUSWB   Z22, Z20, Z20
+	VPACKSSDW   Z6, Z7, Z16
+	VPACKSSDW   Z4, Z5, Z17
+	VPACKSSWB   Z17, Z16, Z16
+	VPSRLW      $0x04, Z16, Z16
+	VPTERNLOGD  $0xf8, Z11, Z16, Z20
+	VPERMD      Z20, Z9, Z20
+	VPMADDUBSW  Z8, Z20, Z16
+	VPMOVWB     Z16, Y16
+	VMOVUPS     Y16, (DI)
+	VMOVAPS     Z0, Z7
+	VMOVAPS     Z1, Z6
+	VMOVAPS     Z2, Z5
+	VMOVAPS     Z3, Z4
+	ADDQ        $+32, DI
+	ADDQ        $+256, SI
+	SUBQ        $+64, DX
+	CMPQ        DX, $+128
+	JGE         laneahead
 
 laneloop:
 	VMOVUPS     (SI), Z0
@@ -3844,86 +4232,86 @@ DATA constantsAVX512<>+120(SB)/4, $0x00330031
 DATA constantsAVX512<>+124(SB)/4, $0x00370035
 DATA constantsAVX512<>+128(SB)/4, $0x003b0039
 DATA constantsAVX512<>+132(SB)/4, $0x003f003d
-DATA constantsAVX512<>+136(SB)/4, $0xffffffff
-DATA constantsAVX512<>+140(SB)/4, $0x7fc00000
-DATA constantsAVX512<>+144(SB)/4, $0x00000000
-DATA constantsAVX512<>+148(SB)/4, $0x00010000
-DATA constantsAVX512<>+152(SB)/4, $0x00020000
-DATA constantsAVX512<>+156(SB)/4, $0x00030000
-DATA constantsAVX512<>+160(SB)/4, $0x00040000
-DATA constantsAVX512<>+164(SB)/4, $0x00050000
-DATA constantsAVX512<>+168(SB)/4, $0x00060000
-DATA constantsAVX512<>+172(SB)/4, $0x00070000
-DATA constantsAVX512<>+176(SB)/4, $0x00080000
-DATA constantsAVX512<>+180(SB)/4, $0x00090000
-DATA constantsAVX512<>+184(SB)/4, $0x000a0000
-DATA constantsAVX512<>+188(SB)/4, $0x000b0000
-DATA constantsAVX512<>+192(SB)/4, $0x000c0000
-DATA constantsAVX512<>+196(SB)/4, $0x000d0000
-DATA constantsAVX512<>+200(SB)/4, $0x000e0000
-DATA constantsAVX512<>+204(SB)/4, $0x000f0000
-DATA constantsAVX512<>+208(SB)/4, $0x00100000
-DATA constantsAVX512<>+212(SB)/4, $0x00110000
-DATA constantsAVX512<>+216(SB)/4, $0x00120000
-DATA constantsAVX512<>+220(SB)/4, $0x00130000
-DATA constantsAVX512<>+224(SB)/4, $0x00140000
-DATA constantsAVX512<>+228(SB)/4, $0x00150000
-DATA constantsAVX512<>+232(SB)/4, $0x00160000
-DATA constantsAVX512<>+236(SB)/4, $0x00170000
-DATA constantsAVX512<>+240(SB)/4, $0x00180000
-DATA constantsAVX512<>+244(SB)/4, $0x00190000
-DATA constantsAVX512<>+248(SB)/4, $0x001a0000
-DATA constantsAVX512<>+252(SB)/4, $0x001b0000
-DATA constantsAVX512<>+256(SB)/4, $0x001c0000
-DATA constantsAVX512<>+260(SB)/4, $0x001d0000
-DATA constantsAVX512<>+264(SB)/4, $0x001e0000
-DATA constantsAVX512<>+268(SB)/4, $0x001f0000
-DATA constantsAVX512<>+272(SB)/4, $0x01800080
-DATA constantsAVX512<>+276(SB)/4, $0x03800280
-DATA constantsAVX512<>+280(SB)/4, $0x05800480
-DATA constantsAVX512<>+284(SB)/4, $0x07800680
-DATA constantsAVX512<>+288(SB)/4, $0x09800880
-DATA constantsAVX512<>+292(SB)/4, $0x0b800a80
-DATA constantsAVX512<>+296(SB)/4, $0x0d800c80
-DATA constantsAVX512<>+300(SB)/4, $0x0f800e80
-DATA constantsAVX512<>+304(SB)/4, $0x01800080
-DATA constantsAVX512<>+308(SB)/4, $0x03800280
-DATA constantsAVX512<>+312(SB)/4, $0x05800480
-DATA constantsAVX512<>+316(SB)/4, $0x07800680
-DATA constantsAVX512<>+320(SB)/4, $0x09800880
-DATA constantsAVX512<>+324(SB)/4, $0x0b800a80
-DATA constantsAVX512<>+328(SB)/4, $0x0d800c80
-DATA constantsAVX512<>+332(SB)/4, $0x0f800e80
-DATA constantsAVX512<>+336(SB)/4, $0x0000007f
-DATA constantsAVX512<>+340(SB)/4, $0x3b800000
-DATA constantsAVX512<>+344(SB)/4, $0x40000000
-DATA constantsAVX512<>+348(SB)/4, $0xbc000000
-DATA constantsAVX512<>+352(SB)/4, $0x80000000
-DATA constantsAVX512<>+356(SB)/4, $0x37800000
-DATA constantsAVX512<>+360(SB)/4, $0xb8000000
-DATA constantsAVX512<>+364(SB)/4, $0x00400000
-DATA constantsAVX512<>+368(SB)/4, $0x00000007
-DATA constantsAVX512<>+372(SB)/4, $0x3f000000
-DATA constantsAVX512<>+376(SB)/4, $0xbf800000
-DATA constantsAVX512<>+380(SB)/4, $0x00000000
-DATA constantsAVX512<>+384(SB)/4, $0x3f000000
-DATA constantsAVX512<>+388(SB)/4, $0x3f800000
-DATA constantsAVX512<>+392(SB)/4, $0x3fc00000
-DATA constantsAVX512<>+396(SB)/4, $0x40000000
-DATA constantsAVX512<>+400(SB)/4, $0x40400000
-DATA constantsAVX512<>+404(SB)/4, $0x40800000
-DATA constantsAVX512<>+408(SB)/4, $0x40c00000
-DATA constantsAVX512<>+412(SB)/4, $0x80000000
-DATA constantsAVX512<>+416(SB)/4, $0xbf000000
-DATA constantsAVX512<>+420(SB)/4, $0xbf800000
-DATA constantsAVX512<>+424(SB)/4, $0xbfc00000
-DATA constantsAVX512<>+428(SB)/4, $0xc0000000
-DATA constantsAVX512<>+432(SB)/4, $0xc0400000
-DATA constantsAVX512<>+436(SB)/4, $0xc0800000
-DATA constantsAVX512<>+440(SB)/4, $0xc0c00000
-DATA constantsAVX512<>+444(SB)/4, $0x10000001
-DATA constantsAVX512<>+448(SB)/4, $0x80808080
-DATA constantsAVX512<>+452(SB)/4, $0x43800000
+DATA constantsAVX512<>+136(SB)/4, $0x7fc00000
+DATA constantsAVX512<>+140(SB)/4, $0x00000000
+DATA constantsAVX512<>+144(SB)/4, $0x00010000
+DATA constantsAVX512<>+148(SB)/4, $0x00020000
+DATA constantsAVX512<>+152(SB)/4, $0x00030000
+DATA constantsAVX512<>+156(SB)/4, $0x00040000
+DATA constantsAVX512<>+160(SB)/4, $0x00050000
+DATA constantsAVX512<>+164(SB)/4, $0x00060000
+DATA constantsAVX512<>+168(SB)/4, $0x00070000
+DATA constantsAVX512<>+172(SB)/4, $0x00080000
+DATA constantsAVX512<>+176(SB)/4, $0x00090000
+DATA constantsAVX512<>+180(SB)/4, $0x000a0000
+DATA constantsAVX512<>+184(SB)/4, $0x000b0000
+DATA constantsAVX512<>+188(SB)/4, $0x000c0000
+DATA constantsAVX512<>+192(SB)/4, $0x000d0000
+DATA constantsAVX512<>+196(SB)/4, $0x000e0000
+DATA constantsAVX512<>+200(SB)/4, $0x000f0000
+DATA constantsAVX512<>+204(SB)/4, $0x00100000
+DATA constantsAVX512<>+208(SB)/4, $0x00110000
+DATA constantsAVX512<>+212(SB)/4, $0x00120000
+DATA constantsAVX512<>+216(SB)/4, $0x00130000
+DATA constantsAVX512<>+220(SB)/4, $0x00140000
+DATA constantsAVX512<>+224(SB)/4, $0x00150000
+DATA constantsAVX512<>+228(SB)/4, $0x00160000
+DATA constantsAVX512<>+232(SB)/4, $0x00170000
+DATA constantsAVX512<>+236(SB)/4, $0x00180000
+DATA constantsAVX512<>+240(SB)/4, $0x00190000
+DATA constantsAVX512<>+244(SB)/4, $0x001a0000
+DATA constantsAVX512<>+248(SB)/4, $0x001b0000
+DATA constantsAVX512<>+252(SB)/4, $0x001c0000
+DATA constantsAVX512<>+256(SB)/4, $0x001d0000
+DATA constantsAVX512<>+260(SB)/4, $0x001e0000
+DATA constantsAVX512<>+264(SB)/4, $0x001f0000
+DATA constantsAVX512<>+268(SB)/4, $0x01800080
+DATA constantsAVX512<>+272(SB)/4, $0x03800280
+DATA constantsAVX512<>+276(SB)/4, $0x05800480
+DATA constantsAVX512<>+280(SB)/4, $0x07800680
+DATA constantsAVX512<>+284(SB)/4, $0x09800880
+DATA constantsAVX512<>+288(SB)/4, $0x0b800a80
+DATA constantsAVX512<>+292(SB)/4, $0x0d800c80
+DATA constantsAVX512<>+296(SB)/4, $0x0f800e80
+DATA constantsAVX512<>+300(SB)/4, $0x01800080
+DATA constantsAVX512<>+304(SB)/4, $0x03800280
+DATA constantsAVX512<>+308(SB)/4, $0x05800480
+DATA constantsAVX512<>+312(SB)/4, $0x07800680
+DATA constantsAVX512<>+316(SB)/4, $0x09800880
+DATA constantsAVX512<>+320(SB)/4, $0x0b800a80
+DATA constantsAVX512<>+324(SB)/4, $0x0d800c80
+DATA constantsAVX512<>+328(SB)/4, $0x0f800e80
+DATA constantsAVX512<>+332(SB)/4, $0x0000007f
+DATA constantsAVX512<>+336(SB)/4, $0x3b800000
+DATA constantsAVX512<>+340(SB)/4, $0x40000000
+DATA constantsAVX512<>+344(SB)/4, $0xbc000000
+DATA constantsAVX512<>+348(SB)/4, $0x80000000
+DATA constantsAVX512<>+352(SB)/4, $0x37800000
+DATA constantsAVX512<>+356(SB)/4, $0xb8000000
+DATA constantsAVX512<>+360(SB)/4, $0x00400000
+DATA constantsAVX512<>+364(SB)/4, $0x00000007
+DATA constantsAVX512<>+368(SB)/4, $0x3f000000
+DATA constantsAVX512<>+372(SB)/4, $0xbf800000
+DATA constantsAVX512<>+376(SB)/4, $0x00000000
+DATA constantsAVX512<>+380(SB)/4, $0x3f000000
+DATA constantsAVX512<>+384(SB)/4, $0x3f800000
+DATA constantsAVX512<>+388(SB)/4, $0x3fc00000
+DATA constantsAVX512<>+392(SB)/4, $0x40000000
+DATA constantsAVX512<>+396(SB)/4, $0x40400000
+DATA constantsAVX512<>+400(SB)/4, $0x40800000
+DATA constantsAVX512<>+404(SB)/4, $0x40c00000
+DATA constantsAVX512<>+408(SB)/4, $0x80000000
+DATA constantsAVX512<>+412(SB)/4, $0xbf000000
+DATA constantsAVX512<>+416(SB)/4, $0xbf800000
+DATA constantsAVX512<>+420(SB)/4, $0xbfc00000
+DATA constantsAVX512<>+424(SB)/4, $0xc0000000
+DATA constantsAVX512<>+428(SB)/4, $0xc0400000
+DATA constantsAVX512<>+432(SB)/4, $0xc0800000
+DATA constantsAVX512<>+436(SB)/4, $0xc0c00000
+DATA constantsAVX512<>+440(SB)/4, $0x10000001
+DATA constantsAVX512<>+444(SB)/4, $0x80808080
+DATA constantsAVX512<>+448(SB)/4, $0x43800000
+DATA constantsAVX512<>+452(SB)/4, $0xffffffff
 DATA constantsAVX512<>+456(SB)/4, $0xbfffbfff
 DATA constantsAVX512<>+460(SB)/4, $0x3c000000
 DATA constantsAVX512<>+464(SB)/4, $0xbc800000

@@ -8,9 +8,9 @@
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·DequantizeInt8BF16AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Z15 0x7fc00000, Z14 0x0, Z13 0x10001, Z12 0x80008000, Z11 table, Z10 table, Z9 0xffffffff
-	// per group: Z0 scale, K1 Ordered, Z8 Select
-	// vector registers in use at once: 14
+	// per call: Z15 0x7fc00000, Z14 0x0, Z13 0x10001, Z12 0x80008000, Z11 table, Z10 table
+	// per group: Z0 scale, K1 Ordered, Z9 Select
+	// vector registers in use at once: 13
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -20,7 +20,6 @@ TEXT ·DequantizeInt8BF16AVX512(SB), NOSPLIT, $0-48
 	VBROADCASTSS constantsAVX512<>+8(SB), Z12
 	VMOVUPS      constantsAVX512<>+12(SB), Z11
 	VMOVUPS      constantsAVX512<>+76(SB), Z10
-	VBROADCASTSS constantsAVX512<>+140(SB), Z9
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
@@ -42,7 +41,7 @@ groupbegin:
 	JLT          grouptomeet
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	SUBQ         R8, BX
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
@@ -51,29 +50,29 @@ groupbegin:
 grouploop:
 	VPMOVSXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z14, Z8, Z0
+	VFMADD213PS Z14, Z9, Z0
 	VPMOVSXBD   16(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VFMADD213PS Z14, Z8, Z1
+	VFMADD213PS Z14, Z9, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z10, Z2
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVUPS     Z2, (DI)
 	VPMOVSXBD   32(SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z14, Z8, Z0
+	VFMADD213PS Z14, Z9, Z0
 	VPMOVSXBD   48(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VFMADD213PS Z14, Z8, Z1
+	VFMADD213PS Z14, Z9, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z10, Z2
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVUPS     Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
@@ -91,7 +90,7 @@ groupwhole:
 grouptomeet:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 
 groupmeet:
 	SUBQ $+16, R8
@@ -100,20 +99,20 @@ groupmeet:
 groupmeet0:
 	VPMOVSXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z14, Z8, Z0
+	VFMADD213PS Z14, Z9, Z0
 	SUBQ        $+16, R8
 	JLT         groupmeet1cross
 
 groupmeet1:
 	VPMOVSXBD   16(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VFMADD213PS Z14, Z8, Z1
+	VFMADD213PS Z14, Z9, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z10, Z2
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVUPS     Z2, (DI)
 	SUBQ        $+16, R8
 	JLT         groupmeet2cross
@@ -121,20 +120,20 @@ groupmeet1:
 groupmeet2:
 	VPMOVSXBD   32(SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z14, Z8, Z0
+	VFMADD213PS Z14, Z9, Z0
 	SUBQ        $+16, R8
 	JLT         groupmeet3cross
 
 groupmeet3:
 	VPMOVSXBD   48(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VFMADD213PS Z14, Z8, Z1
+	VFMADD213PS Z14, Z9, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z10, Z2
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVUPS     Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
@@ -171,32 +170,32 @@ grouppieces:
 grouppiece:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
 	VPMOVSXBD.Z  (SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z14, Z8, Z0
+	VFMADD213PS  Z14, Z9, Z0
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
 	VPMOVSXBD.Z  16(SI), K7, Z1
 	VCVTDQ2PS    Z1, Z1
-	VFMADD213PS  Z14, Z8, Z1
+	VFMADD213PS  Z14, Z9, Z1
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
 	VPMOVSXBD.Z  32(SI), K7, Z2
 	VCVTDQ2PS    Z2, Z2
-	VFMADD213PS  Z14, Z8, Z2
+	VFMADD213PS  Z14, Z9, Z2
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
 	VPMOVSXBD.Z  48(SI), K7, Z3
 	VCVTDQ2PS    Z3, Z3
-	VFMADD213PS  Z14, Z8, Z3
+	VFMADD213PS  Z14, Z9, Z3
 
 grouptailnarrow:
 	VMOVDQA64  Z0, Z4
@@ -204,7 +203,7 @@ grouptailnarrow:
 	VPERMT2W   Z1, Z11, Z0
 	VPTERNLOGD $0xf8, Z13, Z4, Z0
 	VPCMPUW    $0x06, Z12, Z0, K1
-	VPSUBW     Z9, Z4, K1, Z4
+	VPADDW     Z13, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
@@ -212,7 +211,7 @@ grouptailnarrow:
 	VPERMT2W   Z3, Z11, Z2
 	VPTERNLOGD $0xf8, Z13, Z0, Z2
 	VPCMPUW    $0x06, Z12, Z2, K1
-	VPSUBW     Z9, Z0, K1, Z0
+	VPADDW     Z13, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 	LEAQ       (DI)(BX*2), DI
@@ -250,14 +249,27 @@ short2:
 short2loop:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 	VPMOVSXBD    (SI), Z0
 	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z14, Z8, Z0
+	VFMADD213PS  Z14, Z9, Z0
 	VPMOVSXBD    16(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VFMADD213PS  Z14, Z9, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z10, Z2
+	VPERMT2W     Z1, Z11, Z0
+	VPTERNLOGD   $0xf8, Z13, Z2, Z0
+	VPCMPUW      $0x06, Z12, Z0, K1
+	VPADDW       Z13, Z2, K1, Z2
+	VMOVUPS      Z2, (DI)
+	VPMOVSXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z14, Z8, Z0
+	VPMOVSXBD    48(SI), Z1
 	VCVTDQ2PS    Z1, Z1
 	VFMADD213PS  Z14, Z8, Z1
 	VMOVDQA64    Z0, Z2
@@ -265,20 +277,7 @@ short2loop:
 	VPERMT2W     Z1, Z11, Z0
 	VPTERNLOGD   $0xf8, Z13, Z2, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
-	VPMOVSXBD    48(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VFMADD213PS  Z14, Z7, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z2, K1, Z2
+	VPADDW       Z13, Z2, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+128, DI
@@ -306,41 +305,41 @@ short4:
 short4loop:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 	VBROADCASTSS 8(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 12(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VPMOVSXBD    (SI), Z0
 	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z14, Z8, Z0
+	VFMADD213PS  Z14, Z9, Z0
 	VPMOVSXBD    16(SI), Z1
 	VCVTDQ2PS    Z1, Z1
-	VFMADD213PS  Z14, Z7, Z1
+	VFMADD213PS  Z14, Z8, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z10, Z2
 	VPERMT2W     Z1, Z11, Z0
 	VPTERNLOGD   $0xf8, Z13, Z2, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z2, K1, Z2
+	VPADDW       Z13, Z2, K1, Z2
 	VMOVUPS      Z2, (DI)
 	VPMOVSXBD    32(SI), Z0
 	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
+	VFMADD213PS  Z14, Z7, Z0
 	VPMOVSXBD    48(SI), Z1
 	VCVTDQ2PS    Z1, Z1
-	VFMADD213PS  Z14, Z5, Z1
+	VFMADD213PS  Z14, Z6, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z10, Z2
 	VPERMT2W     Z1, Z11, Z0
 	VPTERNLOGD   $0xf8, Z13, Z2, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z2, K1, Z2
+	VPADDW       Z13, Z2, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+128, DI
@@ -381,7 +380,7 @@ laneloop:
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVUPS     Z2, (DI)
 	VPMOVSXBD   32(SI), Z0
 	VCVTDQ2PS   Z0, Z0
@@ -400,7 +399,7 @@ laneloop:
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVUPS     Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
@@ -456,7 +455,7 @@ lanetailnarrow:
 	VPERMT2W   Z1, Z11, Z0
 	VPTERNLOGD $0xf8, Z13, Z4, Z0
 	VPCMPUW    $0x06, Z12, Z0, K1
-	VPSUBW     Z9, Z4, K1, Z4
+	VPADDW     Z13, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
@@ -464,7 +463,7 @@ lanetailnarrow:
 	VPERMT2W   Z3, Z11, Z2
 	VPTERNLOGD $0xf8, Z13, Z0, Z2
 	VPCMPUW    $0x06, Z12, Z2, K1
-	VPSUBW     Z9, Z0, K1, Z0
+	VPADDW     Z13, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 
@@ -484,29 +483,29 @@ groupstream:
 	PREFETCHNTA (SI)(CX*1)
 	VPMOVSXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z14, Z8, Z0
+	VFMADD213PS Z14, Z9, Z0
 	VPMOVSXBD   16(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VFMADD213PS Z14, Z8, Z1
+	VFMADD213PS Z14, Z9, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z10, Z2
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVNTPS    Z2, (DI)
 	VPMOVSXBD   32(SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z14, Z8, Z0
+	VFMADD213PS Z14, Z9, Z0
 	VPMOVSXBD   48(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VFMADD213PS Z14, Z8, Z1
+	VFMADD213PS Z14, Z9, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z10, Z2
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVNTPS    Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
@@ -524,7 +523,7 @@ groupmeet0mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z8
+	VMOVAPS      Z1, K7, Z9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -544,7 +543,7 @@ groupmeet1next:
 	VBROADCASTSS (DX), Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z15, K1, Z2
-	VMOVAPS      Z2, Z8
+	VMOVAPS      Z2, Z9
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -556,7 +555,7 @@ groupmeet1mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z8
+	VMOVAPS      Z2, K7, Z9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -576,7 +575,7 @@ groupmeet2next:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z1
-	VMOVAPS      Z1, Z8
+	VMOVAPS      Z1, Z9
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -588,7 +587,7 @@ groupmeet2mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z8
+	VMOVAPS      Z1, K7, Z9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -608,7 +607,7 @@ groupmeet3next:
 	VBROADCASTSS (DX), Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z15, K1, Z2
-	VMOVAPS      Z2, Z8
+	VMOVAPS      Z2, Z9
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -620,7 +619,7 @@ groupmeet3mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z8
+	VMOVAPS      Z2, K7, Z9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -632,14 +631,27 @@ short2stream:
 	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 	VPMOVSXBD    (SI), Z0
 	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z14, Z8, Z0
+	VFMADD213PS  Z14, Z9, Z0
 	VPMOVSXBD    16(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VFMADD213PS  Z14, Z9, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z10, Z2
+	VPERMT2W     Z1, Z11, Z0
+	VPTERNLOGD   $0xf8, Z13, Z2, Z0
+	VPCMPUW      $0x06, Z12, Z0, K1
+	VPADDW       Z13, Z2, K1, Z2
+	VMOVNTPS     Z2, (DI)
+	VPMOVSXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z14, Z8, Z0
+	VPMOVSXBD    48(SI), Z1
 	VCVTDQ2PS    Z1, Z1
 	VFMADD213PS  Z14, Z8, Z1
 	VMOVDQA64    Z0, Z2
@@ -647,20 +659,7 @@ short2stream:
 	VPERMT2W     Z1, Z11, Z0
 	VPTERNLOGD   $0xf8, Z13, Z2, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z2, K1, Z2
-	VMOVNTPS     Z2, (DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
-	VPMOVSXBD    48(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VFMADD213PS  Z14, Z7, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z2, K1, Z2
+	VPADDW       Z13, Z2, K1, Z2
 	VMOVNTPS     Z2, 64(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+128, DI
@@ -674,41 +673,41 @@ short4stream:
 	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 	VBROADCASTSS 8(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 12(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VPMOVSXBD    (SI), Z0
 	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z14, Z8, Z0
+	VFMADD213PS  Z14, Z9, Z0
 	VPMOVSXBD    16(SI), Z1
 	VCVTDQ2PS    Z1, Z1
-	VFMADD213PS  Z14, Z7, Z1
+	VFMADD213PS  Z14, Z8, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z10, Z2
 	VPERMT2W     Z1, Z11, Z0
 	VPTERNLOGD   $0xf8, Z13, Z2, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z2, K1, Z2
+	VPADDW       Z13, Z2, K1, Z2
 	VMOVNTPS     Z2, (DI)
 	VPMOVSXBD    32(SI), Z0
 	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
+	VFMADD213PS  Z14, Z7, Z0
 	VPMOVSXBD    48(SI), Z1
 	VCVTDQ2PS    Z1, Z1
-	VFMADD213PS  Z14, Z5, Z1
+	VFMADD213PS  Z14, Z6, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z10, Z2
 	VPERMT2W     Z1, Z11, Z0
 	VPTERNLOGD   $0xf8, Z13, Z2, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z2, K1, Z2
+	VPADDW       Z13, Z2, K1, Z2
 	VMOVNTPS     Z2, 64(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+128, DI
@@ -722,9 +721,9 @@ short4stream:
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·DequantizeZeroPointInt8BF16AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 0x7fc00000, Z14 0x0, Z13 0x10001, Z12 0x80008000, Z11 table, Z10 table, Z9 0xffffffff
-	// per group: Z0 scale, K1 Ordered, Z8 Select, Z0 zeroPoint, Z7 ToFloat
-	// vector registers in use at once: 18
+	// per call: Z15 0x7fc00000, Z14 0x0, Z13 0x10001, Z12 0x80008000, Z11 table, Z10 table
+	// per group: Z0 scale, K1 Ordered, Z9 Select, Z0 zeroPoint, Z8 ToFloat
+	// vector registers in use at once: 17
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -735,7 +734,6 @@ TEXT ·DequantizeZeroPointInt8BF16AVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSS constantsAVX512<>+8(SB), Z12
 	VMOVUPS      constantsAVX512<>+12(SB), Z11
 	VMOVUPS      constantsAVX512<>+76(SB), Z10
-	VBROADCASTSS constantsAVX512<>+140(SB), Z9
 	MOVQ         groups+32(FP), R9
 	MOVQ         length+40(FP), R10
 	CMPQ         R10, $+1
@@ -757,9 +755,9 @@ groupbegin:
 	JLT          grouptomeet
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z7
+	VCVTDQ2PS    Z0, Z8
 	SUBQ         R9, R8
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
@@ -768,33 +766,33 @@ groupbegin:
 grouploop:
 	VPMOVSXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z7, Z0, Z0
-	VFMADD213PS Z14, Z8, Z0
+	VSUBPS      Z8, Z0, Z0
+	VFMADD213PS Z14, Z9, Z0
 	VPMOVSXBD   16(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z7, Z1, Z1
-	VFMADD213PS Z14, Z8, Z1
+	VSUBPS      Z8, Z1, Z1
+	VFMADD213PS Z14, Z9, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z10, Z2
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVUPS     Z2, (DI)
 	VPMOVSXBD   32(SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z7, Z0, Z0
-	VFMADD213PS Z14, Z8, Z0
+	VSUBPS      Z8, Z0, Z0
+	VFMADD213PS Z14, Z9, Z0
 	VPMOVSXBD   48(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z7, Z1, Z1
-	VFMADD213PS Z14, Z8, Z1
+	VSUBPS      Z8, Z1, Z1
+	VFMADD213PS Z14, Z9, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z10, Z2
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVUPS     Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
@@ -811,10 +809,10 @@ groupwhole:
 
 grouptomeet:
 	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z8
+	VCVTDQ2PS    Z0, Z9
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 
 groupmeet:
 	SUBQ $+16, R9
@@ -823,22 +821,22 @@ groupmeet:
 groupmeet0:
 	VPMOVSXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z8, Z0, Z0
-	VFMADD213PS Z14, Z7, Z0
+	VSUBPS      Z9, Z0, Z0
+	VFMADD213PS Z14, Z8, Z0
 	SUBQ        $+16, R9
 	JLT         groupmeet1cross
 
 groupmeet1:
 	VPMOVSXBD   16(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z8, Z1, Z1
-	VFMADD213PS Z14, Z7, Z1
+	VSUBPS      Z9, Z1, Z1
+	VFMADD213PS Z14, Z8, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z10, Z2
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVUPS     Z2, (DI)
 	SUBQ        $+16, R9
 	JLT         groupmeet2cross
@@ -846,22 +844,22 @@ groupmeet1:
 groupmeet2:
 	VPMOVSXBD   32(SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z8, Z0, Z0
-	VFMADD213PS Z14, Z7, Z0
+	VSUBPS      Z9, Z0, Z0
+	VFMADD213PS Z14, Z8, Z0
 	SUBQ        $+16, R9
 	JLT         groupmeet3cross
 
 groupmeet3:
 	VPMOVSXBD   48(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z8, Z1, Z1
-	VFMADD213PS Z14, Z7, Z1
+	VSUBPS      Z9, Z1, Z1
+	VFMADD213PS Z14, Z8, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z10, Z2
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVUPS     Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
@@ -899,38 +897,38 @@ grouppieces:
 grouppiece:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z7
+	VCVTDQ2PS    Z0, Z8
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
 	VPMOVSXBD.Z  (SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z7, Z0, Z0
-	VFMADD213PS  Z14, Z8, Z0
+	VSUBPS       Z8, Z0, Z0
+	VFMADD213PS  Z14, Z9, Z0
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
 	VPMOVSXBD.Z  16(SI), K7, Z1
 	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z7, Z1, Z1
-	VFMADD213PS  Z14, Z8, Z1
+	VSUBPS       Z8, Z1, Z1
+	VFMADD213PS  Z14, Z9, Z1
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
 	VPMOVSXBD.Z  32(SI), K7, Z2
 	VCVTDQ2PS    Z2, Z2
-	VSUBPS       Z7, Z2, Z2
-	VFMADD213PS  Z14, Z8, Z2
+	VSUBPS       Z8, Z2, Z2
+	VFMADD213PS  Z14, Z9, Z2
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
 	VPMOVSXBD.Z  48(SI), K7, Z3
 	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z7, Z3, Z3
-	VFMADD213PS  Z14, Z8, Z3
+	VSUBPS       Z8, Z3, Z3
+	VFMADD213PS  Z14, Z9, Z3
 
 grouptailnarrow:
 	VMOVDQA64  Z0, Z4
@@ -938,7 +936,7 @@ grouptailnarrow:
 	VPERMT2W   Z1, Z11, Z0
 	VPTERNLOGD $0xf8, Z13, Z4, Z0
 	VPCMPUW    $0x06, Z12, Z0, K1
-	VPSUBW     Z9, Z4, K1, Z4
+	VPADDW     Z13, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
@@ -946,7 +944,7 @@ grouptailnarrow:
 	VPERMT2W   Z3, Z11, Z2
 	VPTERNLOGD $0xf8, Z13, Z0, Z2
 	VPCMPUW    $0x06, Z12, Z2, K1
-	VPSUBW     Z9, Z0, K1, Z0
+	VPADDW     Z13, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 	LEAQ       (DI)(R8*2), DI
@@ -985,19 +983,34 @@ short2:
 short2loop:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z6
+	VCVTDQ2PS    Z0, Z7
 	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z5
+	VCVTDQ2PS    Z0, Z6
 	VPMOVSXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z7, Z0, Z0
+	VFMADD213PS  Z14, Z9, Z0
+	VPMOVSXBD    16(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z7, Z1, Z1
+	VFMADD213PS  Z14, Z9, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z10, Z2
+	VPERMT2W     Z1, Z11, Z0
+	VPTERNLOGD   $0xf8, Z13, Z2, Z0
+	VPCMPUW      $0x06, Z12, Z0, K1
+	VPADDW       Z13, Z2, K1, Z2
+	VMOVUPS      Z2, (DI)
+	VPMOVSXBD    32(SI), Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z6, Z0, Z0
 	VFMADD213PS  Z14, Z8, Z0
-	VPMOVSXBD    16(SI), Z1
+	VPMOVSXBD    48(SI), Z1
 	VCVTDQ2PS    Z1, Z1
 	VSUBPS       Z6, Z1, Z1
 	VFMADD213PS  Z14, Z8, Z1
@@ -1006,22 +1019,7 @@ short2loop:
 	VPERMT2W     Z1, Z11, Z0
 	VPTERNLOGD   $0xf8, Z13, Z2, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
-	VPMOVSXBD    48(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z5, Z1, Z1
-	VFMADD213PS  Z14, Z7, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z2, K1, Z2
+	VPADDW       Z13, Z2, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
@@ -1050,54 +1048,54 @@ short4:
 short4loop:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 	VBROADCASTSS 8(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 12(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z4
+	VCVTDQ2PS    Z0, Z5
 	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z3
+	VCVTDQ2PS    Z0, Z4
 	VBROADCASTSS 8(BX), Z0
-	VCVTDQ2PS    Z0, Z2
+	VCVTDQ2PS    Z0, Z3
 	VBROADCASTSS 12(BX), Z0
-	VCVTDQ2PS    Z0, Z1
+	VCVTDQ2PS    Z0, Z2
 	VPMOVSXBD    (SI), Z0
 	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z4, Z0, Z0
-	VFMADD213PS  Z14, Z8, Z0
-	VPMOVSXBD    16(SI), Z16
-	VCVTDQ2PS    Z16, Z16
-	VSUBPS       Z3, Z16, Z16
-	VFMADD213PS  Z14, Z7, Z16
-	VMOVDQA64    Z0, Z17
-	VPERMT2W     Z16, Z10, Z17
-	VPERMT2W     Z16, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z17, Z0
+	VSUBPS       Z5, Z0, Z0
+	VFMADD213PS  Z14, Z9, Z0
+	VPMOVSXBD    16(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z4, Z1, Z1
+	VFMADD213PS  Z14, Z8, Z1
+	VMOVDQA64    Z0, Z16
+	VPERMT2W     Z1, Z10, Z16
+	VPERMT2W     Z1, Z11, Z0
+	VPTERNLOGD   $0xf8, Z13, Z16, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z17, K1, Z17
-	VMOVUPS      Z17, (DI)
+	VPADDW       Z13, Z16, K1, Z16
+	VMOVUPS      Z16, (DI)
 	VPMOVSXBD    32(SI), Z0
 	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z2, Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
-	VPMOVSXBD    48(SI), Z16
-	VCVTDQ2PS    Z16, Z16
-	VSUBPS       Z1, Z16, Z16
-	VFMADD213PS  Z14, Z5, Z16
-	VMOVDQA64    Z0, Z17
-	VPERMT2W     Z16, Z10, Z17
-	VPERMT2W     Z16, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z17, Z0
+	VSUBPS       Z3, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
+	VPMOVSXBD    48(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VFMADD213PS  Z14, Z6, Z1
+	VMOVDQA64    Z0, Z16
+	VPERMT2W     Z1, Z10, Z16
+	VPERMT2W     Z1, Z11, Z0
+	VPTERNLOGD   $0xf8, Z13, Z16, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z17, K1, Z17
-	VMOVUPS      Z17, 64(DI)
+	VPADDW       Z13, Z16, K1, Z16
+	VMOVUPS      Z16, 64(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+16, BX
 	ADDQ         $+128, DI
@@ -1144,7 +1142,7 @@ laneloop:
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVUPS     Z2, (DI)
 	VPMOVSXBD   32(SI), Z0
 	VCVTDQ2PS   Z0, Z0
@@ -1169,7 +1167,7 @@ laneloop:
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVUPS     Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
@@ -1238,7 +1236,7 @@ lanetailnarrow:
 	VPERMT2W   Z1, Z11, Z0
 	VPTERNLOGD $0xf8, Z13, Z4, Z0
 	VPCMPUW    $0x06, Z12, Z0, K1
-	VPSUBW     Z9, Z4, K1, Z4
+	VPADDW     Z13, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
@@ -1246,7 +1244,7 @@ lanetailnarrow:
 	VPERMT2W   Z3, Z11, Z2
 	VPTERNLOGD $0xf8, Z13, Z0, Z2
 	VPCMPUW    $0x06, Z12, Z2, K1
-	VPSUBW     Z9, Z0, K1, Z0
+	VPADDW     Z13, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 
@@ -1266,33 +1264,33 @@ groupstream:
 	PREFETCHNTA (SI)(CX*1)
 	VPMOVSXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z7, Z0, Z0
-	VFMADD213PS Z14, Z8, Z0
+	VSUBPS      Z8, Z0, Z0
+	VFMADD213PS Z14, Z9, Z0
 	VPMOVSXBD   16(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z7, Z1, Z1
-	VFMADD213PS Z14, Z8, Z1
+	VSUBPS      Z8, Z1, Z1
+	VFMADD213PS Z14, Z9, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z10, Z2
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVNTPS    Z2, (DI)
 	VPMOVSXBD   32(SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z7, Z0, Z0
-	VFMADD213PS Z14, Z8, Z0
+	VSUBPS      Z8, Z0, Z0
+	VFMADD213PS Z14, Z9, Z0
 	VPMOVSXBD   48(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z7, Z1, Z1
-	VFMADD213PS Z14, Z8, Z1
+	VSUBPS      Z8, Z1, Z1
+	VFMADD213PS Z14, Z9, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z10, Z2
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVNTPS    Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
@@ -1312,8 +1310,8 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z8
-	VMOVAPS      Z2, K7, Z7
+	VMOVAPS      Z1, K7, Z9
+	VMOVAPS      Z2, K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -1337,8 +1335,8 @@ groupmeet1next:
 	VBROADCASTSS (DX), Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z15, K1, Z3
-	VMOVAPS      Z2, Z8
-	VMOVAPS      Z3, Z7
+	VMOVAPS      Z2, Z9
+	VMOVAPS      Z3, Z8
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -1352,8 +1350,8 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z8
-	VMOVAPS      Z3, K7, Z7
+	VMOVAPS      Z2, K7, Z9
+	VMOVAPS      Z3, K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -1377,8 +1375,8 @@ groupmeet2next:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z2
-	VMOVAPS      Z1, Z8
-	VMOVAPS      Z2, Z7
+	VMOVAPS      Z1, Z9
+	VMOVAPS      Z2, Z8
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -1392,8 +1390,8 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z8
-	VMOVAPS      Z2, K7, Z7
+	VMOVAPS      Z1, K7, Z9
+	VMOVAPS      Z2, K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -1417,8 +1415,8 @@ groupmeet3next:
 	VBROADCASTSS (DX), Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z15, K1, Z3
-	VMOVAPS      Z2, Z8
-	VMOVAPS      Z3, Z7
+	VMOVAPS      Z2, Z9
+	VMOVAPS      Z3, Z8
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -1432,8 +1430,8 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z8
-	VMOVAPS      Z3, K7, Z7
+	VMOVAPS      Z2, K7, Z9
+	VMOVAPS      Z3, K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -1446,19 +1444,34 @@ short2stream:
 	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z6
+	VCVTDQ2PS    Z0, Z7
 	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z5
+	VCVTDQ2PS    Z0, Z6
 	VPMOVSXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z7, Z0, Z0
+	VFMADD213PS  Z14, Z9, Z0
+	VPMOVSXBD    16(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z7, Z1, Z1
+	VFMADD213PS  Z14, Z9, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z10, Z2
+	VPERMT2W     Z1, Z11, Z0
+	VPTERNLOGD   $0xf8, Z13, Z2, Z0
+	VPCMPUW      $0x06, Z12, Z0, K1
+	VPADDW       Z13, Z2, K1, Z2
+	VMOVNTPS     Z2, (DI)
+	VPMOVSXBD    32(SI), Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z6, Z0, Z0
 	VFMADD213PS  Z14, Z8, Z0
-	VPMOVSXBD    16(SI), Z1
+	VPMOVSXBD    48(SI), Z1
 	VCVTDQ2PS    Z1, Z1
 	VSUBPS       Z6, Z1, Z1
 	VFMADD213PS  Z14, Z8, Z1
@@ -1467,22 +1480,7 @@ short2stream:
 	VPERMT2W     Z1, Z11, Z0
 	VPTERNLOGD   $0xf8, Z13, Z2, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z2, K1, Z2
-	VMOVNTPS     Z2, (DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
-	VPMOVSXBD    48(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z5, Z1, Z1
-	VFMADD213PS  Z14, Z7, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z2, K1, Z2
+	VPADDW       Z13, Z2, K1, Z2
 	VMOVNTPS     Z2, 64(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
@@ -1497,54 +1495,54 @@ short4stream:
 	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 	VBROADCASTSS 8(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 12(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z4
+	VCVTDQ2PS    Z0, Z5
 	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z3
+	VCVTDQ2PS    Z0, Z4
 	VBROADCASTSS 8(BX), Z0
-	VCVTDQ2PS    Z0, Z2
+	VCVTDQ2PS    Z0, Z3
 	VBROADCASTSS 12(BX), Z0
-	VCVTDQ2PS    Z0, Z1
+	VCVTDQ2PS    Z0, Z2
 	VPMOVSXBD    (SI), Z0
 	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z4, Z0, Z0
-	VFMADD213PS  Z14, Z8, Z0
-	VPMOVSXBD    16(SI), Z16
-	VCVTDQ2PS    Z16, Z16
-	VSUBPS       Z3, Z16, Z16
-	VFMADD213PS  Z14, Z7, Z16
-	VMOVDQA64    Z0, Z17
-	VPERMT2W     Z16, Z10, Z17
-	VPERMT2W     Z16, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z17, Z0
+	VSUBPS       Z5, Z0, Z0
+	VFMADD213PS  Z14, Z9, Z0
+	VPMOVSXBD    16(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z4, Z1, Z1
+	VFMADD213PS  Z14, Z8, Z1
+	VMOVDQA64    Z0, Z16
+	VPERMT2W     Z1, Z10, Z16
+	VPERMT2W     Z1, Z11, Z0
+	VPTERNLOGD   $0xf8, Z13, Z16, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z17, K1, Z17
-	VMOVNTPS     Z17, (DI)
+	VPADDW       Z13, Z16, K1, Z16
+	VMOVNTPS     Z16, (DI)
 	VPMOVSXBD    32(SI), Z0
 	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z2, Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
-	VPMOVSXBD    48(SI), Z16
-	VCVTDQ2PS    Z16, Z16
-	VSUBPS       Z1, Z16, Z16
-	VFMADD213PS  Z14, Z5, Z16
-	VMOVDQA64    Z0, Z17
-	VPERMT2W     Z16, Z10, Z17
-	VPERMT2W     Z16, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z17, Z0
+	VSUBPS       Z3, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
+	VPMOVSXBD    48(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VFMADD213PS  Z14, Z6, Z1
+	VMOVDQA64    Z0, Z16
+	VPERMT2W     Z1, Z10, Z16
+	VPERMT2W     Z1, Z11, Z0
+	VPTERNLOGD   $0xf8, Z13, Z16, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z17, K1, Z17
-	VMOVNTPS     Z17, 64(DI)
+	VPADDW       Z13, Z16, K1, Z16
+	VMOVNTPS     Z16, 64(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+16, BX
 	ADDQ         $+128, DI
@@ -1558,9 +1556,9 @@ short4stream:
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·DequantizeMinvalInt8BF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 0x7fc00000, Z0 least, Z14 ToFloat, Z13 0x10001, Z12 0x80008000, Z11 table, Z10 table, Z9 0xffffffff
-	// per group: Z0 scale, K1 Ordered, Z8 Select, Z0 minval, K1 Ordered, Z7 Select
-	// vector registers in use at once: 18
+	// per call: Z15 0x7fc00000, Z0 least, Z14 ToFloat, Z13 0x10001, Z12 0x80008000, Z11 table, Z10 table
+	// per group: Z0 scale, K1 Ordered, Z9 Select, Z0 minval, K1 Ordered, Z8 Select
+	// vector registers in use at once: 17
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -1572,7 +1570,6 @@ TEXT ·DequantizeMinvalInt8BF16AVX512(SB), NOSPLIT, $0-64
 	VBROADCASTSS constantsAVX512<>+8(SB), Z12
 	VMOVUPS      constantsAVX512<>+12(SB), Z11
 	VMOVUPS      constantsAVX512<>+76(SB), Z10
-	VBROADCASTSS constantsAVX512<>+140(SB), Z9
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -1594,10 +1591,10 @@ groupbegin:
 	JLT          grouptomeet
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS (BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
@@ -1607,36 +1604,36 @@ grouploop:
 	VPMOVSXBD  (SI), Z0
 	VCVTDQ2PS  Z0, Z0
 	VSUBPS     Z14, Z0, Z0
-	VMULPS     Z8, Z0, Z0
-	VADDPS     Z7, Z0, Z0
+	VMULPS     Z9, Z0, Z0
+	VADDPS     Z8, Z0, Z0
 	VPMOVSXBD  16(SI), Z1
 	VCVTDQ2PS  Z1, Z1
 	VSUBPS     Z14, Z1, Z1
-	VMULPS     Z8, Z1, Z1
-	VADDPS     Z7, Z1, Z1
+	VMULPS     Z9, Z1, Z1
+	VADDPS     Z8, Z1, Z1
 	VMOVDQA64  Z0, Z2
 	VPERMT2W   Z1, Z10, Z2
 	VPERMT2W   Z1, Z11, Z0
 	VPTERNLOGD $0xf8, Z13, Z2, Z0
 	VPCMPUW    $0x06, Z12, Z0, K1
-	VPSUBW     Z9, Z2, K1, Z2
+	VPADDW     Z13, Z2, K1, Z2
 	VMOVUPS    Z2, (DI)
 	VPMOVSXBD  32(SI), Z0
 	VCVTDQ2PS  Z0, Z0
 	VSUBPS     Z14, Z0, Z0
-	VMULPS     Z8, Z0, Z0
-	VADDPS     Z7, Z0, Z0
+	VMULPS     Z9, Z0, Z0
+	VADDPS     Z8, Z0, Z0
 	VPMOVSXBD  48(SI), Z1
 	VCVTDQ2PS  Z1, Z1
 	VSUBPS     Z14, Z1, Z1
-	VMULPS     Z8, Z1, Z1
-	VADDPS     Z7, Z1, Z1
+	VMULPS     Z9, Z1, Z1
+	VADDPS     Z8, Z1, Z1
 	VMOVDQA64  Z0, Z2
 	VPERMT2W   Z1, Z10, Z2
 	VPERMT2W   Z1, Z11, Z0
 	VPTERNLOGD $0xf8, Z13, Z2, Z0
 	VPCMPUW    $0x06, Z12, Z0, K1
-	VPSUBW     Z9, Z2, K1, Z2
+	VPADDW     Z13, Z2, K1, Z2
 	VMOVUPS    Z2, 64(DI)
 	ADDQ       $+128, DI
 	ADDQ       $+64, SI
@@ -1654,10 +1651,10 @@ groupwhole:
 grouptomeet:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS (BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 
 groupmeet:
 	SUBQ $+16, R9
@@ -1667,8 +1664,8 @@ groupmeet0:
 	VPMOVSXBD (SI), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z14, Z0, Z0
-	VMULPS    Z8, Z0, Z0
-	VADDPS    Z7, Z0, Z0
+	VMULPS    Z9, Z0, Z0
+	VADDPS    Z8, Z0, Z0
 	SUBQ      $+16, R9
 	JLT       groupmeet1cross
 
@@ -1676,14 +1673,14 @@ groupmeet1:
 	VPMOVSXBD  16(SI), Z1
 	VCVTDQ2PS  Z1, Z1
 	VSUBPS     Z14, Z1, Z1
-	VMULPS     Z8, Z1, Z1
-	VADDPS     Z7, Z1, Z1
+	VMULPS     Z9, Z1, Z1
+	VADDPS     Z8, Z1, Z1
 	VMOVDQA64  Z0, Z2
 	VPERMT2W   Z1, Z10, Z2
 	VPERMT2W   Z1, Z11, Z0
 	VPTERNLOGD $0xf8, Z13, Z2, Z0
 	VPCMPUW    $0x06, Z12, Z0, K1
-	VPSUBW     Z9, Z2, K1, Z2
+	VPADDW     Z13, Z2, K1, Z2
 	VMOVUPS    Z2, (DI)
 	SUBQ       $+16, R9
 	JLT        groupmeet2cross
@@ -1692,8 +1689,8 @@ groupmeet2:
 	VPMOVSXBD 32(SI), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z14, Z0, Z0
-	VMULPS    Z8, Z0, Z0
-	VADDPS    Z7, Z0, Z0
+	VMULPS    Z9, Z0, Z0
+	VADDPS    Z8, Z0, Z0
 	SUBQ      $+16, R9
 	JLT       groupmeet3cross
 
@@ -1701,14 +1698,14 @@ groupmeet3:
 	VPMOVSXBD  48(SI), Z1
 	VCVTDQ2PS  Z1, Z1
 	VSUBPS     Z14, Z1, Z1
-	VMULPS     Z8, Z1, Z1
-	VADDPS     Z7, Z1, Z1
+	VMULPS     Z9, Z1, Z1
+	VADDPS     Z8, Z1, Z1
 	VMOVDQA64  Z0, Z2
 	VPERMT2W   Z1, Z10, Z2
 	VPERMT2W   Z1, Z11, Z0
 	VPTERNLOGD $0xf8, Z13, Z2, Z0
 	VPCMPUW    $0x06, Z12, Z0, K1
-	VPSUBW     Z9, Z2, K1, Z2
+	VPADDW     Z13, Z2, K1, Z2
 	VMOVUPS    Z2, 64(DI)
 	ADDQ       $+128, DI
 	ADDQ       $+64, SI
@@ -1746,10 +1743,10 @@ grouppieces:
 grouppiece:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS (BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K0
@@ -1757,32 +1754,32 @@ grouppiece:
 	VPMOVSXBD.Z  (SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z8, Z0, Z0
-	VADDPS       Z7, Z0, Z0
+	VMULPS       Z9, Z0, Z0
+	VADDPS       Z8, Z0, Z0
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
 	VPMOVSXBD.Z  16(SI), K7, Z1
 	VCVTDQ2PS    Z1, Z1
 	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z8, Z1, Z1
-	VADDPS       Z7, Z1, Z1
+	VMULPS       Z9, Z1, Z1
+	VADDPS       Z8, Z1, Z1
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
 	VPMOVSXBD.Z  32(SI), K7, Z2
 	VCVTDQ2PS    Z2, Z2
 	VSUBPS       Z14, Z2, Z2
-	VMULPS       Z8, Z2, Z2
-	VADDPS       Z7, Z2, Z2
+	VMULPS       Z9, Z2, Z2
+	VADDPS       Z8, Z2, Z2
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
 	VPMOVSXBD.Z  48(SI), K7, Z3
 	VCVTDQ2PS    Z3, Z3
 	VSUBPS       Z14, Z3, Z3
-	VMULPS       Z8, Z3, Z3
-	VADDPS       Z7, Z3, Z3
+	VMULPS       Z9, Z3, Z3
+	VADDPS       Z8, Z3, Z3
 
 grouptailnarrow:
 	VMOVDQA64  Z0, Z4
@@ -1790,7 +1787,7 @@ grouptailnarrow:
 	VPERMT2W   Z1, Z11, Z0
 	VPTERNLOGD $0xf8, Z13, Z4, Z0
 	VPCMPUW    $0x06, Z12, Z0, K1
-	VPSUBW     Z9, Z4, K1, Z4
+	VPADDW     Z13, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
@@ -1798,7 +1795,7 @@ grouptailnarrow:
 	VPERMT2W   Z3, Z11, Z2
 	VPTERNLOGD $0xf8, Z13, Z0, Z2
 	VPCMPUW    $0x06, Z12, Z2, K1
-	VPSUBW     Z9, Z0, K1, Z0
+	VPADDW     Z13, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 	LEAQ       (DI)(R8*2), DI
@@ -1837,22 +1834,39 @@ short2:
 short2loop:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 	VBROADCASTSS (BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 4(BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VPMOVSXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z14, Z0, Z0
+	VMULPS       Z9, Z0, Z0
+	VADDPS       Z7, Z0, Z0
+	VPMOVSXBD    16(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z14, Z1, Z1
+	VMULPS       Z9, Z1, Z1
+	VADDPS       Z7, Z1, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z10, Z2
+	VPERMT2W     Z1, Z11, Z0
+	VPTERNLOGD   $0xf8, Z13, Z2, Z0
+	VPCMPUW      $0x06, Z12, Z0, K1
+	VPADDW       Z13, Z2, K1, Z2
+	VMOVUPS      Z2, (DI)
+	VPMOVSXBD    32(SI), Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z14, Z0, Z0
 	VMULPS       Z8, Z0, Z0
 	VADDPS       Z6, Z0, Z0
-	VPMOVSXBD    16(SI), Z1
+	VPMOVSXBD    48(SI), Z1
 	VCVTDQ2PS    Z1, Z1
 	VSUBPS       Z14, Z1, Z1
 	VMULPS       Z8, Z1, Z1
@@ -1862,24 +1876,7 @@ short2loop:
 	VPERMT2W     Z1, Z11, Z0
 	VPTERNLOGD   $0xf8, Z13, Z2, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z7, Z0, Z0
-	VADDPS       Z5, Z0, Z0
-	VPMOVSXBD    48(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z7, Z1, Z1
-	VADDPS       Z5, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z2, K1, Z2
+	VPADDW       Z13, Z2, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
@@ -1908,62 +1905,62 @@ short4:
 short4loop:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 	VBROADCASTSS 8(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 12(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VBROADCASTSS (BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z4
+	VBLENDMPS    Z0, Z15, K1, Z5
 	VBROADCASTSS 4(BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z3
+	VBLENDMPS    Z0, Z15, K1, Z4
 	VBROADCASTSS 8(BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z2
+	VBLENDMPS    Z0, Z15, K1, Z3
 	VBROADCASTSS 12(BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
+	VBLENDMPS    Z0, Z15, K1, Z2
 	VPMOVSXBD    (SI), Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z8, Z0, Z0
-	VADDPS       Z4, Z0, Z0
-	VPMOVSXBD    16(SI), Z16
-	VCVTDQ2PS    Z16, Z16
-	VSUBPS       Z14, Z16, Z16
-	VMULPS       Z7, Z16, Z16
-	VADDPS       Z3, Z16, Z16
-	VMOVDQA64    Z0, Z17
-	VPERMT2W     Z16, Z10, Z17
-	VPERMT2W     Z16, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z17, Z0
+	VMULPS       Z9, Z0, Z0
+	VADDPS       Z5, Z0, Z0
+	VPMOVSXBD    16(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z14, Z1, Z1
+	VMULPS       Z8, Z1, Z1
+	VADDPS       Z4, Z1, Z1
+	VMOVDQA64    Z0, Z16
+	VPERMT2W     Z1, Z10, Z16
+	VPERMT2W     Z1, Z11, Z0
+	VPTERNLOGD   $0xf8, Z13, Z16, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z17, K1, Z17
-	VMOVUPS      Z17, (DI)
+	VPADDW       Z13, Z16, K1, Z16
+	VMOVUPS      Z16, (DI)
 	VPMOVSXBD    32(SI), Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VADDPS       Z2, Z0, Z0
-	VPMOVSXBD    48(SI), Z16
-	VCVTDQ2PS    Z16, Z16
-	VSUBPS       Z14, Z16, Z16
-	VMULPS       Z5, Z16, Z16
-	VADDPS       Z1, Z16, Z16
-	VMOVDQA64    Z0, Z17
-	VPERMT2W     Z16, Z10, Z17
-	VPERMT2W     Z16, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z17, Z0
+	VMULPS       Z7, Z0, Z0
+	VADDPS       Z3, Z0, Z0
+	VPMOVSXBD    48(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z14, Z1, Z1
+	VMULPS       Z6, Z1, Z1
+	VADDPS       Z2, Z1, Z1
+	VMOVDQA64    Z0, Z16
+	VPERMT2W     Z1, Z10, Z16
+	VPERMT2W     Z1, Z11, Z0
+	VPTERNLOGD   $0xf8, Z13, Z16, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z17, K1, Z17
-	VMOVUPS      Z17, 64(DI)
+	VPADDW       Z13, Z16, K1, Z16
+	VMOVUPS      Z16, 64(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+16, BX
 	ADDQ         $+128, DI
@@ -2014,7 +2011,7 @@ laneloop:
 	VPERMT2W   Z1, Z11, Z0
 	VPTERNLOGD $0xf8, Z13, Z2, Z0
 	VPCMPUW    $0x06, Z12, Z0, K1
-	VPSUBW     Z9, Z2, K1, Z2
+	VPADDW     Z13, Z2, K1, Z2
 	VMOVUPS    Z2, (DI)
 	VPMOVSXBD  32(SI), Z0
 	VCVTDQ2PS  Z0, Z0
@@ -2043,7 +2040,7 @@ laneloop:
 	VPERMT2W   Z1, Z11, Z0
 	VPTERNLOGD $0xf8, Z13, Z2, Z0
 	VPCMPUW    $0x06, Z12, Z0, K1
-	VPSUBW     Z9, Z2, K1, Z2
+	VPADDW     Z13, Z2, K1, Z2
 	VMOVUPS    Z2, 64(DI)
 	ADDQ       $+128, DI
 	ADDQ       $+64, SI
@@ -2120,7 +2117,7 @@ lanetailnarrow:
 	VPERMT2W   Z1, Z11, Z0
 	VPTERNLOGD $0xf8, Z13, Z4, Z0
 	VPCMPUW    $0x06, Z12, Z0, K1
-	VPSUBW     Z9, Z4, K1, Z4
+	VPADDW     Z13, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
@@ -2128,7 +2125,7 @@ lanetailnarrow:
 	VPERMT2W   Z3, Z11, Z2
 	VPTERNLOGD $0xf8, Z13, Z0, Z2
 	VPCMPUW    $0x06, Z12, Z2, K1
-	VPSUBW     Z9, Z0, K1, Z0
+	VPADDW     Z13, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 
@@ -2149,36 +2146,36 @@ groupstream:
 	VPMOVSXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z14, Z0, Z0
-	VMULPS      Z8, Z0, Z0
-	VADDPS      Z7, Z0, Z0
+	VMULPS      Z9, Z0, Z0
+	VADDPS      Z8, Z0, Z0
 	VPMOVSXBD   16(SI), Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z14, Z1, Z1
-	VMULPS      Z8, Z1, Z1
-	VADDPS      Z7, Z1, Z1
+	VMULPS      Z9, Z1, Z1
+	VADDPS      Z8, Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z10, Z2
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVNTPS    Z2, (DI)
 	VPMOVSXBD   32(SI), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z14, Z0, Z0
-	VMULPS      Z8, Z0, Z0
-	VADDPS      Z7, Z0, Z0
+	VMULPS      Z9, Z0, Z0
+	VADDPS      Z8, Z0, Z0
 	VPMOVSXBD   48(SI), Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z14, Z1, Z1
-	VMULPS      Z8, Z1, Z1
-	VADDPS      Z7, Z1, Z1
+	VMULPS      Z9, Z1, Z1
+	VADDPS      Z8, Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z10, Z2
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVNTPS    Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
@@ -2199,8 +2196,8 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z8
-	VMOVAPS      Z2, K7, Z7
+	VMOVAPS      Z1, K7, Z9
+	VMOVAPS      Z2, K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -2225,8 +2222,8 @@ groupmeet1next:
 	VBROADCASTSS (BX), Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z15, K1, Z3
-	VMOVAPS      Z2, Z8
-	VMOVAPS      Z3, Z7
+	VMOVAPS      Z2, Z9
+	VMOVAPS      Z3, Z8
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -2241,8 +2238,8 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z8
-	VMOVAPS      Z3, K7, Z7
+	VMOVAPS      Z2, K7, Z9
+	VMOVAPS      Z3, K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -2267,8 +2264,8 @@ groupmeet2next:
 	VBROADCASTSS (BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z2
-	VMOVAPS      Z1, Z8
-	VMOVAPS      Z2, Z7
+	VMOVAPS      Z1, Z9
+	VMOVAPS      Z2, Z8
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -2283,8 +2280,8 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z8
-	VMOVAPS      Z2, K7, Z7
+	VMOVAPS      Z1, K7, Z9
+	VMOVAPS      Z2, K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -2309,8 +2306,8 @@ groupmeet3next:
 	VBROADCASTSS (BX), Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z15, K1, Z3
-	VMOVAPS      Z2, Z8
-	VMOVAPS      Z3, Z7
+	VMOVAPS      Z2, Z9
+	VMOVAPS      Z3, Z8
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -2325,8 +2322,8 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z8
-	VMOVAPS      Z3, K7, Z7
+	VMOVAPS      Z2, K7, Z9
+	VMOVAPS      Z3, K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -2339,22 +2336,39 @@ short2stream:
 	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 	VBROADCASTSS (BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 4(BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VPMOVSXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z14, Z0, Z0
+	VMULPS       Z9, Z0, Z0
+	VADDPS       Z7, Z0, Z0
+	VPMOVSXBD    16(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z14, Z1, Z1
+	VMULPS       Z9, Z1, Z1
+	VADDPS       Z7, Z1, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z10, Z2
+	VPERMT2W     Z1, Z11, Z0
+	VPTERNLOGD   $0xf8, Z13, Z2, Z0
+	VPCMPUW      $0x06, Z12, Z0, K1
+	VPADDW       Z13, Z2, K1, Z2
+	VMOVNTPS     Z2, (DI)
+	VPMOVSXBD    32(SI), Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z14, Z0, Z0
 	VMULPS       Z8, Z0, Z0
 	VADDPS       Z6, Z0, Z0
-	VPMOVSXBD    16(SI), Z1
+	VPMOVSXBD    48(SI), Z1
 	VCVTDQ2PS    Z1, Z1
 	VSUBPS       Z14, Z1, Z1
 	VMULPS       Z8, Z1, Z1
@@ -2364,24 +2378,7 @@ short2stream:
 	VPERMT2W     Z1, Z11, Z0
 	VPTERNLOGD   $0xf8, Z13, Z2, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z2, K1, Z2
-	VMOVNTPS     Z2, (DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z7, Z0, Z0
-	VADDPS       Z5, Z0, Z0
-	VPMOVSXBD    48(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z7, Z1, Z1
-	VADDPS       Z5, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z2, K1, Z2
+	VPADDW       Z13, Z2, K1, Z2
 	VMOVNTPS     Z2, 64(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
@@ -2396,62 +2393,62 @@ short4stream:
 	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 	VBROADCASTSS 8(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 12(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VBROADCASTSS (BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z4
+	VBLENDMPS    Z0, Z15, K1, Z5
 	VBROADCASTSS 4(BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z3
+	VBLENDMPS    Z0, Z15, K1, Z4
 	VBROADCASTSS 8(BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z2
+	VBLENDMPS    Z0, Z15, K1, Z3
 	VBROADCASTSS 12(BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
+	VBLENDMPS    Z0, Z15, K1, Z2
 	VPMOVSXBD    (SI), Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z8, Z0, Z0
-	VADDPS       Z4, Z0, Z0
-	VPMOVSXBD    16(SI), Z16
-	VCVTDQ2PS    Z16, Z16
-	VSUBPS       Z14, Z16, Z16
-	VMULPS       Z7, Z16, Z16
-	VADDPS       Z3, Z16, Z16
-	VMOVDQA64    Z0, Z17
-	VPERMT2W     Z16, Z10, Z17
-	VPERMT2W     Z16, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z17, Z0
+	VMULPS       Z9, Z0, Z0
+	VADDPS       Z5, Z0, Z0
+	VPMOVSXBD    16(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z14, Z1, Z1
+	VMULPS       Z8, Z1, Z1
+	VADDPS       Z4, Z1, Z1
+	VMOVDQA64    Z0, Z16
+	VPERMT2W     Z1, Z10, Z16
+	VPERMT2W     Z1, Z11, Z0
+	VPTERNLOGD   $0xf8, Z13, Z16, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z17, K1, Z17
-	VMOVNTPS     Z17, (DI)
+	VPADDW       Z13, Z16, K1, Z16
+	VMOVNTPS     Z16, (DI)
 	VPMOVSXBD    32(SI), Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VADDPS       Z2, Z0, Z0
-	VPMOVSXBD    48(SI), Z16
-	VCVTDQ2PS    Z16, Z16
-	VSUBPS       Z14, Z16, Z16
-	VMULPS       Z5, Z16, Z16
-	VADDPS       Z1, Z16, Z16
-	VMOVDQA64    Z0, Z17
-	VPERMT2W     Z16, Z10, Z17
-	VPERMT2W     Z16, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z17, Z0
+	VMULPS       Z7, Z0, Z0
+	VADDPS       Z3, Z0, Z0
+	VPMOVSXBD    48(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z14, Z1, Z1
+	VMULPS       Z6, Z1, Z1
+	VADDPS       Z2, Z1, Z1
+	VMOVDQA64    Z0, Z16
+	VPERMT2W     Z1, Z10, Z16
+	VPERMT2W     Z1, Z11, Z0
+	VPTERNLOGD   $0xf8, Z13, Z16, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z17, K1, Z17
-	VMOVNTPS     Z17, 64(DI)
+	VPADDW       Z13, Z16, K1, Z16
+	VMOVNTPS     Z16, 64(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+16, BX
 	ADDQ         $+128, DI
@@ -2465,9 +2462,9 @@ short4stream:
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·DequantizeUint8BF16AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Z15 0x7fc00000, Z14 0x0, Z13 0x10001, Z12 0x80008000, Z11 table, Z10 table, Z9 0xffffffff
-	// per group: Z0 scale, K1 Ordered, Z8 Select
-	// vector registers in use at once: 14
+	// per call: Z15 0x7fc00000, Z14 0x0, Z13 0x10001, Z12 0x80008000, Z11 table, Z10 table
+	// per group: Z0 scale, K1 Ordered, Z9 Select
+	// vector registers in use at once: 13
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -2477,7 +2474,6 @@ TEXT ·DequantizeUint8BF16AVX512(SB), NOSPLIT, $0-48
 	VBROADCASTSS constantsAVX512<>+8(SB), Z12
 	VMOVUPS      constantsAVX512<>+12(SB), Z11
 	VMOVUPS      constantsAVX512<>+76(SB), Z10
-	VBROADCASTSS constantsAVX512<>+140(SB), Z9
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
@@ -2499,7 +2495,7 @@ groupbegin:
 	JLT          grouptomeet
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	SUBQ         R8, BX
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
@@ -2508,29 +2504,29 @@ groupbegin:
 grouploop:
 	VPMOVZXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z14, Z8, Z0
+	VFMADD213PS Z14, Z9, Z0
 	VPMOVZXBD   16(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VFMADD213PS Z14, Z8, Z1
+	VFMADD213PS Z14, Z9, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z10, Z2
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVUPS     Z2, (DI)
 	VPMOVZXBD   32(SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z14, Z8, Z0
+	VFMADD213PS Z14, Z9, Z0
 	VPMOVZXBD   48(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VFMADD213PS Z14, Z8, Z1
+	VFMADD213PS Z14, Z9, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z10, Z2
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVUPS     Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
@@ -2548,7 +2544,7 @@ groupwhole:
 grouptomeet:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 
 groupmeet:
 	SUBQ $+16, R8
@@ -2557,20 +2553,20 @@ groupmeet:
 groupmeet0:
 	VPMOVZXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z14, Z8, Z0
+	VFMADD213PS Z14, Z9, Z0
 	SUBQ        $+16, R8
 	JLT         groupmeet1cross
 
 groupmeet1:
 	VPMOVZXBD   16(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VFMADD213PS Z14, Z8, Z1
+	VFMADD213PS Z14, Z9, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z10, Z2
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVUPS     Z2, (DI)
 	SUBQ        $+16, R8
 	JLT         groupmeet2cross
@@ -2578,20 +2574,20 @@ groupmeet1:
 groupmeet2:
 	VPMOVZXBD   32(SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z14, Z8, Z0
+	VFMADD213PS Z14, Z9, Z0
 	SUBQ        $+16, R8
 	JLT         groupmeet3cross
 
 groupmeet3:
 	VPMOVZXBD   48(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VFMADD213PS Z14, Z8, Z1
+	VFMADD213PS Z14, Z9, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z10, Z2
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVUPS     Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
@@ -2628,32 +2624,32 @@ grouppieces:
 grouppiece:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
 	VPMOVZXBD.Z  (SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z14, Z8, Z0
+	VFMADD213PS  Z14, Z9, Z0
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
 	VPMOVZXBD.Z  16(SI), K7, Z1
 	VCVTDQ2PS    Z1, Z1
-	VFMADD213PS  Z14, Z8, Z1
+	VFMADD213PS  Z14, Z9, Z1
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
 	VPMOVZXBD.Z  32(SI), K7, Z2
 	VCVTDQ2PS    Z2, Z2
-	VFMADD213PS  Z14, Z8, Z2
+	VFMADD213PS  Z14, Z9, Z2
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
 	VPMOVZXBD.Z  48(SI), K7, Z3
 	VCVTDQ2PS    Z3, Z3
-	VFMADD213PS  Z14, Z8, Z3
+	VFMADD213PS  Z14, Z9, Z3
 
 grouptailnarrow:
 	VMOVDQA64  Z0, Z4
@@ -2661,7 +2657,7 @@ grouptailnarrow:
 	VPERMT2W   Z1, Z11, Z0
 	VPTERNLOGD $0xf8, Z13, Z4, Z0
 	VPCMPUW    $0x06, Z12, Z0, K1
-	VPSUBW     Z9, Z4, K1, Z4
+	VPADDW     Z13, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
@@ -2669,7 +2665,7 @@ grouptailnarrow:
 	VPERMT2W   Z3, Z11, Z2
 	VPTERNLOGD $0xf8, Z13, Z0, Z2
 	VPCMPUW    $0x06, Z12, Z2, K1
-	VPSUBW     Z9, Z0, K1, Z0
+	VPADDW     Z13, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 	LEAQ       (DI)(BX*2), DI
@@ -2707,14 +2703,27 @@ short2:
 short2loop:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 	VPMOVZXBD    (SI), Z0
 	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z14, Z8, Z0
+	VFMADD213PS  Z14, Z9, Z0
 	VPMOVZXBD    16(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VFMADD213PS  Z14, Z9, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z10, Z2
+	VPERMT2W     Z1, Z11, Z0
+	VPTERNLOGD   $0xf8, Z13, Z2, Z0
+	VPCMPUW      $0x06, Z12, Z0, K1
+	VPADDW       Z13, Z2, K1, Z2
+	VMOVUPS      Z2, (DI)
+	VPMOVZXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z14, Z8, Z0
+	VPMOVZXBD    48(SI), Z1
 	VCVTDQ2PS    Z1, Z1
 	VFMADD213PS  Z14, Z8, Z1
 	VMOVDQA64    Z0, Z2
@@ -2722,20 +2731,7 @@ short2loop:
 	VPERMT2W     Z1, Z11, Z0
 	VPTERNLOGD   $0xf8, Z13, Z2, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
-	VPMOVZXBD    48(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VFMADD213PS  Z14, Z7, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z2, K1, Z2
+	VPADDW       Z13, Z2, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+128, DI
@@ -2763,41 +2759,41 @@ short4:
 short4loop:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 	VBROADCASTSS 8(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 12(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VPMOVZXBD    (SI), Z0
 	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z14, Z8, Z0
+	VFMADD213PS  Z14, Z9, Z0
 	VPMOVZXBD    16(SI), Z1
 	VCVTDQ2PS    Z1, Z1
-	VFMADD213PS  Z14, Z7, Z1
+	VFMADD213PS  Z14, Z8, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z10, Z2
 	VPERMT2W     Z1, Z11, Z0
 	VPTERNLOGD   $0xf8, Z13, Z2, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z2, K1, Z2
+	VPADDW       Z13, Z2, K1, Z2
 	VMOVUPS      Z2, (DI)
 	VPMOVZXBD    32(SI), Z0
 	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
+	VFMADD213PS  Z14, Z7, Z0
 	VPMOVZXBD    48(SI), Z1
 	VCVTDQ2PS    Z1, Z1
-	VFMADD213PS  Z14, Z5, Z1
+	VFMADD213PS  Z14, Z6, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z10, Z2
 	VPERMT2W     Z1, Z11, Z0
 	VPTERNLOGD   $0xf8, Z13, Z2, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z2, K1, Z2
+	VPADDW       Z13, Z2, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+128, DI
@@ -2838,7 +2834,7 @@ laneloop:
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVUPS     Z2, (DI)
 	VPMOVZXBD   32(SI), Z0
 	VCVTDQ2PS   Z0, Z0
@@ -2857,7 +2853,7 @@ laneloop:
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVUPS     Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
@@ -2913,7 +2909,7 @@ lanetailnarrow:
 	VPERMT2W   Z1, Z11, Z0
 	VPTERNLOGD $0xf8, Z13, Z4, Z0
 	VPCMPUW    $0x06, Z12, Z0, K1
-	VPSUBW     Z9, Z4, K1, Z4
+	VPADDW     Z13, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
@@ -2921,7 +2917,7 @@ lanetailnarrow:
 	VPERMT2W   Z3, Z11, Z2
 	VPTERNLOGD $0xf8, Z13, Z0, Z2
 	VPCMPUW    $0x06, Z12, Z2, K1
-	VPSUBW     Z9, Z0, K1, Z0
+	VPADDW     Z13, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 
@@ -2941,29 +2937,29 @@ groupstream:
 	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z14, Z8, Z0
+	VFMADD213PS Z14, Z9, Z0
 	VPMOVZXBD   16(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VFMADD213PS Z14, Z8, Z1
+	VFMADD213PS Z14, Z9, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z10, Z2
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVNTPS    Z2, (DI)
 	VPMOVZXBD   32(SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z14, Z8, Z0
+	VFMADD213PS Z14, Z9, Z0
 	VPMOVZXBD   48(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VFMADD213PS Z14, Z8, Z1
+	VFMADD213PS Z14, Z9, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z10, Z2
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVNTPS    Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
@@ -2981,7 +2977,7 @@ groupmeet0mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z8
+	VMOVAPS      Z1, K7, Z9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -3001,7 +2997,7 @@ groupmeet1next:
 	VBROADCASTSS (DX), Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z15, K1, Z2
-	VMOVAPS      Z2, Z8
+	VMOVAPS      Z2, Z9
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -3013,7 +3009,7 @@ groupmeet1mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z8
+	VMOVAPS      Z2, K7, Z9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -3033,7 +3029,7 @@ groupmeet2next:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z1
-	VMOVAPS      Z1, Z8
+	VMOVAPS      Z1, Z9
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -3045,7 +3041,7 @@ groupmeet2mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z8
+	VMOVAPS      Z1, K7, Z9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -3065,7 +3061,7 @@ groupmeet3next:
 	VBROADCASTSS (DX), Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z15, K1, Z2
-	VMOVAPS      Z2, Z8
+	VMOVAPS      Z2, Z9
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -3077,7 +3073,7 @@ groupmeet3mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z8
+	VMOVAPS      Z2, K7, Z9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -3089,14 +3085,27 @@ short2stream:
 	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 	VPMOVZXBD    (SI), Z0
 	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z14, Z8, Z0
+	VFMADD213PS  Z14, Z9, Z0
 	VPMOVZXBD    16(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VFMADD213PS  Z14, Z9, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z10, Z2
+	VPERMT2W     Z1, Z11, Z0
+	VPTERNLOGD   $0xf8, Z13, Z2, Z0
+	VPCMPUW      $0x06, Z12, Z0, K1
+	VPADDW       Z13, Z2, K1, Z2
+	VMOVNTPS     Z2, (DI)
+	VPMOVZXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z14, Z8, Z0
+	VPMOVZXBD    48(SI), Z1
 	VCVTDQ2PS    Z1, Z1
 	VFMADD213PS  Z14, Z8, Z1
 	VMOVDQA64    Z0, Z2
@@ -3104,20 +3113,7 @@ short2stream:
 	VPERMT2W     Z1, Z11, Z0
 	VPTERNLOGD   $0xf8, Z13, Z2, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z2, K1, Z2
-	VMOVNTPS     Z2, (DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
-	VPMOVZXBD    48(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VFMADD213PS  Z14, Z7, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z2, K1, Z2
+	VPADDW       Z13, Z2, K1, Z2
 	VMOVNTPS     Z2, 64(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+128, DI
@@ -3131,41 +3127,41 @@ short4stream:
 	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 	VBROADCASTSS 8(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 12(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VPMOVZXBD    (SI), Z0
 	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z14, Z8, Z0
+	VFMADD213PS  Z14, Z9, Z0
 	VPMOVZXBD    16(SI), Z1
 	VCVTDQ2PS    Z1, Z1
-	VFMADD213PS  Z14, Z7, Z1
+	VFMADD213PS  Z14, Z8, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z10, Z2
 	VPERMT2W     Z1, Z11, Z0
 	VPTERNLOGD   $0xf8, Z13, Z2, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z2, K1, Z2
+	VPADDW       Z13, Z2, K1, Z2
 	VMOVNTPS     Z2, (DI)
 	VPMOVZXBD    32(SI), Z0
 	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
+	VFMADD213PS  Z14, Z7, Z0
 	VPMOVZXBD    48(SI), Z1
 	VCVTDQ2PS    Z1, Z1
-	VFMADD213PS  Z14, Z5, Z1
+	VFMADD213PS  Z14, Z6, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z10, Z2
 	VPERMT2W     Z1, Z11, Z0
 	VPTERNLOGD   $0xf8, Z13, Z2, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z2, K1, Z2
+	VPADDW       Z13, Z2, K1, Z2
 	VMOVNTPS     Z2, 64(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+128, DI
@@ -3179,9 +3175,9 @@ short4stream:
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·DequantizeZeroPointUint8BF16AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 0x7fc00000, Z14 0x0, Z13 0x10001, Z12 0x80008000, Z11 table, Z10 table, Z9 0xffffffff
-	// per group: Z0 scale, K1 Ordered, Z8 Select, Z0 zeroPoint, Z7 ToFloat
-	// vector registers in use at once: 18
+	// per call: Z15 0x7fc00000, Z14 0x0, Z13 0x10001, Z12 0x80008000, Z11 table, Z10 table
+	// per group: Z0 scale, K1 Ordered, Z9 Select, Z0 zeroPoint, Z8 ToFloat
+	// vector registers in use at once: 17
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -3192,7 +3188,6 @@ TEXT ·DequantizeZeroPointUint8BF16AVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSS constantsAVX512<>+8(SB), Z12
 	VMOVUPS      constantsAVX512<>+12(SB), Z11
 	VMOVUPS      constantsAVX512<>+76(SB), Z10
-	VBROADCASTSS constantsAVX512<>+140(SB), Z9
 	MOVQ         groups+32(FP), R9
 	MOVQ         length+40(FP), R10
 	CMPQ         R10, $+1
@@ -3214,9 +3209,9 @@ groupbegin:
 	JLT          grouptomeet
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z7
+	VCVTDQ2PS    Z0, Z8
 	SUBQ         R9, R8
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
@@ -3225,33 +3220,33 @@ groupbegin:
 grouploop:
 	VPMOVZXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z7, Z0, Z0
-	VFMADD213PS Z14, Z8, Z0
+	VSUBPS      Z8, Z0, Z0
+	VFMADD213PS Z14, Z9, Z0
 	VPMOVZXBD   16(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z7, Z1, Z1
-	VFMADD213PS Z14, Z8, Z1
+	VSUBPS      Z8, Z1, Z1
+	VFMADD213PS Z14, Z9, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z10, Z2
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVUPS     Z2, (DI)
 	VPMOVZXBD   32(SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z7, Z0, Z0
-	VFMADD213PS Z14, Z8, Z0
+	VSUBPS      Z8, Z0, Z0
+	VFMADD213PS Z14, Z9, Z0
 	VPMOVZXBD   48(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z7, Z1, Z1
-	VFMADD213PS Z14, Z8, Z1
+	VSUBPS      Z8, Z1, Z1
+	VFMADD213PS Z14, Z9, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z10, Z2
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVUPS     Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
@@ -3268,10 +3263,10 @@ groupwhole:
 
 grouptomeet:
 	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z8
+	VCVTDQ2PS    Z0, Z9
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 
 groupmeet:
 	SUBQ $+16, R9
@@ -3280,22 +3275,22 @@ groupmeet:
 groupmeet0:
 	VPMOVZXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z8, Z0, Z0
-	VFMADD213PS Z14, Z7, Z0
+	VSUBPS      Z9, Z0, Z0
+	VFMADD213PS Z14, Z8, Z0
 	SUBQ        $+16, R9
 	JLT         groupmeet1cross
 
 groupmeet1:
 	VPMOVZXBD   16(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z8, Z1, Z1
-	VFMADD213PS Z14, Z7, Z1
+	VSUBPS      Z9, Z1, Z1
+	VFMADD213PS Z14, Z8, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z10, Z2
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVUPS     Z2, (DI)
 	SUBQ        $+16, R9
 	JLT         groupmeet2cross
@@ -3303,22 +3298,22 @@ groupmeet1:
 groupmeet2:
 	VPMOVZXBD   32(SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z8, Z0, Z0
-	VFMADD213PS Z14, Z7, Z0
+	VSUBPS      Z9, Z0, Z0
+	VFMADD213PS Z14, Z8, Z0
 	SUBQ        $+16, R9
 	JLT         groupmeet3cross
 
 groupmeet3:
 	VPMOVZXBD   48(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z8, Z1, Z1
-	VFMADD213PS Z14, Z7, Z1
+	VSUBPS      Z9, Z1, Z1
+	VFMADD213PS Z14, Z8, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z10, Z2
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVUPS     Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
@@ -3356,38 +3351,38 @@ grouppieces:
 grouppiece:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z7
+	VCVTDQ2PS    Z0, Z8
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
 	VPMOVZXBD.Z  (SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z7, Z0, Z0
-	VFMADD213PS  Z14, Z8, Z0
+	VSUBPS       Z8, Z0, Z0
+	VFMADD213PS  Z14, Z9, Z0
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
 	VPMOVZXBD.Z  16(SI), K7, Z1
 	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z7, Z1, Z1
-	VFMADD213PS  Z14, Z8, Z1
+	VSUBPS       Z8, Z1, Z1
+	VFMADD213PS  Z14, Z9, Z1
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
 	VPMOVZXBD.Z  32(SI), K7, Z2
 	VCVTDQ2PS    Z2, Z2
-	VSUBPS       Z7, Z2, Z2
-	VFMADD213PS  Z14, Z8, Z2
+	VSUBPS       Z8, Z2, Z2
+	VFMADD213PS  Z14, Z9, Z2
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
 	VPMOVZXBD.Z  48(SI), K7, Z3
 	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z7, Z3, Z3
-	VFMADD213PS  Z14, Z8, Z3
+	VSUBPS       Z8, Z3, Z3
+	VFMADD213PS  Z14, Z9, Z3
 
 grouptailnarrow:
 	VMOVDQA64  Z0, Z4
@@ -3395,7 +3390,7 @@ grouptailnarrow:
 	VPERMT2W   Z1, Z11, Z0
 	VPTERNLOGD $0xf8, Z13, Z4, Z0
 	VPCMPUW    $0x06, Z12, Z0, K1
-	VPSUBW     Z9, Z4, K1, Z4
+	VPADDW     Z13, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
@@ -3403,7 +3398,7 @@ grouptailnarrow:
 	VPERMT2W   Z3, Z11, Z2
 	VPTERNLOGD $0xf8, Z13, Z0, Z2
 	VPCMPUW    $0x06, Z12, Z2, K1
-	VPSUBW     Z9, Z0, K1, Z0
+	VPADDW     Z13, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 	LEAQ       (DI)(R8*2), DI
@@ -3442,19 +3437,34 @@ short2:
 short2loop:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z6
+	VCVTDQ2PS    Z0, Z7
 	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z5
+	VCVTDQ2PS    Z0, Z6
 	VPMOVZXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z7, Z0, Z0
+	VFMADD213PS  Z14, Z9, Z0
+	VPMOVZXBD    16(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z7, Z1, Z1
+	VFMADD213PS  Z14, Z9, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z10, Z2
+	VPERMT2W     Z1, Z11, Z0
+	VPTERNLOGD   $0xf8, Z13, Z2, Z0
+	VPCMPUW      $0x06, Z12, Z0, K1
+	VPADDW       Z13, Z2, K1, Z2
+	VMOVUPS      Z2, (DI)
+	VPMOVZXBD    32(SI), Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z6, Z0, Z0
 	VFMADD213PS  Z14, Z8, Z0
-	VPMOVZXBD    16(SI), Z1
+	VPMOVZXBD    48(SI), Z1
 	VCVTDQ2PS    Z1, Z1
 	VSUBPS       Z6, Z1, Z1
 	VFMADD213PS  Z14, Z8, Z1
@@ -3463,22 +3473,7 @@ short2loop:
 	VPERMT2W     Z1, Z11, Z0
 	VPTERNLOGD   $0xf8, Z13, Z2, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
-	VPMOVZXBD    48(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z5, Z1, Z1
-	VFMADD213PS  Z14, Z7, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z2, K1, Z2
+	VPADDW       Z13, Z2, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
@@ -3507,54 +3502,54 @@ short4:
 short4loop:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 	VBROADCASTSS 8(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 12(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z4
+	VCVTDQ2PS    Z0, Z5
 	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z3
+	VCVTDQ2PS    Z0, Z4
 	VBROADCASTSS 8(BX), Z0
-	VCVTDQ2PS    Z0, Z2
+	VCVTDQ2PS    Z0, Z3
 	VBROADCASTSS 12(BX), Z0
-	VCVTDQ2PS    Z0, Z1
+	VCVTDQ2PS    Z0, Z2
 	VPMOVZXBD    (SI), Z0
 	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z4, Z0, Z0
-	VFMADD213PS  Z14, Z8, Z0
-	VPMOVZXBD    16(SI), Z16
-	VCVTDQ2PS    Z16, Z16
-	VSUBPS       Z3, Z16, Z16
-	VFMADD213PS  Z14, Z7, Z16
-	VMOVDQA64    Z0, Z17
-	VPERMT2W     Z16, Z10, Z17
-	VPERMT2W     Z16, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z17, Z0
+	VSUBPS       Z5, Z0, Z0
+	VFMADD213PS  Z14, Z9, Z0
+	VPMOVZXBD    16(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z4, Z1, Z1
+	VFMADD213PS  Z14, Z8, Z1
+	VMOVDQA64    Z0, Z16
+	VPERMT2W     Z1, Z10, Z16
+	VPERMT2W     Z1, Z11, Z0
+	VPTERNLOGD   $0xf8, Z13, Z16, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z17, K1, Z17
-	VMOVUPS      Z17, (DI)
+	VPADDW       Z13, Z16, K1, Z16
+	VMOVUPS      Z16, (DI)
 	VPMOVZXBD    32(SI), Z0
 	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z2, Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
-	VPMOVZXBD    48(SI), Z16
-	VCVTDQ2PS    Z16, Z16
-	VSUBPS       Z1, Z16, Z16
-	VFMADD213PS  Z14, Z5, Z16
-	VMOVDQA64    Z0, Z17
-	VPERMT2W     Z16, Z10, Z17
-	VPERMT2W     Z16, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z17, Z0
+	VSUBPS       Z3, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
+	VPMOVZXBD    48(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VFMADD213PS  Z14, Z6, Z1
+	VMOVDQA64    Z0, Z16
+	VPERMT2W     Z1, Z10, Z16
+	VPERMT2W     Z1, Z11, Z0
+	VPTERNLOGD   $0xf8, Z13, Z16, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z17, K1, Z17
-	VMOVUPS      Z17, 64(DI)
+	VPADDW       Z13, Z16, K1, Z16
+	VMOVUPS      Z16, 64(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+16, BX
 	ADDQ         $+128, DI
@@ -3601,7 +3596,7 @@ laneloop:
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVUPS     Z2, (DI)
 	VPMOVZXBD   32(SI), Z0
 	VCVTDQ2PS   Z0, Z0
@@ -3626,7 +3621,7 @@ laneloop:
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVUPS     Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
@@ -3695,7 +3690,7 @@ lanetailnarrow:
 	VPERMT2W   Z1, Z11, Z0
 	VPTERNLOGD $0xf8, Z13, Z4, Z0
 	VPCMPUW    $0x06, Z12, Z0, K1
-	VPSUBW     Z9, Z4, K1, Z4
+	VPADDW     Z13, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
@@ -3703,7 +3698,7 @@ lanetailnarrow:
 	VPERMT2W   Z3, Z11, Z2
 	VPTERNLOGD $0xf8, Z13, Z0, Z2
 	VPCMPUW    $0x06, Z12, Z2, K1
-	VPSUBW     Z9, Z0, K1, Z0
+	VPADDW     Z13, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 
@@ -3723,33 +3718,33 @@ groupstream:
 	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z7, Z0, Z0
-	VFMADD213PS Z14, Z8, Z0
+	VSUBPS      Z8, Z0, Z0
+	VFMADD213PS Z14, Z9, Z0
 	VPMOVZXBD   16(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z7, Z1, Z1
-	VFMADD213PS Z14, Z8, Z1
+	VSUBPS      Z8, Z1, Z1
+	VFMADD213PS Z14, Z9, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z10, Z2
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVNTPS    Z2, (DI)
 	VPMOVZXBD   32(SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z7, Z0, Z0
-	VFMADD213PS Z14, Z8, Z0
+	VSUBPS      Z8, Z0, Z0
+	VFMADD213PS Z14, Z9, Z0
 	VPMOVZXBD   48(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z7, Z1, Z1
-	VFMADD213PS Z14, Z8, Z1
+	VSUBPS      Z8, Z1, Z1
+	VFMADD213PS Z14, Z9, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z10, Z2
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVNTPS    Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
@@ -3769,8 +3764,8 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z8
-	VMOVAPS      Z2, K7, Z7
+	VMOVAPS      Z1, K7, Z9
+	VMOVAPS      Z2, K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -3794,8 +3789,8 @@ groupmeet1next:
 	VBROADCASTSS (DX), Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z15, K1, Z3
-	VMOVAPS      Z2, Z8
-	VMOVAPS      Z3, Z7
+	VMOVAPS      Z2, Z9
+	VMOVAPS      Z3, Z8
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -3809,8 +3804,8 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z8
-	VMOVAPS      Z3, K7, Z7
+	VMOVAPS      Z2, K7, Z9
+	VMOVAPS      Z3, K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -3834,8 +3829,8 @@ groupmeet2next:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z2
-	VMOVAPS      Z1, Z8
-	VMOVAPS      Z2, Z7
+	VMOVAPS      Z1, Z9
+	VMOVAPS      Z2, Z8
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -3849,8 +3844,8 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z8
-	VMOVAPS      Z2, K7, Z7
+	VMOVAPS      Z1, K7, Z9
+	VMOVAPS      Z2, K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -3874,8 +3869,8 @@ groupmeet3next:
 	VBROADCASTSS (DX), Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z15, K1, Z3
-	VMOVAPS      Z2, Z8
-	VMOVAPS      Z3, Z7
+	VMOVAPS      Z2, Z9
+	VMOVAPS      Z3, Z8
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -3889,8 +3884,8 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z8
-	VMOVAPS      Z3, K7, Z7
+	VMOVAPS      Z2, K7, Z9
+	VMOVAPS      Z3, K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -3903,19 +3898,34 @@ short2stream:
 	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z6
+	VCVTDQ2PS    Z0, Z7
 	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z5
+	VCVTDQ2PS    Z0, Z6
 	VPMOVZXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z7, Z0, Z0
+	VFMADD213PS  Z14, Z9, Z0
+	VPMOVZXBD    16(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z7, Z1, Z1
+	VFMADD213PS  Z14, Z9, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z10, Z2
+	VPERMT2W     Z1, Z11, Z0
+	VPTERNLOGD   $0xf8, Z13, Z2, Z0
+	VPCMPUW      $0x06, Z12, Z0, K1
+	VPADDW       Z13, Z2, K1, Z2
+	VMOVNTPS     Z2, (DI)
+	VPMOVZXBD    32(SI), Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z6, Z0, Z0
 	VFMADD213PS  Z14, Z8, Z0
-	VPMOVZXBD    16(SI), Z1
+	VPMOVZXBD    48(SI), Z1
 	VCVTDQ2PS    Z1, Z1
 	VSUBPS       Z6, Z1, Z1
 	VFMADD213PS  Z14, Z8, Z1
@@ -3924,22 +3934,7 @@ short2stream:
 	VPERMT2W     Z1, Z11, Z0
 	VPTERNLOGD   $0xf8, Z13, Z2, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z2, K1, Z2
-	VMOVNTPS     Z2, (DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
-	VPMOVZXBD    48(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z5, Z1, Z1
-	VFMADD213PS  Z14, Z7, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z2, K1, Z2
+	VPADDW       Z13, Z2, K1, Z2
 	VMOVNTPS     Z2, 64(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
@@ -3954,54 +3949,54 @@ short4stream:
 	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 	VBROADCASTSS 8(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 12(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z4
+	VCVTDQ2PS    Z0, Z5
 	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z3
+	VCVTDQ2PS    Z0, Z4
 	VBROADCASTSS 8(BX), Z0
-	VCVTDQ2PS    Z0, Z2
+	VCVTDQ2PS    Z0, Z3
 	VBROADCASTSS 12(BX), Z0
-	VCVTDQ2PS    Z0, Z1
+	VCVTDQ2PS    Z0, Z2
 	VPMOVZXBD    (SI), Z0
 	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z4, Z0, Z0
-	VFMADD213PS  Z14, Z8, Z0
-	VPMOVZXBD    16(SI), Z16
-	VCVTDQ2PS    Z16, Z16
-	VSUBPS       Z3, Z16, Z16
-	VFMADD213PS  Z14, Z7, Z16
-	VMOVDQA64    Z0, Z17
-	VPERMT2W     Z16, Z10, Z17
-	VPERMT2W     Z16, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z17, Z0
+	VSUBPS       Z5, Z0, Z0
+	VFMADD213PS  Z14, Z9, Z0
+	VPMOVZXBD    16(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z4, Z1, Z1
+	VFMADD213PS  Z14, Z8, Z1
+	VMOVDQA64    Z0, Z16
+	VPERMT2W     Z1, Z10, Z16
+	VPERMT2W     Z1, Z11, Z0
+	VPTERNLOGD   $0xf8, Z13, Z16, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z17, K1, Z17
-	VMOVNTPS     Z17, (DI)
+	VPADDW       Z13, Z16, K1, Z16
+	VMOVNTPS     Z16, (DI)
 	VPMOVZXBD    32(SI), Z0
 	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z2, Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
-	VPMOVZXBD    48(SI), Z16
-	VCVTDQ2PS    Z16, Z16
-	VSUBPS       Z1, Z16, Z16
-	VFMADD213PS  Z14, Z5, Z16
-	VMOVDQA64    Z0, Z17
-	VPERMT2W     Z16, Z10, Z17
-	VPERMT2W     Z16, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z17, Z0
+	VSUBPS       Z3, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
+	VPMOVZXBD    48(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VFMADD213PS  Z14, Z6, Z1
+	VMOVDQA64    Z0, Z16
+	VPERMT2W     Z1, Z10, Z16
+	VPERMT2W     Z1, Z11, Z0
+	VPTERNLOGD   $0xf8, Z13, Z16, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z17, K1, Z17
-	VMOVNTPS     Z17, 64(DI)
+	VPADDW       Z13, Z16, K1, Z16
+	VMOVNTPS     Z16, 64(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+16, BX
 	ADDQ         $+128, DI
@@ -4015,9 +4010,9 @@ short4stream:
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·DequantizeMinvalUint8BF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 0x7fc00000, Z0 least, Z14 ToFloat, Z13 0x10001, Z12 0x80008000, Z11 table, Z10 table, Z9 0xffffffff
-	// per group: Z0 scale, K1 Ordered, Z8 Select, Z0 minval, K1 Ordered, Z7 Select
-	// vector registers in use at once: 18
+	// per call: Z15 0x7fc00000, Z0 least, Z14 ToFloat, Z13 0x10001, Z12 0x80008000, Z11 table, Z10 table
+	// per group: Z0 scale, K1 Ordered, Z9 Select, Z0 minval, K1 Ordered, Z8 Select
+	// vector registers in use at once: 17
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -4029,7 +4024,6 @@ TEXT ·DequantizeMinvalUint8BF16AVX512(SB), NOSPLIT, $0-64
 	VBROADCASTSS constantsAVX512<>+8(SB), Z12
 	VMOVUPS      constantsAVX512<>+12(SB), Z11
 	VMOVUPS      constantsAVX512<>+76(SB), Z10
-	VBROADCASTSS constantsAVX512<>+140(SB), Z9
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -4051,10 +4045,10 @@ groupbegin:
 	JLT          grouptomeet
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS (BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
@@ -4064,36 +4058,36 @@ grouploop:
 	VPMOVZXBD  (SI), Z0
 	VCVTDQ2PS  Z0, Z0
 	VSUBPS     Z14, Z0, Z0
-	VMULPS     Z8, Z0, Z0
-	VADDPS     Z7, Z0, Z0
+	VMULPS     Z9, Z0, Z0
+	VADDPS     Z8, Z0, Z0
 	VPMOVZXBD  16(SI), Z1
 	VCVTDQ2PS  Z1, Z1
 	VSUBPS     Z14, Z1, Z1
-	VMULPS     Z8, Z1, Z1
-	VADDPS     Z7, Z1, Z1
+	VMULPS     Z9, Z1, Z1
+	VADDPS     Z8, Z1, Z1
 	VMOVDQA64  Z0, Z2
 	VPERMT2W   Z1, Z10, Z2
 	VPERMT2W   Z1, Z11, Z0
 	VPTERNLOGD $0xf8, Z13, Z2, Z0
 	VPCMPUW    $0x06, Z12, Z0, K1
-	VPSUBW     Z9, Z2, K1, Z2
+	VPADDW     Z13, Z2, K1, Z2
 	VMOVUPS    Z2, (DI)
 	VPMOVZXBD  32(SI), Z0
 	VCVTDQ2PS  Z0, Z0
 	VSUBPS     Z14, Z0, Z0
-	VMULPS     Z8, Z0, Z0
-	VADDPS     Z7, Z0, Z0
+	VMULPS     Z9, Z0, Z0
+	VADDPS     Z8, Z0, Z0
 	VPMOVZXBD  48(SI), Z1
 	VCVTDQ2PS  Z1, Z1
 	VSUBPS     Z14, Z1, Z1
-	VMULPS     Z8, Z1, Z1
-	VADDPS     Z7, Z1, Z1
+	VMULPS     Z9, Z1, Z1
+	VADDPS     Z8, Z1, Z1
 	VMOVDQA64  Z0, Z2
 	VPERMT2W   Z1, Z10, Z2
 	VPERMT2W   Z1, Z11, Z0
 	VPTERNLOGD $0xf8, Z13, Z2, Z0
 	VPCMPUW    $0x06, Z12, Z0, K1
-	VPSUBW     Z9, Z2, K1, Z2
+	VPADDW     Z13, Z2, K1, Z2
 	VMOVUPS    Z2, 64(DI)
 	ADDQ       $+128, DI
 	ADDQ       $+64, SI
@@ -4111,10 +4105,10 @@ groupwhole:
 grouptomeet:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS (BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 
 groupmeet:
 	SUBQ $+16, R9
@@ -4124,8 +4118,8 @@ groupmeet0:
 	VPMOVZXBD (SI), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z14, Z0, Z0
-	VMULPS    Z8, Z0, Z0
-	VADDPS    Z7, Z0, Z0
+	VMULPS    Z9, Z0, Z0
+	VADDPS    Z8, Z0, Z0
 	SUBQ      $+16, R9
 	JLT       groupmeet1cross
 
@@ -4133,14 +4127,14 @@ groupmeet1:
 	VPMOVZXBD  16(SI), Z1
 	VCVTDQ2PS  Z1, Z1
 	VSUBPS     Z14, Z1, Z1
-	VMULPS     Z8, Z1, Z1
-	VADDPS     Z7, Z1, Z1
+	VMULPS     Z9, Z1, Z1
+	VADDPS     Z8, Z1, Z1
 	VMOVDQA64  Z0, Z2
 	VPERMT2W   Z1, Z10, Z2
 	VPERMT2W   Z1, Z11, Z0
 	VPTERNLOGD $0xf8, Z13, Z2, Z0
 	VPCMPUW    $0x06, Z12, Z0, K1
-	VPSUBW     Z9, Z2, K1, Z2
+	VPADDW     Z13, Z2, K1, Z2
 	VMOVUPS    Z2, (DI)
 	SUBQ       $+16, R9
 	JLT        groupmeet2cross
@@ -4149,8 +4143,8 @@ groupmeet2:
 	VPMOVZXBD 32(SI), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z14, Z0, Z0
-	VMULPS    Z8, Z0, Z0
-	VADDPS    Z7, Z0, Z0
+	VMULPS    Z9, Z0, Z0
+	VADDPS    Z8, Z0, Z0
 	SUBQ      $+16, R9
 	JLT       groupmeet3cross
 
@@ -4158,14 +4152,14 @@ groupmeet3:
 	VPMOVZXBD  48(SI), Z1
 	VCVTDQ2PS  Z1, Z1
 	VSUBPS     Z14, Z1, Z1
-	VMULPS     Z8, Z1, Z1
-	VADDPS     Z7, Z1, Z1
+	VMULPS     Z9, Z1, Z1
+	VADDPS     Z8, Z1, Z1
 	VMOVDQA64  Z0, Z2
 	VPERMT2W   Z1, Z10, Z2
 	VPERMT2W   Z1, Z11, Z0
 	VPTERNLOGD $0xf8, Z13, Z2, Z0
 	VPCMPUW    $0x06, Z12, Z0, K1
-	VPSUBW     Z9, Z2, K1, Z2
+	VPADDW     Z13, Z2, K1, Z2
 	VMOVUPS    Z2, 64(DI)
 	ADDQ       $+128, DI
 	ADDQ       $+64, SI
@@ -4203,10 +4197,10 @@ grouppieces:
 grouppiece:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS (BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K0
@@ -4214,32 +4208,32 @@ grouppiece:
 	VPMOVZXBD.Z  (SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z8, Z0, Z0
-	VADDPS       Z7, Z0, Z0
+	VMULPS       Z9, Z0, Z0
+	VADDPS       Z8, Z0, Z0
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
 	VPMOVZXBD.Z  16(SI), K7, Z1
 	VCVTDQ2PS    Z1, Z1
 	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z8, Z1, Z1
-	VADDPS       Z7, Z1, Z1
+	VMULPS       Z9, Z1, Z1
+	VADDPS       Z8, Z1, Z1
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
 	VPMOVZXBD.Z  32(SI), K7, Z2
 	VCVTDQ2PS    Z2, Z2
 	VSUBPS       Z14, Z2, Z2
-	VMULPS       Z8, Z2, Z2
-	VADDPS       Z7, Z2, Z2
+	VMULPS       Z9, Z2, Z2
+	VADDPS       Z8, Z2, Z2
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
 	VPMOVZXBD.Z  48(SI), K7, Z3
 	VCVTDQ2PS    Z3, Z3
 	VSUBPS       Z14, Z3, Z3
-	VMULPS       Z8, Z3, Z3
-	VADDPS       Z7, Z3, Z3
+	VMULPS       Z9, Z3, Z3
+	VADDPS       Z8, Z3, Z3
 
 grouptailnarrow:
 	VMOVDQA64  Z0, Z4
@@ -4247,7 +4241,7 @@ grouptailnarrow:
 	VPERMT2W   Z1, Z11, Z0
 	VPTERNLOGD $0xf8, Z13, Z4, Z0
 	VPCMPUW    $0x06, Z12, Z0, K1
-	VPSUBW     Z9, Z4, K1, Z4
+	VPADDW     Z13, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
@@ -4255,7 +4249,7 @@ grouptailnarrow:
 	VPERMT2W   Z3, Z11, Z2
 	VPTERNLOGD $0xf8, Z13, Z0, Z2
 	VPCMPUW    $0x06, Z12, Z2, K1
-	VPSUBW     Z9, Z0, K1, Z0
+	VPADDW     Z13, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 	LEAQ       (DI)(R8*2), DI
@@ -4294,22 +4288,39 @@ short2:
 short2loop:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 	VBROADCASTSS (BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 4(BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VPMOVZXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z14, Z0, Z0
+	VMULPS       Z9, Z0, Z0
+	VADDPS       Z7, Z0, Z0
+	VPMOVZXBD    16(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z14, Z1, Z1
+	VMULPS       Z9, Z1, Z1
+	VADDPS       Z7, Z1, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z10, Z2
+	VPERMT2W     Z1, Z11, Z0
+	VPTERNLOGD   $0xf8, Z13, Z2, Z0
+	VPCMPUW      $0x06, Z12, Z0, K1
+	VPADDW       Z13, Z2, K1, Z2
+	VMOVUPS      Z2, (DI)
+	VPMOVZXBD    32(SI), Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z14, Z0, Z0
 	VMULPS       Z8, Z0, Z0
 	VADDPS       Z6, Z0, Z0
-	VPMOVZXBD    16(SI), Z1
+	VPMOVZXBD    48(SI), Z1
 	VCVTDQ2PS    Z1, Z1
 	VSUBPS       Z14, Z1, Z1
 	VMULPS       Z8, Z1, Z1
@@ -4319,24 +4330,7 @@ short2loop:
 	VPERMT2W     Z1, Z11, Z0
 	VPTERNLOGD   $0xf8, Z13, Z2, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z7, Z0, Z0
-	VADDPS       Z5, Z0, Z0
-	VPMOVZXBD    48(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z7, Z1, Z1
-	VADDPS       Z5, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z2, K1, Z2
+	VPADDW       Z13, Z2, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
@@ -4365,62 +4359,62 @@ short4:
 short4loop:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 	VBROADCASTSS 8(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 12(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VBROADCASTSS (BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z4
+	VBLENDMPS    Z0, Z15, K1, Z5
 	VBROADCASTSS 4(BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z3
+	VBLENDMPS    Z0, Z15, K1, Z4
 	VBROADCASTSS 8(BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z2
+	VBLENDMPS    Z0, Z15, K1, Z3
 	VBROADCASTSS 12(BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
+	VBLENDMPS    Z0, Z15, K1, Z2
 	VPMOVZXBD    (SI), Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z8, Z0, Z0
-	VADDPS       Z4, Z0, Z0
-	VPMOVZXBD    16(SI), Z16
-	VCVTDQ2PS    Z16, Z16
-	VSUBPS       Z14, Z16, Z16
-	VMULPS       Z7, Z16, Z16
-	VADDPS       Z3, Z16, Z16
-	VMOVDQA64    Z0, Z17
-	VPERMT2W     Z16, Z10, Z17
-	VPERMT2W     Z16, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z17, Z0
+	VMULPS       Z9, Z0, Z0
+	VADDPS       Z5, Z0, Z0
+	VPMOVZXBD    16(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z14, Z1, Z1
+	VMULPS       Z8, Z1, Z1
+	VADDPS       Z4, Z1, Z1
+	VMOVDQA64    Z0, Z16
+	VPERMT2W     Z1, Z10, Z16
+	VPERMT2W     Z1, Z11, Z0
+	VPTERNLOGD   $0xf8, Z13, Z16, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z17, K1, Z17
-	VMOVUPS      Z17, (DI)
+	VPADDW       Z13, Z16, K1, Z16
+	VMOVUPS      Z16, (DI)
 	VPMOVZXBD    32(SI), Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VADDPS       Z2, Z0, Z0
-	VPMOVZXBD    48(SI), Z16
-	VCVTDQ2PS    Z16, Z16
-	VSUBPS       Z14, Z16, Z16
-	VMULPS       Z5, Z16, Z16
-	VADDPS       Z1, Z16, Z16
-	VMOVDQA64    Z0, Z17
-	VPERMT2W     Z16, Z10, Z17
-	VPERMT2W     Z16, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z17, Z0
+	VMULPS       Z7, Z0, Z0
+	VADDPS       Z3, Z0, Z0
+	VPMOVZXBD    48(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z14, Z1, Z1
+	VMULPS       Z6, Z1, Z1
+	VADDPS       Z2, Z1, Z1
+	VMOVDQA64    Z0, Z16
+	VPERMT2W     Z1, Z10, Z16
+	VPERMT2W     Z1, Z11, Z0
+	VPTERNLOGD   $0xf8, Z13, Z16, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z17, K1, Z17
-	VMOVUPS      Z17, 64(DI)
+	VPADDW       Z13, Z16, K1, Z16
+	VMOVUPS      Z16, 64(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+16, BX
 	ADDQ         $+128, DI
@@ -4471,7 +4465,7 @@ laneloop:
 	VPERMT2W   Z1, Z11, Z0
 	VPTERNLOGD $0xf8, Z13, Z2, Z0
 	VPCMPUW    $0x06, Z12, Z0, K1
-	VPSUBW     Z9, Z2, K1, Z2
+	VPADDW     Z13, Z2, K1, Z2
 	VMOVUPS    Z2, (DI)
 	VPMOVZXBD  32(SI), Z0
 	VCVTDQ2PS  Z0, Z0
@@ -4500,7 +4494,7 @@ laneloop:
 	VPERMT2W   Z1, Z11, Z0
 	VPTERNLOGD $0xf8, Z13, Z2, Z0
 	VPCMPUW    $0x06, Z12, Z0, K1
-	VPSUBW     Z9, Z2, K1, Z2
+	VPADDW     Z13, Z2, K1, Z2
 	VMOVUPS    Z2, 64(DI)
 	ADDQ       $+128, DI
 	ADDQ       $+64, SI
@@ -4577,7 +4571,7 @@ lanetailnarrow:
 	VPERMT2W   Z1, Z11, Z0
 	VPTERNLOGD $0xf8, Z13, Z4, Z0
 	VPCMPUW    $0x06, Z12, Z0, K1
-	VPSUBW     Z9, Z4, K1, Z4
+	VPADDW     Z13, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
@@ -4585,7 +4579,7 @@ lanetailnarrow:
 	VPERMT2W   Z3, Z11, Z2
 	VPTERNLOGD $0xf8, Z13, Z0, Z2
 	VPCMPUW    $0x06, Z12, Z2, K1
-	VPSUBW     Z9, Z0, K1, Z0
+	VPADDW     Z13, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 
@@ -4606,36 +4600,36 @@ groupstream:
 	VPMOVZXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z14, Z0, Z0
-	VMULPS      Z8, Z0, Z0
-	VADDPS      Z7, Z0, Z0
+	VMULPS      Z9, Z0, Z0
+	VADDPS      Z8, Z0, Z0
 	VPMOVZXBD   16(SI), Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z14, Z1, Z1
-	VMULPS      Z8, Z1, Z1
-	VADDPS      Z7, Z1, Z1
+	VMULPS      Z9, Z1, Z1
+	VADDPS      Z8, Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z10, Z2
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVNTPS    Z2, (DI)
 	VPMOVZXBD   32(SI), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z14, Z0, Z0
-	VMULPS      Z8, Z0, Z0
-	VADDPS      Z7, Z0, Z0
+	VMULPS      Z9, Z0, Z0
+	VADDPS      Z8, Z0, Z0
 	VPMOVZXBD   48(SI), Z1
 	VCVTDQ2PS   Z1, Z1
 	VSUBPS      Z14, Z1, Z1
-	VMULPS      Z8, Z1, Z1
-	VADDPS      Z7, Z1, Z1
+	VMULPS      Z9, Z1, Z1
+	VADDPS      Z8, Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z10, Z2
 	VPERMT2W    Z1, Z11, Z0
 	VPTERNLOGD  $0xf8, Z13, Z2, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPSUBW      Z9, Z2, K1, Z2
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVNTPS    Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
@@ -4656,8 +4650,8 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z8
-	VMOVAPS      Z2, K7, Z7
+	VMOVAPS      Z1, K7, Z9
+	VMOVAPS      Z2, K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -4682,8 +4676,8 @@ groupmeet1next:
 	VBROADCASTSS (BX), Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z15, K1, Z3
-	VMOVAPS      Z2, Z8
-	VMOVAPS      Z3, Z7
+	VMOVAPS      Z2, Z9
+	VMOVAPS      Z3, Z8
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -4698,8 +4692,8 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z8
-	VMOVAPS      Z3, K7, Z7
+	VMOVAPS      Z2, K7, Z9
+	VMOVAPS      Z3, K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -4724,8 +4718,8 @@ groupmeet2next:
 	VBROADCASTSS (BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z2
-	VMOVAPS      Z1, Z8
-	VMOVAPS      Z2, Z7
+	VMOVAPS      Z1, Z9
+	VMOVAPS      Z2, Z8
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -4740,8 +4734,8 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z8
-	VMOVAPS      Z2, K7, Z7
+	VMOVAPS      Z1, K7, Z9
+	VMOVAPS      Z2, K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -4766,8 +4760,8 @@ groupmeet3next:
 	VBROADCASTSS (BX), Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z15, K1, Z3
-	VMOVAPS      Z2, Z8
-	VMOVAPS      Z3, Z7
+	VMOVAPS      Z2, Z9
+	VMOVAPS      Z3, Z8
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -4782,8 +4776,8 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z8
-	VMOVAPS      Z3, K7, Z7
+	VMOVAPS      Z2, K7, Z9
+	VMOVAPS      Z3, K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -4796,22 +4790,39 @@ short2stream:
 	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 	VBROADCASTSS (BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 4(BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VPMOVZXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z14, Z0, Z0
+	VMULPS       Z9, Z0, Z0
+	VADDPS       Z7, Z0, Z0
+	VPMOVZXBD    16(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z14, Z1, Z1
+	VMULPS       Z9, Z1, Z1
+	VADDPS       Z7, Z1, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z10, Z2
+	VPERMT2W     Z1, Z11, Z0
+	VPTERNLOGD   $0xf8, Z13, Z2, Z0
+	VPCMPUW      $0x06, Z12, Z0, K1
+	VPADDW       Z13, Z2, K1, Z2
+	VMOVNTPS     Z2, (DI)
+	VPMOVZXBD    32(SI), Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z14, Z0, Z0
 	VMULPS       Z8, Z0, Z0
 	VADDPS       Z6, Z0, Z0
-	VPMOVZXBD    16(SI), Z1
+	VPMOVZXBD    48(SI), Z1
 	VCVTDQ2PS    Z1, Z1
 	VSUBPS       Z14, Z1, Z1
 	VMULPS       Z8, Z1, Z1
@@ -4821,24 +4832,7 @@ short2stream:
 	VPERMT2W     Z1, Z11, Z0
 	VPTERNLOGD   $0xf8, Z13, Z2, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z2, K1, Z2
-	VMOVNTPS     Z2, (DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z7, Z0, Z0
-	VADDPS       Z5, Z0, Z0
-	VPMOVZXBD    48(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z7, Z1, Z1
-	VADDPS       Z5, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z2, K1, Z2
+	VPADDW       Z13, Z2, K1, Z2
 	VMOVNTPS     Z2, 64(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
@@ -4853,62 +4847,62 @@ short4stream:
 	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 	VBROADCASTSS 8(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 12(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VBROADCASTSS (BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z4
+	VBLENDMPS    Z0, Z15, K1, Z5
 	VBROADCASTSS 4(BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z3
+	VBLENDMPS    Z0, Z15, K1, Z4
 	VBROADCASTSS 8(BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z2
+	VBLENDMPS    Z0, Z15, K1, Z3
 	VBROADCASTSS 12(BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
+	VBLENDMPS    Z0, Z15, K1, Z2
 	VPMOVZXBD    (SI), Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z8, Z0, Z0
-	VADDPS       Z4, Z0, Z0
-	VPMOVZXBD    16(SI), Z16
-	VCVTDQ2PS    Z16, Z16
-	VSUBPS       Z14, Z16, Z16
-	VMULPS       Z7, Z16, Z16
-	VADDPS       Z3, Z16, Z16
-	VMOVDQA64    Z0, Z17
-	VPERMT2W     Z16, Z10, Z17
-	VPERMT2W     Z16, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z17, Z0
+	VMULPS       Z9, Z0, Z0
+	VADDPS       Z5, Z0, Z0
+	VPMOVZXBD    16(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z14, Z1, Z1
+	VMULPS       Z8, Z1, Z1
+	VADDPS       Z4, Z1, Z1
+	VMOVDQA64    Z0, Z16
+	VPERMT2W     Z1, Z10, Z16
+	VPERMT2W     Z1, Z11, Z0
+	VPTERNLOGD   $0xf8, Z13, Z16, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z17, K1, Z17
-	VMOVNTPS     Z17, (DI)
+	VPADDW       Z13, Z16, K1, Z16
+	VMOVNTPS     Z16, (DI)
 	VPMOVZXBD    32(SI), Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VADDPS       Z2, Z0, Z0
-	VPMOVZXBD    48(SI), Z16
-	VCVTDQ2PS    Z16, Z16
-	VSUBPS       Z14, Z16, Z16
-	VMULPS       Z5, Z16, Z16
-	VADDPS       Z1, Z16, Z16
-	VMOVDQA64    Z0, Z17
-	VPERMT2W     Z16, Z10, Z17
-	VPERMT2W     Z16, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z17, Z0
+	VMULPS       Z7, Z0, Z0
+	VADDPS       Z3, Z0, Z0
+	VPMOVZXBD    48(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z14, Z1, Z1
+	VMULPS       Z6, Z1, Z1
+	VADDPS       Z2, Z1, Z1
+	VMOVDQA64    Z0, Z16
+	VPERMT2W     Z1, Z10, Z16
+	VPERMT2W     Z1, Z11, Z0
+	VPTERNLOGD   $0xf8, Z13, Z16, Z0
 	VPCMPUW      $0x06, Z12, Z0, K1
-	VPSUBW       Z9, Z17, K1, Z17
-	VMOVNTPS     Z17, 64(DI)
+	VPADDW       Z13, Z16, K1, Z16
+	VMOVNTPS     Z16, 64(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+16, BX
 	ADDQ         $+128, DI
@@ -4922,25 +4916,24 @@ short4stream:
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·DequantizePacked4BF16AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Z0 sign, Z15 0x7fc00000, Z14 0x0, Z1 table, Z1 Xor, Z1 ISub, Z13 ToFloat, Z12 0x10000001, Z11 0x10001, Z10 0x80008000, Z9 table, Z8 table, Z7 0xffffffff
-	// per group: Z0 scale, K1 Ordered, Z6 Select
-	// vector registers in use at once: 16
+	// per call: Z0 sign, Z15 0x7fc00000, Z14 0x0, Z1 table, Z1 Xor, Z1 ISub, Z13 ToFloat, Z12 0x10000001, Z11 0x10001, Z10 0x80008000, Z9 table, Z8 table
+	// per group: Z0 scale, K1 Ordered, Z7 Select
+	// vector registers in use at once: 15
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	VBROADCASTSS sign+24(FP), Z0
 	VBROADCASTSS constantsAVX512<>+0(SB), Z15
 	VPXORD       Z14, Z14, Z14
-	VMOVUPS      constantsAVX512<>+144(SB), Z1
+	VMOVUPS      constantsAVX512<>+140(SB), Z1
 	VPXORD       Z0, Z1, Z1
 	VPSUBD       Z0, Z1, Z1
 	VCVTDQ2PS    Z1, Z13
-	VBROADCASTSS constantsAVX512<>+208(SB), Z12
+	VBROADCASTSS constantsAVX512<>+204(SB), Z12
 	VBROADCASTSS constantsAVX512<>+4(SB), Z11
 	VBROADCASTSS constantsAVX512<>+8(SB), Z10
 	VMOVUPS      constantsAVX512<>+12(SB), Z9
 	VMOVUPS      constantsAVX512<>+76(SB), Z8
-	VBROADCASTSS constantsAVX512<>+140(SB), Z7
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -4962,7 +4955,7 @@ groupbegin:
 	JLT          grouptomeet
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
@@ -4972,32 +4965,32 @@ grouploop:
 	VPMOVZXBQ   (SI), Z0
 	VPMULUDQ    Z12, Z0, Z0
 	VPERMPS     Z13, Z0, Z0
-	VFMADD213PS Z14, Z6, Z0
+	VFMADD213PS Z14, Z7, Z0
 	VPMOVZXBQ   8(SI), Z1
 	VPMULUDQ    Z12, Z1, Z1
 	VPERMPS     Z13, Z1, Z1
-	VFMADD213PS Z14, Z6, Z1
+	VFMADD213PS Z14, Z7, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z8, Z2
 	VPERMT2W    Z1, Z9, Z0
 	VPTERNLOGD  $0xf8, Z11, Z2, Z0
 	VPCMPUW     $0x06, Z10, Z0, K1
-	VPSUBW      Z7, Z2, K1, Z2
+	VPADDW      Z11, Z2, K1, Z2
 	VMOVUPS     Z2, (DI)
 	VPMOVZXBQ   16(SI), Z0
 	VPMULUDQ    Z12, Z0, Z0
 	VPERMPS     Z13, Z0, Z0
-	VFMADD213PS Z14, Z6, Z0
+	VFMADD213PS Z14, Z7, Z0
 	VPMOVZXBQ   24(SI), Z1
 	VPMULUDQ    Z12, Z1, Z1
 	VPERMPS     Z13, Z1, Z1
-	VFMADD213PS Z14, Z6, Z1
+	VFMADD213PS Z14, Z7, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z8, Z2
 	VPERMT2W    Z1, Z9, Z0
 	VPTERNLOGD  $0xf8, Z11, Z2, Z0
 	VPCMPUW     $0x06, Z10, Z0, K1
-	VPSUBW      Z7, Z2, K1, Z2
+	VPADDW      Z11, Z2, K1, Z2
 	VMOVUPS     Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+32, SI
@@ -5015,7 +5008,7 @@ groupwhole:
 grouptomeet:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 
 groupmeet:
 	SUBQ $+16, R8
@@ -5025,7 +5018,7 @@ groupmeet0:
 	VPMOVZXBQ   (SI), Z0
 	VPMULUDQ    Z12, Z0, Z0
 	VPERMPS     Z13, Z0, Z0
-	VFMADD213PS Z14, Z6, Z0
+	VFMADD213PS Z14, Z7, Z0
 	SUBQ        $+16, R8
 	JLT         groupmeet1cross
 
@@ -5033,13 +5026,13 @@ groupmeet1:
 	VPMOVZXBQ   8(SI), Z1
 	VPMULUDQ    Z12, Z1, Z1
 	VPERMPS     Z13, Z1, Z1
-	VFMADD213PS Z14, Z6, Z1
+	VFMADD213PS Z14, Z7, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z8, Z2
 	VPERMT2W    Z1, Z9, Z0
 	VPTERNLOGD  $0xf8, Z11, Z2, Z0
 	VPCMPUW     $0x06, Z10, Z0, K1
-	VPSUBW      Z7, Z2, K1, Z2
+	VPADDW      Z11, Z2, K1, Z2
 	VMOVUPS     Z2, (DI)
 	SUBQ        $+16, R8
 	JLT         groupmeet2cross
@@ -5048,7 +5041,7 @@ groupmeet2:
 	VPMOVZXBQ   16(SI), Z0
 	VPMULUDQ    Z12, Z0, Z0
 	VPERMPS     Z13, Z0, Z0
-	VFMADD213PS Z14, Z6, Z0
+	VFMADD213PS Z14, Z7, Z0
 	SUBQ        $+16, R8
 	JLT         groupmeet3cross
 
@@ -5056,13 +5049,13 @@ groupmeet3:
 	VPMOVZXBQ   24(SI), Z1
 	VPMULUDQ    Z12, Z1, Z1
 	VPERMPS     Z13, Z1, Z1
-	VFMADD213PS Z14, Z6, Z1
+	VFMADD213PS Z14, Z7, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z8, Z2
 	VPERMT2W    Z1, Z9, Z0
 	VPTERNLOGD  $0xf8, Z11, Z2, Z0
 	VPCMPUW     $0x06, Z10, Z0, K1
-	VPSUBW      Z7, Z2, K1, Z2
+	VPADDW      Z11, Z2, K1, Z2
 	VMOVUPS     Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+32, SI
@@ -5099,7 +5092,7 @@ grouppieces:
 grouppiece:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
 	KMOVQ        AX, K0
@@ -5111,7 +5104,7 @@ grouppiece:
 	VPMOVZXBQ.Z  (SI), K7, Z0
 	VPMULUDQ     Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
+	VFMADD213PS  Z14, Z7, Z0
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
 	LEAQ         1(BX), CX
@@ -5123,7 +5116,7 @@ grouppiece:
 	VPMOVZXBQ.Z  8(SI), K7, Z1
 	VPMULUDQ     Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z6, Z1
+	VFMADD213PS  Z14, Z7, Z1
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
 	LEAQ         1(BX), CX
@@ -5135,7 +5128,7 @@ grouppiece:
 	VPMOVZXBQ.Z  16(SI), K7, Z2
 	VPMULUDQ     Z12, Z2, Z2
 	VPERMPS      Z13, Z2, Z2
-	VFMADD213PS  Z14, Z6, Z2
+	VFMADD213PS  Z14, Z7, Z2
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
 	LEAQ         1(BX), CX
@@ -5147,7 +5140,7 @@ grouppiece:
 	VPMOVZXBQ.Z  24(SI), K7, Z3
 	VPMULUDQ     Z12, Z3, Z3
 	VPERMPS      Z13, Z3, Z3
-	VFMADD213PS  Z14, Z6, Z3
+	VFMADD213PS  Z14, Z7, Z3
 
 grouptailnarrow:
 	VMOVDQA64  Z0, Z4
@@ -5155,7 +5148,7 @@ grouptailnarrow:
 	VPERMT2W   Z1, Z9, Z0
 	VPTERNLOGD $0xf8, Z11, Z4, Z0
 	VPCMPUW    $0x06, Z10, Z0, K1
-	VPSUBW     Z7, Z4, K1, Z4
+	VPADDW     Z11, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
@@ -5163,7 +5156,7 @@ grouptailnarrow:
 	VPERMT2W   Z3, Z9, Z2
 	VPTERNLOGD $0xf8, Z11, Z0, Z2
 	VPCMPUW    $0x06, Z10, Z2, K1
-	VPSUBW     Z7, Z0, K1, Z0
+	VPADDW     Z11, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 	LEAQ       (DI)(BX*2), DI
@@ -5203,15 +5196,30 @@ short2:
 short2loop:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VPMOVZXBQ    (SI), Z0
 	VPMULUDQ     Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
+	VFMADD213PS  Z14, Z7, Z0
 	VPMOVZXBQ    8(SI), Z1
+	VPMULUDQ     Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VFMADD213PS  Z14, Z7, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z8, Z2
+	VPERMT2W     Z1, Z9, Z0
+	VPTERNLOGD   $0xf8, Z11, Z2, Z0
+	VPCMPUW      $0x06, Z10, Z0, K1
+	VPADDW       Z11, Z2, K1, Z2
+	VMOVUPS      Z2, (DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VFMADD213PS  Z14, Z6, Z0
+	VPMOVZXBQ    24(SI), Z1
 	VPMULUDQ     Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
 	VFMADD213PS  Z14, Z6, Z1
@@ -5220,22 +5228,7 @@ short2loop:
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z5, Z0
-	VPMOVZXBQ    24(SI), Z1
-	VPMULUDQ     Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z5, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+128, DI
@@ -5263,45 +5256,45 @@ short4:
 short4loop:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VBROADCASTSS 8(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z4
+	VBLENDMPS    Z0, Z15, K1, Z5
 	VBROADCASTSS 12(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z3
+	VBLENDMPS    Z0, Z15, K1, Z4
 	VPMOVZXBQ    (SI), Z0
 	VPMULUDQ     Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
+	VFMADD213PS  Z14, Z7, Z0
 	VPMOVZXBQ    8(SI), Z1
 	VPMULUDQ     Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z5, Z1
+	VFMADD213PS  Z14, Z6, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z8, Z2
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVUPS      Z2, (DI)
 	VPMOVZXBQ    16(SI), Z0
 	VPMULUDQ     Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z4, Z0
+	VFMADD213PS  Z14, Z5, Z0
 	VPMOVZXBQ    24(SI), Z1
 	VPMULUDQ     Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z3, Z1
+	VFMADD213PS  Z14, Z4, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z8, Z2
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+128, DI
@@ -5344,7 +5337,7 @@ laneloop:
 	VPERMT2W    Z1, Z9, Z0
 	VPTERNLOGD  $0xf8, Z11, Z2, Z0
 	VPCMPUW     $0x06, Z10, Z0, K1
-	VPSUBW      Z7, Z2, K1, Z2
+	VPADDW      Z11, Z2, K1, Z2
 	VMOVUPS     Z2, (DI)
 	VPMOVZXBQ   16(SI), Z0
 	VPMULUDQ    Z12, Z0, Z0
@@ -5365,7 +5358,7 @@ laneloop:
 	VPERMT2W    Z1, Z9, Z0
 	VPTERNLOGD  $0xf8, Z11, Z2, Z0
 	VPCMPUW     $0x06, Z10, Z0, K1
-	VPSUBW      Z7, Z2, K1, Z2
+	VPADDW      Z11, Z2, K1, Z2
 	VMOVUPS     Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+32, SI
@@ -5448,7 +5441,7 @@ lanetailnarrow:
 	VPERMT2W   Z1, Z9, Z0
 	VPTERNLOGD $0xf8, Z11, Z4, Z0
 	VPCMPUW    $0x06, Z10, Z0, K1
-	VPSUBW     Z7, Z4, K1, Z4
+	VPADDW     Z11, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
@@ -5456,7 +5449,7 @@ lanetailnarrow:
 	VPERMT2W   Z3, Z9, Z2
 	VPTERNLOGD $0xf8, Z11, Z0, Z2
 	VPCMPUW    $0x06, Z10, Z2, K1
-	VPSUBW     Z7, Z0, K1, Z0
+	VPADDW     Z11, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 
@@ -5477,32 +5470,32 @@ groupstream:
 	VPMOVZXBQ   (SI), Z0
 	VPMULUDQ    Z12, Z0, Z0
 	VPERMPS     Z13, Z0, Z0
-	VFMADD213PS Z14, Z6, Z0
+	VFMADD213PS Z14, Z7, Z0
 	VPMOVZXBQ   8(SI), Z1
 	VPMULUDQ    Z12, Z1, Z1
 	VPERMPS     Z13, Z1, Z1
-	VFMADD213PS Z14, Z6, Z1
+	VFMADD213PS Z14, Z7, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z8, Z2
 	VPERMT2W    Z1, Z9, Z0
 	VPTERNLOGD  $0xf8, Z11, Z2, Z0
 	VPCMPUW     $0x06, Z10, Z0, K1
-	VPSUBW      Z7, Z2, K1, Z2
+	VPADDW      Z11, Z2, K1, Z2
 	VMOVNTPS    Z2, (DI)
 	VPMOVZXBQ   16(SI), Z0
 	VPMULUDQ    Z12, Z0, Z0
 	VPERMPS     Z13, Z0, Z0
-	VFMADD213PS Z14, Z6, Z0
+	VFMADD213PS Z14, Z7, Z0
 	VPMOVZXBQ   24(SI), Z1
 	VPMULUDQ    Z12, Z1, Z1
 	VPERMPS     Z13, Z1, Z1
-	VFMADD213PS Z14, Z6, Z1
+	VFMADD213PS Z14, Z7, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z8, Z2
 	VPERMT2W    Z1, Z9, Z0
 	VPTERNLOGD  $0xf8, Z11, Z2, Z0
 	VPCMPUW     $0x06, Z10, Z0, K1
-	VPSUBW      Z7, Z2, K1, Z2
+	VPADDW      Z11, Z2, K1, Z2
 	VMOVNTPS    Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+32, SI
@@ -5520,7 +5513,7 @@ groupmeet0mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z6
+	VMOVAPS      Z1, K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -5540,7 +5533,7 @@ groupmeet1next:
 	VBROADCASTSS (DX), Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z15, K1, Z2
-	VMOVAPS      Z2, Z6
+	VMOVAPS      Z2, Z7
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -5552,7 +5545,7 @@ groupmeet1mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z6
+	VMOVAPS      Z2, K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -5572,7 +5565,7 @@ groupmeet2next:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z1
-	VMOVAPS      Z1, Z6
+	VMOVAPS      Z1, Z7
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -5584,7 +5577,7 @@ groupmeet2mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z6
+	VMOVAPS      Z1, K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -5604,7 +5597,7 @@ groupmeet3next:
 	VBROADCASTSS (DX), Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z15, K1, Z2
-	VMOVAPS      Z2, Z6
+	VMOVAPS      Z2, Z7
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -5616,7 +5609,7 @@ groupmeet3mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z6
+	VMOVAPS      Z2, K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -5628,15 +5621,30 @@ short2stream:
 	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VPMOVZXBQ    (SI), Z0
 	VPMULUDQ     Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
+	VFMADD213PS  Z14, Z7, Z0
 	VPMOVZXBQ    8(SI), Z1
+	VPMULUDQ     Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VFMADD213PS  Z14, Z7, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z8, Z2
+	VPERMT2W     Z1, Z9, Z0
+	VPTERNLOGD   $0xf8, Z11, Z2, Z0
+	VPCMPUW      $0x06, Z10, Z0, K1
+	VPADDW       Z11, Z2, K1, Z2
+	VMOVNTPS     Z2, (DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VFMADD213PS  Z14, Z6, Z0
+	VPMOVZXBQ    24(SI), Z1
 	VPMULUDQ     Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
 	VFMADD213PS  Z14, Z6, Z1
@@ -5645,22 +5653,7 @@ short2stream:
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
-	VMOVNTPS     Z2, (DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z5, Z0
-	VPMOVZXBQ    24(SI), Z1
-	VPMULUDQ     Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z5, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVNTPS     Z2, 64(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+128, DI
@@ -5674,45 +5667,45 @@ short4stream:
 	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VBROADCASTSS 8(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z4
+	VBLENDMPS    Z0, Z15, K1, Z5
 	VBROADCASTSS 12(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z3
+	VBLENDMPS    Z0, Z15, K1, Z4
 	VPMOVZXBQ    (SI), Z0
 	VPMULUDQ     Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
+	VFMADD213PS  Z14, Z7, Z0
 	VPMOVZXBQ    8(SI), Z1
 	VPMULUDQ     Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z5, Z1
+	VFMADD213PS  Z14, Z6, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z8, Z2
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVNTPS     Z2, (DI)
 	VPMOVZXBQ    16(SI), Z0
 	VPMULUDQ     Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z4, Z0
+	VFMADD213PS  Z14, Z5, Z0
 	VPMOVZXBQ    24(SI), Z1
 	VPMULUDQ     Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z3, Z1
+	VFMADD213PS  Z14, Z4, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z8, Z2
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVNTPS     Z2, 64(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+128, DI
@@ -5726,9 +5719,9 @@ short4stream:
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·DequantizeZeroPointPacked4BF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
-	// per call: Z0 sign, Z15 0x7fc00000, Z14 0x0, Z1 table, Z1 Xor, Z1 ISub, Z13 ToFloat, Z12 0x10000001, Z11 0x10001, Z10 0x80008000, Z9 table, Z8 table, Z7 0xffffffff
-	// per group: Z0 scale, K1 Ordered, Z6 Select, Z0 zeroPoint, Z5 ToFloat
-	// vector registers in use at once: 20
+	// per call: Z0 sign, Z15 0x7fc00000, Z14 0x0, Z1 table, Z1 Xor, Z1 ISub, Z13 ToFloat, Z12 0x10000001, Z11 0x10001, Z10 0x80008000, Z9 table, Z8 table
+	// per group: Z0 scale, K1 Ordered, Z7 Select, Z0 zeroPoint, Z6 ToFloat
+	// vector registers in use at once: 19
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -5736,16 +5729,15 @@ TEXT ·DequantizeZeroPointPacked4BF16AVX512(SB), NOSPLIT, $0-64
 	VBROADCASTSS sign+32(FP), Z0
 	VBROADCASTSS constantsAVX512<>+0(SB), Z15
 	VPXORD       Z14, Z14, Z14
-	VMOVUPS      constantsAVX512<>+144(SB), Z1
+	VMOVUPS      constantsAVX512<>+140(SB), Z1
 	VPXORD       Z0, Z1, Z1
 	VPSUBD       Z0, Z1, Z1
 	VCVTDQ2PS    Z1, Z13
-	VBROADCASTSS constantsAVX512<>+208(SB), Z12
+	VBROADCASTSS constantsAVX512<>+204(SB), Z12
 	VBROADCASTSS constantsAVX512<>+4(SB), Z11
 	VBROADCASTSS constantsAVX512<>+8(SB), Z10
 	VMOVUPS      constantsAVX512<>+12(SB), Z9
 	VMOVUPS      constantsAVX512<>+76(SB), Z8
-	VBROADCASTSS constantsAVX512<>+140(SB), Z7
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -5767,9 +5759,9 @@ groupbegin:
 	JLT          grouptomeet
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z5
+	VCVTDQ2PS    Z0, Z6
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
@@ -5779,36 +5771,36 @@ grouploop:
 	VPMOVZXBQ   (SI), Z0
 	VPMULUDQ    Z12, Z0, Z0
 	VPERMPS     Z13, Z0, Z0
-	VSUBPS      Z5, Z0, Z0
-	VFMADD213PS Z14, Z6, Z0
+	VSUBPS      Z6, Z0, Z0
+	VFMADD213PS Z14, Z7, Z0
 	VPMOVZXBQ   8(SI), Z1
 	VPMULUDQ    Z12, Z1, Z1
 	VPERMPS     Z13, Z1, Z1
-	VSUBPS      Z5, Z1, Z1
-	VFMADD213PS Z14, Z6, Z1
+	VSUBPS      Z6, Z1, Z1
+	VFMADD213PS Z14, Z7, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z8, Z2
 	VPERMT2W    Z1, Z9, Z0
 	VPTERNLOGD  $0xf8, Z11, Z2, Z0
 	VPCMPUW     $0x06, Z10, Z0, K1
-	VPSUBW      Z7, Z2, K1, Z2
+	VPADDW      Z11, Z2, K1, Z2
 	VMOVUPS     Z2, (DI)
 	VPMOVZXBQ   16(SI), Z0
 	VPMULUDQ    Z12, Z0, Z0
 	VPERMPS     Z13, Z0, Z0
-	VSUBPS      Z5, Z0, Z0
-	VFMADD213PS Z14, Z6, Z0
+	VSUBPS      Z6, Z0, Z0
+	VFMADD213PS Z14, Z7, Z0
 	VPMOVZXBQ   24(SI), Z1
 	VPMULUDQ    Z12, Z1, Z1
 	VPERMPS     Z13, Z1, Z1
-	VSUBPS      Z5, Z1, Z1
-	VFMADD213PS Z14, Z6, Z1
+	VSUBPS      Z6, Z1, Z1
+	VFMADD213PS Z14, Z7, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z8, Z2
 	VPERMT2W    Z1, Z9, Z0
 	VPTERNLOGD  $0xf8, Z11, Z2, Z0
 	VPCMPUW     $0x06, Z10, Z0, K1
-	VPSUBW      Z7, Z2, K1, Z2
+	VPADDW      Z11, Z2, K1, Z2
 	VMOVUPS     Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+32, SI
@@ -5825,10 +5817,10 @@ groupwhole:
 
 grouptomeet:
 	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z6
+	VCVTDQ2PS    Z0, Z7
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 
 groupmeet:
 	SUBQ $+16, R9
@@ -5838,8 +5830,8 @@ groupmeet0:
 	VPMOVZXBQ   (SI), Z0
 	VPMULUDQ    Z12, Z0, Z0
 	VPERMPS     Z13, Z0, Z0
-	VSUBPS      Z6, Z0, Z0
-	VFMADD213PS Z14, Z5, Z0
+	VSUBPS      Z7, Z0, Z0
+	VFMADD213PS Z14, Z6, Z0
 	SUBQ        $+16, R9
 	JLT         groupmeet1cross
 
@@ -5847,14 +5839,14 @@ groupmeet1:
 	VPMOVZXBQ   8(SI), Z1
 	VPMULUDQ    Z12, Z1, Z1
 	VPERMPS     Z13, Z1, Z1
-	VSUBPS      Z6, Z1, Z1
-	VFMADD213PS Z14, Z5, Z1
+	VSUBPS      Z7, Z1, Z1
+	VFMADD213PS Z14, Z6, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z8, Z2
 	VPERMT2W    Z1, Z9, Z0
 	VPTERNLOGD  $0xf8, Z11, Z2, Z0
 	VPCMPUW     $0x06, Z10, Z0, K1
-	VPSUBW      Z7, Z2, K1, Z2
+	VPADDW      Z11, Z2, K1, Z2
 	VMOVUPS     Z2, (DI)
 	SUBQ        $+16, R9
 	JLT         groupmeet2cross
@@ -5863,8 +5855,8 @@ groupmeet2:
 	VPMOVZXBQ   16(SI), Z0
 	VPMULUDQ    Z12, Z0, Z0
 	VPERMPS     Z13, Z0, Z0
-	VSUBPS      Z6, Z0, Z0
-	VFMADD213PS Z14, Z5, Z0
+	VSUBPS      Z7, Z0, Z0
+	VFMADD213PS Z14, Z6, Z0
 	SUBQ        $+16, R9
 	JLT         groupmeet3cross
 
@@ -5872,14 +5864,14 @@ groupmeet3:
 	VPMOVZXBQ   24(SI), Z1
 	VPMULUDQ    Z12, Z1, Z1
 	VPERMPS     Z13, Z1, Z1
-	VSUBPS      Z6, Z1, Z1
-	VFMADD213PS Z14, Z5, Z1
+	VSUBPS      Z7, Z1, Z1
+	VFMADD213PS Z14, Z6, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z8, Z2
 	VPERMT2W    Z1, Z9, Z0
 	VPTERNLOGD  $0xf8, Z11, Z2, Z0
 	VPCMPUW     $0x06, Z10, Z0, K1
-	VPSUBW      Z7, Z2, K1, Z2
+	VPADDW      Z11, Z2, K1, Z2
 	VMOVUPS     Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+32, SI
@@ -5917,9 +5909,9 @@ grouppieces:
 grouppiece:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z5
+	VCVTDQ2PS    Z0, Z6
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K0
@@ -5931,8 +5923,8 @@ grouppiece:
 	VPMOVZXBQ.Z  (SI), K7, Z0
 	VPMULUDQ     Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
+	VSUBPS       Z6, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
 	LEAQ         1(R8), CX
@@ -5944,8 +5936,8 @@ grouppiece:
 	VPMOVZXBQ.Z  8(SI), K7, Z1
 	VPMULUDQ     Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z5, Z1, Z1
-	VFMADD213PS  Z14, Z6, Z1
+	VSUBPS       Z6, Z1, Z1
+	VFMADD213PS  Z14, Z7, Z1
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
 	LEAQ         1(R8), CX
@@ -5957,8 +5949,8 @@ grouppiece:
 	VPMOVZXBQ.Z  16(SI), K7, Z2
 	VPMULUDQ     Z12, Z2, Z2
 	VPERMPS      Z13, Z2, Z2
-	VSUBPS       Z5, Z2, Z2
-	VFMADD213PS  Z14, Z6, Z2
+	VSUBPS       Z6, Z2, Z2
+	VFMADD213PS  Z14, Z7, Z2
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
 	LEAQ         1(R8), CX
@@ -5970,8 +5962,8 @@ grouppiece:
 	VPMOVZXBQ.Z  24(SI), K7, Z3
 	VPMULUDQ     Z12, Z3, Z3
 	VPERMPS      Z13, Z3, Z3
-	VSUBPS       Z5, Z3, Z3
-	VFMADD213PS  Z14, Z6, Z3
+	VSUBPS       Z6, Z3, Z3
+	VFMADD213PS  Z14, Z7, Z3
 
 grouptailnarrow:
 	VMOVDQA64  Z0, Z4
@@ -5979,7 +5971,7 @@ grouptailnarrow:
 	VPERMT2W   Z1, Z9, Z0
 	VPTERNLOGD $0xf8, Z11, Z4, Z0
 	VPCMPUW    $0x06, Z10, Z0, K1
-	VPSUBW     Z7, Z4, K1, Z4
+	VPADDW     Z11, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
@@ -5987,7 +5979,7 @@ grouptailnarrow:
 	VPERMT2W   Z3, Z9, Z2
 	VPTERNLOGD $0xf8, Z11, Z0, Z2
 	VPCMPUW    $0x06, Z10, Z2, K1
-	VPSUBW     Z7, Z0, K1, Z0
+	VPADDW     Z11, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 	LEAQ       (DI)(R8*2), DI
@@ -6028,20 +6020,37 @@ short2:
 short2loop:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z4
+	VCVTDQ2PS    Z0, Z5
 	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z3
+	VCVTDQ2PS    Z0, Z4
 	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
+	VPMOVZXBQ    8(SI), Z1
+	VPMULUDQ     Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z5, Z1, Z1
+	VFMADD213PS  Z14, Z7, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z8, Z2
+	VPERMT2W     Z1, Z9, Z0
+	VPTERNLOGD   $0xf8, Z11, Z2, Z0
+	VPCMPUW      $0x06, Z10, Z0, K1
+	VPADDW       Z11, Z2, K1, Z2
+	VMOVUPS      Z2, (DI)
+	VPMOVZXBQ    16(SI), Z0
 	VPMULUDQ     Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
 	VSUBPS       Z4, Z0, Z0
 	VFMADD213PS  Z14, Z6, Z0
-	VPMOVZXBQ    8(SI), Z1
+	VPMOVZXBQ    24(SI), Z1
 	VPMULUDQ     Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
 	VSUBPS       Z4, Z1, Z1
@@ -6051,24 +6060,7 @@ short2loop:
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VFMADD213PS  Z14, Z5, Z0
-	VPMOVZXBQ    24(SI), Z1
-	VPMULUDQ     Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z3, Z1, Z1
-	VFMADD213PS  Z14, Z5, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
@@ -6095,60 +6087,60 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z6
-	VBROADCASTSS 4(DX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z5
-	VBROADCASTSS 8(DX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z4
-	VBROADCASTSS 12(DX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z3
-	VBROADCASTSS (BX), Z17
-	VCVTDQ2PS    Z17, Z2
-	VBROADCASTSS 4(BX), Z17
-	VCVTDQ2PS    Z17, Z1
-	VBROADCASTSS 8(BX), Z17
-	VCVTDQ2PS    Z17, Z0
-	VBROADCASTSS 12(BX), Z17
-	VCVTDQ2PS    Z17, Z16
-	VPMOVZXBQ    (SI), Z17
+	VBROADCASTSS (DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z7
+	VBROADCASTSS 4(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z6
+	VBROADCASTSS 8(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z5
+	VBROADCASTSS 12(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z4
+	VBROADCASTSS (BX), Z16
+	VCVTDQ2PS    Z16, Z3
+	VBROADCASTSS 4(BX), Z16
+	VCVTDQ2PS    Z16, Z2
+	VBROADCASTSS 8(BX), Z16
+	VCVTDQ2PS    Z16, Z1
+	VBROADCASTSS 12(BX), Z16
+	VCVTDQ2PS    Z16, Z0
+	VPMOVZXBQ    (SI), Z16
+	VPMULUDQ     Z12, Z16, Z16
+	VPERMPS      Z13, Z16, Z16
+	VSUBPS       Z3, Z16, Z16
+	VFMADD213PS  Z14, Z7, Z16
+	VPMOVZXBQ    8(SI), Z17
 	VPMULUDQ     Z12, Z17, Z17
 	VPERMPS      Z13, Z17, Z17
 	VSUBPS       Z2, Z17, Z17
 	VFMADD213PS  Z14, Z6, Z17
-	VPMOVZXBQ    8(SI), Z18
-	VPMULUDQ     Z12, Z18, Z18
-	VPERMPS      Z13, Z18, Z18
-	VSUBPS       Z1, Z18, Z18
-	VFMADD213PS  Z14, Z5, Z18
-	VMOVDQA64    Z17, Z19
-	VPERMT2W     Z18, Z8, Z19
-	VPERMT2W     Z18, Z9, Z17
-	VPTERNLOGD   $0xf8, Z11, Z19, Z17
-	VPCMPUW      $0x06, Z10, Z17, K1
-	VPSUBW       Z7, Z19, K1, Z19
-	VMOVUPS      Z19, (DI)
-	VPMOVZXBQ    16(SI), Z17
+	VMOVDQA64    Z16, Z18
+	VPERMT2W     Z17, Z8, Z18
+	VPERMT2W     Z17, Z9, Z16
+	VPTERNLOGD   $0xf8, Z11, Z18, Z16
+	VPCMPUW      $0x06, Z10, Z16, K1
+	VPADDW       Z11, Z18, K1, Z18
+	VMOVUPS      Z18, (DI)
+	VPMOVZXBQ    16(SI), Z16
+	VPMULUDQ     Z12, Z16, Z16
+	VPERMPS      Z13, Z16, Z16
+	VSUBPS       Z1, Z16, Z16
+	VFMADD213PS  Z14, Z5, Z16
+	VPMOVZXBQ    24(SI), Z17
 	VPMULUDQ     Z12, Z17, Z17
 	VPERMPS      Z13, Z17, Z17
 	VSUBPS       Z0, Z17, Z17
 	VFMADD213PS  Z14, Z4, Z17
-	VPMOVZXBQ    24(SI), Z18
-	VPMULUDQ     Z12, Z18, Z18
-	VPERMPS      Z13, Z18, Z18
-	VSUBPS       Z16, Z18, Z18
-	VFMADD213PS  Z14, Z3, Z18
-	VMOVDQA64    Z17, Z19
-	VPERMT2W     Z18, Z8, Z19
-	VPERMT2W     Z18, Z9, Z17
-	VPTERNLOGD   $0xf8, Z11, Z19, Z17
-	VPCMPUW      $0x06, Z10, Z17, K1
-	VPSUBW       Z7, Z19, K1, Z19
-	VMOVUPS      Z19, 64(DI)
+	VMOVDQA64    Z16, Z18
+	VPERMT2W     Z17, Z8, Z18
+	VPERMT2W     Z17, Z9, Z16
+	VPTERNLOGD   $0xf8, Z11, Z18, Z16
+	VPCMPUW      $0x06, Z10, Z16, K1
+	VPADDW       Z11, Z18, K1, Z18
+	VMOVUPS      Z18, 64(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+16, BX
 	ADDQ         $+128, DI
@@ -6197,7 +6189,7 @@ laneloop:
 	VPERMT2W    Z1, Z9, Z0
 	VPTERNLOGD  $0xf8, Z11, Z2, Z0
 	VPCMPUW     $0x06, Z10, Z0, K1
-	VPSUBW      Z7, Z2, K1, Z2
+	VPADDW      Z11, Z2, K1, Z2
 	VMOVUPS     Z2, (DI)
 	VPMOVZXBQ   16(SI), Z0
 	VPMULUDQ    Z12, Z0, Z0
@@ -6224,7 +6216,7 @@ laneloop:
 	VPERMT2W    Z1, Z9, Z0
 	VPTERNLOGD  $0xf8, Z11, Z2, Z0
 	VPCMPUW     $0x06, Z10, Z0, K1
-	VPSUBW      Z7, Z2, K1, Z2
+	VPADDW      Z11, Z2, K1, Z2
 	VMOVUPS     Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+32, SI
@@ -6320,7 +6312,7 @@ lanetailnarrow:
 	VPERMT2W   Z1, Z9, Z0
 	VPTERNLOGD $0xf8, Z11, Z4, Z0
 	VPCMPUW    $0x06, Z10, Z0, K1
-	VPSUBW     Z7, Z4, K1, Z4
+	VPADDW     Z11, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
@@ -6328,7 +6320,7 @@ lanetailnarrow:
 	VPERMT2W   Z3, Z9, Z2
 	VPTERNLOGD $0xf8, Z11, Z0, Z2
 	VPCMPUW    $0x06, Z10, Z2, K1
-	VPSUBW     Z7, Z0, K1, Z0
+	VPADDW     Z11, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 
@@ -6349,36 +6341,36 @@ groupstream:
 	VPMOVZXBQ   (SI), Z0
 	VPMULUDQ    Z12, Z0, Z0
 	VPERMPS     Z13, Z0, Z0
-	VSUBPS      Z5, Z0, Z0
-	VFMADD213PS Z14, Z6, Z0
+	VSUBPS      Z6, Z0, Z0
+	VFMADD213PS Z14, Z7, Z0
 	VPMOVZXBQ   8(SI), Z1
 	VPMULUDQ    Z12, Z1, Z1
 	VPERMPS     Z13, Z1, Z1
-	VSUBPS      Z5, Z1, Z1
-	VFMADD213PS Z14, Z6, Z1
+	VSUBPS      Z6, Z1, Z1
+	VFMADD213PS Z14, Z7, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z8, Z2
 	VPERMT2W    Z1, Z9, Z0
 	VPTERNLOGD  $0xf8, Z11, Z2, Z0
 	VPCMPUW     $0x06, Z10, Z0, K1
-	VPSUBW      Z7, Z2, K1, Z2
+	VPADDW      Z11, Z2, K1, Z2
 	VMOVNTPS    Z2, (DI)
 	VPMOVZXBQ   16(SI), Z0
 	VPMULUDQ    Z12, Z0, Z0
 	VPERMPS     Z13, Z0, Z0
-	VSUBPS      Z5, Z0, Z0
-	VFMADD213PS Z14, Z6, Z0
+	VSUBPS      Z6, Z0, Z0
+	VFMADD213PS Z14, Z7, Z0
 	VPMOVZXBQ   24(SI), Z1
 	VPMULUDQ    Z12, Z1, Z1
 	VPERMPS     Z13, Z1, Z1
-	VSUBPS      Z5, Z1, Z1
-	VFMADD213PS Z14, Z6, Z1
+	VSUBPS      Z6, Z1, Z1
+	VFMADD213PS Z14, Z7, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z8, Z2
 	VPERMT2W    Z1, Z9, Z0
 	VPTERNLOGD  $0xf8, Z11, Z2, Z0
 	VPCMPUW     $0x06, Z10, Z0, K1
-	VPSUBW      Z7, Z2, K1, Z2
+	VPADDW      Z11, Z2, K1, Z2
 	VMOVNTPS    Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+32, SI
@@ -6398,8 +6390,8 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z6
-	VMOVAPS      Z2, K7, Z5
+	VMOVAPS      Z1, K7, Z7
+	VMOVAPS      Z2, K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -6423,8 +6415,8 @@ groupmeet1next:
 	VBROADCASTSS (DX), Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z15, K1, Z3
-	VMOVAPS      Z2, Z6
-	VMOVAPS      Z3, Z5
+	VMOVAPS      Z2, Z7
+	VMOVAPS      Z3, Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -6438,8 +6430,8 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z6
-	VMOVAPS      Z3, K7, Z5
+	VMOVAPS      Z2, K7, Z7
+	VMOVAPS      Z3, K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -6463,8 +6455,8 @@ groupmeet2next:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z2
-	VMOVAPS      Z1, Z6
-	VMOVAPS      Z2, Z5
+	VMOVAPS      Z1, Z7
+	VMOVAPS      Z2, Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -6478,8 +6470,8 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z6
-	VMOVAPS      Z2, K7, Z5
+	VMOVAPS      Z1, K7, Z7
+	VMOVAPS      Z2, K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -6503,8 +6495,8 @@ groupmeet3next:
 	VBROADCASTSS (DX), Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z15, K1, Z3
-	VMOVAPS      Z2, Z6
-	VMOVAPS      Z3, Z5
+	VMOVAPS      Z2, Z7
+	VMOVAPS      Z3, Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -6518,8 +6510,8 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z6
-	VMOVAPS      Z3, K7, Z5
+	VMOVAPS      Z2, K7, Z7
+	VMOVAPS      Z3, K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -6532,20 +6524,37 @@ short2stream:
 	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z4
+	VCVTDQ2PS    Z0, Z5
 	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z3
+	VCVTDQ2PS    Z0, Z4
 	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
+	VPMOVZXBQ    8(SI), Z1
+	VPMULUDQ     Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z5, Z1, Z1
+	VFMADD213PS  Z14, Z7, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z8, Z2
+	VPERMT2W     Z1, Z9, Z0
+	VPTERNLOGD   $0xf8, Z11, Z2, Z0
+	VPCMPUW      $0x06, Z10, Z0, K1
+	VPADDW       Z11, Z2, K1, Z2
+	VMOVNTPS     Z2, (DI)
+	VPMOVZXBQ    16(SI), Z0
 	VPMULUDQ     Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
 	VSUBPS       Z4, Z0, Z0
 	VFMADD213PS  Z14, Z6, Z0
-	VPMOVZXBQ    8(SI), Z1
+	VPMOVZXBQ    24(SI), Z1
 	VPMULUDQ     Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
 	VSUBPS       Z4, Z1, Z1
@@ -6555,24 +6564,7 @@ short2stream:
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
-	VMOVNTPS     Z2, (DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VFMADD213PS  Z14, Z5, Z0
-	VPMOVZXBQ    24(SI), Z1
-	VPMULUDQ     Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z3, Z1, Z1
-	VFMADD213PS  Z14, Z5, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVNTPS     Z2, 64(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
@@ -6585,60 +6577,60 @@ short2stream:
 
 short4stream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z6
-	VBROADCASTSS 4(DX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z5
-	VBROADCASTSS 8(DX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z4
-	VBROADCASTSS 12(DX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z3
-	VBROADCASTSS (BX), Z17
-	VCVTDQ2PS    Z17, Z2
-	VBROADCASTSS 4(BX), Z17
-	VCVTDQ2PS    Z17, Z1
-	VBROADCASTSS 8(BX), Z17
-	VCVTDQ2PS    Z17, Z0
-	VBROADCASTSS 12(BX), Z17
-	VCVTDQ2PS    Z17, Z16
-	VPMOVZXBQ    (SI), Z17
+	VBROADCASTSS (DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z7
+	VBROADCASTSS 4(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z6
+	VBROADCASTSS 8(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z5
+	VBROADCASTSS 12(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z4
+	VBROADCASTSS (BX), Z16
+	VCVTDQ2PS    Z16, Z3
+	VBROADCASTSS 4(BX), Z16
+	VCVTDQ2PS    Z16, Z2
+	VBROADCASTSS 8(BX), Z16
+	VCVTDQ2PS    Z16, Z1
+	VBROADCASTSS 12(BX), Z16
+	VCVTDQ2PS    Z16, Z0
+	VPMOVZXBQ    (SI), Z16
+	VPMULUDQ     Z12, Z16, Z16
+	VPERMPS      Z13, Z16, Z16
+	VSUBPS       Z3, Z16, Z16
+	VFMADD213PS  Z14, Z7, Z16
+	VPMOVZXBQ    8(SI), Z17
 	VPMULUDQ     Z12, Z17, Z17
 	VPERMPS      Z13, Z17, Z17
 	VSUBPS       Z2, Z17, Z17
 	VFMADD213PS  Z14, Z6, Z17
-	VPMOVZXBQ    8(SI), Z18
-	VPMULUDQ     Z12, Z18, Z18
-	VPERMPS      Z13, Z18, Z18
-	VSUBPS       Z1, Z18, Z18
-	VFMADD213PS  Z14, Z5, Z18
-	VMOVDQA64    Z17, Z19
-	VPERMT2W     Z18, Z8, Z19
-	VPERMT2W     Z18, Z9, Z17
-	VPTERNLOGD   $0xf8, Z11, Z19, Z17
-	VPCMPUW      $0x06, Z10, Z17, K1
-	VPSUBW       Z7, Z19, K1, Z19
-	VMOVNTPS     Z19, (DI)
-	VPMOVZXBQ    16(SI), Z17
+	VMOVDQA64    Z16, Z18
+	VPERMT2W     Z17, Z8, Z18
+	VPERMT2W     Z17, Z9, Z16
+	VPTERNLOGD   $0xf8, Z11, Z18, Z16
+	VPCMPUW      $0x06, Z10, Z16, K1
+	VPADDW       Z11, Z18, K1, Z18
+	VMOVNTPS     Z18, (DI)
+	VPMOVZXBQ    16(SI), Z16
+	VPMULUDQ     Z12, Z16, Z16
+	VPERMPS      Z13, Z16, Z16
+	VSUBPS       Z1, Z16, Z16
+	VFMADD213PS  Z14, Z5, Z16
+	VPMOVZXBQ    24(SI), Z17
 	VPMULUDQ     Z12, Z17, Z17
 	VPERMPS      Z13, Z17, Z17
 	VSUBPS       Z0, Z17, Z17
 	VFMADD213PS  Z14, Z4, Z17
-	VPMOVZXBQ    24(SI), Z18
-	VPMULUDQ     Z12, Z18, Z18
-	VPERMPS      Z13, Z18, Z18
-	VSUBPS       Z16, Z18, Z18
-	VFMADD213PS  Z14, Z3, Z18
-	VMOVDQA64    Z17, Z19
-	VPERMT2W     Z18, Z8, Z19
-	VPERMT2W     Z18, Z9, Z17
-	VPTERNLOGD   $0xf8, Z11, Z19, Z17
-	VPCMPUW      $0x06, Z10, Z17, K1
-	VPSUBW       Z7, Z19, K1, Z19
-	VMOVNTPS     Z19, 64(DI)
+	VMOVDQA64    Z16, Z18
+	VPERMT2W     Z17, Z8, Z18
+	VPERMT2W     Z17, Z9, Z16
+	VPTERNLOGD   $0xf8, Z11, Z18, Z16
+	VPCMPUW      $0x06, Z10, Z16, K1
+	VPADDW       Z11, Z18, K1, Z18
+	VMOVNTPS     Z18, 64(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+16, BX
 	ADDQ         $+128, DI
@@ -6652,9 +6644,9 @@ short4stream:
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·DequantizeMinvalPacked4BF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
-	// per call: Z0 sign, Z15 0x7fc00000, Z1 least, Z14 ToFloat, Z1 table, Z1 Xor, Z1 ISub, Z13 ToFloat, Z12 0x10000001, Z11 0x10001, Z10 0x80008000, Z9 table, Z8 table, Z7 0xffffffff
-	// per group: Z0 scale, K1 Ordered, Z6 Select, Z0 minval, K1 Ordered, Z5 Select
-	// vector registers in use at once: 20
+	// per call: Z0 sign, Z15 0x7fc00000, Z1 least, Z14 ToFloat, Z1 table, Z1 Xor, Z1 ISub, Z13 ToFloat, Z12 0x10000001, Z11 0x10001, Z10 0x80008000, Z9 table, Z8 table
+	// per group: Z0 scale, K1 Ordered, Z7 Select, Z0 minval, K1 Ordered, Z6 Select
+	// vector registers in use at once: 19
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -6663,16 +6655,15 @@ TEXT ·DequantizeMinvalPacked4BF16AVX512(SB), NOSPLIT, $0-64
 	VBROADCASTSS constantsAVX512<>+0(SB), Z15
 	VBROADCASTSS least+36(FP), Z1
 	VCVTDQ2PS    Z1, Z14
-	VMOVUPS      constantsAVX512<>+144(SB), Z1
+	VMOVUPS      constantsAVX512<>+140(SB), Z1
 	VPXORD       Z0, Z1, Z1
 	VPSUBD       Z0, Z1, Z1
 	VCVTDQ2PS    Z1, Z13
-	VBROADCASTSS constantsAVX512<>+208(SB), Z12
+	VBROADCASTSS constantsAVX512<>+204(SB), Z12
 	VBROADCASTSS constantsAVX512<>+4(SB), Z11
 	VBROADCASTSS constantsAVX512<>+8(SB), Z10
 	VMOVUPS      constantsAVX512<>+12(SB), Z9
 	VMOVUPS      constantsAVX512<>+76(SB), Z8
-	VBROADCASTSS constantsAVX512<>+140(SB), Z7
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -6694,10 +6685,10 @@ groupbegin:
 	JLT          grouptomeet
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS (BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
@@ -6708,39 +6699,39 @@ grouploop:
 	VPMULUDQ   Z12, Z0, Z0
 	VPERMPS    Z13, Z0, Z0
 	VSUBPS     Z14, Z0, Z0
-	VMULPS     Z6, Z0, Z0
-	VADDPS     Z5, Z0, Z0
+	VMULPS     Z7, Z0, Z0
+	VADDPS     Z6, Z0, Z0
 	VPMOVZXBQ  8(SI), Z1
 	VPMULUDQ   Z12, Z1, Z1
 	VPERMPS    Z13, Z1, Z1
 	VSUBPS     Z14, Z1, Z1
-	VMULPS     Z6, Z1, Z1
-	VADDPS     Z5, Z1, Z1
+	VMULPS     Z7, Z1, Z1
+	VADDPS     Z6, Z1, Z1
 	VMOVDQA64  Z0, Z2
 	VPERMT2W   Z1, Z8, Z2
 	VPERMT2W   Z1, Z9, Z0
 	VPTERNLOGD $0xf8, Z11, Z2, Z0
 	VPCMPUW    $0x06, Z10, Z0, K1
-	VPSUBW     Z7, Z2, K1, Z2
+	VPADDW     Z11, Z2, K1, Z2
 	VMOVUPS    Z2, (DI)
 	VPMOVZXBQ  16(SI), Z0
 	VPMULUDQ   Z12, Z0, Z0
 	VPERMPS    Z13, Z0, Z0
 	VSUBPS     Z14, Z0, Z0
-	VMULPS     Z6, Z0, Z0
-	VADDPS     Z5, Z0, Z0
+	VMULPS     Z7, Z0, Z0
+	VADDPS     Z6, Z0, Z0
 	VPMOVZXBQ  24(SI), Z1
 	VPMULUDQ   Z12, Z1, Z1
 	VPERMPS    Z13, Z1, Z1
 	VSUBPS     Z14, Z1, Z1
-	VMULPS     Z6, Z1, Z1
-	VADDPS     Z5, Z1, Z1
+	VMULPS     Z7, Z1, Z1
+	VADDPS     Z6, Z1, Z1
 	VMOVDQA64  Z0, Z2
 	VPERMT2W   Z1, Z8, Z2
 	VPERMT2W   Z1, Z9, Z0
 	VPTERNLOGD $0xf8, Z11, Z2, Z0
 	VPCMPUW    $0x06, Z10, Z0, K1
-	VPSUBW     Z7, Z2, K1, Z2
+	VPADDW     Z11, Z2, K1, Z2
 	VMOVUPS    Z2, 64(DI)
 	ADDQ       $+128, DI
 	ADDQ       $+32, SI
@@ -6758,10 +6749,10 @@ groupwhole:
 grouptomeet:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS (BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 
 groupmeet:
 	SUBQ $+16, R9
@@ -6772,8 +6763,8 @@ groupmeet0:
 	VPMULUDQ  Z12, Z0, Z0
 	VPERMPS   Z13, Z0, Z0
 	VSUBPS    Z14, Z0, Z0
-	VMULPS    Z6, Z0, Z0
-	VADDPS    Z5, Z0, Z0
+	VMULPS    Z7, Z0, Z0
+	VADDPS    Z6, Z0, Z0
 	SUBQ      $+16, R9
 	JLT       groupmeet1cross
 
@@ -6782,14 +6773,14 @@ groupmeet1:
 	VPMULUDQ   Z12, Z1, Z1
 	VPERMPS    Z13, Z1, Z1
 	VSUBPS     Z14, Z1, Z1
-	VMULPS     Z6, Z1, Z1
-	VADDPS     Z5, Z1, Z1
+	VMULPS     Z7, Z1, Z1
+	VADDPS     Z6, Z1, Z1
 	VMOVDQA64  Z0, Z2
 	VPERMT2W   Z1, Z8, Z2
 	VPERMT2W   Z1, Z9, Z0
 	VPTERNLOGD $0xf8, Z11, Z2, Z0
 	VPCMPUW    $0x06, Z10, Z0, K1
-	VPSUBW     Z7, Z2, K1, Z2
+	VPADDW     Z11, Z2, K1, Z2
 	VMOVUPS    Z2, (DI)
 	SUBQ       $+16, R9
 	JLT        groupmeet2cross
@@ -6799,8 +6790,8 @@ groupmeet2:
 	VPMULUDQ  Z12, Z0, Z0
 	VPERMPS   Z13, Z0, Z0
 	VSUBPS    Z14, Z0, Z0
-	VMULPS    Z6, Z0, Z0
-	VADDPS    Z5, Z0, Z0
+	VMULPS    Z7, Z0, Z0
+	VADDPS    Z6, Z0, Z0
 	SUBQ      $+16, R9
 	JLT       groupmeet3cross
 
@@ -6809,14 +6800,14 @@ groupmeet3:
 	VPMULUDQ   Z12, Z1, Z1
 	VPERMPS    Z13, Z1, Z1
 	VSUBPS     Z14, Z1, Z1
-	VMULPS     Z6, Z1, Z1
-	VADDPS     Z5, Z1, Z1
+	VMULPS     Z7, Z1, Z1
+	VADDPS     Z6, Z1, Z1
 	VMOVDQA64  Z0, Z2
 	VPERMT2W   Z1, Z8, Z2
 	VPERMT2W   Z1, Z9, Z0
 	VPTERNLOGD $0xf8, Z11, Z2, Z0
 	VPCMPUW    $0x06, Z10, Z0, K1
-	VPSUBW     Z7, Z2, K1, Z2
+	VPADDW     Z11, Z2, K1, Z2
 	VMOVUPS    Z2, 64(DI)
 	ADDQ       $+128, DI
 	ADDQ       $+32, SI
@@ -6854,10 +6845,10 @@ grouppieces:
 grouppiece:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS (BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K0
@@ -6870,8 +6861,8 @@ grouppiece:
 	VPMULUDQ     Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
 	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VADDPS       Z5, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	VADDPS       Z6, Z0, Z0
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
 	LEAQ         1(R8), CX
@@ -6884,8 +6875,8 @@ grouppiece:
 	VPMULUDQ     Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
 	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z6, Z1, Z1
-	VADDPS       Z5, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	VADDPS       Z6, Z1, Z1
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
 	LEAQ         1(R8), CX
@@ -6898,8 +6889,8 @@ grouppiece:
 	VPMULUDQ     Z12, Z2, Z2
 	VPERMPS      Z13, Z2, Z2
 	VSUBPS       Z14, Z2, Z2
-	VMULPS       Z6, Z2, Z2
-	VADDPS       Z5, Z2, Z2
+	VMULPS       Z7, Z2, Z2
+	VADDPS       Z6, Z2, Z2
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
 	LEAQ         1(R8), CX
@@ -6912,8 +6903,8 @@ grouppiece:
 	VPMULUDQ     Z12, Z3, Z3
 	VPERMPS      Z13, Z3, Z3
 	VSUBPS       Z14, Z3, Z3
-	VMULPS       Z6, Z3, Z3
-	VADDPS       Z5, Z3, Z3
+	VMULPS       Z7, Z3, Z3
+	VADDPS       Z6, Z3, Z3
 
 grouptailnarrow:
 	VMOVDQA64  Z0, Z4
@@ -6921,7 +6912,7 @@ grouptailnarrow:
 	VPERMT2W   Z1, Z9, Z0
 	VPTERNLOGD $0xf8, Z11, Z4, Z0
 	VPCMPUW    $0x06, Z10, Z0, K1
-	VPSUBW     Z7, Z4, K1, Z4
+	VPADDW     Z11, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
@@ -6929,7 +6920,7 @@ grouptailnarrow:
 	VPERMT2W   Z3, Z9, Z2
 	VPTERNLOGD $0xf8, Z11, Z0, Z2
 	VPCMPUW    $0x06, Z10, Z2, K1
-	VPSUBW     Z7, Z0, K1, Z0
+	VPADDW     Z11, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 	LEAQ       (DI)(R8*2), DI
@@ -6970,23 +6961,42 @@ short2:
 short2loop:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VBROADCASTSS (BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z4
+	VBLENDMPS    Z0, Z15, K1, Z5
 	VBROADCASTSS 4(BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z3
+	VBLENDMPS    Z0, Z15, K1, Z4
 	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z14, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	VADDPS       Z5, Z0, Z0
+	VPMOVZXBQ    8(SI), Z1
+	VPMULUDQ     Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z14, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	VADDPS       Z5, Z1, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z8, Z2
+	VPERMT2W     Z1, Z9, Z0
+	VPTERNLOGD   $0xf8, Z11, Z2, Z0
+	VPCMPUW      $0x06, Z10, Z0, K1
+	VPADDW       Z11, Z2, K1, Z2
+	VMOVUPS      Z2, (DI)
+	VPMOVZXBQ    16(SI), Z0
 	VPMULUDQ     Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
 	VSUBPS       Z14, Z0, Z0
 	VMULPS       Z6, Z0, Z0
 	VADDPS       Z4, Z0, Z0
-	VPMOVZXBQ    8(SI), Z1
+	VPMOVZXBQ    24(SI), Z1
 	VPMULUDQ     Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
 	VSUBPS       Z14, Z1, Z1
@@ -6997,26 +7007,7 @@ short2loop:
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z5, Z0, Z0
-	VADDPS       Z3, Z0, Z0
-	VPMOVZXBQ    24(SI), Z1
-	VPMULUDQ     Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z5, Z1, Z1
-	VADDPS       Z3, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
@@ -7043,68 +7034,68 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z6
-	VBROADCASTSS 4(DX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z5
-	VBROADCASTSS 8(DX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z4
-	VBROADCASTSS 12(DX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z3
-	VBROADCASTSS (BX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z2
-	VBROADCASTSS 4(BX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z1
-	VBROADCASTSS 8(BX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z0
-	VBROADCASTSS 12(BX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z16
-	VPMOVZXBQ    (SI), Z17
+	VBROADCASTSS (DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z7
+	VBROADCASTSS 4(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z6
+	VBROADCASTSS 8(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z5
+	VBROADCASTSS 12(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z4
+	VBROADCASTSS (BX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z3
+	VBROADCASTSS 4(BX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z2
+	VBROADCASTSS 8(BX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z1
+	VBROADCASTSS 12(BX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z0
+	VPMOVZXBQ    (SI), Z16
+	VPMULUDQ     Z12, Z16, Z16
+	VPERMPS      Z13, Z16, Z16
+	VSUBPS       Z14, Z16, Z16
+	VMULPS       Z7, Z16, Z16
+	VADDPS       Z3, Z16, Z16
+	VPMOVZXBQ    8(SI), Z17
 	VPMULUDQ     Z12, Z17, Z17
 	VPERMPS      Z13, Z17, Z17
 	VSUBPS       Z14, Z17, Z17
 	VMULPS       Z6, Z17, Z17
 	VADDPS       Z2, Z17, Z17
-	VPMOVZXBQ    8(SI), Z18
-	VPMULUDQ     Z12, Z18, Z18
-	VPERMPS      Z13, Z18, Z18
-	VSUBPS       Z14, Z18, Z18
-	VMULPS       Z5, Z18, Z18
-	VADDPS       Z1, Z18, Z18
-	VMOVDQA64    Z17, Z19
-	VPERMT2W     Z18, Z8, Z19
-	VPERMT2W     Z18, Z9, Z17
-	VPTERNLOGD   $0xf8, Z11, Z19, Z17
-	VPCMPUW      $0x06, Z10, Z17, K1
-	VPSUBW       Z7, Z19, K1, Z19
-	VMOVUPS      Z19, (DI)
-	VPMOVZXBQ    16(SI), Z17
+	VMOVDQA64    Z16, Z18
+	VPERMT2W     Z17, Z8, Z18
+	VPERMT2W     Z17, Z9, Z16
+	VPTERNLOGD   $0xf8, Z11, Z18, Z16
+	VPCMPUW      $0x06, Z10, Z16, K1
+	VPADDW       Z11, Z18, K1, Z18
+	VMOVUPS      Z18, (DI)
+	VPMOVZXBQ    16(SI), Z16
+	VPMULUDQ     Z12, Z16, Z16
+	VPERMPS      Z13, Z16, Z16
+	VSUBPS       Z14, Z16, Z16
+	VMULPS       Z5, Z16, Z16
+	VADDPS       Z1, Z16, Z16
+	VPMOVZXBQ    24(SI), Z17
 	VPMULUDQ     Z12, Z17, Z17
 	VPERMPS      Z13, Z17, Z17
 	VSUBPS       Z14, Z17, Z17
 	VMULPS       Z4, Z17, Z17
 	VADDPS       Z0, Z17, Z17
-	VPMOVZXBQ    24(SI), Z18
-	VPMULUDQ     Z12, Z18, Z18
-	VPERMPS      Z13, Z18, Z18
-	VSUBPS       Z14, Z18, Z18
-	VMULPS       Z3, Z18, Z18
-	VADDPS       Z16, Z18, Z18
-	VMOVDQA64    Z17, Z19
-	VPERMT2W     Z18, Z8, Z19
-	VPERMT2W     Z18, Z9, Z17
-	VPTERNLOGD   $0xf8, Z11, Z19, Z17
-	VPCMPUW      $0x06, Z10, Z17, K1
-	VPSUBW       Z7, Z19, K1, Z19
-	VMOVUPS      Z19, 64(DI)
+	VMOVDQA64    Z16, Z18
+	VPERMT2W     Z17, Z8, Z18
+	VPERMT2W     Z17, Z9, Z16
+	VPTERNLOGD   $0xf8, Z11, Z18, Z16
+	VPCMPUW      $0x06, Z10, Z16, K1
+	VPADDW       Z11, Z18, K1, Z18
+	VMOVUPS      Z18, 64(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+16, BX
 	ADDQ         $+128, DI
@@ -7157,7 +7148,7 @@ laneloop:
 	VPERMT2W   Z1, Z9, Z0
 	VPTERNLOGD $0xf8, Z11, Z2, Z0
 	VPCMPUW    $0x06, Z10, Z0, K1
-	VPSUBW     Z7, Z2, K1, Z2
+	VPADDW     Z11, Z2, K1, Z2
 	VMOVUPS    Z2, (DI)
 	VPMOVZXBQ  16(SI), Z0
 	VPMULUDQ   Z12, Z0, Z0
@@ -7188,7 +7179,7 @@ laneloop:
 	VPERMT2W   Z1, Z9, Z0
 	VPTERNLOGD $0xf8, Z11, Z2, Z0
 	VPCMPUW    $0x06, Z10, Z0, K1
-	VPSUBW     Z7, Z2, K1, Z2
+	VPADDW     Z11, Z2, K1, Z2
 	VMOVUPS    Z2, 64(DI)
 	ADDQ       $+128, DI
 	ADDQ       $+32, SI
@@ -7292,7 +7283,7 @@ lanetailnarrow:
 	VPERMT2W   Z1, Z9, Z0
 	VPTERNLOGD $0xf8, Z11, Z4, Z0
 	VPCMPUW    $0x06, Z10, Z0, K1
-	VPSUBW     Z7, Z4, K1, Z4
+	VPADDW     Z11, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
@@ -7300,7 +7291,7 @@ lanetailnarrow:
 	VPERMT2W   Z3, Z9, Z2
 	VPTERNLOGD $0xf8, Z11, Z0, Z2
 	VPCMPUW    $0x06, Z10, Z2, K1
-	VPSUBW     Z7, Z0, K1, Z0
+	VPADDW     Z11, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 
@@ -7322,39 +7313,39 @@ groupstream:
 	VPMULUDQ    Z12, Z0, Z0
 	VPERMPS     Z13, Z0, Z0
 	VSUBPS      Z14, Z0, Z0
-	VMULPS      Z6, Z0, Z0
-	VADDPS      Z5, Z0, Z0
+	VMULPS      Z7, Z0, Z0
+	VADDPS      Z6, Z0, Z0
 	VPMOVZXBQ   8(SI), Z1
 	VPMULUDQ    Z12, Z1, Z1
 	VPERMPS     Z13, Z1, Z1
 	VSUBPS      Z14, Z1, Z1
-	VMULPS      Z6, Z1, Z1
-	VADDPS      Z5, Z1, Z1
+	VMULPS      Z7, Z1, Z1
+	VADDPS      Z6, Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z8, Z2
 	VPERMT2W    Z1, Z9, Z0
 	VPTERNLOGD  $0xf8, Z11, Z2, Z0
 	VPCMPUW     $0x06, Z10, Z0, K1
-	VPSUBW      Z7, Z2, K1, Z2
+	VPADDW      Z11, Z2, K1, Z2
 	VMOVNTPS    Z2, (DI)
 	VPMOVZXBQ   16(SI), Z0
 	VPMULUDQ    Z12, Z0, Z0
 	VPERMPS     Z13, Z0, Z0
 	VSUBPS      Z14, Z0, Z0
-	VMULPS      Z6, Z0, Z0
-	VADDPS      Z5, Z0, Z0
+	VMULPS      Z7, Z0, Z0
+	VADDPS      Z6, Z0, Z0
 	VPMOVZXBQ   24(SI), Z1
 	VPMULUDQ    Z12, Z1, Z1
 	VPERMPS     Z13, Z1, Z1
 	VSUBPS      Z14, Z1, Z1
-	VMULPS      Z6, Z1, Z1
-	VADDPS      Z5, Z1, Z1
+	VMULPS      Z7, Z1, Z1
+	VADDPS      Z6, Z1, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z8, Z2
 	VPERMT2W    Z1, Z9, Z0
 	VPTERNLOGD  $0xf8, Z11, Z2, Z0
 	VPCMPUW     $0x06, Z10, Z0, K1
-	VPSUBW      Z7, Z2, K1, Z2
+	VPADDW      Z11, Z2, K1, Z2
 	VMOVNTPS    Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+32, SI
@@ -7375,8 +7366,8 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z6
-	VMOVAPS      Z2, K7, Z5
+	VMOVAPS      Z1, K7, Z7
+	VMOVAPS      Z2, K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -7401,8 +7392,8 @@ groupmeet1next:
 	VBROADCASTSS (BX), Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z15, K1, Z3
-	VMOVAPS      Z2, Z6
-	VMOVAPS      Z3, Z5
+	VMOVAPS      Z2, Z7
+	VMOVAPS      Z3, Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -7417,8 +7408,8 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z6
-	VMOVAPS      Z3, K7, Z5
+	VMOVAPS      Z2, K7, Z7
+	VMOVAPS      Z3, K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -7443,8 +7434,8 @@ groupmeet2next:
 	VBROADCASTSS (BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z2
-	VMOVAPS      Z1, Z6
-	VMOVAPS      Z2, Z5
+	VMOVAPS      Z1, Z7
+	VMOVAPS      Z2, Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -7459,8 +7450,8 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z6
-	VMOVAPS      Z2, K7, Z5
+	VMOVAPS      Z1, K7, Z7
+	VMOVAPS      Z2, K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -7485,8 +7476,8 @@ groupmeet3next:
 	VBROADCASTSS (BX), Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z15, K1, Z3
-	VMOVAPS      Z2, Z6
-	VMOVAPS      Z3, Z5
+	VMOVAPS      Z2, Z7
+	VMOVAPS      Z3, Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -7501,8 +7492,8 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z6
-	VMOVAPS      Z3, K7, Z5
+	VMOVAPS      Z2, K7, Z7
+	VMOVAPS      Z3, K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -7515,23 +7506,42 @@ short2stream:
 	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VBROADCASTSS (BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z4
+	VBLENDMPS    Z0, Z15, K1, Z5
 	VBROADCASTSS 4(BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z3
+	VBLENDMPS    Z0, Z15, K1, Z4
 	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z14, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	VADDPS       Z5, Z0, Z0
+	VPMOVZXBQ    8(SI), Z1
+	VPMULUDQ     Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z14, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	VADDPS       Z5, Z1, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z8, Z2
+	VPERMT2W     Z1, Z9, Z0
+	VPTERNLOGD   $0xf8, Z11, Z2, Z0
+	VPCMPUW      $0x06, Z10, Z0, K1
+	VPADDW       Z11, Z2, K1, Z2
+	VMOVNTPS     Z2, (DI)
+	VPMOVZXBQ    16(SI), Z0
 	VPMULUDQ     Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
 	VSUBPS       Z14, Z0, Z0
 	VMULPS       Z6, Z0, Z0
 	VADDPS       Z4, Z0, Z0
-	VPMOVZXBQ    8(SI), Z1
+	VPMOVZXBQ    24(SI), Z1
 	VPMULUDQ     Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
 	VSUBPS       Z14, Z1, Z1
@@ -7542,26 +7552,7 @@ short2stream:
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
-	VMOVNTPS     Z2, (DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z5, Z0, Z0
-	VADDPS       Z3, Z0, Z0
-	VPMOVZXBQ    24(SI), Z1
-	VPMULUDQ     Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z5, Z1, Z1
-	VADDPS       Z3, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVNTPS     Z2, 64(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
@@ -7574,68 +7565,68 @@ short2stream:
 
 short4stream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z6
-	VBROADCASTSS 4(DX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z5
-	VBROADCASTSS 8(DX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z4
-	VBROADCASTSS 12(DX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z3
-	VBROADCASTSS (BX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z2
-	VBROADCASTSS 4(BX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z1
-	VBROADCASTSS 8(BX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z0
-	VBROADCASTSS 12(BX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z16
-	VPMOVZXBQ    (SI), Z17
+	VBROADCASTSS (DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z7
+	VBROADCASTSS 4(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z6
+	VBROADCASTSS 8(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z5
+	VBROADCASTSS 12(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z4
+	VBROADCASTSS (BX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z3
+	VBROADCASTSS 4(BX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z2
+	VBROADCASTSS 8(BX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z1
+	VBROADCASTSS 12(BX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z0
+	VPMOVZXBQ    (SI), Z16
+	VPMULUDQ     Z12, Z16, Z16
+	VPERMPS      Z13, Z16, Z16
+	VSUBPS       Z14, Z16, Z16
+	VMULPS       Z7, Z16, Z16
+	VADDPS       Z3, Z16, Z16
+	VPMOVZXBQ    8(SI), Z17
 	VPMULUDQ     Z12, Z17, Z17
 	VPERMPS      Z13, Z17, Z17
 	VSUBPS       Z14, Z17, Z17
 	VMULPS       Z6, Z17, Z17
 	VADDPS       Z2, Z17, Z17
-	VPMOVZXBQ    8(SI), Z18
-	VPMULUDQ     Z12, Z18, Z18
-	VPERMPS      Z13, Z18, Z18
-	VSUBPS       Z14, Z18, Z18
-	VMULPS       Z5, Z18, Z18
-	VADDPS       Z1, Z18, Z18
-	VMOVDQA64    Z17, Z19
-	VPERMT2W     Z18, Z8, Z19
-	VPERMT2W     Z18, Z9, Z17
-	VPTERNLOGD   $0xf8, Z11, Z19, Z17
-	VPCMPUW      $0x06, Z10, Z17, K1
-	VPSUBW       Z7, Z19, K1, Z19
-	VMOVNTPS     Z19, (DI)
-	VPMOVZXBQ    16(SI), Z17
+	VMOVDQA64    Z16, Z18
+	VPERMT2W     Z17, Z8, Z18
+	VPERMT2W     Z17, Z9, Z16
+	VPTERNLOGD   $0xf8, Z11, Z18, Z16
+	VPCMPUW      $0x06, Z10, Z16, K1
+	VPADDW       Z11, Z18, K1, Z18
+	VMOVNTPS     Z18, (DI)
+	VPMOVZXBQ    16(SI), Z16
+	VPMULUDQ     Z12, Z16, Z16
+	VPERMPS      Z13, Z16, Z16
+	VSUBPS       Z14, Z16, Z16
+	VMULPS       Z5, Z16, Z16
+	VADDPS       Z1, Z16, Z16
+	VPMOVZXBQ    24(SI), Z17
 	VPMULUDQ     Z12, Z17, Z17
 	VPERMPS      Z13, Z17, Z17
 	VSUBPS       Z14, Z17, Z17
 	VMULPS       Z4, Z17, Z17
 	VADDPS       Z0, Z17, Z17
-	VPMOVZXBQ    24(SI), Z18
-	VPMULUDQ     Z12, Z18, Z18
-	VPERMPS      Z13, Z18, Z18
-	VSUBPS       Z14, Z18, Z18
-	VMULPS       Z3, Z18, Z18
-	VADDPS       Z16, Z18, Z18
-	VMOVDQA64    Z17, Z19
-	VPERMT2W     Z18, Z8, Z19
-	VPERMT2W     Z18, Z9, Z17
-	VPTERNLOGD   $0xf8, Z11, Z19, Z17
-	VPCMPUW      $0x06, Z10, Z17, K1
-	VPSUBW       Z7, Z19, K1, Z19
-	VMOVNTPS     Z19, 64(DI)
+	VMOVDQA64    Z16, Z18
+	VPERMT2W     Z17, Z8, Z18
+	VPERMT2W     Z17, Z9, Z16
+	VPTERNLOGD   $0xf8, Z11, Z18, Z16
+	VPCMPUW      $0x06, Z10, Z16, K1
+	VPADDW       Z11, Z18, K1, Z18
+	VMOVNTPS     Z18, 64(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+16, BX
 	ADDQ         $+128, DI
@@ -7649,25 +7640,24 @@ short4stream:
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·DequantizePacked2BF16AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Z0 sign, Z15 0x7fc00000, Z14 0x0, Z1 table, Z1 Xor, Z1 ISub, Z13 ToFloat, Z12 table, Z11 0x10001, Z10 0x80008000, Z9 table, Z8 table, Z7 0xffffffff
-	// per group: Z0 scale, K1 Ordered, Z6 Select
-	// vector registers in use at once: 16
+	// per call: Z0 sign, Z15 0x7fc00000, Z14 0x0, Z1 table, Z1 Xor, Z1 ISub, Z13 ToFloat, Z12 table, Z11 0x10001, Z10 0x80008000, Z9 table, Z8 table
+	// per group: Z0 scale, K1 Ordered, Z7 Select
+	// vector registers in use at once: 15
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	VBROADCASTSS sign+24(FP), Z0
 	VBROADCASTSS constantsAVX512<>+0(SB), Z15
 	VPXORD       Z14, Z14, Z14
-	VMOVUPS      constantsAVX512<>+212(SB), Z1
+	VMOVUPS      constantsAVX512<>+208(SB), Z1
 	VPXORD       Z0, Z1, Z1
 	VPSUBD       Z0, Z1, Z1
 	VCVTDQ2PS    Z1, Z13
-	VMOVUPS      constantsAVX512<>+276(SB), Z12
+	VMOVUPS      constantsAVX512<>+272(SB), Z12
 	VBROADCASTSS constantsAVX512<>+4(SB), Z11
 	VBROADCASTSS constantsAVX512<>+8(SB), Z10
 	VMOVUPS      constantsAVX512<>+12(SB), Z9
 	VMOVUPS      constantsAVX512<>+76(SB), Z8
-	VBROADCASTSS constantsAVX512<>+140(SB), Z7
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -7689,7 +7679,7 @@ groupbegin:
 	JLT          grouptomeet
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
@@ -7699,32 +7689,32 @@ grouploop:
 	VPBROADCASTD (SI), Z0
 	VPSRLVD      Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
+	VFMADD213PS  Z14, Z7, Z0
 	VPBROADCASTD 4(SI), Z1
 	VPSRLVD      Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z6, Z1
+	VFMADD213PS  Z14, Z7, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z8, Z2
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVUPS      Z2, (DI)
 	VPBROADCASTD 8(SI), Z0
 	VPSRLVD      Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
+	VFMADD213PS  Z14, Z7, Z0
 	VPBROADCASTD 12(SI), Z1
 	VPSRLVD      Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z6, Z1
+	VFMADD213PS  Z14, Z7, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z8, Z2
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+16, SI
@@ -7742,7 +7732,7 @@ groupwhole:
 grouptomeet:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 
 groupmeet:
 	SUBQ $+16, R8
@@ -7752,7 +7742,7 @@ groupmeet0:
 	VPBROADCASTD (SI), Z0
 	VPSRLVD      Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
+	VFMADD213PS  Z14, Z7, Z0
 	SUBQ         $+16, R8
 	JLT          groupmeet1cross
 
@@ -7760,13 +7750,13 @@ groupmeet1:
 	VPBROADCASTD 4(SI), Z1
 	VPSRLVD      Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z6, Z1
+	VFMADD213PS  Z14, Z7, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z8, Z2
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVUPS      Z2, (DI)
 	SUBQ         $+16, R8
 	JLT          groupmeet2cross
@@ -7775,7 +7765,7 @@ groupmeet2:
 	VPBROADCASTD 8(SI), Z0
 	VPSRLVD      Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
+	VFMADD213PS  Z14, Z7, Z0
 	SUBQ         $+16, R8
 	JLT          groupmeet3cross
 
@@ -7783,13 +7773,13 @@ groupmeet3:
 	VPBROADCASTD 12(SI), Z1
 	VPSRLVD      Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z6, Z1
+	VFMADD213PS  Z14, Z7, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z8, Z2
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+16, SI
@@ -7826,7 +7816,7 @@ grouppieces:
 grouppiece:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
 	KMOVQ        AX, K0
@@ -7839,7 +7829,7 @@ grouppiece:
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
+	VFMADD213PS  Z14, Z7, Z0
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
 	LEAQ         3(BX), CX
@@ -7852,7 +7842,7 @@ grouppiece:
 	VPBROADCASTD X1, Z1
 	VPSRLVD      Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z6, Z1
+	VFMADD213PS  Z14, Z7, Z1
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
 	LEAQ         3(BX), CX
@@ -7865,7 +7855,7 @@ grouppiece:
 	VPBROADCASTD X2, Z2
 	VPSRLVD      Z12, Z2, Z2
 	VPERMPS      Z13, Z2, Z2
-	VFMADD213PS  Z14, Z6, Z2
+	VFMADD213PS  Z14, Z7, Z2
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
 	LEAQ         3(BX), CX
@@ -7878,7 +7868,7 @@ grouppiece:
 	VPBROADCASTD X3, Z3
 	VPSRLVD      Z12, Z3, Z3
 	VPERMPS      Z13, Z3, Z3
-	VFMADD213PS  Z14, Z6, Z3
+	VFMADD213PS  Z14, Z7, Z3
 
 grouptailnarrow:
 	VMOVDQA64  Z0, Z4
@@ -7886,7 +7876,7 @@ grouptailnarrow:
 	VPERMT2W   Z1, Z9, Z0
 	VPTERNLOGD $0xf8, Z11, Z4, Z0
 	VPCMPUW    $0x06, Z10, Z0, K1
-	VPSUBW     Z7, Z4, K1, Z4
+	VPADDW     Z11, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
@@ -7894,7 +7884,7 @@ grouptailnarrow:
 	VPERMT2W   Z3, Z9, Z2
 	VPTERNLOGD $0xf8, Z11, Z0, Z2
 	VPCMPUW    $0x06, Z10, Z2, K1
-	VPSUBW     Z7, Z0, K1, Z0
+	VPADDW     Z11, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 	LEAQ       (DI)(BX*2), DI
@@ -7934,15 +7924,30 @@ short2:
 short2loop:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VPBROADCASTD (SI), Z0
 	VPSRLVD      Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
+	VFMADD213PS  Z14, Z7, Z0
 	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VFMADD213PS  Z14, Z7, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z8, Z2
+	VPERMT2W     Z1, Z9, Z0
+	VPTERNLOGD   $0xf8, Z11, Z2, Z0
+	VPCMPUW      $0x06, Z10, Z0, K1
+	VPADDW       Z11, Z2, K1, Z2
+	VMOVUPS      Z2, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VFMADD213PS  Z14, Z6, Z0
+	VPBROADCASTD 12(SI), Z1
 	VPSRLVD      Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
 	VFMADD213PS  Z14, Z6, Z1
@@ -7951,22 +7956,7 @@ short2loop:
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z5, Z0
-	VPBROADCASTD 12(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z5, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+128, DI
@@ -7994,45 +7984,45 @@ short4:
 short4loop:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VBROADCASTSS 8(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z4
+	VBLENDMPS    Z0, Z15, K1, Z5
 	VBROADCASTSS 12(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z3
+	VBLENDMPS    Z0, Z15, K1, Z4
 	VPBROADCASTD (SI), Z0
 	VPSRLVD      Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
+	VFMADD213PS  Z14, Z7, Z0
 	VPBROADCASTD 4(SI), Z1
 	VPSRLVD      Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z5, Z1
+	VFMADD213PS  Z14, Z6, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z8, Z2
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVUPS      Z2, (DI)
 	VPBROADCASTD 8(SI), Z0
 	VPSRLVD      Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z4, Z0
+	VFMADD213PS  Z14, Z5, Z0
 	VPBROADCASTD 12(SI), Z1
 	VPSRLVD      Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z3, Z1
+	VFMADD213PS  Z14, Z4, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z8, Z2
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+128, DI
@@ -8075,7 +8065,7 @@ laneloop:
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVUPS      Z2, (DI)
 	VPBROADCASTD 8(SI), Z0
 	VPSRLVD      Z12, Z0, Z0
@@ -8096,7 +8086,7 @@ laneloop:
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+16, SI
@@ -8183,7 +8173,7 @@ lanetailnarrow:
 	VPERMT2W   Z1, Z9, Z0
 	VPTERNLOGD $0xf8, Z11, Z4, Z0
 	VPCMPUW    $0x06, Z10, Z0, K1
-	VPSUBW     Z7, Z4, K1, Z4
+	VPADDW     Z11, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
@@ -8191,7 +8181,7 @@ lanetailnarrow:
 	VPERMT2W   Z3, Z9, Z2
 	VPTERNLOGD $0xf8, Z11, Z0, Z2
 	VPCMPUW    $0x06, Z10, Z2, K1
-	VPSUBW     Z7, Z0, K1, Z0
+	VPADDW     Z11, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 
@@ -8212,32 +8202,32 @@ groupstream:
 	VPBROADCASTD (SI), Z0
 	VPSRLVD      Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
+	VFMADD213PS  Z14, Z7, Z0
 	VPBROADCASTD 4(SI), Z1
 	VPSRLVD      Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z6, Z1
+	VFMADD213PS  Z14, Z7, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z8, Z2
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVNTPS     Z2, (DI)
 	VPBROADCASTD 8(SI), Z0
 	VPSRLVD      Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
+	VFMADD213PS  Z14, Z7, Z0
 	VPBROADCASTD 12(SI), Z1
 	VPSRLVD      Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z6, Z1
+	VFMADD213PS  Z14, Z7, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z8, Z2
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVNTPS     Z2, 64(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+16, SI
@@ -8255,7 +8245,7 @@ groupmeet0mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z6
+	VMOVAPS      Z1, K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -8275,7 +8265,7 @@ groupmeet1next:
 	VBROADCASTSS (DX), Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z15, K1, Z2
-	VMOVAPS      Z2, Z6
+	VMOVAPS      Z2, Z7
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -8287,7 +8277,7 @@ groupmeet1mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z6
+	VMOVAPS      Z2, K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -8307,7 +8297,7 @@ groupmeet2next:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z1
-	VMOVAPS      Z1, Z6
+	VMOVAPS      Z1, Z7
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -8319,7 +8309,7 @@ groupmeet2mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z6
+	VMOVAPS      Z1, K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -8339,7 +8329,7 @@ groupmeet3next:
 	VBROADCASTSS (DX), Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z15, K1, Z2
-	VMOVAPS      Z2, Z6
+	VMOVAPS      Z2, Z7
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -8351,7 +8341,7 @@ groupmeet3mix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z6
+	VMOVAPS      Z2, K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -8363,15 +8353,30 @@ short2stream:
 	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VPBROADCASTD (SI), Z0
 	VPSRLVD      Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
+	VFMADD213PS  Z14, Z7, Z0
 	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VFMADD213PS  Z14, Z7, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z8, Z2
+	VPERMT2W     Z1, Z9, Z0
+	VPTERNLOGD   $0xf8, Z11, Z2, Z0
+	VPCMPUW      $0x06, Z10, Z0, K1
+	VPADDW       Z11, Z2, K1, Z2
+	VMOVNTPS     Z2, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VFMADD213PS  Z14, Z6, Z0
+	VPBROADCASTD 12(SI), Z1
 	VPSRLVD      Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
 	VFMADD213PS  Z14, Z6, Z1
@@ -8380,22 +8385,7 @@ short2stream:
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
-	VMOVNTPS     Z2, (DI)
-	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z5, Z0
-	VPBROADCASTD 12(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z5, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVNTPS     Z2, 64(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+128, DI
@@ -8409,45 +8399,45 @@ short4stream:
 	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VBROADCASTSS 8(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z4
+	VBLENDMPS    Z0, Z15, K1, Z5
 	VBROADCASTSS 12(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z3
+	VBLENDMPS    Z0, Z15, K1, Z4
 	VPBROADCASTD (SI), Z0
 	VPSRLVD      Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
+	VFMADD213PS  Z14, Z7, Z0
 	VPBROADCASTD 4(SI), Z1
 	VPSRLVD      Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z5, Z1
+	VFMADD213PS  Z14, Z6, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z8, Z2
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVNTPS     Z2, (DI)
 	VPBROADCASTD 8(SI), Z0
 	VPSRLVD      Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z4, Z0
+	VFMADD213PS  Z14, Z5, Z0
 	VPBROADCASTD 12(SI), Z1
 	VPSRLVD      Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z3, Z1
+	VFMADD213PS  Z14, Z4, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z8, Z2
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVNTPS     Z2, 64(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+128, DI
@@ -8461,9 +8451,9 @@ short4stream:
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·DequantizeZeroPointPacked2BF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
-	// per call: Z0 sign, Z15 0x7fc00000, Z14 0x0, Z1 table, Z1 Xor, Z1 ISub, Z13 ToFloat, Z12 table, Z11 0x10001, Z10 0x80008000, Z9 table, Z8 table, Z7 0xffffffff
-	// per group: Z0 scale, K1 Ordered, Z6 Select, Z0 zeroPoint, Z5 ToFloat
-	// vector registers in use at once: 20
+	// per call: Z0 sign, Z15 0x7fc00000, Z14 0x0, Z1 table, Z1 Xor, Z1 ISub, Z13 ToFloat, Z12 table, Z11 0x10001, Z10 0x80008000, Z9 table, Z8 table
+	// per group: Z0 scale, K1 Ordered, Z7 Select, Z0 zeroPoint, Z6 ToFloat
+	// vector registers in use at once: 19
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -8471,16 +8461,15 @@ TEXT ·DequantizeZeroPointPacked2BF16AVX512(SB), NOSPLIT, $0-64
 	VBROADCASTSS sign+32(FP), Z0
 	VBROADCASTSS constantsAVX512<>+0(SB), Z15
 	VPXORD       Z14, Z14, Z14
-	VMOVUPS      constantsAVX512<>+212(SB), Z1
+	VMOVUPS      constantsAVX512<>+208(SB), Z1
 	VPXORD       Z0, Z1, Z1
 	VPSUBD       Z0, Z1, Z1
 	VCVTDQ2PS    Z1, Z13
-	VMOVUPS      constantsAVX512<>+276(SB), Z12
+	VMOVUPS      constantsAVX512<>+272(SB), Z12
 	VBROADCASTSS constantsAVX512<>+4(SB), Z11
 	VBROADCASTSS constantsAVX512<>+8(SB), Z10
 	VMOVUPS      constantsAVX512<>+12(SB), Z9
 	VMOVUPS      constantsAVX512<>+76(SB), Z8
-	VBROADCASTSS constantsAVX512<>+140(SB), Z7
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -8502,9 +8491,9 @@ groupbegin:
 	JLT          grouptomeet
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z5
+	VCVTDQ2PS    Z0, Z6
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
@@ -8514,36 +8503,36 @@ grouploop:
 	VPBROADCASTD (SI), Z0
 	VPSRLVD      Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
+	VSUBPS       Z6, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
 	VPBROADCASTD 4(SI), Z1
 	VPSRLVD      Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z5, Z1, Z1
-	VFMADD213PS  Z14, Z6, Z1
+	VSUBPS       Z6, Z1, Z1
+	VFMADD213PS  Z14, Z7, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z8, Z2
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVUPS      Z2, (DI)
 	VPBROADCASTD 8(SI), Z0
 	VPSRLVD      Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
+	VSUBPS       Z6, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
 	VPBROADCASTD 12(SI), Z1
 	VPSRLVD      Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z5, Z1, Z1
-	VFMADD213PS  Z14, Z6, Z1
+	VSUBPS       Z6, Z1, Z1
+	VFMADD213PS  Z14, Z7, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z8, Z2
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+16, SI
@@ -8560,10 +8549,10 @@ groupwhole:
 
 grouptomeet:
 	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z6
+	VCVTDQ2PS    Z0, Z7
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 
 groupmeet:
 	SUBQ $+16, R9
@@ -8573,8 +8562,8 @@ groupmeet0:
 	VPBROADCASTD (SI), Z0
 	VPSRLVD      Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VFMADD213PS  Z14, Z5, Z0
+	VSUBPS       Z7, Z0, Z0
+	VFMADD213PS  Z14, Z6, Z0
 	SUBQ         $+16, R9
 	JLT          groupmeet1cross
 
@@ -8582,14 +8571,14 @@ groupmeet1:
 	VPBROADCASTD 4(SI), Z1
 	VPSRLVD      Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z6, Z1, Z1
-	VFMADD213PS  Z14, Z5, Z1
+	VSUBPS       Z7, Z1, Z1
+	VFMADD213PS  Z14, Z6, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z8, Z2
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVUPS      Z2, (DI)
 	SUBQ         $+16, R9
 	JLT          groupmeet2cross
@@ -8598,8 +8587,8 @@ groupmeet2:
 	VPBROADCASTD 8(SI), Z0
 	VPSRLVD      Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VFMADD213PS  Z14, Z5, Z0
+	VSUBPS       Z7, Z0, Z0
+	VFMADD213PS  Z14, Z6, Z0
 	SUBQ         $+16, R9
 	JLT          groupmeet3cross
 
@@ -8607,14 +8596,14 @@ groupmeet3:
 	VPBROADCASTD 12(SI), Z1
 	VPSRLVD      Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z6, Z1, Z1
-	VFMADD213PS  Z14, Z5, Z1
+	VSUBPS       Z7, Z1, Z1
+	VFMADD213PS  Z14, Z6, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z8, Z2
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+16, SI
@@ -8652,9 +8641,9 @@ grouppieces:
 grouppiece:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z5
+	VCVTDQ2PS    Z0, Z6
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K0
@@ -8667,8 +8656,8 @@ grouppiece:
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
+	VSUBPS       Z6, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
 	LEAQ         3(R8), CX
@@ -8681,8 +8670,8 @@ grouppiece:
 	VPBROADCASTD X1, Z1
 	VPSRLVD      Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z5, Z1, Z1
-	VFMADD213PS  Z14, Z6, Z1
+	VSUBPS       Z6, Z1, Z1
+	VFMADD213PS  Z14, Z7, Z1
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
 	LEAQ         3(R8), CX
@@ -8695,8 +8684,8 @@ grouppiece:
 	VPBROADCASTD X2, Z2
 	VPSRLVD      Z12, Z2, Z2
 	VPERMPS      Z13, Z2, Z2
-	VSUBPS       Z5, Z2, Z2
-	VFMADD213PS  Z14, Z6, Z2
+	VSUBPS       Z6, Z2, Z2
+	VFMADD213PS  Z14, Z7, Z2
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
 	LEAQ         3(R8), CX
@@ -8709,8 +8698,8 @@ grouppiece:
 	VPBROADCASTD X3, Z3
 	VPSRLVD      Z12, Z3, Z3
 	VPERMPS      Z13, Z3, Z3
-	VSUBPS       Z5, Z3, Z3
-	VFMADD213PS  Z14, Z6, Z3
+	VSUBPS       Z6, Z3, Z3
+	VFMADD213PS  Z14, Z7, Z3
 
 grouptailnarrow:
 	VMOVDQA64  Z0, Z4
@@ -8718,7 +8707,7 @@ grouptailnarrow:
 	VPERMT2W   Z1, Z9, Z0
 	VPTERNLOGD $0xf8, Z11, Z4, Z0
 	VPCMPUW    $0x06, Z10, Z0, K1
-	VPSUBW     Z7, Z4, K1, Z4
+	VPADDW     Z11, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
@@ -8726,7 +8715,7 @@ grouptailnarrow:
 	VPERMT2W   Z3, Z9, Z2
 	VPTERNLOGD $0xf8, Z11, Z0, Z2
 	VPCMPUW    $0x06, Z10, Z2, K1
-	VPSUBW     Z7, Z0, K1, Z0
+	VPADDW     Z11, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 	LEAQ       (DI)(R8*2), DI
@@ -8767,20 +8756,37 @@ short2:
 short2loop:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z4
+	VCVTDQ2PS    Z0, Z5
 	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z3
+	VCVTDQ2PS    Z0, Z4
 	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z5, Z1, Z1
+	VFMADD213PS  Z14, Z7, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z8, Z2
+	VPERMT2W     Z1, Z9, Z0
+	VPTERNLOGD   $0xf8, Z11, Z2, Z0
+	VPCMPUW      $0x06, Z10, Z0, K1
+	VPADDW       Z11, Z2, K1, Z2
+	VMOVUPS      Z2, (DI)
+	VPBROADCASTD 8(SI), Z0
 	VPSRLVD      Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
 	VSUBPS       Z4, Z0, Z0
 	VFMADD213PS  Z14, Z6, Z0
-	VPBROADCASTD 4(SI), Z1
+	VPBROADCASTD 12(SI), Z1
 	VPSRLVD      Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
 	VSUBPS       Z4, Z1, Z1
@@ -8790,24 +8796,7 @@ short2loop:
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VFMADD213PS  Z14, Z5, Z0
-	VPBROADCASTD 12(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z3, Z1, Z1
-	VFMADD213PS  Z14, Z5, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
@@ -8834,60 +8823,60 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z6
-	VBROADCASTSS 4(DX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z5
-	VBROADCASTSS 8(DX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z4
-	VBROADCASTSS 12(DX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z3
-	VBROADCASTSS (BX), Z17
-	VCVTDQ2PS    Z17, Z2
-	VBROADCASTSS 4(BX), Z17
-	VCVTDQ2PS    Z17, Z1
-	VBROADCASTSS 8(BX), Z17
-	VCVTDQ2PS    Z17, Z0
-	VBROADCASTSS 12(BX), Z17
-	VCVTDQ2PS    Z17, Z16
-	VPBROADCASTD (SI), Z17
+	VBROADCASTSS (DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z7
+	VBROADCASTSS 4(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z6
+	VBROADCASTSS 8(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z5
+	VBROADCASTSS 12(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z4
+	VBROADCASTSS (BX), Z16
+	VCVTDQ2PS    Z16, Z3
+	VBROADCASTSS 4(BX), Z16
+	VCVTDQ2PS    Z16, Z2
+	VBROADCASTSS 8(BX), Z16
+	VCVTDQ2PS    Z16, Z1
+	VBROADCASTSS 12(BX), Z16
+	VCVTDQ2PS    Z16, Z0
+	VPBROADCASTD (SI), Z16
+	VPSRLVD      Z12, Z16, Z16
+	VPERMPS      Z13, Z16, Z16
+	VSUBPS       Z3, Z16, Z16
+	VFMADD213PS  Z14, Z7, Z16
+	VPBROADCASTD 4(SI), Z17
 	VPSRLVD      Z12, Z17, Z17
 	VPERMPS      Z13, Z17, Z17
 	VSUBPS       Z2, Z17, Z17
 	VFMADD213PS  Z14, Z6, Z17
-	VPBROADCASTD 4(SI), Z18
-	VPSRLVD      Z12, Z18, Z18
-	VPERMPS      Z13, Z18, Z18
-	VSUBPS       Z1, Z18, Z18
-	VFMADD213PS  Z14, Z5, Z18
-	VMOVDQA64    Z17, Z19
-	VPERMT2W     Z18, Z8, Z19
-	VPERMT2W     Z18, Z9, Z17
-	VPTERNLOGD   $0xf8, Z11, Z19, Z17
-	VPCMPUW      $0x06, Z10, Z17, K1
-	VPSUBW       Z7, Z19, K1, Z19
-	VMOVUPS      Z19, (DI)
-	VPBROADCASTD 8(SI), Z17
+	VMOVDQA64    Z16, Z18
+	VPERMT2W     Z17, Z8, Z18
+	VPERMT2W     Z17, Z9, Z16
+	VPTERNLOGD   $0xf8, Z11, Z18, Z16
+	VPCMPUW      $0x06, Z10, Z16, K1
+	VPADDW       Z11, Z18, K1, Z18
+	VMOVUPS      Z18, (DI)
+	VPBROADCASTD 8(SI), Z16
+	VPSRLVD      Z12, Z16, Z16
+	VPERMPS      Z13, Z16, Z16
+	VSUBPS       Z1, Z16, Z16
+	VFMADD213PS  Z14, Z5, Z16
+	VPBROADCASTD 12(SI), Z17
 	VPSRLVD      Z12, Z17, Z17
 	VPERMPS      Z13, Z17, Z17
 	VSUBPS       Z0, Z17, Z17
 	VFMADD213PS  Z14, Z4, Z17
-	VPBROADCASTD 12(SI), Z18
-	VPSRLVD      Z12, Z18, Z18
-	VPERMPS      Z13, Z18, Z18
-	VSUBPS       Z16, Z18, Z18
-	VFMADD213PS  Z14, Z3, Z18
-	VMOVDQA64    Z17, Z19
-	VPERMT2W     Z18, Z8, Z19
-	VPERMT2W     Z18, Z9, Z17
-	VPTERNLOGD   $0xf8, Z11, Z19, Z17
-	VPCMPUW      $0x06, Z10, Z17, K1
-	VPSUBW       Z7, Z19, K1, Z19
-	VMOVUPS      Z19, 64(DI)
+	VMOVDQA64    Z16, Z18
+	VPERMT2W     Z17, Z8, Z18
+	VPERMT2W     Z17, Z9, Z16
+	VPTERNLOGD   $0xf8, Z11, Z18, Z16
+	VPCMPUW      $0x06, Z10, Z16, K1
+	VPADDW       Z11, Z18, K1, Z18
+	VMOVUPS      Z18, 64(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+16, BX
 	ADDQ         $+128, DI
@@ -8936,7 +8925,7 @@ laneloop:
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVUPS      Z2, (DI)
 	VPBROADCASTD 8(SI), Z0
 	VPSRLVD      Z12, Z0, Z0
@@ -8963,7 +8952,7 @@ laneloop:
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+16, SI
@@ -9063,7 +9052,7 @@ lanetailnarrow:
 	VPERMT2W   Z1, Z9, Z0
 	VPTERNLOGD $0xf8, Z11, Z4, Z0
 	VPCMPUW    $0x06, Z10, Z0, K1
-	VPSUBW     Z7, Z4, K1, Z4
+	VPADDW     Z11, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
@@ -9071,7 +9060,7 @@ lanetailnarrow:
 	VPERMT2W   Z3, Z9, Z2
 	VPTERNLOGD $0xf8, Z11, Z0, Z2
 	VPCMPUW    $0x06, Z10, Z2, K1
-	VPSUBW     Z7, Z0, K1, Z0
+	VPADDW     Z11, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 
@@ -9092,36 +9081,36 @@ groupstream:
 	VPBROADCASTD (SI), Z0
 	VPSRLVD      Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
+	VSUBPS       Z6, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
 	VPBROADCASTD 4(SI), Z1
 	VPSRLVD      Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z5, Z1, Z1
-	VFMADD213PS  Z14, Z6, Z1
+	VSUBPS       Z6, Z1, Z1
+	VFMADD213PS  Z14, Z7, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z8, Z2
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVNTPS     Z2, (DI)
 	VPBROADCASTD 8(SI), Z0
 	VPSRLVD      Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
+	VSUBPS       Z6, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
 	VPBROADCASTD 12(SI), Z1
 	VPSRLVD      Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z5, Z1, Z1
-	VFMADD213PS  Z14, Z6, Z1
+	VSUBPS       Z6, Z1, Z1
+	VFMADD213PS  Z14, Z7, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z8, Z2
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVNTPS     Z2, 64(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+16, SI
@@ -9141,8 +9130,8 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z6
-	VMOVAPS      Z2, K7, Z5
+	VMOVAPS      Z1, K7, Z7
+	VMOVAPS      Z2, K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -9166,8 +9155,8 @@ groupmeet1next:
 	VBROADCASTSS (DX), Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z15, K1, Z3
-	VMOVAPS      Z2, Z6
-	VMOVAPS      Z3, Z5
+	VMOVAPS      Z2, Z7
+	VMOVAPS      Z3, Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -9181,8 +9170,8 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z6
-	VMOVAPS      Z3, K7, Z5
+	VMOVAPS      Z2, K7, Z7
+	VMOVAPS      Z3, K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -9206,8 +9195,8 @@ groupmeet2next:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z2
-	VMOVAPS      Z1, Z6
-	VMOVAPS      Z2, Z5
+	VMOVAPS      Z1, Z7
+	VMOVAPS      Z2, Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -9221,8 +9210,8 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z6
-	VMOVAPS      Z2, K7, Z5
+	VMOVAPS      Z1, K7, Z7
+	VMOVAPS      Z2, K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -9246,8 +9235,8 @@ groupmeet3next:
 	VBROADCASTSS (DX), Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z15, K1, Z3
-	VMOVAPS      Z2, Z6
-	VMOVAPS      Z3, Z5
+	VMOVAPS      Z2, Z7
+	VMOVAPS      Z3, Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -9261,8 +9250,8 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z6
-	VMOVAPS      Z3, K7, Z5
+	VMOVAPS      Z2, K7, Z7
+	VMOVAPS      Z3, K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -9275,20 +9264,37 @@ short2stream:
 	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z4
+	VCVTDQ2PS    Z0, Z5
 	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z3
+	VCVTDQ2PS    Z0, Z4
 	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z5, Z1, Z1
+	VFMADD213PS  Z14, Z7, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z8, Z2
+	VPERMT2W     Z1, Z9, Z0
+	VPTERNLOGD   $0xf8, Z11, Z2, Z0
+	VPCMPUW      $0x06, Z10, Z0, K1
+	VPADDW       Z11, Z2, K1, Z2
+	VMOVNTPS     Z2, (DI)
+	VPBROADCASTD 8(SI), Z0
 	VPSRLVD      Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
 	VSUBPS       Z4, Z0, Z0
 	VFMADD213PS  Z14, Z6, Z0
-	VPBROADCASTD 4(SI), Z1
+	VPBROADCASTD 12(SI), Z1
 	VPSRLVD      Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
 	VSUBPS       Z4, Z1, Z1
@@ -9298,24 +9304,7 @@ short2stream:
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
-	VMOVNTPS     Z2, (DI)
-	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VFMADD213PS  Z14, Z5, Z0
-	VPBROADCASTD 12(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z3, Z1, Z1
-	VFMADD213PS  Z14, Z5, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVNTPS     Z2, 64(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
@@ -9328,60 +9317,60 @@ short2stream:
 
 short4stream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z6
-	VBROADCASTSS 4(DX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z5
-	VBROADCASTSS 8(DX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z4
-	VBROADCASTSS 12(DX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z3
-	VBROADCASTSS (BX), Z17
-	VCVTDQ2PS    Z17, Z2
-	VBROADCASTSS 4(BX), Z17
-	VCVTDQ2PS    Z17, Z1
-	VBROADCASTSS 8(BX), Z17
-	VCVTDQ2PS    Z17, Z0
-	VBROADCASTSS 12(BX), Z17
-	VCVTDQ2PS    Z17, Z16
-	VPBROADCASTD (SI), Z17
+	VBROADCASTSS (DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z7
+	VBROADCASTSS 4(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z6
+	VBROADCASTSS 8(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z5
+	VBROADCASTSS 12(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z4
+	VBROADCASTSS (BX), Z16
+	VCVTDQ2PS    Z16, Z3
+	VBROADCASTSS 4(BX), Z16
+	VCVTDQ2PS    Z16, Z2
+	VBROADCASTSS 8(BX), Z16
+	VCVTDQ2PS    Z16, Z1
+	VBROADCASTSS 12(BX), Z16
+	VCVTDQ2PS    Z16, Z0
+	VPBROADCASTD (SI), Z16
+	VPSRLVD      Z12, Z16, Z16
+	VPERMPS      Z13, Z16, Z16
+	VSUBPS       Z3, Z16, Z16
+	VFMADD213PS  Z14, Z7, Z16
+	VPBROADCASTD 4(SI), Z17
 	VPSRLVD      Z12, Z17, Z17
 	VPERMPS      Z13, Z17, Z17
 	VSUBPS       Z2, Z17, Z17
 	VFMADD213PS  Z14, Z6, Z17
-	VPBROADCASTD 4(SI), Z18
-	VPSRLVD      Z12, Z18, Z18
-	VPERMPS      Z13, Z18, Z18
-	VSUBPS       Z1, Z18, Z18
-	VFMADD213PS  Z14, Z5, Z18
-	VMOVDQA64    Z17, Z19
-	VPERMT2W     Z18, Z8, Z19
-	VPERMT2W     Z18, Z9, Z17
-	VPTERNLOGD   $0xf8, Z11, Z19, Z17
-	VPCMPUW      $0x06, Z10, Z17, K1
-	VPSUBW       Z7, Z19, K1, Z19
-	VMOVNTPS     Z19, (DI)
-	VPBROADCASTD 8(SI), Z17
+	VMOVDQA64    Z16, Z18
+	VPERMT2W     Z17, Z8, Z18
+	VPERMT2W     Z17, Z9, Z16
+	VPTERNLOGD   $0xf8, Z11, Z18, Z16
+	VPCMPUW      $0x06, Z10, Z16, K1
+	VPADDW       Z11, Z18, K1, Z18
+	VMOVNTPS     Z18, (DI)
+	VPBROADCASTD 8(SI), Z16
+	VPSRLVD      Z12, Z16, Z16
+	VPERMPS      Z13, Z16, Z16
+	VSUBPS       Z1, Z16, Z16
+	VFMADD213PS  Z14, Z5, Z16
+	VPBROADCASTD 12(SI), Z17
 	VPSRLVD      Z12, Z17, Z17
 	VPERMPS      Z13, Z17, Z17
 	VSUBPS       Z0, Z17, Z17
 	VFMADD213PS  Z14, Z4, Z17
-	VPBROADCASTD 12(SI), Z18
-	VPSRLVD      Z12, Z18, Z18
-	VPERMPS      Z13, Z18, Z18
-	VSUBPS       Z16, Z18, Z18
-	VFMADD213PS  Z14, Z3, Z18
-	VMOVDQA64    Z17, Z19
-	VPERMT2W     Z18, Z8, Z19
-	VPERMT2W     Z18, Z9, Z17
-	VPTERNLOGD   $0xf8, Z11, Z19, Z17
-	VPCMPUW      $0x06, Z10, Z17, K1
-	VPSUBW       Z7, Z19, K1, Z19
-	VMOVNTPS     Z19, 64(DI)
+	VMOVDQA64    Z16, Z18
+	VPERMT2W     Z17, Z8, Z18
+	VPERMT2W     Z17, Z9, Z16
+	VPTERNLOGD   $0xf8, Z11, Z18, Z16
+	VPCMPUW      $0x06, Z10, Z16, K1
+	VPADDW       Z11, Z18, K1, Z18
+	VMOVNTPS     Z18, 64(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+16, BX
 	ADDQ         $+128, DI
@@ -9395,9 +9384,9 @@ short4stream:
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·DequantizeMinvalPacked2BF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
-	// per call: Z0 sign, Z15 0x7fc00000, Z1 least, Z14 ToFloat, Z1 table, Z1 Xor, Z1 ISub, Z13 ToFloat, Z12 table, Z11 0x10001, Z10 0x80008000, Z9 table, Z8 table, Z7 0xffffffff
-	// per group: Z0 scale, K1 Ordered, Z6 Select, Z0 minval, K1 Ordered, Z5 Select
-	// vector registers in use at once: 20
+	// per call: Z0 sign, Z15 0x7fc00000, Z1 least, Z14 ToFloat, Z1 table, Z1 Xor, Z1 ISub, Z13 ToFloat, Z12 table, Z11 0x10001, Z10 0x80008000, Z9 table, Z8 table
+	// per group: Z0 scale, K1 Ordered, Z7 Select, Z0 minval, K1 Ordered, Z6 Select
+	// vector registers in use at once: 19
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -9406,16 +9395,15 @@ TEXT ·DequantizeMinvalPacked2BF16AVX512(SB), NOSPLIT, $0-64
 	VBROADCASTSS constantsAVX512<>+0(SB), Z15
 	VBROADCASTSS least+36(FP), Z1
 	VCVTDQ2PS    Z1, Z14
-	VMOVUPS      constantsAVX512<>+212(SB), Z1
+	VMOVUPS      constantsAVX512<>+208(SB), Z1
 	VPXORD       Z0, Z1, Z1
 	VPSUBD       Z0, Z1, Z1
 	VCVTDQ2PS    Z1, Z13
-	VMOVUPS      constantsAVX512<>+276(SB), Z12
+	VMOVUPS      constantsAVX512<>+272(SB), Z12
 	VBROADCASTSS constantsAVX512<>+4(SB), Z11
 	VBROADCASTSS constantsAVX512<>+8(SB), Z10
 	VMOVUPS      constantsAVX512<>+12(SB), Z9
 	VMOVUPS      constantsAVX512<>+76(SB), Z8
-	VBROADCASTSS constantsAVX512<>+140(SB), Z7
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -9437,10 +9425,10 @@ groupbegin:
 	JLT          grouptomeet
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS (BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
@@ -9451,39 +9439,39 @@ grouploop:
 	VPSRLVD      Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
 	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VADDPS       Z5, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	VADDPS       Z6, Z0, Z0
 	VPBROADCASTD 4(SI), Z1
 	VPSRLVD      Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
 	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z6, Z1, Z1
-	VADDPS       Z5, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	VADDPS       Z6, Z1, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z8, Z2
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVUPS      Z2, (DI)
 	VPBROADCASTD 8(SI), Z0
 	VPSRLVD      Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
 	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VADDPS       Z5, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	VADDPS       Z6, Z0, Z0
 	VPBROADCASTD 12(SI), Z1
 	VPSRLVD      Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
 	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z6, Z1, Z1
-	VADDPS       Z5, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	VADDPS       Z6, Z1, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z8, Z2
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+16, SI
@@ -9501,10 +9489,10 @@ groupwhole:
 grouptomeet:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS (BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 
 groupmeet:
 	SUBQ $+16, R9
@@ -9515,8 +9503,8 @@ groupmeet0:
 	VPSRLVD      Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
 	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VADDPS       Z5, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	VADDPS       Z6, Z0, Z0
 	SUBQ         $+16, R9
 	JLT          groupmeet1cross
 
@@ -9525,14 +9513,14 @@ groupmeet1:
 	VPSRLVD      Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
 	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z6, Z1, Z1
-	VADDPS       Z5, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	VADDPS       Z6, Z1, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z8, Z2
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVUPS      Z2, (DI)
 	SUBQ         $+16, R9
 	JLT          groupmeet2cross
@@ -9542,8 +9530,8 @@ groupmeet2:
 	VPSRLVD      Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
 	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VADDPS       Z5, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	VADDPS       Z6, Z0, Z0
 	SUBQ         $+16, R9
 	JLT          groupmeet3cross
 
@@ -9552,14 +9540,14 @@ groupmeet3:
 	VPSRLVD      Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
 	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z6, Z1, Z1
-	VADDPS       Z5, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	VADDPS       Z6, Z1, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z8, Z2
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+16, SI
@@ -9597,10 +9585,10 @@ grouppieces:
 grouppiece:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS (BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K0
@@ -9614,8 +9602,8 @@ grouppiece:
 	VPSRLVD      Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
 	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VADDPS       Z5, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	VADDPS       Z6, Z0, Z0
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
 	LEAQ         3(R8), CX
@@ -9629,8 +9617,8 @@ grouppiece:
 	VPSRLVD      Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
 	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z6, Z1, Z1
-	VADDPS       Z5, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	VADDPS       Z6, Z1, Z1
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
 	LEAQ         3(R8), CX
@@ -9644,8 +9632,8 @@ grouppiece:
 	VPSRLVD      Z12, Z2, Z2
 	VPERMPS      Z13, Z2, Z2
 	VSUBPS       Z14, Z2, Z2
-	VMULPS       Z6, Z2, Z2
-	VADDPS       Z5, Z2, Z2
+	VMULPS       Z7, Z2, Z2
+	VADDPS       Z6, Z2, Z2
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
 	LEAQ         3(R8), CX
@@ -9659,8 +9647,8 @@ grouppiece:
 	VPSRLVD      Z12, Z3, Z3
 	VPERMPS      Z13, Z3, Z3
 	VSUBPS       Z14, Z3, Z3
-	VMULPS       Z6, Z3, Z3
-	VADDPS       Z5, Z3, Z3
+	VMULPS       Z7, Z3, Z3
+	VADDPS       Z6, Z3, Z3
 
 grouptailnarrow:
 	VMOVDQA64  Z0, Z4
@@ -9668,7 +9656,7 @@ grouptailnarrow:
 	VPERMT2W   Z1, Z9, Z0
 	VPTERNLOGD $0xf8, Z11, Z4, Z0
 	VPCMPUW    $0x06, Z10, Z0, K1
-	VPSUBW     Z7, Z4, K1, Z4
+	VPADDW     Z11, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
@@ -9676,7 +9664,7 @@ grouptailnarrow:
 	VPERMT2W   Z3, Z9, Z2
 	VPTERNLOGD $0xf8, Z11, Z0, Z2
 	VPCMPUW    $0x06, Z10, Z2, K1
-	VPSUBW     Z7, Z0, K1, Z0
+	VPADDW     Z11, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 	LEAQ       (DI)(R8*2), DI
@@ -9717,23 +9705,42 @@ short2:
 short2loop:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VBROADCASTSS (BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z4
+	VBLENDMPS    Z0, Z15, K1, Z5
 	VBROADCASTSS 4(BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z3
+	VBLENDMPS    Z0, Z15, K1, Z4
 	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z14, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	VADDPS       Z5, Z0, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z14, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	VADDPS       Z5, Z1, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z8, Z2
+	VPERMT2W     Z1, Z9, Z0
+	VPTERNLOGD   $0xf8, Z11, Z2, Z0
+	VPCMPUW      $0x06, Z10, Z0, K1
+	VPADDW       Z11, Z2, K1, Z2
+	VMOVUPS      Z2, (DI)
+	VPBROADCASTD 8(SI), Z0
 	VPSRLVD      Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
 	VSUBPS       Z14, Z0, Z0
 	VMULPS       Z6, Z0, Z0
 	VADDPS       Z4, Z0, Z0
-	VPBROADCASTD 4(SI), Z1
+	VPBROADCASTD 12(SI), Z1
 	VPSRLVD      Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
 	VSUBPS       Z14, Z1, Z1
@@ -9744,26 +9751,7 @@ short2loop:
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z5, Z0, Z0
-	VADDPS       Z3, Z0, Z0
-	VPBROADCASTD 12(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z5, Z1, Z1
-	VADDPS       Z3, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
@@ -9790,68 +9778,68 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z6
-	VBROADCASTSS 4(DX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z5
-	VBROADCASTSS 8(DX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z4
-	VBROADCASTSS 12(DX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z3
-	VBROADCASTSS (BX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z2
-	VBROADCASTSS 4(BX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z1
-	VBROADCASTSS 8(BX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z0
-	VBROADCASTSS 12(BX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z16
-	VPBROADCASTD (SI), Z17
+	VBROADCASTSS (DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z7
+	VBROADCASTSS 4(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z6
+	VBROADCASTSS 8(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z5
+	VBROADCASTSS 12(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z4
+	VBROADCASTSS (BX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z3
+	VBROADCASTSS 4(BX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z2
+	VBROADCASTSS 8(BX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z1
+	VBROADCASTSS 12(BX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z0
+	VPBROADCASTD (SI), Z16
+	VPSRLVD      Z12, Z16, Z16
+	VPERMPS      Z13, Z16, Z16
+	VSUBPS       Z14, Z16, Z16
+	VMULPS       Z7, Z16, Z16
+	VADDPS       Z3, Z16, Z16
+	VPBROADCASTD 4(SI), Z17
 	VPSRLVD      Z12, Z17, Z17
 	VPERMPS      Z13, Z17, Z17
 	VSUBPS       Z14, Z17, Z17
 	VMULPS       Z6, Z17, Z17
 	VADDPS       Z2, Z17, Z17
-	VPBROADCASTD 4(SI), Z18
-	VPSRLVD      Z12, Z18, Z18
-	VPERMPS      Z13, Z18, Z18
-	VSUBPS       Z14, Z18, Z18
-	VMULPS       Z5, Z18, Z18
-	VADDPS       Z1, Z18, Z18
-	VMOVDQA64    Z17, Z19
-	VPERMT2W     Z18, Z8, Z19
-	VPERMT2W     Z18, Z9, Z17
-	VPTERNLOGD   $0xf8, Z11, Z19, Z17
-	VPCMPUW      $0x06, Z10, Z17, K1
-	VPSUBW       Z7, Z19, K1, Z19
-	VMOVUPS      Z19, (DI)
-	VPBROADCASTD 8(SI), Z17
+	VMOVDQA64    Z16, Z18
+	VPERMT2W     Z17, Z8, Z18
+	VPERMT2W     Z17, Z9, Z16
+	VPTERNLOGD   $0xf8, Z11, Z18, Z16
+	VPCMPUW      $0x06, Z10, Z16, K1
+	VPADDW       Z11, Z18, K1, Z18
+	VMOVUPS      Z18, (DI)
+	VPBROADCASTD 8(SI), Z16
+	VPSRLVD      Z12, Z16, Z16
+	VPERMPS      Z13, Z16, Z16
+	VSUBPS       Z14, Z16, Z16
+	VMULPS       Z5, Z16, Z16
+	VADDPS       Z1, Z16, Z16
+	VPBROADCASTD 12(SI), Z17
 	VPSRLVD      Z12, Z17, Z17
 	VPERMPS      Z13, Z17, Z17
 	VSUBPS       Z14, Z17, Z17
 	VMULPS       Z4, Z17, Z17
 	VADDPS       Z0, Z17, Z17
-	VPBROADCASTD 12(SI), Z18
-	VPSRLVD      Z12, Z18, Z18
-	VPERMPS      Z13, Z18, Z18
-	VSUBPS       Z14, Z18, Z18
-	VMULPS       Z3, Z18, Z18
-	VADDPS       Z16, Z18, Z18
-	VMOVDQA64    Z17, Z19
-	VPERMT2W     Z18, Z8, Z19
-	VPERMT2W     Z18, Z9, Z17
-	VPTERNLOGD   $0xf8, Z11, Z19, Z17
-	VPCMPUW      $0x06, Z10, Z17, K1
-	VPSUBW       Z7, Z19, K1, Z19
-	VMOVUPS      Z19, 64(DI)
+	VMOVDQA64    Z16, Z18
+	VPERMT2W     Z17, Z8, Z18
+	VPERMT2W     Z17, Z9, Z16
+	VPTERNLOGD   $0xf8, Z11, Z18, Z16
+	VPCMPUW      $0x06, Z10, Z16, K1
+	VPADDW       Z11, Z18, K1, Z18
+	VMOVUPS      Z18, 64(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+16, BX
 	ADDQ         $+128, DI
@@ -9904,7 +9892,7 @@ laneloop:
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVUPS      Z2, (DI)
 	VPBROADCASTD 8(SI), Z0
 	VPSRLVD      Z12, Z0, Z0
@@ -9935,7 +9923,7 @@ laneloop:
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+16, SI
@@ -10043,7 +10031,7 @@ lanetailnarrow:
 	VPERMT2W   Z1, Z9, Z0
 	VPTERNLOGD $0xf8, Z11, Z4, Z0
 	VPCMPUW    $0x06, Z10, Z0, K1
-	VPSUBW     Z7, Z4, K1, Z4
+	VPADDW     Z11, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
@@ -10051,7 +10039,7 @@ lanetailnarrow:
 	VPERMT2W   Z3, Z9, Z2
 	VPTERNLOGD $0xf8, Z11, Z0, Z2
 	VPCMPUW    $0x06, Z10, Z2, K1
-	VPSUBW     Z7, Z0, K1, Z0
+	VPADDW     Z11, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 
@@ -10073,39 +10061,39 @@ groupstream:
 	VPSRLVD      Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
 	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VADDPS       Z5, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	VADDPS       Z6, Z0, Z0
 	VPBROADCASTD 4(SI), Z1
 	VPSRLVD      Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
 	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z6, Z1, Z1
-	VADDPS       Z5, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	VADDPS       Z6, Z1, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z8, Z2
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVNTPS     Z2, (DI)
 	VPBROADCASTD 8(SI), Z0
 	VPSRLVD      Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
 	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VADDPS       Z5, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	VADDPS       Z6, Z0, Z0
 	VPBROADCASTD 12(SI), Z1
 	VPSRLVD      Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
 	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z6, Z1, Z1
-	VADDPS       Z5, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	VADDPS       Z6, Z1, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z8, Z2
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVNTPS     Z2, 64(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+16, SI
@@ -10126,8 +10114,8 @@ groupmeet0mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z6
-	VMOVAPS      Z2, K7, Z5
+	VMOVAPS      Z1, K7, Z7
+	VMOVAPS      Z2, K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -10152,8 +10140,8 @@ groupmeet1next:
 	VBROADCASTSS (BX), Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z15, K1, Z3
-	VMOVAPS      Z2, Z6
-	VMOVAPS      Z3, Z5
+	VMOVAPS      Z2, Z7
+	VMOVAPS      Z3, Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -10168,8 +10156,8 @@ groupmeet1mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z6
-	VMOVAPS      Z3, K7, Z5
+	VMOVAPS      Z2, K7, Z7
+	VMOVAPS      Z3, K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -10194,8 +10182,8 @@ groupmeet2next:
 	VBROADCASTSS (BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z2
-	VMOVAPS      Z1, Z6
-	VMOVAPS      Z2, Z5
+	VMOVAPS      Z1, Z7
+	VMOVAPS      Z2, Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -10210,8 +10198,8 @@ groupmeet2mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z6
-	VMOVAPS      Z2, K7, Z5
+	VMOVAPS      Z1, K7, Z7
+	VMOVAPS      Z2, K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -10236,8 +10224,8 @@ groupmeet3next:
 	VBROADCASTSS (BX), Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z15, K1, Z3
-	VMOVAPS      Z2, Z6
-	VMOVAPS      Z3, Z5
+	VMOVAPS      Z2, Z7
+	VMOVAPS      Z3, Z6
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -10252,8 +10240,8 @@ groupmeet3mix:
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z6
-	VMOVAPS      Z3, K7, Z5
+	VMOVAPS      Z2, K7, Z7
+	VMOVAPS      Z3, K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -10266,23 +10254,42 @@ short2stream:
 	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VBROADCASTSS (BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z4
+	VBLENDMPS    Z0, Z15, K1, Z5
 	VBROADCASTSS 4(BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z3
+	VBLENDMPS    Z0, Z15, K1, Z4
 	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z14, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	VADDPS       Z5, Z0, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z14, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	VADDPS       Z5, Z1, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z8, Z2
+	VPERMT2W     Z1, Z9, Z0
+	VPTERNLOGD   $0xf8, Z11, Z2, Z0
+	VPCMPUW      $0x06, Z10, Z0, K1
+	VPADDW       Z11, Z2, K1, Z2
+	VMOVNTPS     Z2, (DI)
+	VPBROADCASTD 8(SI), Z0
 	VPSRLVD      Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
 	VSUBPS       Z14, Z0, Z0
 	VMULPS       Z6, Z0, Z0
 	VADDPS       Z4, Z0, Z0
-	VPBROADCASTD 4(SI), Z1
+	VPBROADCASTD 12(SI), Z1
 	VPSRLVD      Z12, Z1, Z1
 	VPERMPS      Z13, Z1, Z1
 	VSUBPS       Z14, Z1, Z1
@@ -10293,26 +10300,7 @@ short2stream:
 	VPERMT2W     Z1, Z9, Z0
 	VPTERNLOGD   $0xf8, Z11, Z2, Z0
 	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
-	VMOVNTPS     Z2, (DI)
-	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z5, Z0, Z0
-	VADDPS       Z3, Z0, Z0
-	VPBROADCASTD 12(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z5, Z1, Z1
-	VADDPS       Z3, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPSUBW       Z7, Z2, K1, Z2
+	VPADDW       Z11, Z2, K1, Z2
 	VMOVNTPS     Z2, 64(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
@@ -10325,68 +10313,68 @@ short2stream:
 
 short4stream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z6
-	VBROADCASTSS 4(DX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z5
-	VBROADCASTSS 8(DX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z4
-	VBROADCASTSS 12(DX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z3
-	VBROADCASTSS (BX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z2
-	VBROADCASTSS 4(BX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z1
-	VBROADCASTSS 8(BX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z0
-	VBROADCASTSS 12(BX), Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z15, K1, Z16
-	VPBROADCASTD (SI), Z17
+	VBROADCASTSS (DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z7
+	VBROADCASTSS 4(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z6
+	VBROADCASTSS 8(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z5
+	VBROADCASTSS 12(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z4
+	VBROADCASTSS (BX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z3
+	VBROADCASTSS 4(BX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z2
+	VBROADCASTSS 8(BX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z1
+	VBROADCASTSS 12(BX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z0
+	VPBROADCASTD (SI), Z16
+	VPSRLVD      Z12, Z16, Z16
+	VPERMPS      Z13, Z16, Z16
+	VSUBPS       Z14, Z16, Z16
+	VMULPS       Z7, Z16, Z16
+	VADDPS       Z3, Z16, Z16
+	VPBROADCASTD 4(SI), Z17
 	VPSRLVD      Z12, Z17, Z17
 	VPERMPS      Z13, Z17, Z17
 	VSUBPS       Z14, Z17, Z17
 	VMULPS       Z6, Z17, Z17
 	VADDPS       Z2, Z17, Z17
-	VPBROADCASTD 4(SI), Z18
-	VPSRLVD      Z12, Z18, Z18
-	VPERMPS      Z13, Z18, Z18
-	VSUBPS       Z14, Z18, Z18
-	VMULPS       Z5, Z18, Z18
-	VADDPS       Z1, Z18, Z18
-	VMOVDQA64    Z17, Z19
-	VPERMT2W     Z18, Z8, Z19
-	VPERMT2W     Z18, Z9, Z17
-	VPTERNLOGD   $0xf8, Z11, Z19, Z17
-	VPCMPUW      $0x06, Z10, Z17, K1
-	VPSUBW       Z7, Z19, K1, Z19
-	VMOVNTPS     Z19, (DI)
-	VPBROADCASTD 8(SI), Z17
+	VMOVDQA64    Z16, Z18
+	VPERMT2W     Z17, Z8, Z18
+	VPERMT2W     Z17, Z9, Z16
+	VPTERNLOGD   $0xf8, Z11, Z18, Z16
+	VPCMPUW      $0x06, Z10, Z16, K1
+	VPADDW       Z11, Z18, K1, Z18
+	VMOVNTPS     Z18, (DI)
+	VPBROADCASTD 8(SI), Z16
+	VPSRLVD      Z12, Z16, Z16
+	VPERMPS      Z13, Z16, Z16
+	VSUBPS       Z14, Z16, Z16
+	VMULPS       Z5, Z16, Z16
+	VADDPS       Z1, Z16, Z16
+	VPBROADCASTD 12(SI), Z17
 	VPSRLVD      Z12, Z17, Z17
 	VPERMPS      Z13, Z17, Z17
 	VSUBPS       Z14, Z17, Z17
 	VMULPS       Z4, Z17, Z17
 	VADDPS       Z0, Z17, Z17
-	VPBROADCASTD 12(SI), Z18
-	VPSRLVD      Z12, Z18, Z18
-	VPERMPS      Z13, Z18, Z18
-	VSUBPS       Z14, Z18, Z18
-	VMULPS       Z3, Z18, Z18
-	VADDPS       Z16, Z18, Z18
-	VMOVDQA64    Z17, Z19
-	VPERMT2W     Z18, Z8, Z19
-	VPERMT2W     Z18, Z9, Z17
-	VPTERNLOGD   $0xf8, Z11, Z19, Z17
-	VPCMPUW      $0x06, Z10, Z17, K1
-	VPSUBW       Z7, Z19, K1, Z19
-	VMOVNTPS     Z19, 64(DI)
+	VMOVDQA64    Z16, Z18
+	VPERMT2W     Z17, Z8, Z18
+	VPERMT2W     Z17, Z9, Z16
+	VPTERNLOGD   $0xf8, Z11, Z18, Z16
+	VPCMPUW      $0x06, Z10, Z16, K1
+	VPADDW       Z11, Z18, K1, Z18
+	VMOVNTPS     Z18, 64(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+16, BX
 	ADDQ         $+128, DI
@@ -10431,54 +10419,53 @@ DATA constantsAVX512<>+124(SB)/4, $0x00330031
 DATA constantsAVX512<>+128(SB)/4, $0x00370035
 DATA constantsAVX512<>+132(SB)/4, $0x003b0039
 DATA constantsAVX512<>+136(SB)/4, $0x003f003d
-DATA constantsAVX512<>+140(SB)/4, $0xffffffff
-DATA constantsAVX512<>+144(SB)/4, $0x00000000
-DATA constantsAVX512<>+148(SB)/4, $0x00000001
-DATA constantsAVX512<>+152(SB)/4, $0x00000002
-DATA constantsAVX512<>+156(SB)/4, $0x00000003
-DATA constantsAVX512<>+160(SB)/4, $0x00000004
-DATA constantsAVX512<>+164(SB)/4, $0x00000005
-DATA constantsAVX512<>+168(SB)/4, $0x00000006
-DATA constantsAVX512<>+172(SB)/4, $0x00000007
-DATA constantsAVX512<>+176(SB)/4, $0x00000008
-DATA constantsAVX512<>+180(SB)/4, $0x00000009
-DATA constantsAVX512<>+184(SB)/4, $0x0000000a
-DATA constantsAVX512<>+188(SB)/4, $0x0000000b
-DATA constantsAVX512<>+192(SB)/4, $0x0000000c
-DATA constantsAVX512<>+196(SB)/4, $0x0000000d
-DATA constantsAVX512<>+200(SB)/4, $0x0000000e
-DATA constantsAVX512<>+204(SB)/4, $0x0000000f
-DATA constantsAVX512<>+208(SB)/4, $0x10000001
-DATA constantsAVX512<>+212(SB)/4, $0x00000000
-DATA constantsAVX512<>+216(SB)/4, $0x00000001
-DATA constantsAVX512<>+220(SB)/4, $0x00000002
-DATA constantsAVX512<>+224(SB)/4, $0x00000003
-DATA constantsAVX512<>+228(SB)/4, $0x00000000
-DATA constantsAVX512<>+232(SB)/4, $0x00000001
-DATA constantsAVX512<>+236(SB)/4, $0x00000002
-DATA constantsAVX512<>+240(SB)/4, $0x00000003
-DATA constantsAVX512<>+244(SB)/4, $0x00000000
-DATA constantsAVX512<>+248(SB)/4, $0x00000001
-DATA constantsAVX512<>+252(SB)/4, $0x00000002
-DATA constantsAVX512<>+256(SB)/4, $0x00000003
-DATA constantsAVX512<>+260(SB)/4, $0x00000000
-DATA constantsAVX512<>+264(SB)/4, $0x00000001
-DATA constantsAVX512<>+268(SB)/4, $0x00000002
-DATA constantsAVX512<>+272(SB)/4, $0x00000003
-DATA constantsAVX512<>+276(SB)/4, $0x00000000
-DATA constantsAVX512<>+280(SB)/4, $0x00000002
-DATA constantsAVX512<>+284(SB)/4, $0x00000004
-DATA constantsAVX512<>+288(SB)/4, $0x00000006
-DATA constantsAVX512<>+292(SB)/4, $0x00000008
-DATA constantsAVX512<>+296(SB)/4, $0x0000000a
-DATA constantsAVX512<>+300(SB)/4, $0x0000000c
-DATA constantsAVX512<>+304(SB)/4, $0x0000000e
-DATA constantsAVX512<>+308(SB)/4, $0x00000010
-DATA constantsAVX512<>+312(SB)/4, $0x00000012
-DATA constantsAVX512<>+316(SB)/4, $0x00000014
-DATA constantsAVX512<>+320(SB)/4, $0x00000016
-DATA constantsAVX512<>+324(SB)/4, $0x00000018
-DATA constantsAVX512<>+328(SB)/4, $0x0000001a
-DATA constantsAVX512<>+332(SB)/4, $0x0000001c
-DATA constantsAVX512<>+336(SB)/4, $0x0000001e
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $340
+DATA constantsAVX512<>+140(SB)/4, $0x00000000
+DATA constantsAVX512<>+144(SB)/4, $0x00000001
+DATA constantsAVX512<>+148(SB)/4, $0x00000002
+DATA constantsAVX512<>+152(SB)/4, $0x00000003
+DATA constantsAVX512<>+156(SB)/4, $0x00000004
+DATA constantsAVX512<>+160(SB)/4, $0x00000005
+DATA constantsAVX512<>+164(SB)/4, $0x00000006
+DATA constantsAVX512<>+168(SB)/4, $0x00000007
+DATA constantsAVX512<>+172(SB)/4, $0x00000008
+DATA constantsAVX512<>+176(SB)/4, $0x00000009
+DATA constantsAVX512<>+180(SB)/4, $0x0000000a
+DATA constantsAVX512<>+184(SB)/4, $0x0000000b
+DATA constantsAVX512<>+188(SB)/4, $0x0000000c
+DATA constantsAVX512<>+192(SB)/4, $0x0000000d
+DATA constantsAVX512<>+196(SB)/4, $0x0000000e
+DATA constantsAVX512<>+200(SB)/4, $0x0000000f
+DATA constantsAVX512<>+204(SB)/4, $0x10000001
+DATA constantsAVX512<>+208(SB)/4, $0x00000000
+DATA constantsAVX512<>+212(SB)/4, $0x00000001
+DATA constantsAVX512<>+216(SB)/4, $0x00000002
+DATA constantsAVX512<>+220(SB)/4, $0x00000003
+DATA constantsAVX512<>+224(SB)/4, $0x00000000
+DATA constantsAVX512<>+228(SB)/4, $0x00000001
+DATA constantsAVX512<>+232(SB)/4, $0x00000002
+DATA constantsAVX512<>+236(SB)/4, $0x00000003
+DATA constantsAVX512<>+240(SB)/4, $0x00000000
+DATA constantsAVX512<>+244(SB)/4, $0x00000001
+DATA constantsAVX512<>+248(SB)/4, $0x00000002
+DATA constantsAVX512<>+252(SB)/4, $0x00000003
+DATA constantsAVX512<>+256(SB)/4, $0x00000000
+DATA constantsAVX512<>+260(SB)/4, $0x00000001
+DATA constantsAVX512<>+264(SB)/4, $0x00000002
+DATA constantsAVX512<>+268(SB)/4, $0x00000003
+DATA constantsAVX512<>+272(SB)/4, $0x00000000
+DATA constantsAVX512<>+276(SB)/4, $0x00000002
+DATA constantsAVX512<>+280(SB)/4, $0x00000004
+DATA constantsAVX512<>+284(SB)/4, $0x00000006
+DATA constantsAVX512<>+288(SB)/4, $0x00000008
+DATA constantsAVX512<>+292(SB)/4, $0x0000000a
+DATA constantsAVX512<>+296(SB)/4, $0x0000000c
+DATA constantsAVX512<>+300(SB)/4, $0x0000000e
+DATA constantsAVX512<>+304(SB)/4, $0x00000010
+DATA constantsAVX512<>+308(SB)/4, $0x00000012
+DATA constantsAVX512<>+312(SB)/4, $0x00000014
+DATA constantsAVX512<>+316(SB)/4, $0x00000016
+DATA constantsAVX512<>+320(SB)/4, $0x00000018
+DATA constantsAVX512<>+324(SB)/4, $0x0000001a
+DATA constantsAVX512<>+328(SB)/4, $0x0000001c
+DATA constantsAVX512<>+332(SB)/4, $0x0000001e
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $336

@@ -77,7 +77,7 @@ grouploop:
 	VPERMT2W       Z2, Z8, Z1
 	VPTERNLOGD     $0xf8, Z10, Z0, Z1
 	VPCMPUW        $0x06, Z9, Z1, K1
-	VPSUBW         Z13, Z0, K1, Z0
+	VPADDW         Z10, Z0, K1, Z0
 	VMOVUPS        Z0, (DI)
 	VBROADCASTI128 32(SI), Y0
 	VPSHUFB        Y12, Y0, Y0
@@ -96,7 +96,7 @@ grouploop:
 	VPERMT2W       Z2, Z8, Z1
 	VPTERNLOGD     $0xf8, Z10, Z0, Z1
 	VPCMPUW        $0x06, Z9, Z1, K1
-	VPSUBW         Z13, Z0, K1, Z0
+	VPADDW         Z10, Z0, K1, Z0
 	VMOVUPS        Z0, 64(DI)
 
 groupback:
@@ -172,7 +172,7 @@ groupmeet3:
 	VPERMT2W       Z1, Z8, Z2
 	VPTERNLOGD     $0xf8, Z10, Z0, Z2
 	VPCMPUW        $0x06, Z9, Z2, K1
-	VPSUBW         Z13, Z0, K1, Z0
+	VPADDW         Z10, Z0, K1, Z0
 	VMOVUPS        Z0, (DI)
 	VBROADCASTI128 32(SI), Y0
 	VPSHUFB        Y12, Y0, Y0
@@ -191,7 +191,7 @@ groupmeet3:
 	VPERMT2W       Z2, Z8, Z1
 	VPTERNLOGD     $0xf8, Z10, Z0, Z1
 	VPCMPUW        $0x06, Z9, Z1, K1
-	VPSUBW         Z13, Z0, K1, Z0
+	VPADDW         Z10, Z0, K1, Z0
 	VMOVUPS        Z0, 64(DI)
 	ADDQ           $+128, DI
 	ADDQ           $+64, SI
@@ -280,7 +280,7 @@ grouptailnarrow:
 	VPERMT2W   Z2, Z8, Z1
 	VPTERNLOGD $0xf8, Z10, Z0, Z1
 	VPCMPUW    $0x06, Z9, Z1, K1
-	VPSUBW     Z13, Z0, K1, Z0
+	VPADDW     Z10, Z0, K1, Z0
 	KMOVQ      K0, K7
 	VMOVDQU16  Z0, K7, (DI)
 	VMOVDQA64  Z3, Z0
@@ -288,7 +288,7 @@ grouptailnarrow:
 	VPERMT2W   Z16, Z8, Z3
 	VPTERNLOGD $0xf8, Z10, Z0, Z3
 	VPCMPUW    $0x06, Z9, Z3, K1
-	VPSUBW     Z13, Z0, K1, Z0
+	VPADDW     Z10, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 
@@ -360,7 +360,7 @@ short2loop:
 	VPERMT2W       Z2, Z8, Z1
 	VPTERNLOGD     $0xf8, Z10, Z0, Z1
 	VPCMPUW        $0x06, Z9, Z1, K1
-	VPSUBW         Z13, Z0, K1, Z0
+	VPADDW         Z10, Z0, K1, Z0
 	VMOVUPS        Z0, (DI)
 	VBROADCASTI128 32(SI), Y0
 	VPSHUFB        Y12, Y0, Y0
@@ -379,7 +379,7 @@ short2loop:
 	VPERMT2W       Z2, Z8, Z1
 	VPTERNLOGD     $0xf8, Z10, Z0, Z1
 	VPCMPUW        $0x06, Z9, Z1, K1
-	VPSUBW         Z13, Z0, K1, Z0
+	VPADDW         Z10, Z0, K1, Z0
 	VMOVUPS        Z0, 64(DI)
 
 short2back:
@@ -452,7 +452,7 @@ short4loop:
 	VPERMT2W        Z19, Z8, Z18
 	VPTERNLOGD      $0xf8, Z10, Z17, Z18
 	VPCMPUW         $0x06, Z9, Z18, K1
-	VPSUBW          Z13, Z17, K1, Z17
+	VPADDW          Z10, Z17, K1, Z17
 	VMOVUPS         Z17, (DI)
 	VBROADCASTI32X4 32(SI), Y17
 	VPSHUFB         Y12, Y17, Y17
@@ -471,7 +471,7 @@ short4loop:
 	VPERMT2W        Z19, Z8, Z18
 	VPTERNLOGD      $0xf8, Z10, Z17, Z18
 	VPCMPUW         $0x06, Z9, Z18, K1
-	VPSUBW          Z13, Z17, K1, Z17
+	VPADDW          Z10, Z17, K1, Z17
 	VMOVUPS         Z17, 64(DI)
 
 short4back:
@@ -542,7 +542,7 @@ laneloop:
 	VPERMT2W       Z1, Z8, Z3
 	VPTERNLOGD     $0xf8, Z10, Z0, Z3
 	VPCMPUW        $0x06, Z9, Z3, K1
-	VPSUBW         Z13, Z0, K1, Z0
+	VPADDW         Z10, Z0, K1, Z0
 	VMOVUPS        Z0, (DI)
 	VBROADCASTI128 32(SI), Y0
 	VPSHUFB        Y12, Y0, Y0
@@ -561,7 +561,7 @@ laneloop:
 	VPERMT2W       Z2, Z8, Z1
 	VPTERNLOGD     $0xf8, Z10, Z0, Z1
 	VPCMPUW        $0x06, Z9, Z1, K1
-	VPSUBW         Z13, Z0, K1, Z0
+	VPADDW         Z10, Z0, K1, Z0
 	VMOVUPS        Z0, 64(DI)
 
 laneback:
@@ -651,7 +651,7 @@ lanetailnarrow:
 	VPERMT2W   Z1, Z8, Z3
 	VPTERNLOGD $0xf8, Z10, Z0, Z3
 	VPCMPUW    $0x06, Z9, Z3, K1
-	VPSUBW     Z13, Z0, K1, Z0
+	VPADDW     Z10, Z0, K1, Z0
 	KMOVQ      K0, K7
 	VMOVDQU16  Z0, K7, (DI)
 	VMOVDQA64  Z2, Z0
@@ -659,7 +659,7 @@ lanetailnarrow:
 	VPERMT2W   Z4, Z8, Z2
 	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	VPCMPUW    $0x06, Z9, Z2, K1
-	VPSUBW     Z13, Z0, K1, Z0
+	VPADDW     Z10, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 
@@ -702,7 +702,7 @@ groupstream:
 	VPERMT2W       Z2, Z8, Z1
 	VPTERNLOGD     $0xf8, Z10, Z0, Z1
 	VPCMPUW        $0x06, Z9, Z1, K1
-	VPSUBW         Z13, Z0, K1, Z0
+	VPADDW         Z10, Z0, K1, Z0
 	VMOVNTPS       Z0, (DI)
 	VBROADCASTI128 32(SI), Y0
 	VPSHUFB        Y12, Y0, Y0
@@ -721,7 +721,7 @@ groupstream:
 	VPERMT2W       Z2, Z8, Z1
 	VPTERNLOGD     $0xf8, Z10, Z0, Z1
 	VPCMPUW        $0x06, Z9, Z1, K1
-	VPSUBW         Z13, Z0, K1, Z0
+	VPADDW         Z10, Z0, K1, Z0
 	VMOVNTPS       Z0, 64(DI)
 	ADDQ           $+128, DI
 	ADDQ           $+64, SI
@@ -771,7 +771,7 @@ grouprare:
 	VPERMT2W     Z21, Z8, Z18
 	VPTERNLOGD   $0xf8, Z10, Z20, Z18
 	VPCMPUW      $0x06, Z9, Z18, K1
-	VPSUBW       Z13, Z20, K1, Z20
+	VPADDW       Z10, Z20, K1, Z20
 	VMOVUPS      Z20, (DI)
 	VPMOVZXBD    32(SI), Z18
 	VPANDD       Z1, Z18, Z20
@@ -805,7 +805,7 @@ grouprare:
 	VPERMT2W     Z0, Z8, Z21
 	VPTERNLOGD   $0xf8, Z10, Z1, Z21
 	VPCMPUW      $0x06, Z9, Z21, K1
-	VPSUBW       Z13, Z1, K1, Z1
+	VPADDW       Z10, Z1, K1, Z1
 	VMOVUPS      Z1, 64(DI)
 	JMP          groupback
 
@@ -986,7 +986,7 @@ grouptailrare:
 	VPERMT2W     Z21, Z8, Z18
 	VPTERNLOGD   $0xf8, Z10, Z20, Z18
 	VPCMPUW      $0x06, Z9, Z18, K1
-	VPSUBW       Z13, Z20, K1, Z20
+	VPADDW       Z10, Z20, K1, Z20
 	KMOVQ        K0, K7
 	VMOVDQU16    Z20, K7, (DI)
 	KSHIFTRQ     $0x20, K0, K7
@@ -1023,7 +1023,7 @@ grouptailrare:
 	VPERMT2W     Z0, Z8, Z21
 	VPTERNLOGD   $0xf8, Z10, Z1, Z21
 	VPCMPUW      $0x06, Z9, Z21, K1
-	VPSUBW       Z13, Z1, K1, Z1
+	VPADDW       Z10, Z1, K1, Z1
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16    Z1, K7, 64(DI)
 	JMP          grouptailback
@@ -1073,7 +1073,7 @@ short2stream:
 	VPERMT2W       Z2, Z8, Z1
 	VPTERNLOGD     $0xf8, Z10, Z0, Z1
 	VPCMPUW        $0x06, Z9, Z1, K1
-	VPSUBW         Z13, Z0, K1, Z0
+	VPADDW         Z10, Z0, K1, Z0
 	VMOVNTPS       Z0, (DI)
 	VBROADCASTI128 32(SI), Y0
 	VPSHUFB        Y12, Y0, Y0
@@ -1092,7 +1092,7 @@ short2stream:
 	VPERMT2W       Z2, Z8, Z1
 	VPTERNLOGD     $0xf8, Z10, Z0, Z1
 	VPCMPUW        $0x06, Z9, Z1, K1
-	VPSUBW         Z13, Z0, K1, Z0
+	VPADDW         Z10, Z0, K1, Z0
 	VMOVNTPS       Z0, 64(DI)
 	ADDQ           $+8, DX
 	ADDQ           $+128, DI
@@ -1143,7 +1143,7 @@ short2rare:
 	VPERMT2W     Z22, Z8, Z19
 	VPTERNLOGD   $0xf8, Z10, Z21, Z19
 	VPCMPUW      $0x06, Z9, Z19, K1
-	VPSUBW       Z13, Z21, K1, Z21
+	VPADDW       Z10, Z21, K1, Z21
 	VMOVUPS      Z21, (DI)
 	VPMOVZXBD    32(SI), Z19
 	VPANDD       Z1, Z19, Z21
@@ -1177,7 +1177,7 @@ short2rare:
 	VPERMT2W     Z0, Z8, Z22
 	VPTERNLOGD   $0xf8, Z10, Z1, Z22
 	VPCMPUW      $0x06, Z9, Z22, K1
-	VPSUBW       Z13, Z1, K1, Z1
+	VPADDW       Z10, Z1, K1, Z1
 	VMOVUPS      Z1, 64(DI)
 	JMP          short2back
 
@@ -1228,7 +1228,7 @@ short4stream:
 	VPERMT2W        Z19, Z8, Z18
 	VPTERNLOGD      $0xf8, Z10, Z17, Z18
 	VPCMPUW         $0x06, Z9, Z18, K1
-	VPSUBW          Z13, Z17, K1, Z17
+	VPADDW          Z10, Z17, K1, Z17
 	VMOVNTPS        Z17, (DI)
 	VBROADCASTI32X4 32(SI), Y17
 	VPSHUFB         Y12, Y17, Y17
@@ -1247,7 +1247,7 @@ short4stream:
 	VPERMT2W        Z19, Z8, Z18
 	VPTERNLOGD      $0xf8, Z10, Z17, Z18
 	VPCMPUW         $0x06, Z9, Z18, K1
-	VPSUBW          Z13, Z17, K1, Z17
+	VPADDW          Z10, Z17, K1, Z17
 	VMOVNTPS        Z17, 64(DI)
 	ADDQ            $+16, DX
 	ADDQ            $+128, DI
@@ -1298,7 +1298,7 @@ short4rare:
 	VPERMT2W     Z26, Z8, Z23
 	VPTERNLOGD   $0xf8, Z10, Z25, Z23
 	VPCMPUW      $0x06, Z9, Z23, K1
-	VPSUBW       Z13, Z25, K1, Z25
+	VPADDW       Z10, Z25, K1, Z25
 	VMOVUPS      Z25, (DI)
 	VPMOVZXBD    32(SI), Z23
 	VPANDD       Z18, Z23, Z25
@@ -1332,7 +1332,7 @@ short4rare:
 	VPERMT2W     Z17, Z8, Z26
 	VPTERNLOGD   $0xf8, Z10, Z18, Z26
 	VPCMPUW      $0x06, Z9, Z26, K1
-	VPSUBW       Z13, Z18, K1, Z18
+	VPADDW       Z10, Z18, K1, Z18
 	VMOVUPS      Z18, 64(DI)
 	JMP          short4back
 
@@ -1379,7 +1379,7 @@ lanerare:
 	VPERMT2W     Z19, Z8, Z16
 	VPTERNLOGD   $0xf8, Z10, Z17, Z16
 	VPCMPUW      $0x06, Z9, Z16, K1
-	VPSUBW       Z13, Z17, K1, Z17
+	VPADDW       Z10, Z17, K1, Z17
 	VMOVUPS      Z17, (DI)
 	VMOVUPS      128(DX), Z16
 	VPMOVZXBD    32(SI), Z17
@@ -1415,7 +1415,7 @@ lanerare:
 	VPERMT2W     Z1, Z8, Z19
 	VPTERNLOGD   $0xf8, Z10, Z0, Z19
 	VPCMPUW      $0x06, Z9, Z19, K1
-	VPSUBW       Z13, Z0, K1, Z0
+	VPADDW       Z10, Z0, K1, Z0
 	VMOVUPS      Z0, 64(DI)
 	JMP          laneback
 
@@ -1464,7 +1464,7 @@ lanetailrare:
 	VPERMT2W     Z19, Z8, Z16
 	VPTERNLOGD   $0xf8, Z10, Z17, Z16
 	VPCMPUW      $0x06, Z9, Z16, K1
-	VPSUBW       Z13, Z17, K1, Z17
+	VPADDW       Z10, Z17, K1, Z17
 	KMOVQ        K0, K7
 	VMOVDQU16    Z17, K7, (DI)
 	KSHIFTRQ     $0x20, K0, K7
@@ -1503,7 +1503,7 @@ lanetailrare:
 	VPERMT2W     Z1, Z8, Z19
 	VPTERNLOGD   $0xf8, Z10, Z0, Z19
 	VPCMPUW      $0x06, Z9, Z19, K1
-	VPSUBW       Z13, Z0, K1, Z0
+	VPADDW       Z10, Z0, K1, Z0
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16    Z0, K7, 64(DI)
 	JMP          lanetailback
@@ -1512,9 +1512,9 @@ lanetailrare:
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·DequantizeFpE5M2BF16AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Z15 0x7fc00000, Z14 table, Z13 0x10001, Z12 0x80008000, Z11 table, Z10 table, Z9 0xffffffff
-	// per group: Z0 scale, K1 Ordered, Z8 Select
-	// vector registers in use at once: 14
+	// per call: Z15 0x7fc00000, Z14 table, Z13 0x10001, Z12 0x80008000, Z11 table, Z10 table
+	// per group: Z0 scale, K1 Ordered, Z9 Select
+	// vector registers in use at once: 13
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -1524,7 +1524,6 @@ TEXT ·DequantizeFpE5M2BF16AVX512(SB), NOSPLIT, $0-48
 	VBROADCASTSS constantsAVX512<>+84(SB), Z12
 	VMOVUPS      constantsAVX512<>+88(SB), Z11
 	VMOVUPS      constantsAVX512<>+152(SB), Z10
-	VBROADCASTSS constantsAVX512<>+8(SB), Z9
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
@@ -1546,7 +1545,7 @@ groupbegin:
 	JLT          grouptomeet
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	SUBQ         R8, BX
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
@@ -1556,32 +1555,32 @@ grouploop:
 	VBROADCASTI128 (SI), Y0
 	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z8, Z0, Z0
+	VMULPS         Z9, Z0, Z0
 	VBROADCASTI128 16(SI), Y1
 	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z8, Z1, Z1
+	VMULPS         Z9, Z1, Z1
 	VMOVDQA64      Z0, Z2
 	VPERMT2W       Z1, Z10, Z2
 	VPERMT2W       Z1, Z11, Z0
 	VPTERNLOGD     $0xf8, Z13, Z2, Z0
 	VPCMPUW        $0x06, Z12, Z0, K1
-	VPSUBW         Z9, Z2, K1, Z2
+	VPADDW         Z13, Z2, K1, Z2
 	VMOVUPS        Z2, (DI)
 	VBROADCASTI128 32(SI), Y0
 	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z8, Z0, Z0
+	VMULPS         Z9, Z0, Z0
 	VBROADCASTI128 48(SI), Y1
 	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z8, Z1, Z1
+	VMULPS         Z9, Z1, Z1
 	VMOVDQA64      Z0, Z2
 	VPERMT2W       Z1, Z10, Z2
 	VPERMT2W       Z1, Z11, Z0
 	VPTERNLOGD     $0xf8, Z13, Z2, Z0
 	VPCMPUW        $0x06, Z12, Z0, K1
-	VPSUBW         Z9, Z2, K1, Z2
+	VPADDW         Z13, Z2, K1, Z2
 	VMOVUPS        Z2, 64(DI)
 	ADDQ           $+128, DI
 	ADDQ           $+64, SI
@@ -1599,7 +1598,7 @@ groupwhole:
 grouptomeet:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 
 groupmeet:
 	SUBQ $+16, R8
@@ -1609,7 +1608,7 @@ groupmeet0:
 	VBROADCASTI128 (SI), Y0
 	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z8, Z0, Z0
+	VMULPS         Z9, Z0, Z0
 	SUBQ           $+16, R8
 	JLT            groupmeet1cross
 
@@ -1617,13 +1616,13 @@ groupmeet1:
 	VBROADCASTI128 16(SI), Y1
 	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z8, Z1, Z1
+	VMULPS         Z9, Z1, Z1
 	VMOVDQA64      Z0, Z2
 	VPERMT2W       Z1, Z10, Z2
 	VPERMT2W       Z1, Z11, Z0
 	VPTERNLOGD     $0xf8, Z13, Z2, Z0
 	VPCMPUW        $0x06, Z12, Z0, K1
-	VPSUBW         Z9, Z2, K1, Z2
+	VPADDW         Z13, Z2, K1, Z2
 	VMOVUPS        Z2, (DI)
 	SUBQ           $+16, R8
 	JLT            groupmeet2cross
@@ -1632,7 +1631,7 @@ groupmeet2:
 	VBROADCASTI128 32(SI), Y0
 	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z8, Z0, Z0
+	VMULPS         Z9, Z0, Z0
 	SUBQ           $+16, R8
 	JLT            groupmeet3cross
 
@@ -1640,13 +1639,13 @@ groupmeet3:
 	VBROADCASTI128 48(SI), Y1
 	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z8, Z1, Z1
+	VMULPS         Z9, Z1, Z1
 	VMOVDQA64      Z0, Z2
 	VPERMT2W       Z1, Z10, Z2
 	VPERMT2W       Z1, Z11, Z0
 	VPTERNLOGD     $0xf8, Z13, Z2, Z0
 	VPCMPUW        $0x06, Z12, Z0, K1
-	VPSUBW         Z9, Z2, K1, Z2
+	VPADDW         Z13, Z2, K1, Z2
 	VMOVUPS        Z2, 64(DI)
 	ADDQ           $+128, DI
 	ADDQ           $+64, SI
@@ -1683,7 +1682,7 @@ grouppieces:
 grouppiece:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z9
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
 	KMOVQ        AX, K0
@@ -1691,28 +1690,28 @@ grouppiece:
 	VPMOVZXBW.Z  (SI), K7, Y0
 	VPSLLW       $0x08, Y0, Y0
 	VCVTPH2PS    Y0, Z0
-	VMULPS       Z8, Z0, Z0
+	VMULPS       Z9, Z0, Z0
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
 	VPMOVZXBW.Z  16(SI), K7, Y1
 	VPSLLW       $0x08, Y1, Y1
 	VCVTPH2PS    Y1, Z1
-	VMULPS       Z8, Z1, Z1
+	VMULPS       Z9, Z1, Z1
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
 	VPMOVZXBW.Z  32(SI), K7, Y2
 	VPSLLW       $0x08, Y2, Y2
 	VCVTPH2PS    Y2, Z2
-	VMULPS       Z8, Z2, Z2
+	VMULPS       Z9, Z2, Z2
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
 	VPMOVZXBW.Z  48(SI), K7, Y3
 	VPSLLW       $0x08, Y3, Y3
 	VCVTPH2PS    Y3, Z3
-	VMULPS       Z8, Z3, Z3
+	VMULPS       Z9, Z3, Z3
 
 grouptailnarrow:
 	VMOVDQA64  Z0, Z4
@@ -1720,7 +1719,7 @@ grouptailnarrow:
 	VPERMT2W   Z1, Z11, Z0
 	VPTERNLOGD $0xf8, Z13, Z4, Z0
 	VPCMPUW    $0x06, Z12, Z0, K1
-	VPSUBW     Z9, Z4, K1, Z4
+	VPADDW     Z13, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
@@ -1728,7 +1727,7 @@ grouptailnarrow:
 	VPERMT2W   Z3, Z11, Z2
 	VPTERNLOGD $0xf8, Z13, Z0, Z2
 	VPCMPUW    $0x06, Z12, Z2, K1
-	VPSUBW     Z9, Z0, K1, Z0
+	VPADDW     Z13, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 	LEAQ       (DI)(BX*2), DI
@@ -1766,15 +1765,30 @@ short2:
 short2loop:
 	VBROADCASTSS   (DX), Z0
 	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z8
+	VBLENDMPS      Z0, Z15, K1, Z9
 	VBROADCASTSS   4(DX), Z0
 	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z7
+	VBLENDMPS      Z0, Z15, K1, Z8
 	VBROADCASTI128 (SI), Y0
 	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z8, Z0, Z0
+	VMULPS         Z9, Z0, Z0
 	VBROADCASTI128 16(SI), Y1
+	VPSHUFB        Y14, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z9, Z1, Z1
+	VMOVDQA64      Z0, Z2
+	VPERMT2W       Z1, Z10, Z2
+	VPERMT2W       Z1, Z11, Z0
+	VPTERNLOGD     $0xf8, Z13, Z2, Z0
+	VPCMPUW        $0x06, Z12, Z0, K1
+	VPADDW         Z13, Z2, K1, Z2
+	VMOVUPS        Z2, (DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y14, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z8, Z0, Z0
+	VBROADCASTI128 48(SI), Y1
 	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z8, Z1, Z1
@@ -1783,22 +1797,7 @@ short2loop:
 	VPERMT2W       Z1, Z11, Z0
 	VPTERNLOGD     $0xf8, Z13, Z2, Z0
 	VPCMPUW        $0x06, Z12, Z0, K1
-	VPSUBW         Z9, Z2, K1, Z2
-	VMOVUPS        Z2, (DI)
-	VBROADCASTI128 32(SI), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z7, Z0, Z0
-	VBROADCASTI128 48(SI), Y1
-	VPSHUFB        Y14, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z7, Z1, Z1
-	VMOVDQA64      Z0, Z2
-	VPERMT2W       Z1, Z10, Z2
-	VPERMT2W       Z1, Z11, Z0
-	VPTERNLOGD     $0xf8, Z13, Z2, Z0
-	VPCMPUW        $0x06, Z12, Z0, K1
-	VPSUBW         Z9, Z2, K1, Z2
+	VPADDW         Z13, Z2, K1, Z2
 	VMOVUPS        Z2, 64(DI)
 	ADDQ           $+8, DX
 	ADDQ           $+128, DI
@@ -1826,45 +1825,45 @@ short4:
 short4loop:
 	VBROADCASTSS   (DX), Z0
 	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z8
+	VBLENDMPS      Z0, Z15, K1, Z9
 	VBROADCASTSS   4(DX), Z0
 	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z7
+	VBLENDMPS      Z0, Z15, K1, Z8
 	VBROADCASTSS   8(DX), Z0
 	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z6
+	VBLENDMPS      Z0, Z15, K1, Z7
 	VBROADCASTSS   12(DX), Z0
 	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z5
+	VBLENDMPS      Z0, Z15, K1, Z6
 	VBROADCASTI128 (SI), Y0
 	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z8, Z0, Z0
+	VMULPS         Z9, Z0, Z0
 	VBROADCASTI128 16(SI), Y1
 	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z7, Z1, Z1
+	VMULPS         Z8, Z1, Z1
 	VMOVDQA64      Z0, Z2
 	VPERMT2W       Z1, Z10, Z2
 	VPERMT2W       Z1, Z11, Z0
 	VPTERNLOGD     $0xf8, Z13, Z2, Z0
 	VPCMPUW        $0x06, Z12, Z0, K1
-	VPSUBW         Z9, Z2, K1, Z2
+	VPADDW         Z13, Z2, K1, Z2
 	VMOVUPS        Z2, (DI)
 	VBROADCASTI128 32(SI), Y0
 	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z6, Z0, Z0
+	VMULPS         Z7, Z0, Z0
 	VBROADCASTI128 48(SI), Y1
 	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z5, Z1, Z1
+	VMULPS         Z6, Z1, Z1
 	VMOVDQA64      Z0, Z2
 	VPERMT2W       Z1, Z10, Z2
 	VPERMT2W       Z1, Z11, Z0
 	VPTERNLOGD     $0xf8, Z13, Z2, Z0
 	VPCMPUW        $0x06, Z12, Z0, K1
-	VPSUBW         Z9, Z2, K1, Z2
+	VPADDW         Z13, Z2, K1, Z2
 	VMOVUPS        Z2, 64(DI)
 	ADDQ           $+16, DX
 	ADDQ           $+128, DI
@@ -1907,7 +1906,7 @@ laneloop:
 	VPERMT2W       Z2, Z11, Z1
 	VPTERNLOGD     $0xf8, Z13, Z0, Z1
 	VPCMPUW        $0x06, Z12, Z1, K1
-	VPSUBW         Z9, Z0, K1, Z0
+	VPADDW         Z13, Z0, K1, Z0
 	VMOVUPS        Z0, (DI)
 	VMOVUPS        128(DX), Z0
 	VBROADCASTI128 32(SI), Y1
@@ -1928,7 +1927,7 @@ laneloop:
 	VPERMT2W       Z2, Z11, Z1
 	VPTERNLOGD     $0xf8, Z13, Z0, Z1
 	VPCMPUW        $0x06, Z12, Z1, K1
-	VPSUBW         Z9, Z0, K1, Z0
+	VPADDW         Z13, Z0, K1, Z0
 	VMOVUPS        Z0, 64(DI)
 	ADDQ           $+128, DI
 	ADDQ           $+64, SI
@@ -1988,7 +1987,7 @@ lanetailnarrow:
 	VPERMT2W   Z2, Z11, Z1
 	VPTERNLOGD $0xf8, Z13, Z0, Z1
 	VPCMPUW    $0x06, Z12, Z1, K1
-	VPSUBW     Z9, Z0, K1, Z0
+	VPADDW     Z13, Z0, K1, Z0
 	KMOVQ      K0, K7
 	VMOVDQU16  Z0, K7, (DI)
 	VMOVDQA64  Z3, Z0
@@ -1996,7 +1995,7 @@ lanetailnarrow:
 	VPERMT2W   Z4, Z11, Z3
 	VPTERNLOGD $0xf8, Z13, Z0, Z3
 	VPCMPUW    $0x06, Z12, Z3, K1
-	VPSUBW     Z9, Z0, K1, Z0
+	VPADDW     Z13, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 
@@ -2017,17 +2016,175 @@ groupstream:
 	VBROADCASTI128 (SI), Y0
 	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z8, Z0, Z0
+	VMULPS         Z9, Z0, Z0
 	VBROADCASTI128 16(SI), Y1
 	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z8, Z1, Z1
+	VMULPS         Z9, Z1, Z1
 	VMOVDQA64      Z0, Z2
 	VPERMT2W       Z1, Z10, Z2
 	VPERMT2W       Z1, Z11, Z0
 	VPTERNLOGD     $0xf8, Z13, Z2, Z0
 	VPCMPUW        $0x06, Z12, Z0, K1
-	VPSUBW         Z9, Z2, K1, Z2
+	VPADDW         Z13, Z2, K1, Z2
+	VMOVNTPS       Z2, (DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y14, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z9, Z0, Z0
+	VBROADCASTI128 48(SI), Y1
+	VPSHUFB        Y14, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z9, Z1, Z1
+	VMOVDQA64      Z0, Z2
+	VPERMT2W       Z1, Z10, Z2
+	VPERMT2W       Z1, Z11, Z0
+	VPTERNLOGD     $0xf8, Z13, Z2, Z0
+	VPCMPUW        $0x06, Z12, Z0, K1
+	VPADDW         Z13, Z2, K1, Z2
+	VMOVNTPS       Z2, 64(DI)
+	ADDQ           $+128, DI
+	ADDQ           $+64, SI
+	SUBQ           $+64, R8
+	CMPQ           R8, $+64
+	JGE            groupstream
+	JMP            groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z1
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z9
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	VMOVAPS      Z2, Z9
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VMOVAPS      Z2, K7, Z9
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z1
+	VMOVAPS      Z1, Z9
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z1
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z9
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	VMOVAPS      Z2, Z9
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VMOVAPS      Z2, K7, Z9
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
+
+short2stream:
+	PREFETCHNTA    (SI)(CX*1)
+	VBROADCASTSS   (DX), Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z15, K1, Z9
+	VBROADCASTSS   4(DX), Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z15, K1, Z8
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y14, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z9, Z0, Z0
+	VBROADCASTI128 16(SI), Y1
+	VPSHUFB        Y14, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z9, Z1, Z1
+	VMOVDQA64      Z0, Z2
+	VPERMT2W       Z1, Z10, Z2
+	VPERMT2W       Z1, Z11, Z0
+	VPTERNLOGD     $0xf8, Z13, Z2, Z0
+	VPCMPUW        $0x06, Z12, Z0, K1
+	VPADDW         Z13, Z2, K1, Z2
 	VMOVNTPS       Z2, (DI)
 	VBROADCASTI128 32(SI), Y0
 	VPSHUFB        Y14, Y0, Y0
@@ -2042,14 +2199,654 @@ groupstream:
 	VPERMT2W       Z1, Z11, Z0
 	VPTERNLOGD     $0xf8, Z13, Z2, Z0
 	VPCMPUW        $0x06, Z12, Z0, K1
-	VPSUBW         Z9, Z2, K1, Z2
+	VPADDW         Z13, Z2, K1, Z2
 	VMOVNTPS       Z2, 64(DI)
+	ADDQ           $+8, DX
 	ADDQ           $+128, DI
 	ADDQ           $+64, SI
-	SUBQ           $+64, R8
-	CMPQ           R8, $+64
-	JGE            groupstream
-	JMP            groupwhole
+	SUBQ           $+2, R8
+	CMPQ           R8, $+2
+	JGE            short2stream
+	JMP            short2end
+
+short4stream:
+	PREFETCHNTA    (SI)(CX*1)
+	VBROADCASTSS   (DX), Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z15, K1, Z9
+	VBROADCASTSS   4(DX), Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z15, K1, Z8
+	VBROADCASTSS   8(DX), Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z15, K1, Z7
+	VBROADCASTSS   12(DX), Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z15, K1, Z6
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y14, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z9, Z0, Z0
+	VBROADCASTI128 16(SI), Y1
+	VPSHUFB        Y14, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z8, Z1, Z1
+	VMOVDQA64      Z0, Z2
+	VPERMT2W       Z1, Z10, Z2
+	VPERMT2W       Z1, Z11, Z0
+	VPTERNLOGD     $0xf8, Z13, Z2, Z0
+	VPCMPUW        $0x06, Z12, Z0, K1
+	VPADDW         Z13, Z2, K1, Z2
+	VMOVNTPS       Z2, (DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y14, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z7, Z0, Z0
+	VBROADCASTI128 48(SI), Y1
+	VPSHUFB        Y14, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z6, Z1, Z1
+	VMOVDQA64      Z0, Z2
+	VPERMT2W       Z1, Z10, Z2
+	VPERMT2W       Z1, Z11, Z0
+	VPTERNLOGD     $0xf8, Z13, Z2, Z0
+	VPCMPUW        $0x06, Z12, Z0, K1
+	VPADDW         Z13, Z2, K1, Z2
+	VMOVNTPS       Z2, 64(DI)
+	ADDQ           $+16, DX
+	ADDQ           $+128, DI
+	ADDQ           $+64, SI
+	SUBQ           $+4, R8
+	CMPQ           R8, $+4
+	JGE            short4stream
+	JMP            short4end
+
+// func DequantizeFpE2M1BF16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·DequantizeFpE2M1BF16AVX512(SB), NOSPLIT, $0-48
+	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+	// per call: Z15 0x7fc00000, Z14 table, Z13 0x10000001, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table
+	// per group: Z0 scale, K1 Ordered, Z8 Select
+	// vector registers in use at once: 14
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	VBROADCASTSS constantsAVX512<>+236(SB), Z15
+	VMOVUPS      constantsAVX512<>+240(SB), Z14
+	VBROADCASTSS constantsAVX512<>+304(SB), Z13
+	VBROADCASTSS constantsAVX512<>+80(SB), Z12
+	VBROADCASTSS constantsAVX512<>+84(SB), Z11
+	VMOVUPS      constantsAVX512<>+88(SB), Z10
+	VMOVUPS      constantsAVX512<>+152(SB), Z9
+	MOVQ         groups+24(FP), R8
+	MOVQ         length+32(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+32
+	JEQ          short2
+	CMPQ         R9, $+16
+	JEQ          short4
+
+groups:
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
+	CMPQ         BX, $+64
+	JLT          grouptail
+	CMPQ         R8, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z8
+	SUBQ         R8, BX
+	MOVQ         ahead+40(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPMOVZXBQ  (SI), Z0
+	VPMULUDQ   Z13, Z0, Z0
+	VPERMPS    Z14, Z0, Z0
+	VMULPS     Z8, Z0, Z0
+	VPMOVZXBQ  8(SI), Z1
+	VPMULUDQ   Z13, Z1, Z1
+	VPERMPS    Z14, Z1, Z1
+	VMULPS     Z8, Z1, Z1
+	VMOVDQA64  Z0, Z2
+	VPERMT2W   Z1, Z9, Z2
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z2, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPADDW     Z12, Z2, K1, Z2
+	VMOVUPS    Z2, (DI)
+	VPMOVZXBQ  16(SI), Z0
+	VPMULUDQ   Z13, Z0, Z0
+	VPERMPS    Z14, Z0, Z0
+	VMULPS     Z8, Z0, Z0
+	VPMOVZXBQ  24(SI), Z1
+	VPMULUDQ   Z13, Z1, Z1
+	VPERMPS    Z14, Z1, Z1
+	VMULPS     Z8, Z1, Z1
+	VMOVDQA64  Z0, Z2
+	VPERMT2W   Z1, Z9, Z2
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z2, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPADDW     Z12, Z2, K1, Z2
+	VMOVUPS    Z2, 64(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+32, SI
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        grouploop
+
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z8
+
+groupmeet:
+	SUBQ $+16, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXBQ (SI), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VMULPS    Z8, Z0, Z0
+	SUBQ      $+16, R8
+	JLT       groupmeet1cross
+
+groupmeet1:
+	VPMOVZXBQ  8(SI), Z1
+	VPMULUDQ   Z13, Z1, Z1
+	VPERMPS    Z14, Z1, Z1
+	VMULPS     Z8, Z1, Z1
+	VMOVDQA64  Z0, Z2
+	VPERMT2W   Z1, Z9, Z2
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z2, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPADDW     Z12, Z2, K1, Z2
+	VMOVUPS    Z2, (DI)
+	SUBQ       $+16, R8
+	JLT        groupmeet2cross
+
+groupmeet2:
+	VPMOVZXBQ 16(SI), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VMULPS    Z8, Z0, Z0
+	SUBQ      $+16, R8
+	JLT       groupmeet3cross
+
+groupmeet3:
+	VPMOVZXBQ  24(SI), Z1
+	VPMULUDQ   Z13, Z1, Z1
+	VPERMPS    Z14, Z1, Z1
+	VMULPS     Z8, Z1, Z1
+	VMOVDQA64  Z0, Z2
+	VPERMT2W   Z1, Z9, Z2
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z2, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPADDW     Z12, Z2, K1, Z2
+	VMOVUPS    Z2, 64(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+32, SI
+	SUBQ       $+64, BX
+	CMPQ       R8, $+1
+	JLT        groupnext
+	CMPQ       BX, $+64
+	JLT        grouptail
+	CMPQ       R8, $+64
+	JLT        groupmeet
+	JMP        groupbegin
+
+groupnext:
+	TESTQ BX, BX
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z8
+	MOVQ         $-1, AX
+	BZHIQ        BX, AX, AX
+	KMOVQ        AX, K0
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K7
+	VPMOVZXBQ.Z  (SI), K7, Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMULPS       Z8, Z0, Z0
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x08, K7, K7
+	VPMOVZXBQ.Z  8(SI), K7, Z1
+	VPMULUDQ     Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VMULPS       Z8, Z1, Z1
+	CMPQ         BX, $+33
+	JLT          grouptailnarrow
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x10, K7, K7
+	VPMOVZXBQ.Z  16(SI), K7, Z2
+	VPMULUDQ     Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VMULPS       Z8, Z2, Z2
+	CMPQ         BX, $+49
+	JLT          grouptailnarrow
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x18, K7, K7
+	VPMOVZXBQ.Z  24(SI), K7, Z3
+	VPMULUDQ     Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
+	VMULPS       Z8, Z3, Z3
+
+grouptailnarrow:
+	VMOVDQA64  Z0, Z4
+	VPERMT2W   Z1, Z9, Z4
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z4, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPADDW     Z12, Z4, K1, Z4
+	KMOVQ      K0, K7
+	VMOVDQU16  Z4, K7, (DI)
+	VMOVDQA64  Z2, Z0
+	VPERMT2W   Z3, Z9, Z0
+	VPERMT2W   Z3, Z10, Z2
+	VPTERNLOGD $0xf8, Z12, Z0, Z2
+	VPCMPUW    $0x06, Z11, Z2, K1
+	VPADDW     Z12, Z0, K1, Z0
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVDQU16  Z0, K7, 64(DI)
+	LEAQ       (DI)(BX*2), DI
+	MOVQ       BX, AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	SUBQ       BX, R8
+	SUBQ       BX, R11
+	SUBQ       BX, R10
+	TESTQ      R10, R10
+	JEQ        groupdone
+	TESTQ      R8, R8
+	JNE        groupmore
+	MOVQ       R9, R8
+	ADDQ       $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R8, $+2
+	JLT  short2end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z8
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMULPS       Z8, Z0, Z0
+	VPMOVZXBQ    8(SI), Z1
+	VPMULUDQ     Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VMULPS       Z8, Z1, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z2, K1, Z2
+	VMOVUPS      Z2, (DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	VPMOVZXBQ    24(SI), Z1
+	VPMULUDQ     Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z2, K1, Z2
+	VMOVUPS      Z2, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ R8, $+4
+	JLT  short4end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
+
+short4loop:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z8
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS 8(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z6
+	VBROADCASTSS 12(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z5
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMULPS       Z8, Z0, Z0
+	VPMOVZXBQ    8(SI), Z1
+	VPMULUDQ     Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z2, K1, Z2
+	VMOVUPS      Z2, (DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMULPS       Z6, Z0, Z0
+	VPMOVZXBQ    24(SI), Z1
+	VPMULUDQ     Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VMULPS       Z5, Z1, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z2, K1, Z2
+	VMOVUPS      Z2, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+4, R8
+	CMPQ         R8, $+4
+	JGE          short4loop
+
+short4end:
+	TESTQ R8, R8
+	JNE   groups
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+64
+	JLT  lanetail
+
+laneloop:
+	VMOVUPS    (DX), Z0
+	VPMOVZXBQ  (SI), Z1
+	VPMULUDQ   Z13, Z1, Z1
+	VPERMPS    Z14, Z1, Z1
+	VCMPPS     $0x07, Z0, Z0, K1
+	VBLENDMPS  Z0, Z15, K1, Z0
+	VMULPS     Z0, Z1, Z1
+	VMOVUPS    64(DX), Z0
+	VPMOVZXBQ  8(SI), Z2
+	VPMULUDQ   Z13, Z2, Z2
+	VPERMPS    Z14, Z2, Z2
+	VCMPPS     $0x07, Z0, Z0, K1
+	VBLENDMPS  Z0, Z15, K1, Z0
+	VMULPS     Z0, Z2, Z2
+	VMOVDQA64  Z1, Z0
+	VPERMT2W   Z2, Z9, Z0
+	VPERMT2W   Z2, Z10, Z1
+	VPTERNLOGD $0xf8, Z12, Z0, Z1
+	VPCMPUW    $0x06, Z11, Z1, K1
+	VPADDW     Z12, Z0, K1, Z0
+	VMOVUPS    Z0, (DI)
+	VMOVUPS    128(DX), Z0
+	VPMOVZXBQ  16(SI), Z1
+	VPMULUDQ   Z13, Z1, Z1
+	VPERMPS    Z14, Z1, Z1
+	VCMPPS     $0x07, Z0, Z0, K1
+	VBLENDMPS  Z0, Z15, K1, Z0
+	VMULPS     Z0, Z1, Z1
+	VMOVUPS    192(DX), Z0
+	VPMOVZXBQ  24(SI), Z2
+	VPMULUDQ   Z13, Z2, Z2
+	VPERMPS    Z14, Z2, Z2
+	VCMPPS     $0x07, Z0, Z0, K1
+	VBLENDMPS  Z0, Z15, K1, Z0
+	VMULPS     Z0, Z2, Z2
+	VMOVDQA64  Z1, Z0
+	VPERMT2W   Z2, Z9, Z0
+	VPERMT2W   Z2, Z10, Z1
+	VPTERNLOGD $0xf8, Z12, Z0, Z1
+	VPCMPUW    $0x06, Z11, Z1, K1
+	VPADDW     Z12, Z0, K1, Z0
+	VMOVUPS    Z0, 64(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+32, SI
+	ADDQ       $+256, DX
+	SUBQ       $+64, BX
+	CMPQ       BX, $+64
+	JGE        laneloop
+
+lanetail:
+	TESTQ       BX, BX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVUPS.Z   (DX), K7, Z0
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VPMOVZXBQ.Z (SI), K7, Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VBLENDMPS   Z0, Z15, K1, Z0
+	VMULPS      Z0, Z1, Z1
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(DX), K7, Z0
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	KSHIFTRQ    $0x08, K7, K7
+	VPMOVZXBQ.Z 8(SI), K7, Z2
+	VPMULUDQ    Z13, Z2, Z2
+	VPERMPS     Z14, Z2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VBLENDMPS   Z0, Z15, K1, Z0
+	VMULPS      Z0, Z2, Z2
+	CMPQ        BX, $+33
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(DX), K7, Z0
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	KSHIFTRQ    $0x10, K7, K7
+	VPMOVZXBQ.Z 16(SI), K7, Z3
+	VPMULUDQ    Z13, Z3, Z3
+	VPERMPS     Z14, Z3, Z3
+	VCMPPS      $0x07, Z0, Z0, K1
+	VBLENDMPS   Z0, Z15, K1, Z0
+	VMULPS      Z0, Z3, Z3
+	CMPQ        BX, $+49
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(DX), K7, Z0
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	KSHIFTRQ    $0x18, K7, K7
+	VPMOVZXBQ.Z 24(SI), K7, Z4
+	VPMULUDQ    Z13, Z4, Z4
+	VPERMPS     Z14, Z4, Z4
+	VCMPPS      $0x07, Z0, Z0, K1
+	VBLENDMPS   Z0, Z15, K1, Z0
+	VMULPS      Z0, Z4, Z4
+
+lanetailnarrow:
+	VMOVDQA64  Z1, Z0
+	VPERMT2W   Z2, Z9, Z0
+	VPERMT2W   Z2, Z10, Z1
+	VPTERNLOGD $0xf8, Z12, Z0, Z1
+	VPCMPUW    $0x06, Z11, Z1, K1
+	VPADDW     Z12, Z0, K1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU16  Z0, K7, (DI)
+	VMOVDQA64  Z3, Z0
+	VPERMT2W   Z4, Z9, Z0
+	VPERMT2W   Z4, Z10, Z3
+	VPTERNLOGD $0xf8, Z12, Z0, Z3
+	VPCMPUW    $0x06, Z11, Z3, K1
+	VPADDW     Z12, Z0, K1, Z0
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVDQU16  Z0, K7, 64(DI)
+
+laneend:
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z8, Z0, Z0
+	VPMOVZXBQ   8(SI), Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VMULPS      Z8, Z1, Z1
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z2, K1, Z2
+	VMOVNTPS    Z2, (DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z8, Z0, Z0
+	VPMOVZXBQ   24(SI), Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VMULPS      Z8, Z1, Z1
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z2, K1, Z2
+	VMOVNTPS    Z2, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         groupstream
+	JMP         groupwhole
 
 groupmeet0cross:
 groupmeet0mix:
@@ -2165,841 +2962,42 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA    (SI)(CX*1)
-	VBROADCASTSS   (DX), Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z8
-	VBROADCASTSS   4(DX), Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z7
-	VBROADCASTI128 (SI), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z8, Z0, Z0
-	VBROADCASTI128 16(SI), Y1
-	VPSHUFB        Y14, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z8, Z1, Z1
-	VMOVDQA64      Z0, Z2
-	VPERMT2W       Z1, Z10, Z2
-	VPERMT2W       Z1, Z11, Z0
-	VPTERNLOGD     $0xf8, Z13, Z2, Z0
-	VPCMPUW        $0x06, Z12, Z0, K1
-	VPSUBW         Z9, Z2, K1, Z2
-	VMOVNTPS       Z2, (DI)
-	VBROADCASTI128 32(SI), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z7, Z0, Z0
-	VBROADCASTI128 48(SI), Y1
-	VPSHUFB        Y14, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z7, Z1, Z1
-	VMOVDQA64      Z0, Z2
-	VPERMT2W       Z1, Z10, Z2
-	VPERMT2W       Z1, Z11, Z0
-	VPTERNLOGD     $0xf8, Z13, Z2, Z0
-	VPCMPUW        $0x06, Z12, Z0, K1
-	VPSUBW         Z9, Z2, K1, Z2
-	VMOVNTPS       Z2, 64(DI)
-	ADDQ           $+8, DX
-	ADDQ           $+128, DI
-	ADDQ           $+64, SI
-	SUBQ           $+2, R8
-	CMPQ           R8, $+2
-	JGE            short2stream
-	JMP            short2end
-
-short4stream:
-	PREFETCHNTA    (SI)(CX*1)
-	VBROADCASTSS   (DX), Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z8
-	VBROADCASTSS   4(DX), Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z7
-	VBROADCASTSS   8(DX), Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z6
-	VBROADCASTSS   12(DX), Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z5
-	VBROADCASTI128 (SI), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z8, Z0, Z0
-	VBROADCASTI128 16(SI), Y1
-	VPSHUFB        Y14, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z7, Z1, Z1
-	VMOVDQA64      Z0, Z2
-	VPERMT2W       Z1, Z10, Z2
-	VPERMT2W       Z1, Z11, Z0
-	VPTERNLOGD     $0xf8, Z13, Z2, Z0
-	VPCMPUW        $0x06, Z12, Z0, K1
-	VPSUBW         Z9, Z2, K1, Z2
-	VMOVNTPS       Z2, (DI)
-	VBROADCASTI128 32(SI), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z6, Z0, Z0
-	VBROADCASTI128 48(SI), Y1
-	VPSHUFB        Y14, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z5, Z1, Z1
-	VMOVDQA64      Z0, Z2
-	VPERMT2W       Z1, Z10, Z2
-	VPERMT2W       Z1, Z11, Z0
-	VPTERNLOGD     $0xf8, Z13, Z2, Z0
-	VPCMPUW        $0x06, Z12, Z0, K1
-	VPSUBW         Z9, Z2, K1, Z2
-	VMOVNTPS       Z2, 64(DI)
-	ADDQ           $+16, DX
-	ADDQ           $+128, DI
-	ADDQ           $+64, SI
-	SUBQ           $+4, R8
-	CMPQ           R8, $+4
-	JGE            short4stream
-	JMP            short4end
-
-// func DequantizeFpE2M1BF16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeFpE2M1BF16AVX512(SB), NOSPLIT, $0-48
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Z15 0x7fc00000, Z14 table, Z13 0x10000001, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table, Z8 0xffffffff
-	// per group: Z0 scale, K1 Ordered, Z7 Select
-	// vector registers in use at once: 15
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	VBROADCASTSS constantsAVX512<>+236(SB), Z15
-	VMOVUPS      constantsAVX512<>+240(SB), Z14
-	VBROADCASTSS constantsAVX512<>+304(SB), Z13
-	VBROADCASTSS constantsAVX512<>+80(SB), Z12
-	VBROADCASTSS constantsAVX512<>+84(SB), Z11
-	VMOVUPS      constantsAVX512<>+88(SB), Z10
-	VMOVUPS      constantsAVX512<>+152(SB), Z9
-	VBROADCASTSS constantsAVX512<>+8(SB), Z8
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
-	CMPQ         R9, $+1
-	JEQ          lanes
-	CMPQ         R9, $+32
-	JEQ          short2
-	CMPQ         R9, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
-	MOVQ  R9, R8
-
-groupbegin:
-	CMPQ         BX, $+64
-	JLT          grouptail
-	CMPQ         R8, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	SUBQ         R8, BX
-	MOVQ         ahead+40(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VPMOVZXBQ  (SI), Z0
-	VPMULUDQ   Z13, Z0, Z0
-	VPERMPS    Z14, Z0, Z0
-	VMULPS     Z7, Z0, Z0
-	VPMOVZXBQ  8(SI), Z1
-	VPMULUDQ   Z13, Z1, Z1
-	VPERMPS    Z14, Z1, Z1
-	VMULPS     Z7, Z1, Z1
-	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z9, Z2
-	VPERMT2W   Z1, Z10, Z0
-	VPTERNLOGD $0xf8, Z12, Z2, Z0
-	VPCMPUW    $0x06, Z11, Z0, K1
-	VPSUBW     Z8, Z2, K1, Z2
-	VMOVUPS    Z2, (DI)
-	VPMOVZXBQ  16(SI), Z0
-	VPMULUDQ   Z13, Z0, Z0
-	VPERMPS    Z14, Z0, Z0
-	VMULPS     Z7, Z0, Z0
-	VPMOVZXBQ  24(SI), Z1
-	VPMULUDQ   Z13, Z1, Z1
-	VPERMPS    Z14, Z1, Z1
-	VMULPS     Z7, Z1, Z1
-	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z9, Z2
-	VPERMT2W   Z1, Z10, Z0
-	VPTERNLOGD $0xf8, Z12, Z2, Z0
-	VPCMPUW    $0x06, Z11, Z0, K1
-	VPSUBW     Z8, Z2, K1, Z2
-	VMOVUPS    Z2, 64(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+32, SI
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
-	JGE        grouploop
-
-groupwhole:
-	ADDQ  R8, BX
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  BX, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-
-groupmeet:
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VPMOVZXBQ (SI), Z0
-	VPMULUDQ  Z13, Z0, Z0
-	VPERMPS   Z14, Z0, Z0
-	VMULPS    Z7, Z0, Z0
-	SUBQ      $+16, R8
-	JLT       groupmeet1cross
-
-groupmeet1:
-	VPMOVZXBQ  8(SI), Z1
-	VPMULUDQ   Z13, Z1, Z1
-	VPERMPS    Z14, Z1, Z1
-	VMULPS     Z7, Z1, Z1
-	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z9, Z2
-	VPERMT2W   Z1, Z10, Z0
-	VPTERNLOGD $0xf8, Z12, Z2, Z0
-	VPCMPUW    $0x06, Z11, Z0, K1
-	VPSUBW     Z8, Z2, K1, Z2
-	VMOVUPS    Z2, (DI)
-	SUBQ       $+16, R8
-	JLT        groupmeet2cross
-
-groupmeet2:
-	VPMOVZXBQ 16(SI), Z0
-	VPMULUDQ  Z13, Z0, Z0
-	VPERMPS   Z14, Z0, Z0
-	VMULPS    Z7, Z0, Z0
-	SUBQ      $+16, R8
-	JLT       groupmeet3cross
-
-groupmeet3:
-	VPMOVZXBQ  24(SI), Z1
-	VPMULUDQ   Z13, Z1, Z1
-	VPERMPS    Z14, Z1, Z1
-	VMULPS     Z7, Z1, Z1
-	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z9, Z2
-	VPERMT2W   Z1, Z10, Z0
-	VPTERNLOGD $0xf8, Z12, Z2, Z0
-	VPCMPUW    $0x06, Z11, Z0, K1
-	VPSUBW     Z8, Z2, K1, Z2
-	VMOVUPS    Z2, 64(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+32, SI
-	SUBQ       $+64, BX
-	CMPQ       R8, $+1
-	JLT        groupnext
-	CMPQ       BX, $+64
-	JLT        grouptail
-	CMPQ       R8, $+64
-	JLT        groupmeet
-	JMP        groupbegin
-
-groupnext:
-	TESTQ BX, BX
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, DX
-	CMPQ R8, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
-
-grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
-	JGE  grouppiece
-	MOVQ R8, BX
-
-grouppiece:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K0
-	LEAQ         1(BX), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	VPMOVZXBQ.Z  (SI), K7, Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z7, Z0, Z0
-	CMPQ         BX, $+17
-	JLT          grouptailnarrow
-	LEAQ         1(BX), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x08, K7, K7
-	VPMOVZXBQ.Z  8(SI), K7, Z1
-	VPMULUDQ     Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z7, Z1, Z1
-	CMPQ         BX, $+33
-	JLT          grouptailnarrow
-	LEAQ         1(BX), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x10, K7, K7
-	VPMOVZXBQ.Z  16(SI), K7, Z2
-	VPMULUDQ     Z13, Z2, Z2
-	VPERMPS      Z14, Z2, Z2
-	VMULPS       Z7, Z2, Z2
-	CMPQ         BX, $+49
-	JLT          grouptailnarrow
-	LEAQ         1(BX), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x18, K7, K7
-	VPMOVZXBQ.Z  24(SI), K7, Z3
-	VPMULUDQ     Z13, Z3, Z3
-	VPERMPS      Z14, Z3, Z3
-	VMULPS       Z7, Z3, Z3
-
-grouptailnarrow:
-	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z9, Z4
-	VPERMT2W   Z1, Z10, Z0
-	VPTERNLOGD $0xf8, Z12, Z4, Z0
-	VPCMPUW    $0x06, Z11, Z0, K1
-	VPSUBW     Z8, Z4, K1, Z4
-	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (DI)
-	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z9, Z0
-	VPERMT2W   Z3, Z10, Z2
-	VPTERNLOGD $0xf8, Z12, Z0, Z2
-	VPCMPUW    $0x06, Z11, Z2, K1
-	VPSUBW     Z8, Z0, K1, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-	LEAQ       (DI)(BX*2), DI
-	MOVQ       BX, AX
-	SHRQ       $0x01, AX
-	ADDQ       AX, SI
-	SUBQ       BX, R8
-	SUBQ       BX, R11
-	SUBQ       BX, R10
-	TESTQ      R10, R10
-	JEQ        groupdone
-	TESTQ      R8, R8
-	JNE        groupmore
-	MOVQ       R9, R8
-	ADDQ       $+4, DX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, BX
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R8, $+2
-	JLT  short2end
-	MOVQ ahead+40(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z7, Z0, Z0
-	VPMOVZXBQ    8(SI), Z1
-	VPMULUDQ     Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z7, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z9, Z2
-	VPERMT2W     Z1, Z10, Z0
-	VPTERNLOGD   $0xf8, Z12, Z2, Z0
-	VPCMPUW      $0x06, Z11, Z0, K1
-	VPSUBW       Z8, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VPMOVZXBQ    24(SI), Z1
-	VPMULUDQ     Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z6, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z9, Z2
-	VPERMT2W     Z1, Z10, Z0
-	VPTERNLOGD   $0xf8, Z12, Z2, Z0
-	VPCMPUW      $0x06, Z11, Z0, K1
-	VPSUBW       Z8, Z2, K1, Z2
-	VMOVUPS      Z2, 64(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ R8, $+4
-	JLT  short4end
-	MOVQ ahead+40(FP), CX
-	CMPQ CX, $+1
-	JGT  short4stream
-
-short4loop:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VBROADCASTSS 8(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
-	VBROADCASTSS 12(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z4
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z7, Z0, Z0
-	VPMOVZXBQ    8(SI), Z1
-	VPMULUDQ     Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z6, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z9, Z2
-	VPERMT2W     Z1, Z10, Z0
-	VPTERNLOGD   $0xf8, Z12, Z2, Z0
-	VPCMPUW      $0x06, Z11, Z0, K1
-	VPSUBW       Z8, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z5, Z0, Z0
-	VPMOVZXBQ    24(SI), Z1
-	VPMULUDQ     Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z4, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z9, Z2
-	VPERMT2W     Z1, Z10, Z0
-	VPTERNLOGD   $0xf8, Z12, Z2, Z0
-	VPCMPUW      $0x06, Z11, Z0, K1
-	VPSUBW       Z8, Z2, K1, Z2
-	VMOVUPS      Z2, 64(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
-
-laneloop:
-	VMOVUPS    (DX), Z0
-	VPMOVZXBQ  (SI), Z1
-	VPMULUDQ   Z13, Z1, Z1
-	VPERMPS    Z14, Z1, Z1
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z0, Z15, K1, Z0
-	VMULPS     Z0, Z1, Z1
-	VMOVUPS    64(DX), Z0
-	VPMOVZXBQ  8(SI), Z2
-	VPMULUDQ   Z13, Z2, Z2
-	VPERMPS    Z14, Z2, Z2
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z0, Z15, K1, Z0
-	VMULPS     Z0, Z2, Z2
-	VMOVDQA64  Z1, Z0
-	VPERMT2W   Z2, Z9, Z0
-	VPERMT2W   Z2, Z10, Z1
-	VPTERNLOGD $0xf8, Z12, Z0, Z1
-	VPCMPUW    $0x06, Z11, Z1, K1
-	VPSUBW     Z8, Z0, K1, Z0
-	VMOVUPS    Z0, (DI)
-	VMOVUPS    128(DX), Z0
-	VPMOVZXBQ  16(SI), Z1
-	VPMULUDQ   Z13, Z1, Z1
-	VPERMPS    Z14, Z1, Z1
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z0, Z15, K1, Z0
-	VMULPS     Z0, Z1, Z1
-	VMOVUPS    192(DX), Z0
-	VPMOVZXBQ  24(SI), Z2
-	VPMULUDQ   Z13, Z2, Z2
-	VPERMPS    Z14, Z2, Z2
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z0, Z15, K1, Z0
-	VMULPS     Z0, Z2, Z2
-	VMOVDQA64  Z1, Z0
-	VPERMT2W   Z2, Z9, Z0
-	VPERMT2W   Z2, Z10, Z1
-	VPTERNLOGD $0xf8, Z12, Z0, Z1
-	VPCMPUW    $0x06, Z11, Z1, K1
-	VPSUBW     Z8, Z0, K1, Z0
-	VMOVUPS    Z0, 64(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+32, SI
-	ADDQ       $+256, DX
-	SUBQ       $+64, BX
-	CMPQ       BX, $+64
-	JGE        laneloop
-
-lanetail:
-	TESTQ       BX, BX
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (DX), K7, Z0
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	VPMOVZXBQ.Z (SI), K7, Z1
-	VPMULUDQ    Z13, Z1, Z1
-	VPERMPS     Z14, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VBLENDMPS   Z0, Z15, K1, Z0
-	VMULPS      Z0, Z1, Z1
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(DX), K7, Z0
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	KSHIFTRQ    $0x08, K7, K7
-	VPMOVZXBQ.Z 8(SI), K7, Z2
-	VPMULUDQ    Z13, Z2, Z2
-	VPERMPS     Z14, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VBLENDMPS   Z0, Z15, K1, Z0
-	VMULPS      Z0, Z2, Z2
-	CMPQ        BX, $+33
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(DX), K7, Z0
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	KSHIFTRQ    $0x10, K7, K7
-	VPMOVZXBQ.Z 16(SI), K7, Z3
-	VPMULUDQ    Z13, Z3, Z3
-	VPERMPS     Z14, Z3, Z3
-	VCMPPS      $0x07, Z0, Z0, K1
-	VBLENDMPS   Z0, Z15, K1, Z0
-	VMULPS      Z0, Z3, Z3
-	CMPQ        BX, $+49
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(DX), K7, Z0
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K7
-	KSHIFTRQ    $0x18, K7, K7
-	VPMOVZXBQ.Z 24(SI), K7, Z4
-	VPMULUDQ    Z13, Z4, Z4
-	VPERMPS     Z14, Z4, Z4
-	VCMPPS      $0x07, Z0, Z0, K1
-	VBLENDMPS   Z0, Z15, K1, Z0
-	VMULPS      Z0, Z4, Z4
-
-lanetailnarrow:
-	VMOVDQA64  Z1, Z0
-	VPERMT2W   Z2, Z9, Z0
-	VPERMT2W   Z2, Z10, Z1
-	VPTERNLOGD $0xf8, Z12, Z0, Z1
-	VPCMPUW    $0x06, Z11, Z1, K1
-	VPSUBW     Z8, Z0, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (DI)
-	VMOVDQA64  Z3, Z0
-	VPERMT2W   Z4, Z9, Z0
-	VPERMT2W   Z4, Z10, Z3
-	VPTERNLOGD $0xf8, Z12, Z0, Z3
-	VPCMPUW    $0x06, Z11, Z3, K1
-	VPSUBW     Z8, Z0, K1, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(DI)
-
-laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBQ   (SI), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VMULPS      Z7, Z0, Z0
-	VPMOVZXBQ   8(SI), Z1
-	VPMULUDQ    Z13, Z1, Z1
-	VPERMPS     Z14, Z1, Z1
-	VMULPS      Z7, Z1, Z1
-	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z9, Z2
-	VPERMT2W    Z1, Z10, Z0
-	VPTERNLOGD  $0xf8, Z12, Z2, Z0
-	VPCMPUW     $0x06, Z11, Z0, K1
-	VPSUBW      Z8, Z2, K1, Z2
-	VMOVNTPS    Z2, (DI)
-	VPMOVZXBQ   16(SI), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VMULPS      Z7, Z0, Z0
-	VPMOVZXBQ   24(SI), Z1
-	VPMULUDQ    Z13, Z1, Z1
-	VPERMPS     Z14, Z1, Z1
-	VMULPS      Z7, Z1, Z1
-	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z9, Z2
-	VPERMT2W    Z1, Z10, Z0
-	VPTERNLOGD  $0xf8, Z12, Z2, Z0
-	VPCMPUW     $0x06, Z11, Z0, K1
-	VPSUBW      Z8, Z2, K1, Z2
-	VMOVNTPS    Z2, 64(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
-	JGE         groupstream
-	JMP         groupwhole
-
-groupmeet0cross:
-groupmeet0mix:
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z7
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet0
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R8, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
-	VMOVAPS      Z2, Z7
-	CMPQ         R8, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	VBROADCASTSS 4(DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z7
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet1
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R8, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
-	VMOVAPS      Z1, Z7
-	CMPQ         R8, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z7
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet2
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R8, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
-	VMOVAPS      Z2, Z7
-	CMPQ         R8, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	VBROADCASTSS 4(DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z7
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet3
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet3mix
-
-short2stream:
 	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VPMOVZXBQ    (SI), Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z7, Z0, Z0
+	VMULPS       Z8, Z0, Z0
 	VPMOVZXBQ    8(SI), Z1
 	VPMULUDQ     Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z7, Z1, Z1
+	VMULPS       Z8, Z1, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z9, Z2
 	VPERMT2W     Z1, Z10, Z0
 	VPTERNLOGD   $0xf8, Z12, Z2, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
-	VPSUBW       Z8, Z2, K1, Z2
+	VPADDW       Z12, Z2, K1, Z2
 	VMOVNTPS     Z2, (DI)
 	VPMOVZXBQ    16(SI), Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z6, Z0, Z0
+	VMULPS       Z7, Z0, Z0
 	VPMOVZXBQ    24(SI), Z1
 	VPMULUDQ     Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z6, Z1, Z1
+	VMULPS       Z7, Z1, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z9, Z2
 	VPERMT2W     Z1, Z10, Z0
 	VPTERNLOGD   $0xf8, Z12, Z2, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
-	VPSUBW       Z8, Z2, K1, Z2
+	VPADDW       Z12, Z2, K1, Z2
 	VMOVNTPS     Z2, 64(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+128, DI
@@ -3013,45 +3011,45 @@ short4stream:
 	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 8(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VBROADCASTSS 12(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z4
+	VBLENDMPS    Z0, Z15, K1, Z5
 	VPMOVZXBQ    (SI), Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z7, Z0, Z0
+	VMULPS       Z8, Z0, Z0
 	VPMOVZXBQ    8(SI), Z1
 	VPMULUDQ     Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z6, Z1, Z1
+	VMULPS       Z7, Z1, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z9, Z2
 	VPERMT2W     Z1, Z10, Z0
 	VPTERNLOGD   $0xf8, Z12, Z2, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
-	VPSUBW       Z8, Z2, K1, Z2
+	VPADDW       Z12, Z2, K1, Z2
 	VMOVNTPS     Z2, (DI)
 	VPMOVZXBQ    16(SI), Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z5, Z0, Z0
+	VMULPS       Z6, Z0, Z0
 	VPMOVZXBQ    24(SI), Z1
 	VPMULUDQ     Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z4, Z1, Z1
+	VMULPS       Z5, Z1, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z9, Z2
 	VPERMT2W     Z1, Z10, Z0
 	VPTERNLOGD   $0xf8, Z12, Z2, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
-	VPSUBW       Z8, Z2, K1, Z2
+	VPADDW       Z12, Z2, K1, Z2
 	VMOVNTPS     Z2, 64(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+128, DI

@@ -1564,6 +1564,146 @@ func Copy(isa ISA, mixKind Mix, storesKind Stores, dst *uint8, src *uint8, n int
 	panic("asm: no such implementation of Copy")
 }
 
+// FakeQuantizeProduct sets y = clip(round(x*recip))*scale, clipping to least..most.
+// The elements that are not clipped are low to high, both given in each half of a word. In place (y == x) is allowed.
+func FakeQuantizeProduct(isa ISA, maskKind Mask, elemKind Elem, y *uint16, mask *uint8, x *uint16, high int32, low int32, scale float32, recip float32, least int32, most int32, n int, ahead int) {
+	switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
+	case int(AVX512)<<16 | int(NoMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F16)<<4:
+		FakeQuantizeProductF16AVX512(y, x, high, low, scale, recip, least, most, n, ahead)
+		return
+	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F16)<<4:
+		FakeQuantizeProductBytesF16AVX512(y, mask, x, high, low, scale, recip, least, most, n, ahead)
+		return
+	case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F16)<<4:
+		FakeQuantizeProductBitsF16AVX512(y, mask, x, high, low, scale, recip, least, most, n, ahead)
+		return
+	case int(AVX512)<<16 | int(NoMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(BF16)<<4:
+		FakeQuantizeProductBF16AVX512(y, x, high, low, scale, recip, least, most, n, ahead)
+		return
+	case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
+		FakeQuantizeProductBytesBF16AVX512(y, mask, x, high, low, scale, recip, least, most, n, ahead)
+		return
+	case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(BF16)<<4:
+		FakeQuantizeProductBitsBF16AVX512(y, mask, x, high, low, scale, recip, least, most, n, ahead)
+		return
+	}
+	panic("asm: no such implementation of FakeQuantizeProduct")
+}
+
+// QuantizeWholeProduct sets q = min(max(round(x*recip), -128), 127), or 0 for NaN.
+func QuantizeWholeProduct(isa ISA, codeKind Code, elemKind Elem, q *int8, x *uint16, scale float32, recip float32, n int, ahead int) {
+	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
+		QuantizeWholeProductInt8F16AVX512(q, x, scale, recip, n, ahead)
+		return
+	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
+		QuantizeWholeProductInt8BF16AVX512(q, x, scale, recip, n, ahead)
+		return
+	}
+	panic("asm: no such implementation of QuantizeWholeProduct")
+}
+
+// QuantizeProduct sets q = min(max(round(x*recip) + zeroPoint, least), most), or 0 for NaN.
+func QuantizeProduct(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x *uint16, scale float32, recip float32, zeroPoint int32, least int32, most int32, n int, ahead int) {
+	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
+		QuantizeProductInt8F16AVX512((*int8)(q), x, scale, recip, zeroPoint, least, most, n, ahead)
+		return
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
+		QuantizeProductUint8F16AVX512((*uint8)(q), x, scale, recip, zeroPoint, least, most, n, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
+		QuantizeProductPacked4F16AVX512((*uint8)(q), x, scale, recip, zeroPoint, least, most, n, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
+		QuantizeProductPacked2F16AVX512((*uint8)(q), x, scale, recip, zeroPoint, least, most, n, ahead)
+		return
+	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
+		QuantizeProductInt8BF16AVX512((*int8)(q), x, scale, recip, zeroPoint, least, most, n, ahead)
+		return
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+		QuantizeProductUint8BF16AVX512((*uint8)(q), x, scale, recip, zeroPoint, least, most, n, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+		QuantizeProductPacked4BF16AVX512((*uint8)(q), x, scale, recip, zeroPoint, least, most, n, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+		QuantizeProductPacked2BF16AVX512((*uint8)(q), x, scale, recip, zeroPoint, least, most, n, ahead)
+		return
+	}
+	panic("asm: no such implementation of QuantizeProduct")
+}
+
+// FakeQuantizeFpProduct sets y = grid(c)*scale with v = x*recip and c = min(max(v, -most), most).
+// grid is FakeQuantizeFp's, and unit 3*2^(22 - mantissa bits). In place (y == x) is allowed.
+func FakeQuantizeFpProduct(isa ISA, maskKind Mask, elemKind Elem, y *uint16, mask *uint8, x *uint16, least int32, step int32, most float32, scale float32, recip float32, unit float32, n int, ahead int) {
+	switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
+	case int(AVX512)<<16 | int(NoMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F16)<<4:
+		FakeQuantizeFpProductF16AVX512(y, x, least, step, most, scale, recip, unit, n, ahead)
+		return
+	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F16)<<4:
+		FakeQuantizeFpProductBytesF16AVX512(y, mask, x, least, step, most, scale, recip, unit, n, ahead)
+		return
+	case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F16)<<4:
+		FakeQuantizeFpProductBitsF16AVX512(y, mask, x, least, step, most, scale, recip, unit, n, ahead)
+		return
+	case int(AVX512)<<16 | int(NoMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(BF16)<<4:
+		FakeQuantizeFpProductBF16AVX512(y, x, least, step, most, scale, recip, unit, n, ahead)
+		return
+	case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
+		FakeQuantizeFpProductBytesBF16AVX512(y, mask, x, least, step, most, scale, recip, unit, n, ahead)
+		return
+	case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(BF16)<<4:
+		FakeQuantizeFpProductBitsBF16AVX512(y, mask, x, least, step, most, scale, recip, unit, n, ahead)
+		return
+	}
+	panic("asm: no such implementation of FakeQuantizeFpProduct")
+}
+
+// QuantizeFpProduct sets q to the code of x*recip, clamped to -most and most and rounded to the format.
+func QuantizeFpProduct(isa ISA, codeKind Code, elemKind Elem, q *uint8, x *uint16, scale float32, recip float32, most float32, n int, ahead int) {
+	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+	case int(AVX512)<<16 | int(E4M3)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(F16)<<4:
+		QuantizeFpProductE4M3F16AVX512(q, x, scale, recip, most, n, ahead)
+		return
+	case int(AVX512)<<16 | int(E5M2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(F16)<<4:
+		QuantizeFpProductE5M2F16AVX512(q, x, scale, recip, most, n, ahead)
+		return
+	case int(AVX512)<<16 | int(E2M1)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(F16)<<4:
+		QuantizeFpProductE2M1F16AVX512(q, x, scale, recip, most, n, ahead)
+		return
+	case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(F16)<<4:
+		QuantizeFpProductE2M1PackedF16AVX512(q, x, scale, recip, most, n, ahead)
+		return
+	case int(AVX512)<<16 | int(E4M3)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(BF16)<<4:
+		QuantizeFpProductE4M3BF16AVX512(q, x, scale, recip, most, n, ahead)
+		return
+	case int(AVX512)<<16 | int(E5M2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(BF16)<<4:
+		QuantizeFpProductE5M2BF16AVX512(q, x, scale, recip, most, n, ahead)
+		return
+	case int(AVX512)<<16 | int(E2M1)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(BF16)<<4:
+		QuantizeFpProductE2M1BF16AVX512(q, x, scale, recip, most, n, ahead)
+		return
+	case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
+		QuantizeFpProductE2M1PackedBF16AVX512(q, x, scale, recip, most, n, ahead)
+		return
+	}
+	panic("asm: no such implementation of QuantizeFpProduct")
+}
+
+// ProductTies sets same, a byte each, to whether round(x*recip) == round(x/scale), x being the element that is closest to tie*scale.
+func ProductTies(isa ISA, elemKind Elem, same *uint8, tie *float32, scale float32, recip float32, n int) {
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
+		ProductTiesF16AVX512(same, tie, scale, recip, n)
+		return
+	case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
+		ProductTiesBF16AVX512(same, tie, scale, recip, n)
+		return
+	}
+	panic("asm: no such implementation of ProductTies")
+}
+
 // LookUp16 sets y = table[q].
 func LookUp16(isa ISA, y *uint16, q *uint8, table *[256]uint16, n int, ahead int) {
 	switch int(isa) << 16 {

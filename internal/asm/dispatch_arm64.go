@@ -868,6 +868,38 @@ func Copy(isa ISA, mixKind Mix, storesKind Stores, dst *uint8, src *uint8, n int
 	panic("asm: no such implementation of Copy")
 }
 
+// FakeQuantizeProduct sets y = clip(round(x*recip))*scale, clipping to least..most.
+// The elements that are not clipped are low to high, both given in each half of a word. In place (y == x) is allowed.
+func FakeQuantizeProduct(isa ISA, maskKind Mask, elemKind Elem, y *uint16, mask *uint8, x *uint16, high int32, low int32, scale float32, recip float32, least int32, most int32, n int, ahead int) {
+	panic("asm: no such implementation of FakeQuantizeProduct")
+}
+
+// QuantizeWholeProduct sets q = min(max(round(x*recip), -128), 127), or 0 for NaN.
+func QuantizeWholeProduct(isa ISA, codeKind Code, elemKind Elem, q *int8, x *uint16, scale float32, recip float32, n int, ahead int) {
+	panic("asm: no such implementation of QuantizeWholeProduct")
+}
+
+// QuantizeProduct sets q = min(max(round(x*recip) + zeroPoint, least), most), or 0 for NaN.
+func QuantizeProduct(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x *uint16, scale float32, recip float32, zeroPoint int32, least int32, most int32, n int, ahead int) {
+	panic("asm: no such implementation of QuantizeProduct")
+}
+
+// FakeQuantizeFpProduct sets y = grid(c)*scale with v = x*recip and c = min(max(v, -most), most).
+// grid is FakeQuantizeFp's, and unit 3*2^(22 - mantissa bits). In place (y == x) is allowed.
+func FakeQuantizeFpProduct(isa ISA, maskKind Mask, elemKind Elem, y *uint16, mask *uint8, x *uint16, least int32, step int32, most float32, scale float32, recip float32, unit float32, n int, ahead int) {
+	panic("asm: no such implementation of FakeQuantizeFpProduct")
+}
+
+// QuantizeFpProduct sets q to the code of x*recip, clamped to -most and most and rounded to the format.
+func QuantizeFpProduct(isa ISA, codeKind Code, elemKind Elem, q *uint8, x *uint16, scale float32, recip float32, most float32, n int, ahead int) {
+	panic("asm: no such implementation of QuantizeFpProduct")
+}
+
+// ProductTies sets same, a byte each, to whether round(x*recip) == round(x/scale), x being the element that is closest to tie*scale.
+func ProductTies(isa ISA, elemKind Elem, same *uint8, tie *float32, scale float32, recip float32, n int) {
+	panic("asm: no such implementation of ProductTies")
+}
+
 // LookUp16 sets y = table[q].
 func LookUp16(isa ISA, y *uint16, q *uint8, table *[256]uint16, n int, ahead int) {
 	panic("asm: no such implementation of LookUp16")

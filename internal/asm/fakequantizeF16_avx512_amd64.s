@@ -11,7 +11,7 @@ TEXT ·FakeQuantizeF16AVX512(SB), NOSPLIT, $0-64
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0
 	// per group: Z12 scale, Z11 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 24
+	// vector registers in use at once: 27
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -106,29 +106,29 @@ groupahead:
 	KORTESTQ     K1, K2
 	JNE          grouploop
 	VRNDSCALEPS  $0x08, Z10, Z0
+	VRNDSCALEPS  $0x08, Z9, Z5
+	VRNDSCALEPS  $0x08, Z8, Z6
+	VRNDSCALEPS  $0x08, Z7, Z16
 	VMAXPS       Z0, Z15, Z0
+	VMAXPS       Z5, Z15, Z5
+	VMAXPS       Z6, Z15, Z6
+	VMAXPS       Z16, Z15, Z16
 	VMINPS       Z0, Z14, Z0
+	VMINPS       Z5, Z14, Z5
+	VMINPS       Z6, Z14, Z6
+	VMINPS       Z16, Z14, Z16
 	VFMADD213PS  Z13, Z12, Z0
+	VFMADD213PS  Z13, Z12, Z5
+	VFMADD213PS  Z13, Z12, Z6
+	VFMADD213PS  Z13, Z12, Z16
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, (DI)
-	VRNDSCALEPS  $0x08, Z9, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VRNDSCALEPS  $0x08, Z8, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VRNDSCALEPS  $0x08, Z7, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVUPS      Y5, 32(DI)
+	VCVTPS2PH    $0x00, Z6, Y6
+	VMOVUPS      Y6, 64(DI)
+	VCVTPS2PH    $0x00, Z16, Y16
+	VMOVUPS      Y16, 96(DI)
 	VMOVAPS      Z1, Z10
 	VMOVAPS      Z2, Z9
 	VMOVAPS      Z3, Z8
@@ -167,29 +167,29 @@ groupturn:
 	KORTESTQ          K1, K2
 	JNE               groupturned
 	VRNDSCALEPS       $0x08, Z10, Z0
+	VRNDSCALEPS       $0x08, Z9, Z5
+	VRNDSCALEPS       $0x08, Z8, Z6
+	VRNDSCALEPS       $0x08, Z7, Z16
 	VMAXPS            Z0, Z15, Z0
+	VMAXPS            Z5, Z15, Z5
+	VMAXPS            Z6, Z15, Z6
+	VMAXPS            Z16, Z15, Z16
 	VMINPS            Z0, Z14, Z0
+	VMINPS            Z5, Z14, Z5
+	VMINPS            Z6, Z14, Z6
+	VMINPS            Z16, Z14, Z16
 	VFMADD132PS.BCST  (DX), Z13, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z5
+	VFMADD132PS.BCST  (DX), Z13, Z6
+	VFMADD132PS.BCST  (DX), Z13, Z16
 	VCVTPS2PH         $0x00, Z0, Y0
 	VMOVUPS           Y0, (DI)
-	VRNDSCALEPS       $0x08, Z9, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  (DX), Z13, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 32(DI)
-	VRNDSCALEPS       $0x08, Z8, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  (DX), Z13, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 64(DI)
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  (DX), Z13, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 96(DI)
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVUPS           Y5, 32(DI)
+	VCVTPS2PH         $0x00, Z6, Y6
+	VMOVUPS           Y6, 64(DI)
+	VCVTPS2PH         $0x00, Z16, Y16
+	VMOVUPS           Y16, 96(DI)
 	VMOVAPS           Z1, Z10
 	VMOVAPS           Z2, Z9
 	VMOVAPS           Z3, Z8
@@ -525,29 +525,29 @@ longahead:
 	KORTESTQ    K1, K2
 	JNE         longloop
 	VRNDSCALEPS $0x08, Z9, Z0
+	VRNDSCALEPS $0x08, Z8, Z5
+	VRNDSCALEPS $0x08, Z7, Z16
+	VRNDSCALEPS $0x08, Z6, Z17
 	VMAXPS      Z0, Z15, Z0
+	VMAXPS      Z5, Z15, Z5
+	VMAXPS      Z16, Z15, Z16
+	VMAXPS      Z17, Z15, Z17
 	VMINPS      Z0, Z14, Z0
+	VMINPS      Z5, Z14, Z5
+	VMINPS      Z16, Z14, Z16
+	VMINPS      Z17, Z14, Z17
 	VFMADD213PS Z13, Z12, Z0
+	VFMADD213PS Z13, Z12, Z5
+	VFMADD213PS Z13, Z12, Z16
+	VFMADD213PS Z13, Z12, Z17
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, (DI)
-	VRNDSCALEPS $0x08, Z8, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VFMADD213PS Z13, Z12, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 32(DI)
-	VRNDSCALEPS $0x08, Z7, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VFMADD213PS Z13, Z12, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 64(DI)
-	VRNDSCALEPS $0x08, Z6, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VFMADD213PS Z13, Z12, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 96(DI)
+	VCVTPS2PH   $0x00, Z5, Y5
+	VMOVUPS     Y5, 32(DI)
+	VCVTPS2PH   $0x00, Z16, Y16
+	VMOVUPS     Y16, 64(DI)
+	VCVTPS2PH   $0x00, Z17, Y17
+	VMOVUPS     Y17, 96(DI)
 	VMOVAPS     Z1, Z9
 	VMOVAPS     Z2, Z8
 	VMOVAPS     Z3, Z7
@@ -744,29 +744,29 @@ short2ahead:
 	KORTESTQ          K1, K2
 	JNE               short2loop
 	VRNDSCALEPS       $0x08, Z9, Z0
+	VRNDSCALEPS       $0x08, Z8, Z18
+	VRNDSCALEPS       $0x08, Z6, Z19
+	VRNDSCALEPS       $0x08, Z5, Z20
 	VMAXPS            Z0, Z15, Z0
+	VMAXPS            Z18, Z15, Z18
+	VMAXPS            Z19, Z15, Z19
+	VMAXPS            Z20, Z15, Z20
 	VMINPS            Z0, Z14, Z0
+	VMINPS            Z18, Z14, Z18
+	VMINPS            Z19, Z14, Z19
+	VMINPS            Z20, Z14, Z20
 	VFMADD213PS       Z13, Z10, Z0
+	VFMADD213PS       Z13, Z10, Z18
+	VFMADD213PS       Z13, Z7, Z19
+	VFMADD213PS       Z13, Z7, Z20
 	VCVTPS2PH         $0x00, Z0, Y0
 	VMOVUPS           Y0, (DI)
-	VRNDSCALEPS       $0x08, Z8, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD213PS       Z13, Z10, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 32(DI)
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD213PS       Z13, Z7, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 64(DI)
-	VRNDSCALEPS       $0x08, Z5, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD213PS       Z13, Z7, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 96(DI)
+	VCVTPS2PH         $0x00, Z18, Y18
+	VMOVUPS           Y18, 32(DI)
+	VCVTPS2PH         $0x00, Z19, Y19
+	VMOVUPS           Y19, 64(DI)
+	VCVTPS2PH         $0x00, Z20, Y20
+	VMOVUPS           Y20, 96(DI)
 	VMOVAPS           Z1, Z9
 	VMOVAPS           Z3, Z8
 	VMOVAPS           Z4, Z6
@@ -906,29 +906,29 @@ short4ahead:
 	KORTESTQ          K1, K2
 	JNE               short4loop
 	VRNDSCALEPS       $0x08, Z7, Z0
+	VRNDSCALEPS       $0x08, Z5, Z24
+	VRNDSCALEPS       $0x08, Z3, Z25
+	VRNDSCALEPS       $0x08, Z1, Z26
 	VMAXPS            Z0, Z15, Z0
+	VMAXPS            Z24, Z15, Z24
+	VMAXPS            Z25, Z15, Z25
+	VMAXPS            Z26, Z15, Z26
 	VMINPS            Z0, Z14, Z0
+	VMINPS            Z24, Z14, Z24
+	VMINPS            Z25, Z14, Z25
+	VMINPS            Z26, Z14, Z26
 	VFMADD213PS       Z13, Z8, Z0
+	VFMADD213PS       Z13, Z6, Z24
+	VFMADD213PS       Z13, Z4, Z25
+	VFMADD213PS       Z13, Z2, Z26
 	VCVTPS2PH         $0x00, Z0, Y0
 	VMOVUPS           Y0, (DI)
-	VRNDSCALEPS       $0x08, Z5, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD213PS       Z13, Z6, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 32(DI)
-	VRNDSCALEPS       $0x08, Z3, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD213PS       Z13, Z4, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 64(DI)
-	VRNDSCALEPS       $0x08, Z1, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD213PS       Z13, Z2, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 96(DI)
+	VCVTPS2PH         $0x00, Z24, Y24
+	VMOVUPS           Y24, 32(DI)
+	VCVTPS2PH         $0x00, Z25, Y25
+	VMOVUPS           Y25, 64(DI)
+	VCVTPS2PH         $0x00, Z26, Y26
+	VMOVUPS           Y26, 96(DI)
 	VMOVAPS           Z16, Z7
 	VMOVAPS           Z18, Z5
 	VMOVAPS           Z20, Z3
@@ -1232,29 +1232,29 @@ grouplast:
 	KORTESTQ    K1, K2
 	JNE         grouploop
 	VRNDSCALEPS $0x08, Z10, Z0
+	VRNDSCALEPS $0x08, Z9, Z1
+	VRNDSCALEPS $0x08, Z8, Z2
+	VRNDSCALEPS $0x08, Z7, Z3
 	VMAXPS      Z0, Z15, Z0
+	VMAXPS      Z1, Z15, Z1
+	VMAXPS      Z2, Z15, Z2
+	VMAXPS      Z3, Z15, Z3
 	VMINPS      Z0, Z14, Z0
+	VMINPS      Z1, Z14, Z1
+	VMINPS      Z2, Z14, Z2
+	VMINPS      Z3, Z14, Z3
 	VFMADD213PS Z13, Z12, Z0
+	VFMADD213PS Z13, Z12, Z1
+	VFMADD213PS Z13, Z12, Z2
+	VFMADD213PS Z13, Z12, Z3
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, (DI)
-	VRNDSCALEPS $0x08, Z9, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VFMADD213PS Z13, Z12, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 32(DI)
-	VRNDSCALEPS $0x08, Z8, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VFMADD213PS Z13, Z12, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 64(DI)
-	VRNDSCALEPS $0x08, Z7, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VFMADD213PS Z13, Z12, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 96(DI)
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVUPS     Y1, 32(DI)
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 64(DI)
+	VCVTPS2PH   $0x00, Z3, Y3
+	VMOVUPS     Y3, 96(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+128, SI
 	SUBQ        $+64, R9

@@ -17935,8 +17935,8 @@ laneend:
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·MergeMinMaxBF16AVX512(SB), NOSPLIT, $0-40
 	// pointers: DI min, SI max, DX x, BX y, R8 elements left
-	// per call: Z15 0x0, Z14 table, Z13 table, K6 Uppers, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table, Z8 0xffffffff
-	// vector registers in use at once: 18
+	// per call: Z15 0x0, Z14 table, Z13 table, K6 Uppers, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table
+	// vector registers in use at once: 17
 	MOVQ         min+0(FP), DI
 	MOVQ         max+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -17950,7 +17950,6 @@ TEXT ·MergeMinMaxBF16AVX512(SB), NOSPLIT, $0-40
 	VBROADCASTSS constantsAVX512<>+20(SB), Z11
 	VMOVUPS      constantsAVX512<>+164(SB), Z10
 	VMOVUPS      constantsAVX512<>+228(SB), Z9
-	VBROADCASTSS constantsAVX512<>+24(SB), Z8
 	MOVQ         n+32(FP), R8
 	CMPQ         R8, $+64
 	JLT          lanetail
@@ -17997,14 +17996,14 @@ laneloop:
 	VPERMT2W   Z5, Z10, Z3
 	VPTERNLOGD $0xf8, Z12, Z0, Z3
 	VPCMPUW    $0x06, Z11, Z3, K1
-	VPSUBW     Z8, Z0, K1, Z0
+	VPADDW     Z12, Z0, K1, Z0
 	VMOVUPS    Z0, (DI)
 	VMOVDQA64  Z1, Z0
 	VPERMT2W   Z2, Z9, Z0
 	VPERMT2W   Z2, Z10, Z1
 	VPTERNLOGD $0xf8, Z12, Z0, Z1
 	VPCMPUW    $0x06, Z11, Z1, K1
-	VPSUBW     Z8, Z0, K1, Z0
+	VPADDW     Z12, Z0, K1, Z0
 	VMOVUPS    Z0, (SI)
 	VPERMW.Z   64(DI), Z14, K6, Z0
 	VPERMW.Z   64(SI), Z14, K6, Z1
@@ -18047,14 +18046,14 @@ laneloop:
 	VPERMT2W   Z5, Z10, Z3
 	VPTERNLOGD $0xf8, Z12, Z0, Z3
 	VPCMPUW    $0x06, Z11, Z3, K1
-	VPSUBW     Z8, Z0, K1, Z0
+	VPADDW     Z12, Z0, K1, Z0
 	VMOVUPS    Z0, 64(DI)
 	VMOVDQA64  Z1, Z0
 	VPERMT2W   Z2, Z9, Z0
 	VPERMT2W   Z2, Z10, Z1
 	VPTERNLOGD $0xf8, Z12, Z0, Z1
 	VPCMPUW    $0x06, Z11, Z1, K1
-	VPSUBW     Z8, Z0, K1, Z0
+	VPADDW     Z12, Z0, K1, Z0
 	VMOVUPS    Z0, 64(SI)
 	ADDQ       $+128, DI
 	ADDQ       $+128, SI
@@ -18164,15 +18163,15 @@ lanetail:
 	VMOVDQU16.Z 96(SI), K7, Y6
 	VPMOVZXWD   Y6, Z6
 	VPSLLD      $0x10, Z6, Z6
-	VMINPS      Z6, Z0, Z16
+	VMINPS      Z6, Z0, Z8
 	VCMPPS      $0x07, Z0, Z0, K1
-	VBLENDMPS   Z16, Z0, K1, Z16
-	VMOVDQU16.Z 96(DX), K7, Y17
-	VPMOVZXWD   Y17, Z17
-	VPSLLD      $0x10, Z17, Z17
-	VMINPS      Z17, Z16, Z17
-	VCMPPS      $0x07, Z16, Z16, K1
-	VBLENDMPS   Z17, Z16, K1, Z17
+	VBLENDMPS   Z8, Z0, K1, Z8
+	VMOVDQU16.Z 96(DX), K7, Y16
+	VPMOVZXWD   Y16, Z16
+	VPSLLD      $0x10, Z16, Z16
+	VMINPS      Z16, Z8, Z16
+	VCMPPS      $0x07, Z8, Z8, K1
+	VBLENDMPS   Z16, Z8, K1, Z16
 	VMAXPS      Z0, Z6, Z0
 	VCMPPS      $0x07, Z6, Z6, K1
 	VBLENDMPS   Z0, Z6, K1, Z0
@@ -18182,7 +18181,7 @@ lanetail:
 	VMAXPS      Z6, Z0, Z6
 	VCMPPS      $0x07, Z0, Z0, K1
 	VBLENDMPS   Z6, Z0, K1, Z6
-	VADDPS      Z15, Z17, Z17
+	VADDPS      Z15, Z16, Z16
 	VADDPS      Z15, Z6, Z6
 
 lanetailnarrow:
@@ -18191,7 +18190,7 @@ lanetailnarrow:
 	VPERMT2W   Z5, Z10, Z3
 	VPTERNLOGD $0xf8, Z12, Z0, Z3
 	VPCMPUW    $0x06, Z11, Z3, K1
-	VPSUBW     Z8, Z0, K1, Z0
+	VPADDW     Z12, Z0, K1, Z0
 	KMOVQ      K0, K7
 	VMOVDQU16  Z0, K7, (DI)
 	VMOVDQA64  Z1, Z0
@@ -18199,14 +18198,14 @@ lanetailnarrow:
 	VPERMT2W   Z2, Z10, Z1
 	VPTERNLOGD $0xf8, Z12, Z0, Z1
 	VPCMPUW    $0x06, Z11, Z1, K1
-	VPSUBW     Z8, Z0, K1, Z0
+	VPADDW     Z12, Z0, K1, Z0
 	VMOVDQU16  Z0, K7, (SI)
 	VMOVDQA64  Z7, Z0
-	VPERMT2W   Z17, Z9, Z0
-	VPERMT2W   Z17, Z10, Z7
+	VPERMT2W   Z16, Z9, Z0
+	VPERMT2W   Z16, Z10, Z7
 	VPTERNLOGD $0xf8, Z12, Z0, Z7
 	VPCMPUW    $0x06, Z11, Z7, K1
-	VPSUBW     Z8, Z0, K1, Z0
+	VPADDW     Z12, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 	VMOVDQA64  Z4, Z0
@@ -18214,7 +18213,7 @@ lanetailnarrow:
 	VPERMT2W   Z6, Z10, Z4
 	VPTERNLOGD $0xf8, Z12, Z0, Z4
 	VPCMPUW    $0x06, Z11, Z4, K1
-	VPSUBW     Z8, Z0, K1, Z0
+	VPADDW     Z12, Z0, K1, Z0
 	VMOVDQU16  Z0, K7, 64(SI)
 
 laneend:

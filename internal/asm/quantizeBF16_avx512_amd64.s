@@ -3541,12 +3541,12 @@ groupahead:
 	VFMADD231PS  Z6, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
 	VPACKSSDW    Z17, Z16, Z16
-	VPADDSW      Z4, Z3, Z0
-	VPADDSW      Z4, Z2, Z17
-	VPMINSW      Z2, Z3, Z18
-	VPCMPEQW     Z8, Z18, K1
+	VPMINSW      Z2, Z3, Z0
+	VPCMPEQW     Z8, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
+	VPADDSW      Z4, Z3, Z0
+	VPADDSW      Z4, Z2, Z17
 	VPACKSSWB    Z17, Z0, Z0
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
@@ -3589,14 +3589,14 @@ groupturn:
 	VFMADD231PS.BCST  4(BX), Z0, Z17
 	VCVTPS2DQ         Z17, Z17
 	VPACKSSDW         Z17, Z16, Z16
+	VPMINSW           Z2, Z3, Z0
+	VPCMPEQW          Z8, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
 	VBROADCASTSS      (R8), Z0
 	VPACKSSDW         Z0, Z0, Z0
 	VPADDSW           Z0, Z3, Z17
 	VPADDSW           Z0, Z2, Z0
-	VPMINSW           Z2, Z3, Z18
-	VPCMPEQW          Z8, Z18, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
 	VPACKSSWB         Z0, Z17, Z17
 	VPERMD            Z17, Z14, Z17
 	VPMAXSB           Z13, Z17, Z17
@@ -3919,12 +3919,12 @@ longahead:
 	VFMADD231PS Z7, Z0, Z18
 	VCVTPS2DQ   Z18, Z18
 	VPACKSSDW   Z18, Z17, Z17
-	VPADDSW     Z3, Z2, Z0
-	VPADDSW     Z3, Z1, Z18
-	VPMINSW     Z1, Z2, Z19
-	VPCMPEQW    Z8, Z19, K1
+	VPMINSW     Z1, Z2, Z0
+	VPCMPEQW    Z8, Z0, K1
 	KORTESTQ    K1, K1
 	JNE         longloop
+	VPADDSW     Z3, Z2, Z0
+	VPADDSW     Z3, Z1, Z18
 	VPACKSSWB   Z18, Z0, Z0
 	VPERMD      Z0, Z14, Z0
 	VPMAXSB     Z13, Z0, Z0
@@ -4104,16 +4104,16 @@ short2ahead:
 	VFMADD231PS.BCST  12(BX), Z16, Z19
 	VCVTPS2DQ         Z19, Z19
 	VPACKSSDW         Z19, Z18, Z18
+	VPMINSW           Z0, Z1, Z16
+	VPCMPEQW          Z8, Z16, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
 	VBROADCASTSS      (R8), Z16
 	VPACKSSDW         Z16, Z16, Z16
 	VPADDSW           Z16, Z1, Z16
 	VBROADCASTSS      4(R8), Z19
 	VPACKSSDW         Z19, Z19, Z19
 	VPADDSW           Z19, Z0, Z19
-	VPMINSW           Z0, Z1, Z20
-	VPCMPEQW          Z8, Z20, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
 	VPACKSSWB         Z19, Z16, Z16
 	VPERMD            Z16, Z14, Z16
 	VPMAXSB           Z13, Z16, Z16
@@ -4244,6 +4244,10 @@ short4ahead:
 	VFMADD231PS.BCST  28(BX), Z20, Z23
 	VCVTPS2DQ         Z23, Z23
 	VPACKSSDW         Z23, Z22, Z22
+	VPMINSW           Z19, Z18, Z20
+	VPCMPEQW          Z8, Z20, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
 	VBROADCASTSS      (R8), Z20
 	VBROADCASTSS      4(R8), Z23
 	VPACKSSDW         Z23, Z20, Z20
@@ -4252,10 +4256,6 @@ short4ahead:
 	VBROADCASTSS      12(R8), Z24
 	VPACKSSDW         Z24, Z23, Z23
 	VPADDSW           Z23, Z19, Z23
-	VPMINSW           Z19, Z18, Z24
-	VPCMPEQW          Z8, Z24, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
 	VPACKSSWB         Z23, Z20, Z20
 	VPERMD            Z20, Z14, Z20
 	VPMAXSB           Z13, Z20, Z20
@@ -4532,12 +4532,12 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VPADDSW   Z4, Z3, Z0
-	VPADDSW   Z4, Z2, Z1
-	VPMINSW   Z2, Z3, Z16
-	VPCMPEQW  Z8, Z16, K1
+	VPMINSW   Z2, Z3, Z0
+	VPCMPEQW  Z8, Z0, K1
 	KORTESTQ  K1, K1
 	JNE       grouploop
+	VPADDSW   Z4, Z3, Z0
+	VPADDSW   Z4, Z2, Z1
 	VPACKSSWB Z1, Z0, Z0
 	VPERMD    Z0, Z14, Z0
 	VPMAXSB   Z13, Z0, Z0
@@ -5420,12 +5420,12 @@ groupahead:
 	VFMADD231PS  Z5, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
 	VPACKSSDW    Z17, Z16, Z16
-	VPADDSW      Z14, Z3, Z0
-	VPADDSW      Z14, Z2, Z17
-	VPMINSW      Z2, Z3, Z18
-	VPCMPEQW     Z7, Z18, K1
+	VPMINSW      Z2, Z3, Z0
+	VPCMPEQW     Z7, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
+	VPADDSW      Z14, Z3, Z0
+	VPADDSW      Z14, Z2, Z17
 	VPACKSSWB    Z17, Z0, Z0
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
@@ -5472,12 +5472,12 @@ groupturn:
 	VFMADD231PS.BCST  4(BX), Z0, Z17
 	VCVTPS2DQ         Z17, Z17
 	VPACKSSDW         Z17, Z16, Z16
-	VPADDSW           Z14, Z3, Z0
-	VPADDSW           Z14, Z2, Z17
-	VPMINSW           Z2, Z3, Z18
-	VPCMPEQW          Z7, Z18, K1
+	VPMINSW           Z2, Z3, Z0
+	VPCMPEQW          Z7, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               groupturned
+	VPADDSW           Z14, Z3, Z0
+	VPADDSW           Z14, Z2, Z17
 	VPACKSSWB         Z17, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
@@ -5808,12 +5808,12 @@ short2ahead:
 	VFMADD231PS.BCST  12(BX), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
 	VPACKSSDW         Z16, Z2, Z2
-	VPADDSW           Z14, Z4, Z0
-	VPADDSW           Z14, Z3, Z16
-	VPMINSW           Z3, Z4, Z17
-	VPCMPEQW          Z7, Z17, K1
+	VPMINSW           Z3, Z4, Z0
+	VPCMPEQW          Z7, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
+	VPADDSW           Z14, Z4, Z0
+	VPADDSW           Z14, Z3, Z16
 	VPACKSSWB         Z16, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
@@ -5952,12 +5952,12 @@ short4ahead:
 	VFMADD231PS.BCST  28(BX), Z0, Z18
 	VCVTPS2DQ         Z18, Z18
 	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z14, Z2, Z0
-	VPADDSW           Z14, Z1, Z18
-	VPMINSW           Z1, Z2, Z19
-	VPCMPEQW          Z7, Z19, K1
+	VPMINSW           Z1, Z2, Z0
+	VPCMPEQW          Z7, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
+	VPADDSW           Z14, Z2, Z0
+	VPADDSW           Z14, Z1, Z18
 	VPACKSSWB         Z18, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
@@ -6240,12 +6240,12 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VPADDSW   Z14, Z3, Z0
-	VPADDSW   Z14, Z2, Z1
-	VPMINSW   Z2, Z3, Z16
-	VPCMPEQW  Z7, Z16, K1
+	VPMINSW   Z2, Z3, Z0
+	VPCMPEQW  Z7, Z0, K1
 	KORTESTQ  K1, K1
 	JNE       grouploop
+	VPADDSW   Z14, Z3, Z0
+	VPADDSW   Z14, Z2, Z1
 	VPACKSSWB Z1, Z0, Z0
 	VPERMD    Z0, Z13, Z0
 	VPMAXSB   Z12, Z0, Z0
@@ -8689,12 +8689,12 @@ groupahead:
 	VFMADD231PS  Z6, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
 	VPACKSSDW    Z17, Z16, Z16
-	VPADDSW      Z4, Z3, Z0
-	VPADDSW      Z4, Z2, Z17
-	VPMINSW      Z2, Z3, Z18
-	VPCMPEQW     Z8, Z18, K1
+	VPMINSW      Z2, Z3, Z0
+	VPCMPEQW     Z8, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
+	VPADDSW      Z4, Z3, Z0
+	VPADDSW      Z4, Z2, Z17
 	VPACKUSWB    Z17, Z0, Z0
 	VPERMD       Z0, Z14, Z0
 	VPMAXUB      Z13, Z0, Z0
@@ -8737,14 +8737,14 @@ groupturn:
 	VFMADD231PS.BCST  4(BX), Z0, Z17
 	VCVTPS2DQ         Z17, Z17
 	VPACKSSDW         Z17, Z16, Z16
+	VPMINSW           Z2, Z3, Z0
+	VPCMPEQW          Z8, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
 	VBROADCASTSS      (R8), Z0
 	VPACKSSDW         Z0, Z0, Z0
 	VPADDSW           Z0, Z3, Z17
 	VPADDSW           Z0, Z2, Z0
-	VPMINSW           Z2, Z3, Z18
-	VPCMPEQW          Z8, Z18, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
 	VPACKUSWB         Z0, Z17, Z17
 	VPERMD            Z17, Z14, Z17
 	VPMAXUB           Z13, Z17, Z17
@@ -9067,12 +9067,12 @@ longahead:
 	VFMADD231PS Z7, Z0, Z18
 	VCVTPS2DQ   Z18, Z18
 	VPACKSSDW   Z18, Z17, Z17
-	VPADDSW     Z3, Z2, Z0
-	VPADDSW     Z3, Z1, Z18
-	VPMINSW     Z1, Z2, Z19
-	VPCMPEQW    Z8, Z19, K1
+	VPMINSW     Z1, Z2, Z0
+	VPCMPEQW    Z8, Z0, K1
 	KORTESTQ    K1, K1
 	JNE         longloop
+	VPADDSW     Z3, Z2, Z0
+	VPADDSW     Z3, Z1, Z18
 	VPACKUSWB   Z18, Z0, Z0
 	VPERMD      Z0, Z14, Z0
 	VPMAXUB     Z13, Z0, Z0
@@ -9252,16 +9252,16 @@ short2ahead:
 	VFMADD231PS.BCST  12(BX), Z16, Z19
 	VCVTPS2DQ         Z19, Z19
 	VPACKSSDW         Z19, Z18, Z18
+	VPMINSW           Z0, Z1, Z16
+	VPCMPEQW          Z8, Z16, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
 	VBROADCASTSS      (R8), Z16
 	VPACKSSDW         Z16, Z16, Z16
 	VPADDSW           Z16, Z1, Z16
 	VBROADCASTSS      4(R8), Z19
 	VPACKSSDW         Z19, Z19, Z19
 	VPADDSW           Z19, Z0, Z19
-	VPMINSW           Z0, Z1, Z20
-	VPCMPEQW          Z8, Z20, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
 	VPACKUSWB         Z19, Z16, Z16
 	VPERMD            Z16, Z14, Z16
 	VPMAXUB           Z13, Z16, Z16
@@ -9392,6 +9392,10 @@ short4ahead:
 	VFMADD231PS.BCST  28(BX), Z20, Z23
 	VCVTPS2DQ         Z23, Z23
 	VPACKSSDW         Z23, Z22, Z22
+	VPMINSW           Z19, Z18, Z20
+	VPCMPEQW          Z8, Z20, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
 	VBROADCASTSS      (R8), Z20
 	VBROADCASTSS      4(R8), Z23
 	VPACKSSDW         Z23, Z20, Z20
@@ -9400,10 +9404,6 @@ short4ahead:
 	VBROADCASTSS      12(R8), Z24
 	VPACKSSDW         Z24, Z23, Z23
 	VPADDSW           Z23, Z19, Z23
-	VPMINSW           Z19, Z18, Z24
-	VPCMPEQW          Z8, Z24, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
 	VPACKUSWB         Z23, Z20, Z20
 	VPERMD            Z20, Z14, Z20
 	VPMAXUB           Z13, Z20, Z20
@@ -9680,12 +9680,12 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VPADDSW   Z4, Z3, Z0
-	VPADDSW   Z4, Z2, Z1
-	VPMINSW   Z2, Z3, Z16
-	VPCMPEQW  Z8, Z16, K1
+	VPMINSW   Z2, Z3, Z0
+	VPCMPEQW  Z8, Z0, K1
 	KORTESTQ  K1, K1
 	JNE       grouploop
+	VPADDSW   Z4, Z3, Z0
+	VPADDSW   Z4, Z2, Z1
 	VPACKUSWB Z1, Z0, Z0
 	VPERMD    Z0, Z14, Z0
 	VPMAXUB   Z13, Z0, Z0
@@ -10568,12 +10568,12 @@ groupahead:
 	VFMADD231PS  Z5, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
 	VPACKSSDW    Z17, Z16, Z16
-	VPADDSW      Z14, Z3, Z0
-	VPADDSW      Z14, Z2, Z17
-	VPMINSW      Z2, Z3, Z18
-	VPCMPEQW     Z7, Z18, K1
+	VPMINSW      Z2, Z3, Z0
+	VPCMPEQW     Z7, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
+	VPADDSW      Z14, Z3, Z0
+	VPADDSW      Z14, Z2, Z17
 	VPACKUSWB    Z17, Z0, Z0
 	VPERMD       Z0, Z13, Z0
 	VPMAXUB      Z12, Z0, Z0
@@ -10620,12 +10620,12 @@ groupturn:
 	VFMADD231PS.BCST  4(BX), Z0, Z17
 	VCVTPS2DQ         Z17, Z17
 	VPACKSSDW         Z17, Z16, Z16
-	VPADDSW           Z14, Z3, Z0
-	VPADDSW           Z14, Z2, Z17
-	VPMINSW           Z2, Z3, Z18
-	VPCMPEQW          Z7, Z18, K1
+	VPMINSW           Z2, Z3, Z0
+	VPCMPEQW          Z7, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               groupturned
+	VPADDSW           Z14, Z3, Z0
+	VPADDSW           Z14, Z2, Z17
 	VPACKUSWB         Z17, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXUB           Z12, Z0, Z0
@@ -10956,12 +10956,12 @@ short2ahead:
 	VFMADD231PS.BCST  12(BX), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
 	VPACKSSDW         Z16, Z2, Z2
-	VPADDSW           Z14, Z4, Z0
-	VPADDSW           Z14, Z3, Z16
-	VPMINSW           Z3, Z4, Z17
-	VPCMPEQW          Z7, Z17, K1
+	VPMINSW           Z3, Z4, Z0
+	VPCMPEQW          Z7, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
+	VPADDSW           Z14, Z4, Z0
+	VPADDSW           Z14, Z3, Z16
 	VPACKUSWB         Z16, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXUB           Z12, Z0, Z0
@@ -11100,12 +11100,12 @@ short4ahead:
 	VFMADD231PS.BCST  28(BX), Z0, Z18
 	VCVTPS2DQ         Z18, Z18
 	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z14, Z2, Z0
-	VPADDSW           Z14, Z1, Z18
-	VPMINSW           Z1, Z2, Z19
-	VPCMPEQW          Z7, Z19, K1
+	VPMINSW           Z1, Z2, Z0
+	VPCMPEQW          Z7, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
+	VPADDSW           Z14, Z2, Z0
+	VPADDSW           Z14, Z1, Z18
 	VPACKUSWB         Z18, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXUB           Z12, Z0, Z0
@@ -11388,12 +11388,12 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VPADDSW   Z14, Z3, Z0
-	VPADDSW   Z14, Z2, Z1
-	VPMINSW   Z2, Z3, Z16
-	VPCMPEQW  Z7, Z16, K1
+	VPMINSW   Z2, Z3, Z0
+	VPCMPEQW  Z7, Z0, K1
 	KORTESTQ  K1, K1
 	JNE       grouploop
+	VPADDSW   Z14, Z3, Z0
+	VPADDSW   Z14, Z2, Z1
 	VPACKUSWB Z1, Z0, Z0
 	VPERMD    Z0, Z13, Z0
 	VPMAXUB   Z12, Z0, Z0
@@ -13962,12 +13962,12 @@ groupahead:
 	VFMADD231PS  Z4, Z16, Z19
 	VCVTPS2DQ    Z19, Z19
 	VPACKSSDW    Z19, Z18, Z18
-	VPADDSW      Z2, Z1, Z16
-	VPADDSW      Z2, Z0, Z19
-	VPMINSW      Z0, Z1, Z20
-	VPCMPEQW     Z8, Z20, K1
+	VPMINSW      Z0, Z1, Z16
+	VPCMPEQW     Z8, Z16, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
+	VPADDSW      Z2, Z1, Z16
+	VPADDSW      Z2, Z0, Z19
 	VPACKSSWB    Z19, Z16, Z16
 	VPERMD       Z16, Z14, Z16
 	VPMAXSB      Z13, Z16, Z16
@@ -14013,14 +14013,14 @@ groupturn:
 	VFMADD231PS.BCST  4(BX), Z16, Z19
 	VCVTPS2DQ         Z19, Z19
 	VPACKSSDW         Z19, Z18, Z18
+	VPMINSW           Z0, Z1, Z16
+	VPCMPEQW          Z8, Z16, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
 	VBROADCASTSS      (R8), Z16
 	VPACKSSDW         Z16, Z16, Z16
 	VPADDSW           Z16, Z1, Z19
 	VPADDSW           Z16, Z0, Z16
-	VPMINSW           Z0, Z1, Z20
-	VPCMPEQW          Z8, Z20, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
 	VPACKSSWB         Z16, Z19, Z19
 	VPERMD            Z19, Z14, Z19
 	VPMAXSB           Z13, Z19, Z19
@@ -14363,12 +14363,12 @@ longahead:
 	VFMADD231PS Z5, Z17, Z20
 	VCVTPS2DQ   Z20, Z20
 	VPACKSSDW   Z20, Z19, Z19
-	VPADDSW     Z1, Z0, Z17
-	VPADDSW     Z1, Z16, Z20
-	VPMINSW     Z16, Z0, Z21
-	VPCMPEQW    Z8, Z21, K1
+	VPMINSW     Z16, Z0, Z17
+	VPCMPEQW    Z8, Z17, K1
 	KORTESTQ    K1, K1
 	JNE         longloop
+	VPADDSW     Z1, Z0, Z17
+	VPADDSW     Z1, Z16, Z20
 	VPACKSSWB   Z20, Z17, Z17
 	VPERMD      Z17, Z14, Z17
 	VPMAXSB     Z13, Z17, Z17
@@ -14565,16 +14565,16 @@ short2ahead:
 	VFMADD231PS.BCST  12(BX), Z18, Z21
 	VCVTPS2DQ         Z21, Z21
 	VPACKSSDW         Z21, Z20, Z20
+	VPMINSW           Z17, Z16, Z18
+	VPCMPEQW          Z8, Z18, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
 	VBROADCASTSS      (R8), Z18
 	VPACKSSDW         Z18, Z18, Z18
 	VPADDSW           Z18, Z16, Z18
 	VBROADCASTSS      4(R8), Z21
 	VPACKSSDW         Z21, Z21, Z21
 	VPADDSW           Z21, Z17, Z21
-	VPMINSW           Z17, Z16, Z22
-	VPCMPEQW          Z8, Z22, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
 	VPACKSSWB         Z21, Z18, Z18
 	VPERMD            Z18, Z14, Z18
 	VPMAXSB           Z13, Z18, Z18
@@ -14711,6 +14711,10 @@ short4ahead:
 	VFMADD231PS.BCST  28(BX), Z22, Z25
 	VCVTPS2DQ         Z25, Z25
 	VPACKSSDW         Z25, Z24, Z24
+	VPMINSW           Z21, Z20, Z22
+	VPCMPEQW          Z8, Z22, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
 	VBROADCASTSS      (R8), Z22
 	VBROADCASTSS      4(R8), Z25
 	VPACKSSDW         Z25, Z22, Z22
@@ -14719,10 +14723,6 @@ short4ahead:
 	VBROADCASTSS      12(R8), Z26
 	VPACKSSDW         Z26, Z25, Z25
 	VPADDSW           Z25, Z21, Z25
-	VPMINSW           Z21, Z20, Z26
-	VPCMPEQW          Z8, Z26, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
 	VPACKSSWB         Z25, Z22, Z22
 	VPERMD            Z22, Z14, Z22
 	VPMAXSB           Z13, Z22, Z22
@@ -15020,12 +15020,12 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VPADDSW    Z2, Z1, Z16
-	VPADDSW    Z2, Z0, Z17
-	VPMINSW    Z0, Z1, Z18
-	VPCMPEQW   Z8, Z18, K1
+	VPMINSW    Z0, Z1, Z16
+	VPCMPEQW   Z8, Z16, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
+	VPADDSW    Z2, Z1, Z16
+	VPADDSW    Z2, Z0, Z17
 	VPACKSSWB  Z17, Z16, Z16
 	VPERMD     Z16, Z14, Z16
 	VPMAXSB    Z13, Z16, Z16
@@ -15964,12 +15964,12 @@ groupahead:
 	VFMADD231PS  Z3, Z16, Z19
 	VCVTPS2DQ    Z19, Z19
 	VPACKSSDW    Z19, Z18, Z18
-	VPADDSW      Z14, Z1, Z16
-	VPADDSW      Z14, Z0, Z19
-	VPMINSW      Z0, Z1, Z20
-	VPCMPEQW     Z7, Z20, K1
+	VPMINSW      Z0, Z1, Z16
+	VPCMPEQW     Z7, Z16, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
+	VPADDSW      Z14, Z1, Z16
+	VPADDSW      Z14, Z0, Z19
 	VPACKSSWB    Z19, Z16, Z16
 	VPERMD       Z16, Z13, Z16
 	VPMAXSB      Z12, Z16, Z16
@@ -16019,12 +16019,12 @@ groupturn:
 	VFMADD231PS.BCST  4(BX), Z16, Z19
 	VCVTPS2DQ         Z19, Z19
 	VPACKSSDW         Z19, Z18, Z18
-	VPADDSW           Z14, Z1, Z16
-	VPADDSW           Z14, Z0, Z19
-	VPMINSW           Z0, Z1, Z20
-	VPCMPEQW          Z7, Z20, K1
+	VPMINSW           Z0, Z1, Z16
+	VPCMPEQW          Z7, Z16, K1
 	KORTESTQ          K1, K1
 	JNE               groupturned
+	VPADDSW           Z14, Z1, Z16
+	VPADDSW           Z14, Z0, Z19
 	VPACKSSWB         Z19, Z16, Z16
 	VPERMD            Z16, Z13, Z16
 	VPMAXSB           Z12, Z16, Z16
@@ -16375,12 +16375,12 @@ short2ahead:
 	VFMADD231PS.BCST  12(BX), Z0, Z18
 	VCVTPS2DQ         Z18, Z18
 	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z14, Z2, Z0
-	VPADDSW           Z14, Z1, Z18
-	VPMINSW           Z1, Z2, Z19
-	VPCMPEQW          Z7, Z19, K1
+	VPMINSW           Z1, Z2, Z0
+	VPCMPEQW          Z7, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
+	VPADDSW           Z14, Z2, Z0
+	VPADDSW           Z14, Z1, Z18
 	VPACKSSWB         Z18, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
@@ -16525,12 +16525,12 @@ short4ahead:
 	VFMADD231PS.BCST  28(BX), Z17, Z20
 	VCVTPS2DQ         Z20, Z20
 	VPACKSSDW         Z20, Z19, Z19
-	VPADDSW           Z14, Z0, Z17
-	VPADDSW           Z14, Z16, Z20
-	VPMINSW           Z16, Z0, Z21
-	VPCMPEQW          Z7, Z21, K1
+	VPMINSW           Z16, Z0, Z17
+	VPCMPEQW          Z7, Z17, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
+	VPADDSW           Z14, Z0, Z17
+	VPADDSW           Z14, Z16, Z20
 	VPACKSSWB         Z20, Z17, Z17
 	VPERMD            Z17, Z13, Z17
 	VPMAXSB           Z12, Z17, Z17
@@ -16834,12 +16834,12 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VPADDSW    Z14, Z1, Z16
-	VPADDSW    Z14, Z0, Z17
-	VPMINSW    Z0, Z1, Z18
-	VPCMPEQW   Z7, Z18, K1
+	VPMINSW    Z0, Z1, Z16
+	VPCMPEQW   Z7, Z16, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
+	VPADDSW    Z14, Z1, Z16
+	VPADDSW    Z14, Z0, Z17
 	VPACKSSWB  Z17, Z16, Z16
 	VPERMD     Z16, Z13, Z16
 	VPMAXSB    Z12, Z16, Z16
@@ -19476,12 +19476,12 @@ groupahead:
 	VFMADD231PS  Z3, Z17, Z20
 	VCVTPS2DQ    Z20, Z20
 	VPACKSSDW    Z20, Z19, Z19
-	VPADDSW      Z1, Z0, Z17
-	VPADDSW      Z1, Z16, Z20
-	VPMINSW      Z16, Z0, Z21
-	VPCMPEQW     Z8, Z21, K1
+	VPMINSW      Z16, Z0, Z17
+	VPCMPEQW     Z8, Z17, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
+	VPADDSW      Z1, Z0, Z17
+	VPADDSW      Z1, Z16, Z20
 	VPACKSSWB    Z20, Z17, Z17
 	VPERMD       Z17, Z14, Z17
 	VPMAXSB      Z13, Z17, Z17
@@ -19528,14 +19528,14 @@ groupturn:
 	VFMADD231PS.BCST  4(BX), Z17, Z20
 	VCVTPS2DQ         Z20, Z20
 	VPACKSSDW         Z20, Z19, Z19
+	VPMINSW           Z16, Z0, Z17
+	VPCMPEQW          Z8, Z17, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
 	VBROADCASTSS      (R8), Z17
 	VPACKSSDW         Z17, Z17, Z17
 	VPADDSW           Z17, Z0, Z20
 	VPADDSW           Z17, Z16, Z17
-	VPMINSW           Z16, Z0, Z21
-	VPCMPEQW          Z8, Z21, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
 	VPACKSSWB         Z17, Z20, Z20
 	VPERMD            Z20, Z14, Z20
 	VPMAXSB           Z13, Z20, Z20
@@ -19882,12 +19882,12 @@ longahead:
 	VFMADD231PS Z4, Z18, Z21
 	VCVTPS2DQ   Z21, Z21
 	VPACKSSDW   Z21, Z20, Z20
-	VPADDSW     Z0, Z16, Z18
-	VPADDSW     Z0, Z17, Z21
-	VPMINSW     Z17, Z16, Z22
-	VPCMPEQW    Z8, Z22, K1
+	VPMINSW     Z17, Z16, Z18
+	VPCMPEQW    Z8, Z18, K1
 	KORTESTQ    K1, K1
 	JNE         longloop
+	VPADDSW     Z0, Z16, Z18
+	VPADDSW     Z0, Z17, Z21
 	VPACKSSWB   Z21, Z18, Z18
 	VPERMD      Z18, Z14, Z18
 	VPMAXSB     Z13, Z18, Z18
@@ -20087,16 +20087,16 @@ short2ahead:
 	VFMADD231PS.BCST  12(BX), Z19, Z22
 	VCVTPS2DQ         Z22, Z22
 	VPACKSSDW         Z22, Z21, Z21
+	VPMINSW           Z18, Z17, Z19
+	VPCMPEQW          Z8, Z19, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
 	VBROADCASTSS      (R8), Z19
 	VPACKSSDW         Z19, Z19, Z19
 	VPADDSW           Z19, Z17, Z19
 	VBROADCASTSS      4(R8), Z22
 	VPACKSSDW         Z22, Z22, Z22
 	VPADDSW           Z22, Z18, Z22
-	VPMINSW           Z18, Z17, Z23
-	VPCMPEQW          Z8, Z23, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
 	VPACKSSWB         Z22, Z19, Z19
 	VPERMD            Z19, Z14, Z19
 	VPMAXSB           Z13, Z19, Z19
@@ -20235,6 +20235,10 @@ short4ahead:
 	VFMADD231PS.BCST  28(BX), Z23, Z26
 	VCVTPS2DQ         Z26, Z26
 	VPACKSSDW         Z26, Z25, Z25
+	VPMINSW           Z22, Z21, Z23
+	VPCMPEQW          Z8, Z23, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
 	VBROADCASTSS      (R8), Z23
 	VBROADCASTSS      4(R8), Z26
 	VPACKSSDW         Z26, Z23, Z23
@@ -20243,10 +20247,6 @@ short4ahead:
 	VBROADCASTSS      12(R8), Z27
 	VPACKSSDW         Z27, Z26, Z26
 	VPADDSW           Z26, Z22, Z26
-	VPMINSW           Z22, Z21, Z27
-	VPCMPEQW          Z8, Z27, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
 	VPACKSSWB         Z26, Z23, Z23
 	VPERMD            Z23, Z14, Z23
 	VPMAXSB           Z13, Z23, Z23
@@ -20549,12 +20549,12 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VPADDSW    Z1, Z0, Z17
-	VPADDSW    Z1, Z16, Z18
-	VPMINSW    Z16, Z0, Z19
-	VPCMPEQW   Z8, Z19, K1
+	VPMINSW    Z16, Z0, Z17
+	VPCMPEQW   Z8, Z17, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
+	VPADDSW    Z1, Z0, Z17
+	VPADDSW    Z1, Z16, Z18
 	VPACKSSWB  Z18, Z17, Z17
 	VPERMD     Z17, Z14, Z17
 	VPMAXSB    Z13, Z17, Z17
@@ -21506,12 +21506,12 @@ groupahead:
 	VFMADD231PS  Z2, Z17, Z20
 	VCVTPS2DQ    Z20, Z20
 	VPACKSSDW    Z20, Z19, Z19
-	VPADDSW      Z14, Z0, Z17
-	VPADDSW      Z14, Z16, Z20
-	VPMINSW      Z16, Z0, Z21
-	VPCMPEQW     Z7, Z21, K1
+	VPMINSW      Z16, Z0, Z17
+	VPCMPEQW     Z7, Z17, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
+	VPADDSW      Z14, Z0, Z17
+	VPADDSW      Z14, Z16, Z20
 	VPACKSSWB    Z20, Z17, Z17
 	VPERMD       Z17, Z13, Z17
 	VPMAXSB      Z12, Z17, Z17
@@ -21562,12 +21562,12 @@ groupturn:
 	VFMADD231PS.BCST  4(BX), Z17, Z20
 	VCVTPS2DQ         Z20, Z20
 	VPACKSSDW         Z20, Z19, Z19
-	VPADDSW           Z14, Z0, Z17
-	VPADDSW           Z14, Z16, Z20
-	VPMINSW           Z16, Z0, Z21
-	VPCMPEQW          Z7, Z21, K1
+	VPMINSW           Z16, Z0, Z17
+	VPCMPEQW          Z7, Z17, K1
 	KORTESTQ          K1, K1
 	JNE               groupturned
+	VPADDSW           Z14, Z0, Z17
+	VPADDSW           Z14, Z16, Z20
 	VPACKSSWB         Z20, Z17, Z17
 	VPERMD            Z17, Z13, Z17
 	VPMAXSB           Z12, Z17, Z17
@@ -21922,12 +21922,12 @@ short2ahead:
 	VFMADD231PS.BCST  12(BX), Z16, Z19
 	VCVTPS2DQ         Z19, Z19
 	VPACKSSDW         Z19, Z18, Z18
-	VPADDSW           Z14, Z1, Z16
-	VPADDSW           Z14, Z0, Z19
-	VPMINSW           Z0, Z1, Z20
-	VPCMPEQW          Z7, Z20, K1
+	VPMINSW           Z0, Z1, Z16
+	VPCMPEQW          Z7, Z16, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
+	VPADDSW           Z14, Z1, Z16
+	VPADDSW           Z14, Z0, Z19
 	VPACKSSWB         Z19, Z16, Z16
 	VPERMD            Z16, Z13, Z16
 	VPMAXSB           Z12, Z16, Z16
@@ -22074,12 +22074,12 @@ short4ahead:
 	VFMADD231PS.BCST  28(BX), Z18, Z21
 	VCVTPS2DQ         Z21, Z21
 	VPACKSSDW         Z21, Z20, Z20
-	VPADDSW           Z14, Z16, Z18
-	VPADDSW           Z14, Z17, Z21
-	VPMINSW           Z17, Z16, Z22
-	VPCMPEQW          Z7, Z22, K1
+	VPMINSW           Z17, Z16, Z18
+	VPCMPEQW          Z7, Z18, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
+	VPADDSW           Z14, Z16, Z18
+	VPADDSW           Z14, Z17, Z21
 	VPACKSSWB         Z21, Z18, Z18
 	VPERMD            Z18, Z13, Z18
 	VPMAXSB           Z12, Z18, Z18
@@ -22388,12 +22388,12 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VPADDSW    Z14, Z0, Z17
-	VPADDSW    Z14, Z16, Z18
-	VPMINSW    Z16, Z0, Z19
-	VPCMPEQW   Z7, Z19, K1
+	VPMINSW    Z16, Z0, Z17
+	VPCMPEQW   Z7, Z17, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
+	VPADDSW    Z14, Z0, Z17
+	VPADDSW    Z14, Z16, Z18
 	VPACKSSWB  Z18, Z17, Z17
 	VPERMD     Z17, Z13, Z17
 	VPMAXSB    Z12, Z17, Z17

@@ -3481,12 +3481,12 @@ groupahead:
 	VFMADD231PS  Z8, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z2, Z2
-	VPADDSW      Z6, Z5, Z0
-	VPADDSW      Z6, Z4, Z3
-	VPMINSW      Z4, Z5, Z16
-	VPCMPEQW     Z10, Z16, K1
+	VPMINSW      Z4, Z5, Z0
+	VPCMPEQW     Z10, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
+	VPADDSW      Z6, Z5, Z0
+	VPADDSW      Z6, Z4, Z3
 	VPACKSSWB    Z3, Z0, Z0
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
@@ -3529,14 +3529,14 @@ groupturn:
 	VFMADD231PS.BCST  4(BX), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z4, Z5, Z0
+	VPCMPEQW          Z10, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
 	VBROADCASTSS      (R8), Z0
 	VPACKSSDW         Z0, Z0, Z0
 	VPADDSW           Z0, Z5, Z3
 	VPADDSW           Z0, Z4, Z0
-	VPMINSW           Z4, Z5, Z16
-	VPCMPEQW          Z10, Z16, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
 	VPACKSSWB         Z0, Z3, Z3
 	VPERMD            Z3, Z14, Z3
 	VPMAXSB           Z13, Z3, Z3
@@ -3855,12 +3855,12 @@ longahead:
 	VFMADD231PS Z9, Z0, Z16
 	VCVTPS2DQ   Z16, Z16
 	VPACKSSDW   Z16, Z2, Z2
-	VPADDSW     Z5, Z4, Z0
-	VPADDSW     Z5, Z3, Z16
-	VPMINSW     Z3, Z4, Z17
-	VPCMPEQW    Z10, Z17, K1
+	VPMINSW     Z3, Z4, Z0
+	VPCMPEQW    Z10, Z0, K1
 	KORTESTQ    K1, K1
 	JNE         longloop
+	VPADDSW     Z5, Z4, Z0
+	VPADDSW     Z5, Z3, Z16
 	VPACKSSWB   Z16, Z0, Z0
 	VPERMD      Z0, Z14, Z0
 	VPMAXSB     Z13, Z0, Z0
@@ -4036,16 +4036,16 @@ short2ahead:
 	VFMADD231PS.BCST  12(BX), Z0, Z17
 	VCVTPS2DQ         Z17, Z17
 	VPACKSSDW         Z17, Z16, Z16
+	VPMINSW           Z2, Z3, Z0
+	VPCMPEQW          Z10, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
 	VBROADCASTSS      (R8), Z0
 	VPACKSSDW         Z0, Z0, Z0
 	VPADDSW           Z0, Z3, Z0
 	VBROADCASTSS      4(R8), Z17
 	VPACKSSDW         Z17, Z17, Z17
 	VPADDSW           Z17, Z2, Z17
-	VPMINSW           Z2, Z3, Z18
-	VPCMPEQW          Z10, Z18, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
 	VPACKSSWB         Z17, Z0, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
@@ -4176,6 +4176,10 @@ short4ahead:
 	VFMADD231PS.BCST  28(BX), Z18, Z21
 	VCVTPS2DQ         Z21, Z21
 	VPACKSSDW         Z21, Z20, Z20
+	VPMINSW           Z17, Z16, Z18
+	VPCMPEQW          Z10, Z18, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
 	VBROADCASTSS      (R8), Z18
 	VBROADCASTSS      4(R8), Z21
 	VPACKSSDW         Z21, Z18, Z18
@@ -4184,10 +4188,6 @@ short4ahead:
 	VBROADCASTSS      12(R8), Z22
 	VPACKSSDW         Z22, Z21, Z21
 	VPADDSW           Z21, Z17, Z21
-	VPMINSW           Z17, Z16, Z22
-	VPCMPEQW          Z10, Z22, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
 	VPACKSSWB         Z21, Z18, Z18
 	VPERMD            Z18, Z14, Z18
 	VPMAXSB           Z13, Z18, Z18
@@ -4460,12 +4460,12 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VPADDSW   Z6, Z5, Z0
-	VPADDSW   Z6, Z4, Z1
-	VPMINSW   Z4, Z5, Z2
-	VPCMPEQW  Z10, Z2, K1
+	VPMINSW   Z4, Z5, Z0
+	VPCMPEQW  Z10, Z0, K1
 	KORTESTQ  K1, K1
 	JNE       grouploop
+	VPADDSW   Z6, Z5, Z0
+	VPADDSW   Z6, Z4, Z1
 	VPACKSSWB Z1, Z0, Z0
 	VPERMD    Z0, Z14, Z0
 	VPMAXSB   Z13, Z0, Z0
@@ -5332,12 +5332,12 @@ groupahead:
 	VFMADD231PS  Z7, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z2, Z2
-	VPADDSW      Z14, Z5, Z0
-	VPADDSW      Z14, Z4, Z3
-	VPMINSW      Z4, Z5, Z16
-	VPCMPEQW     Z9, Z16, K1
+	VPMINSW      Z4, Z5, Z0
+	VPCMPEQW     Z9, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
+	VPADDSW      Z14, Z5, Z0
+	VPADDSW      Z14, Z4, Z3
 	VPACKSSWB    Z3, Z0, Z0
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
@@ -5384,12 +5384,12 @@ groupturn:
 	VFMADD231PS.BCST  4(BX), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
-	VPADDSW           Z14, Z5, Z0
-	VPADDSW           Z14, Z4, Z3
-	VPMINSW           Z4, Z5, Z16
-	VPCMPEQW          Z9, Z16, K1
+	VPMINSW           Z4, Z5, Z0
+	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               groupturned
+	VPADDSW           Z14, Z5, Z0
+	VPADDSW           Z14, Z4, Z3
 	VPACKSSWB         Z3, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
@@ -5716,12 +5716,12 @@ short2ahead:
 	VFMADD231PS.BCST  12(BX), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
-	VPADDSW           Z14, Z6, Z0
-	VPADDSW           Z14, Z5, Z3
-	VPMINSW           Z5, Z6, Z4
-	VPCMPEQW          Z9, Z4, K1
+	VPMINSW           Z5, Z6, Z0
+	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
+	VPADDSW           Z14, Z6, Z0
+	VPADDSW           Z14, Z5, Z3
 	VPACKSSWB         Z3, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
@@ -5860,12 +5860,12 @@ short4ahead:
 	VFMADD231PS.BCST  28(BX), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
 	VPACKSSDW         Z16, Z2, Z2
-	VPADDSW           Z14, Z4, Z0
-	VPADDSW           Z14, Z3, Z16
-	VPMINSW           Z3, Z4, Z17
-	VPCMPEQW          Z9, Z17, K1
+	VPMINSW           Z3, Z4, Z0
+	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
+	VPADDSW           Z14, Z4, Z0
+	VPADDSW           Z14, Z3, Z16
 	VPACKSSWB         Z16, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
@@ -6144,12 +6144,12 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VPADDSW   Z14, Z5, Z0
-	VPADDSW   Z14, Z4, Z1
-	VPMINSW   Z4, Z5, Z2
-	VPCMPEQW  Z9, Z2, K1
+	VPMINSW   Z4, Z5, Z0
+	VPCMPEQW  Z9, Z0, K1
 	KORTESTQ  K1, K1
 	JNE       grouploop
+	VPADDSW   Z14, Z5, Z0
+	VPADDSW   Z14, Z4, Z1
 	VPACKSSWB Z1, Z0, Z0
 	VPERMD    Z0, Z13, Z0
 	VPMAXSB   Z12, Z0, Z0
@@ -8553,12 +8553,12 @@ groupahead:
 	VFMADD231PS  Z8, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z2, Z2
-	VPADDSW      Z6, Z5, Z0
-	VPADDSW      Z6, Z4, Z3
-	VPMINSW      Z4, Z5, Z16
-	VPCMPEQW     Z10, Z16, K1
+	VPMINSW      Z4, Z5, Z0
+	VPCMPEQW     Z10, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
+	VPADDSW      Z6, Z5, Z0
+	VPADDSW      Z6, Z4, Z3
 	VPACKUSWB    Z3, Z0, Z0
 	VPERMD       Z0, Z14, Z0
 	VPMAXUB      Z13, Z0, Z0
@@ -8601,14 +8601,14 @@ groupturn:
 	VFMADD231PS.BCST  4(BX), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z4, Z5, Z0
+	VPCMPEQW          Z10, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
 	VBROADCASTSS      (R8), Z0
 	VPACKSSDW         Z0, Z0, Z0
 	VPADDSW           Z0, Z5, Z3
 	VPADDSW           Z0, Z4, Z0
-	VPMINSW           Z4, Z5, Z16
-	VPCMPEQW          Z10, Z16, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
 	VPACKUSWB         Z0, Z3, Z3
 	VPERMD            Z3, Z14, Z3
 	VPMAXUB           Z13, Z3, Z3
@@ -8927,12 +8927,12 @@ longahead:
 	VFMADD231PS Z9, Z0, Z16
 	VCVTPS2DQ   Z16, Z16
 	VPACKSSDW   Z16, Z2, Z2
-	VPADDSW     Z5, Z4, Z0
-	VPADDSW     Z5, Z3, Z16
-	VPMINSW     Z3, Z4, Z17
-	VPCMPEQW    Z10, Z17, K1
+	VPMINSW     Z3, Z4, Z0
+	VPCMPEQW    Z10, Z0, K1
 	KORTESTQ    K1, K1
 	JNE         longloop
+	VPADDSW     Z5, Z4, Z0
+	VPADDSW     Z5, Z3, Z16
 	VPACKUSWB   Z16, Z0, Z0
 	VPERMD      Z0, Z14, Z0
 	VPMAXUB     Z13, Z0, Z0
@@ -9108,16 +9108,16 @@ short2ahead:
 	VFMADD231PS.BCST  12(BX), Z0, Z17
 	VCVTPS2DQ         Z17, Z17
 	VPACKSSDW         Z17, Z16, Z16
+	VPMINSW           Z2, Z3, Z0
+	VPCMPEQW          Z10, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
 	VBROADCASTSS      (R8), Z0
 	VPACKSSDW         Z0, Z0, Z0
 	VPADDSW           Z0, Z3, Z0
 	VBROADCASTSS      4(R8), Z17
 	VPACKSSDW         Z17, Z17, Z17
 	VPADDSW           Z17, Z2, Z17
-	VPMINSW           Z2, Z3, Z18
-	VPCMPEQW          Z10, Z18, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
 	VPACKUSWB         Z17, Z0, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXUB           Z13, Z0, Z0
@@ -9248,6 +9248,10 @@ short4ahead:
 	VFMADD231PS.BCST  28(BX), Z18, Z21
 	VCVTPS2DQ         Z21, Z21
 	VPACKSSDW         Z21, Z20, Z20
+	VPMINSW           Z17, Z16, Z18
+	VPCMPEQW          Z10, Z18, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
 	VBROADCASTSS      (R8), Z18
 	VBROADCASTSS      4(R8), Z21
 	VPACKSSDW         Z21, Z18, Z18
@@ -9256,10 +9260,6 @@ short4ahead:
 	VBROADCASTSS      12(R8), Z22
 	VPACKSSDW         Z22, Z21, Z21
 	VPADDSW           Z21, Z17, Z21
-	VPMINSW           Z17, Z16, Z22
-	VPCMPEQW          Z10, Z22, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
 	VPACKUSWB         Z21, Z18, Z18
 	VPERMD            Z18, Z14, Z18
 	VPMAXUB           Z13, Z18, Z18
@@ -9532,12 +9532,12 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VPADDSW   Z6, Z5, Z0
-	VPADDSW   Z6, Z4, Z1
-	VPMINSW   Z4, Z5, Z2
-	VPCMPEQW  Z10, Z2, K1
+	VPMINSW   Z4, Z5, Z0
+	VPCMPEQW  Z10, Z0, K1
 	KORTESTQ  K1, K1
 	JNE       grouploop
+	VPADDSW   Z6, Z5, Z0
+	VPADDSW   Z6, Z4, Z1
 	VPACKUSWB Z1, Z0, Z0
 	VPERMD    Z0, Z14, Z0
 	VPMAXUB   Z13, Z0, Z0
@@ -10404,12 +10404,12 @@ groupahead:
 	VFMADD231PS  Z7, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z2, Z2
-	VPADDSW      Z14, Z5, Z0
-	VPADDSW      Z14, Z4, Z3
-	VPMINSW      Z4, Z5, Z16
-	VPCMPEQW     Z9, Z16, K1
+	VPMINSW      Z4, Z5, Z0
+	VPCMPEQW     Z9, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
+	VPADDSW      Z14, Z5, Z0
+	VPADDSW      Z14, Z4, Z3
 	VPACKUSWB    Z3, Z0, Z0
 	VPERMD       Z0, Z13, Z0
 	VPMAXUB      Z12, Z0, Z0
@@ -10456,12 +10456,12 @@ groupturn:
 	VFMADD231PS.BCST  4(BX), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
-	VPADDSW           Z14, Z5, Z0
-	VPADDSW           Z14, Z4, Z3
-	VPMINSW           Z4, Z5, Z16
-	VPCMPEQW          Z9, Z16, K1
+	VPMINSW           Z4, Z5, Z0
+	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               groupturned
+	VPADDSW           Z14, Z5, Z0
+	VPADDSW           Z14, Z4, Z3
 	VPACKUSWB         Z3, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXUB           Z12, Z0, Z0
@@ -10788,12 +10788,12 @@ short2ahead:
 	VFMADD231PS.BCST  12(BX), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
-	VPADDSW           Z14, Z6, Z0
-	VPADDSW           Z14, Z5, Z3
-	VPMINSW           Z5, Z6, Z4
-	VPCMPEQW          Z9, Z4, K1
+	VPMINSW           Z5, Z6, Z0
+	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
+	VPADDSW           Z14, Z6, Z0
+	VPADDSW           Z14, Z5, Z3
 	VPACKUSWB         Z3, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXUB           Z12, Z0, Z0
@@ -10932,12 +10932,12 @@ short4ahead:
 	VFMADD231PS.BCST  28(BX), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
 	VPACKSSDW         Z16, Z2, Z2
-	VPADDSW           Z14, Z4, Z0
-	VPADDSW           Z14, Z3, Z16
-	VPMINSW           Z3, Z4, Z17
-	VPCMPEQW          Z9, Z17, K1
+	VPMINSW           Z3, Z4, Z0
+	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
+	VPADDSW           Z14, Z4, Z0
+	VPADDSW           Z14, Z3, Z16
 	VPACKUSWB         Z16, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXUB           Z12, Z0, Z0
@@ -11216,12 +11216,12 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VPADDSW   Z14, Z5, Z0
-	VPADDSW   Z14, Z4, Z1
-	VPMINSW   Z4, Z5, Z2
-	VPCMPEQW  Z9, Z2, K1
+	VPMINSW   Z4, Z5, Z0
+	VPCMPEQW  Z9, Z0, K1
 	KORTESTQ  K1, K1
 	JNE       grouploop
+	VPADDSW   Z14, Z5, Z0
+	VPADDSW   Z14, Z4, Z1
 	VPACKUSWB Z1, Z0, Z0
 	VPERMD    Z0, Z13, Z0
 	VPMAXUB   Z12, Z0, Z0
@@ -13750,12 +13750,12 @@ groupahead:
 	VFMADD231PS  Z6, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
 	VPACKSSDW    Z17, Z16, Z16
-	VPADDSW      Z4, Z3, Z0
-	VPADDSW      Z4, Z2, Z17
-	VPMINSW      Z2, Z3, Z18
-	VPCMPEQW     Z10, Z18, K1
+	VPMINSW      Z2, Z3, Z0
+	VPCMPEQW     Z10, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
+	VPADDSW      Z4, Z3, Z0
+	VPADDSW      Z4, Z2, Z17
 	VPACKSSWB    Z17, Z0, Z0
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
@@ -13801,14 +13801,14 @@ groupturn:
 	VFMADD231PS.BCST  4(BX), Z0, Z17
 	VCVTPS2DQ         Z17, Z17
 	VPACKSSDW         Z17, Z16, Z16
+	VPMINSW           Z2, Z3, Z0
+	VPCMPEQW          Z10, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
 	VBROADCASTSS      (R8), Z0
 	VPACKSSDW         Z0, Z0, Z0
 	VPADDSW           Z0, Z3, Z17
 	VPADDSW           Z0, Z2, Z0
-	VPMINSW           Z2, Z3, Z18
-	VPCMPEQW          Z10, Z18, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
 	VPACKSSWB         Z0, Z17, Z17
 	VPERMD            Z17, Z14, Z17
 	VPMAXSB           Z13, Z17, Z17
@@ -14147,12 +14147,12 @@ longahead:
 	VFMADD231PS Z7, Z0, Z18
 	VCVTPS2DQ   Z18, Z18
 	VPACKSSDW   Z18, Z17, Z17
-	VPADDSW     Z3, Z2, Z0
-	VPADDSW     Z3, Z1, Z18
-	VPMINSW     Z1, Z2, Z19
-	VPCMPEQW    Z10, Z19, K1
+	VPMINSW     Z1, Z2, Z0
+	VPCMPEQW    Z10, Z0, K1
 	KORTESTQ    K1, K1
 	JNE         longloop
+	VPADDSW     Z3, Z2, Z0
+	VPADDSW     Z3, Z1, Z18
 	VPACKSSWB   Z18, Z0, Z0
 	VPERMD      Z0, Z14, Z0
 	VPMAXSB     Z13, Z0, Z0
@@ -14345,16 +14345,16 @@ short2ahead:
 	VFMADD231PS.BCST  12(BX), Z16, Z19
 	VCVTPS2DQ         Z19, Z19
 	VPACKSSDW         Z19, Z18, Z18
+	VPMINSW           Z0, Z1, Z16
+	VPCMPEQW          Z10, Z16, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
 	VBROADCASTSS      (R8), Z16
 	VPACKSSDW         Z16, Z16, Z16
 	VPADDSW           Z16, Z1, Z16
 	VBROADCASTSS      4(R8), Z19
 	VPACKSSDW         Z19, Z19, Z19
 	VPADDSW           Z19, Z0, Z19
-	VPMINSW           Z0, Z1, Z20
-	VPCMPEQW          Z10, Z20, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
 	VPACKSSWB         Z19, Z16, Z16
 	VPERMD            Z16, Z14, Z16
 	VPMAXSB           Z13, Z16, Z16
@@ -14491,6 +14491,10 @@ short4ahead:
 	VFMADD231PS.BCST  28(BX), Z20, Z23
 	VCVTPS2DQ         Z23, Z23
 	VPACKSSDW         Z23, Z22, Z22
+	VPMINSW           Z19, Z18, Z20
+	VPCMPEQW          Z10, Z20, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
 	VBROADCASTSS      (R8), Z20
 	VBROADCASTSS      4(R8), Z23
 	VPACKSSDW         Z23, Z20, Z20
@@ -14499,10 +14503,6 @@ short4ahead:
 	VBROADCASTSS      12(R8), Z24
 	VPACKSSDW         Z24, Z23, Z23
 	VPADDSW           Z23, Z19, Z23
-	VPMINSW           Z19, Z18, Z24
-	VPCMPEQW          Z10, Z24, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
 	VPACKSSWB         Z23, Z20, Z20
 	VPERMD            Z20, Z14, Z20
 	VPMAXSB           Z13, Z20, Z20
@@ -14796,12 +14796,12 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VPADDSW    Z4, Z3, Z0
-	VPADDSW    Z4, Z2, Z1
-	VPMINSW    Z2, Z3, Z16
-	VPCMPEQW   Z10, Z16, K1
+	VPMINSW    Z2, Z3, Z0
+	VPCMPEQW   Z10, Z0, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
+	VPADDSW    Z4, Z3, Z0
+	VPADDSW    Z4, Z2, Z1
 	VPACKSSWB  Z1, Z0, Z0
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
@@ -15724,12 +15724,12 @@ groupahead:
 	VFMADD231PS  Z5, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
 	VPACKSSDW    Z17, Z16, Z16
-	VPADDSW      Z14, Z3, Z0
-	VPADDSW      Z14, Z2, Z17
-	VPMINSW      Z2, Z3, Z18
-	VPCMPEQW     Z9, Z18, K1
+	VPMINSW      Z2, Z3, Z0
+	VPCMPEQW     Z9, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
+	VPADDSW      Z14, Z3, Z0
+	VPADDSW      Z14, Z2, Z17
 	VPACKSSWB    Z17, Z0, Z0
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
@@ -15779,12 +15779,12 @@ groupturn:
 	VFMADD231PS.BCST  4(BX), Z0, Z17
 	VCVTPS2DQ         Z17, Z17
 	VPACKSSDW         Z17, Z16, Z16
-	VPADDSW           Z14, Z3, Z0
-	VPADDSW           Z14, Z2, Z17
-	VPMINSW           Z2, Z3, Z18
-	VPCMPEQW          Z9, Z18, K1
+	VPMINSW           Z2, Z3, Z0
+	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               groupturned
+	VPADDSW           Z14, Z3, Z0
+	VPADDSW           Z14, Z2, Z17
 	VPACKSSWB         Z17, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
@@ -16131,12 +16131,12 @@ short2ahead:
 	VFMADD231PS.BCST  12(BX), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
 	VPACKSSDW         Z16, Z2, Z2
-	VPADDSW           Z14, Z4, Z0
-	VPADDSW           Z14, Z3, Z16
-	VPMINSW           Z3, Z4, Z17
-	VPCMPEQW          Z9, Z17, K1
+	VPMINSW           Z3, Z4, Z0
+	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
+	VPADDSW           Z14, Z4, Z0
+	VPADDSW           Z14, Z3, Z16
 	VPACKSSWB         Z16, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
@@ -16281,12 +16281,12 @@ short4ahead:
 	VFMADD231PS.BCST  28(BX), Z0, Z18
 	VCVTPS2DQ         Z18, Z18
 	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z14, Z2, Z0
-	VPADDSW           Z14, Z1, Z18
-	VPMINSW           Z1, Z2, Z19
-	VPCMPEQW          Z9, Z19, K1
+	VPMINSW           Z1, Z2, Z0
+	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
+	VPADDSW           Z14, Z2, Z0
+	VPADDSW           Z14, Z1, Z18
 	VPACKSSWB         Z18, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
@@ -16586,12 +16586,12 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VPADDSW    Z14, Z3, Z0
-	VPADDSW    Z14, Z2, Z1
-	VPMINSW    Z2, Z3, Z16
-	VPCMPEQW   Z9, Z16, K1
+	VPMINSW    Z2, Z3, Z0
+	VPCMPEQW   Z9, Z0, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
+	VPADDSW    Z14, Z3, Z0
+	VPADDSW    Z14, Z2, Z1
 	VPACKSSWB  Z1, Z0, Z0
 	VPERMD     Z0, Z13, Z0
 	VPMAXSB    Z12, Z0, Z0
@@ -19188,12 +19188,12 @@ groupahead:
 	VFMADD231PS  Z5, Z0, Z18
 	VCVTPS2DQ    Z18, Z18
 	VPACKSSDW    Z18, Z17, Z17
-	VPADDSW      Z3, Z2, Z0
-	VPADDSW      Z3, Z1, Z18
-	VPMINSW      Z1, Z2, Z19
-	VPCMPEQW     Z10, Z19, K1
+	VPMINSW      Z1, Z2, Z0
+	VPCMPEQW     Z10, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
+	VPADDSW      Z3, Z2, Z0
+	VPADDSW      Z3, Z1, Z18
 	VPACKSSWB    Z18, Z0, Z0
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
@@ -19240,14 +19240,14 @@ groupturn:
 	VFMADD231PS.BCST  4(BX), Z0, Z18
 	VCVTPS2DQ         Z18, Z18
 	VPACKSSDW         Z18, Z17, Z17
+	VPMINSW           Z1, Z2, Z0
+	VPCMPEQW          Z10, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
 	VBROADCASTSS      (R8), Z0
 	VPACKSSDW         Z0, Z0, Z0
 	VPADDSW           Z0, Z2, Z18
 	VPADDSW           Z0, Z1, Z0
-	VPMINSW           Z1, Z2, Z19
-	VPCMPEQW          Z10, Z19, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
 	VPACKSSWB         Z0, Z18, Z18
 	VPERMD            Z18, Z14, Z18
 	VPMAXSB           Z13, Z18, Z18
@@ -19590,12 +19590,12 @@ longahead:
 	VFMADD231PS Z6, Z16, Z19
 	VCVTPS2DQ   Z19, Z19
 	VPACKSSDW   Z19, Z18, Z18
-	VPADDSW     Z2, Z1, Z16
-	VPADDSW     Z2, Z0, Z19
-	VPMINSW     Z0, Z1, Z20
-	VPCMPEQW    Z10, Z20, K1
+	VPMINSW     Z0, Z1, Z16
+	VPCMPEQW    Z10, Z16, K1
 	KORTESTQ    K1, K1
 	JNE         longloop
+	VPADDSW     Z2, Z1, Z16
+	VPADDSW     Z2, Z0, Z19
 	VPACKSSWB   Z19, Z16, Z16
 	VPERMD      Z16, Z14, Z16
 	VPMAXSB     Z13, Z16, Z16
@@ -19791,16 +19791,16 @@ short2ahead:
 	VFMADD231PS.BCST  12(BX), Z17, Z20
 	VCVTPS2DQ         Z20, Z20
 	VPACKSSDW         Z20, Z19, Z19
+	VPMINSW           Z16, Z0, Z17
+	VPCMPEQW          Z10, Z17, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
 	VBROADCASTSS      (R8), Z17
 	VPACKSSDW         Z17, Z17, Z17
 	VPADDSW           Z17, Z0, Z17
 	VBROADCASTSS      4(R8), Z20
 	VPACKSSDW         Z20, Z20, Z20
 	VPADDSW           Z20, Z16, Z20
-	VPMINSW           Z16, Z0, Z21
-	VPCMPEQW          Z10, Z21, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
 	VPACKSSWB         Z20, Z17, Z17
 	VPERMD            Z17, Z14, Z17
 	VPMAXSB           Z13, Z17, Z17
@@ -19939,6 +19939,10 @@ short4ahead:
 	VFMADD231PS.BCST  28(BX), Z21, Z24
 	VCVTPS2DQ         Z24, Z24
 	VPACKSSDW         Z24, Z23, Z23
+	VPMINSW           Z20, Z19, Z21
+	VPCMPEQW          Z10, Z21, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
 	VBROADCASTSS      (R8), Z21
 	VBROADCASTSS      4(R8), Z24
 	VPACKSSDW         Z24, Z21, Z21
@@ -19947,10 +19951,6 @@ short4ahead:
 	VBROADCASTSS      12(R8), Z25
 	VPACKSSDW         Z25, Z24, Z24
 	VPADDSW           Z24, Z20, Z24
-	VPMINSW           Z20, Z19, Z25
-	VPCMPEQW          Z10, Z25, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
 	VPACKSSWB         Z24, Z21, Z21
 	VPERMD            Z21, Z14, Z21
 	VPMAXSB           Z13, Z21, Z21
@@ -20249,12 +20249,12 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VPADDSW    Z3, Z2, Z0
-	VPADDSW    Z3, Z1, Z16
-	VPMINSW    Z1, Z2, Z17
-	VPCMPEQW   Z10, Z17, K1
+	VPMINSW    Z1, Z2, Z0
+	VPCMPEQW   Z10, Z0, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
+	VPADDSW    Z3, Z2, Z0
+	VPADDSW    Z3, Z1, Z16
 	VPACKSSWB  Z16, Z0, Z0
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
@@ -21190,12 +21190,12 @@ groupahead:
 	VFMADD231PS  Z4, Z0, Z18
 	VCVTPS2DQ    Z18, Z18
 	VPACKSSDW    Z18, Z17, Z17
-	VPADDSW      Z14, Z2, Z0
-	VPADDSW      Z14, Z1, Z18
-	VPMINSW      Z1, Z2, Z19
-	VPCMPEQW     Z9, Z19, K1
+	VPMINSW      Z1, Z2, Z0
+	VPCMPEQW     Z9, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
+	VPADDSW      Z14, Z2, Z0
+	VPADDSW      Z14, Z1, Z18
 	VPACKSSWB    Z18, Z0, Z0
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
@@ -21246,12 +21246,12 @@ groupturn:
 	VFMADD231PS.BCST  4(BX), Z0, Z18
 	VCVTPS2DQ         Z18, Z18
 	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z14, Z2, Z0
-	VPADDSW           Z14, Z1, Z18
-	VPMINSW           Z1, Z2, Z19
-	VPCMPEQW          Z9, Z19, K1
+	VPMINSW           Z1, Z2, Z0
+	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               groupturned
+	VPADDSW           Z14, Z2, Z0
+	VPADDSW           Z14, Z1, Z18
 	VPACKSSWB         Z18, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
@@ -21602,12 +21602,12 @@ short2ahead:
 	VFMADD231PS.BCST  12(BX), Z0, Z17
 	VCVTPS2DQ         Z17, Z17
 	VPACKSSDW         Z17, Z16, Z16
-	VPADDSW           Z14, Z3, Z0
-	VPADDSW           Z14, Z2, Z17
-	VPMINSW           Z2, Z3, Z18
-	VPCMPEQW          Z9, Z18, K1
+	VPMINSW           Z2, Z3, Z0
+	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
+	VPADDSW           Z14, Z3, Z0
+	VPADDSW           Z14, Z2, Z17
 	VPACKSSWB         Z17, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
@@ -21754,12 +21754,12 @@ short4ahead:
 	VFMADD231PS.BCST  28(BX), Z16, Z19
 	VCVTPS2DQ         Z19, Z19
 	VPACKSSDW         Z19, Z18, Z18
-	VPADDSW           Z14, Z1, Z16
-	VPADDSW           Z14, Z0, Z19
-	VPMINSW           Z0, Z1, Z20
-	VPCMPEQW          Z9, Z20, K1
+	VPMINSW           Z0, Z1, Z16
+	VPCMPEQW          Z9, Z16, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
+	VPADDSW           Z14, Z1, Z16
+	VPADDSW           Z14, Z0, Z19
 	VPACKSSWB         Z19, Z16, Z16
 	VPERMD            Z16, Z13, Z16
 	VPMAXSB           Z12, Z16, Z16
@@ -22064,12 +22064,12 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VPADDSW    Z14, Z2, Z0
-	VPADDSW    Z14, Z1, Z16
-	VPMINSW    Z1, Z2, Z17
-	VPCMPEQW   Z9, Z17, K1
+	VPMINSW    Z1, Z2, Z0
+	VPCMPEQW   Z9, Z0, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
+	VPADDSW    Z14, Z2, Z0
+	VPADDSW    Z14, Z1, Z16
 	VPACKSSWB  Z16, Z0, Z0
 	VPERMD     Z0, Z13, Z0
 	VPMAXSB    Z12, Z0, Z0

@@ -2800,12 +2800,12 @@ groupahead:
 	VFMADD231PS  Z8, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z2, Z2
-	VPADDSW      Z6, Z5, Z0
-	VPADDSW      Z6, Z4, Z3
-	VPMINSW      Z4, Z5, Z16
-	VPCMPEQW     Z10, Z16, K1
+	VPMINSW      Z4, Z5, Z0
+	VPCMPEQW     Z10, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
+	VPADDSW      Z6, Z5, Z0
+	VPADDSW      Z6, Z4, Z3
 	VPACKSSWB    Z3, Z0, Z0
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
@@ -2848,14 +2848,14 @@ groupturn:
 	VFMADD231PS.BCST  4(BX), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z4, Z5, Z0
+	VPCMPEQW          Z10, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
 	VBROADCASTSS      (R8), Z0
 	VPACKSSDW         Z0, Z0, Z0
 	VPADDSW           Z0, Z5, Z3
 	VPADDSW           Z0, Z4, Z0
-	VPMINSW           Z4, Z5, Z16
-	VPCMPEQW          Z10, Z16, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
 	VPACKSSWB         Z0, Z3, Z3
 	VPERMD            Z3, Z14, Z3
 	VPMAXSB           Z13, Z3, Z3
@@ -3166,16 +3166,16 @@ short2ahead:
 	VFMADD231PS.BCST  12(BX), Z0, Z17
 	VCVTPS2DQ         Z17, Z17
 	VPACKSSDW         Z17, Z16, Z16
+	VPMINSW           Z2, Z3, Z0
+	VPCMPEQW          Z10, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
 	VBROADCASTSS      (R8), Z0
 	VPACKSSDW         Z0, Z0, Z0
 	VPADDSW           Z0, Z3, Z0
 	VBROADCASTSS      4(R8), Z17
 	VPACKSSDW         Z17, Z17, Z17
 	VPADDSW           Z17, Z2, Z17
-	VPMINSW           Z2, Z3, Z18
-	VPCMPEQW          Z10, Z18, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
 	VPACKSSWB         Z17, Z0, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
@@ -3306,6 +3306,10 @@ short4ahead:
 	VFMADD231PS.BCST  28(BX), Z18, Z21
 	VCVTPS2DQ         Z21, Z21
 	VPACKSSDW         Z21, Z20, Z20
+	VPMINSW           Z17, Z16, Z18
+	VPCMPEQW          Z10, Z18, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
 	VBROADCASTSS      (R8), Z18
 	VBROADCASTSS      4(R8), Z21
 	VPACKSSDW         Z21, Z18, Z18
@@ -3314,10 +3318,6 @@ short4ahead:
 	VBROADCASTSS      12(R8), Z22
 	VPACKSSDW         Z22, Z21, Z21
 	VPADDSW           Z21, Z17, Z21
-	VPMINSW           Z17, Z16, Z22
-	VPCMPEQW          Z10, Z22, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
 	VPACKSSWB         Z21, Z18, Z18
 	VPERMD            Z18, Z14, Z18
 	VPMAXSB           Z13, Z18, Z18
@@ -3588,12 +3588,12 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VPADDSW   Z6, Z5, Z0
-	VPADDSW   Z6, Z4, Z1
-	VPMINSW   Z4, Z5, Z2
-	VPCMPEQW  Z10, Z2, K1
+	VPMINSW   Z4, Z5, Z0
+	VPCMPEQW  Z10, Z0, K1
 	KORTESTQ  K1, K1
 	JNE       grouploop
+	VPADDSW   Z6, Z5, Z0
+	VPADDSW   Z6, Z4, Z1
 	VPACKSSWB Z1, Z0, Z0
 	VPERMD    Z0, Z14, Z0
 	VPMAXSB   Z13, Z0, Z0
@@ -4310,12 +4310,12 @@ groupahead:
 	VFMADD231PS  Z7, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z2, Z2
-	VPADDSW      Z14, Z5, Z0
-	VPADDSW      Z14, Z4, Z3
-	VPMINSW      Z4, Z5, Z16
-	VPCMPEQW     Z9, Z16, K1
+	VPMINSW      Z4, Z5, Z0
+	VPCMPEQW     Z9, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
+	VPADDSW      Z14, Z5, Z0
+	VPADDSW      Z14, Z4, Z3
 	VPACKSSWB    Z3, Z0, Z0
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
@@ -4362,12 +4362,12 @@ groupturn:
 	VFMADD231PS.BCST  4(BX), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
-	VPADDSW           Z14, Z5, Z0
-	VPADDSW           Z14, Z4, Z3
-	VPMINSW           Z4, Z5, Z16
-	VPCMPEQW          Z9, Z16, K1
+	VPMINSW           Z4, Z5, Z0
+	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               groupturned
+	VPADDSW           Z14, Z5, Z0
+	VPADDSW           Z14, Z4, Z3
 	VPACKSSWB         Z3, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
@@ -4690,12 +4690,12 @@ short2ahead:
 	VFMADD231PS.BCST  12(BX), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
-	VPADDSW           Z14, Z6, Z0
-	VPADDSW           Z14, Z5, Z3
-	VPMINSW           Z5, Z6, Z4
-	VPCMPEQW          Z9, Z4, K1
+	VPMINSW           Z5, Z6, Z0
+	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
+	VPADDSW           Z14, Z6, Z0
+	VPADDSW           Z14, Z5, Z3
 	VPACKSSWB         Z3, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
@@ -4834,12 +4834,12 @@ short4ahead:
 	VFMADD231PS.BCST  28(BX), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
 	VPACKSSDW         Z16, Z2, Z2
-	VPADDSW           Z14, Z4, Z0
-	VPADDSW           Z14, Z3, Z16
-	VPMINSW           Z3, Z4, Z17
-	VPCMPEQW          Z9, Z17, K1
+	VPMINSW           Z3, Z4, Z0
+	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
+	VPADDSW           Z14, Z4, Z0
+	VPADDSW           Z14, Z3, Z16
 	VPACKSSWB         Z16, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
@@ -5116,12 +5116,12 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VPADDSW   Z14, Z5, Z0
-	VPADDSW   Z14, Z4, Z1
-	VPMINSW   Z4, Z5, Z2
-	VPCMPEQW  Z9, Z2, K1
+	VPMINSW   Z4, Z5, Z0
+	VPCMPEQW  Z9, Z0, K1
 	KORTESTQ  K1, K1
 	JNE       grouploop
+	VPADDSW   Z14, Z5, Z0
+	VPADDSW   Z14, Z4, Z1
 	VPACKSSWB Z1, Z0, Z0
 	VPERMD    Z0, Z13, Z0
 	VPMAXSB   Z12, Z0, Z0
@@ -7175,12 +7175,12 @@ groupahead:
 	VFMADD231PS  Z8, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z2, Z2
-	VPADDSW      Z6, Z5, Z0
-	VPADDSW      Z6, Z4, Z3
-	VPMINSW      Z4, Z5, Z16
-	VPCMPEQW     Z10, Z16, K1
+	VPMINSW      Z4, Z5, Z0
+	VPCMPEQW     Z10, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
+	VPADDSW      Z6, Z5, Z0
+	VPADDSW      Z6, Z4, Z3
 	VPACKUSWB    Z3, Z0, Z0
 	VPERMD       Z0, Z14, Z0
 	VPMAXUB      Z13, Z0, Z0
@@ -7223,14 +7223,14 @@ groupturn:
 	VFMADD231PS.BCST  4(BX), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z4, Z5, Z0
+	VPCMPEQW          Z10, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
 	VBROADCASTSS      (R8), Z0
 	VPACKSSDW         Z0, Z0, Z0
 	VPADDSW           Z0, Z5, Z3
 	VPADDSW           Z0, Z4, Z0
-	VPMINSW           Z4, Z5, Z16
-	VPCMPEQW          Z10, Z16, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
 	VPACKUSWB         Z0, Z3, Z3
 	VPERMD            Z3, Z14, Z3
 	VPMAXUB           Z13, Z3, Z3
@@ -7541,16 +7541,16 @@ short2ahead:
 	VFMADD231PS.BCST  12(BX), Z0, Z17
 	VCVTPS2DQ         Z17, Z17
 	VPACKSSDW         Z17, Z16, Z16
+	VPMINSW           Z2, Z3, Z0
+	VPCMPEQW          Z10, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
 	VBROADCASTSS      (R8), Z0
 	VPACKSSDW         Z0, Z0, Z0
 	VPADDSW           Z0, Z3, Z0
 	VBROADCASTSS      4(R8), Z17
 	VPACKSSDW         Z17, Z17, Z17
 	VPADDSW           Z17, Z2, Z17
-	VPMINSW           Z2, Z3, Z18
-	VPCMPEQW          Z10, Z18, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
 	VPACKUSWB         Z17, Z0, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXUB           Z13, Z0, Z0
@@ -7681,6 +7681,10 @@ short4ahead:
 	VFMADD231PS.BCST  28(BX), Z18, Z21
 	VCVTPS2DQ         Z21, Z21
 	VPACKSSDW         Z21, Z20, Z20
+	VPMINSW           Z17, Z16, Z18
+	VPCMPEQW          Z10, Z18, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
 	VBROADCASTSS      (R8), Z18
 	VBROADCASTSS      4(R8), Z21
 	VPACKSSDW         Z21, Z18, Z18
@@ -7689,10 +7693,6 @@ short4ahead:
 	VBROADCASTSS      12(R8), Z22
 	VPACKSSDW         Z22, Z21, Z21
 	VPADDSW           Z21, Z17, Z21
-	VPMINSW           Z17, Z16, Z22
-	VPCMPEQW          Z10, Z22, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
 	VPACKUSWB         Z21, Z18, Z18
 	VPERMD            Z18, Z14, Z18
 	VPMAXUB           Z13, Z18, Z18
@@ -7963,12 +7963,12 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VPADDSW   Z6, Z5, Z0
-	VPADDSW   Z6, Z4, Z1
-	VPMINSW   Z4, Z5, Z2
-	VPCMPEQW  Z10, Z2, K1
+	VPMINSW   Z4, Z5, Z0
+	VPCMPEQW  Z10, Z0, K1
 	KORTESTQ  K1, K1
 	JNE       grouploop
+	VPADDSW   Z6, Z5, Z0
+	VPADDSW   Z6, Z4, Z1
 	VPACKUSWB Z1, Z0, Z0
 	VPERMD    Z0, Z14, Z0
 	VPMAXUB   Z13, Z0, Z0
@@ -8685,12 +8685,12 @@ groupahead:
 	VFMADD231PS  Z7, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z2, Z2
-	VPADDSW      Z14, Z5, Z0
-	VPADDSW      Z14, Z4, Z3
-	VPMINSW      Z4, Z5, Z16
-	VPCMPEQW     Z9, Z16, K1
+	VPMINSW      Z4, Z5, Z0
+	VPCMPEQW     Z9, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
+	VPADDSW      Z14, Z5, Z0
+	VPADDSW      Z14, Z4, Z3
 	VPACKUSWB    Z3, Z0, Z0
 	VPERMD       Z0, Z13, Z0
 	VPMAXUB      Z12, Z0, Z0
@@ -8737,12 +8737,12 @@ groupturn:
 	VFMADD231PS.BCST  4(BX), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
-	VPADDSW           Z14, Z5, Z0
-	VPADDSW           Z14, Z4, Z3
-	VPMINSW           Z4, Z5, Z16
-	VPCMPEQW          Z9, Z16, K1
+	VPMINSW           Z4, Z5, Z0
+	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               groupturned
+	VPADDSW           Z14, Z5, Z0
+	VPADDSW           Z14, Z4, Z3
 	VPACKUSWB         Z3, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXUB           Z12, Z0, Z0
@@ -9065,12 +9065,12 @@ short2ahead:
 	VFMADD231PS.BCST  12(BX), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
-	VPADDSW           Z14, Z6, Z0
-	VPADDSW           Z14, Z5, Z3
-	VPMINSW           Z5, Z6, Z4
-	VPCMPEQW          Z9, Z4, K1
+	VPMINSW           Z5, Z6, Z0
+	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
+	VPADDSW           Z14, Z6, Z0
+	VPADDSW           Z14, Z5, Z3
 	VPACKUSWB         Z3, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXUB           Z12, Z0, Z0
@@ -9209,12 +9209,12 @@ short4ahead:
 	VFMADD231PS.BCST  28(BX), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
 	VPACKSSDW         Z16, Z2, Z2
-	VPADDSW           Z14, Z4, Z0
-	VPADDSW           Z14, Z3, Z16
-	VPMINSW           Z3, Z4, Z17
-	VPCMPEQW          Z9, Z17, K1
+	VPMINSW           Z3, Z4, Z0
+	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
+	VPADDSW           Z14, Z4, Z0
+	VPADDSW           Z14, Z3, Z16
 	VPACKUSWB         Z16, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXUB           Z12, Z0, Z0
@@ -9491,12 +9491,12 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VPADDSW   Z14, Z5, Z0
-	VPADDSW   Z14, Z4, Z1
-	VPMINSW   Z4, Z5, Z2
-	VPCMPEQW  Z9, Z2, K1
+	VPMINSW   Z4, Z5, Z0
+	VPCMPEQW  Z9, Z0, K1
 	KORTESTQ  K1, K1
 	JNE       grouploop
+	VPADDSW   Z14, Z5, Z0
+	VPADDSW   Z14, Z4, Z1
 	VPACKUSWB Z1, Z0, Z0
 	VPERMD    Z0, Z13, Z0
 	VPMAXUB   Z12, Z0, Z0
@@ -11643,12 +11643,12 @@ groupahead:
 	VFMADD231PS  Z6, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
 	VPACKSSDW    Z17, Z16, Z16
-	VPADDSW      Z4, Z3, Z0
-	VPADDSW      Z4, Z2, Z17
-	VPMINSW      Z2, Z3, Z18
-	VPCMPEQW     Z10, Z18, K1
+	VPMINSW      Z2, Z3, Z0
+	VPCMPEQW     Z10, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
+	VPADDSW      Z4, Z3, Z0
+	VPADDSW      Z4, Z2, Z17
 	VPACKSSWB    Z17, Z0, Z0
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
@@ -11694,14 +11694,14 @@ groupturn:
 	VFMADD231PS.BCST  4(BX), Z0, Z17
 	VCVTPS2DQ         Z17, Z17
 	VPACKSSDW         Z17, Z16, Z16
+	VPMINSW           Z2, Z3, Z0
+	VPCMPEQW          Z10, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
 	VBROADCASTSS      (R8), Z0
 	VPACKSSDW         Z0, Z0, Z0
 	VPADDSW           Z0, Z3, Z17
 	VPADDSW           Z0, Z2, Z0
-	VPMINSW           Z2, Z3, Z18
-	VPCMPEQW          Z10, Z18, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
 	VPACKSSWB         Z0, Z17, Z17
 	VPERMD            Z17, Z14, Z17
 	VPMAXSB           Z13, Z17, Z17
@@ -12032,16 +12032,16 @@ short2ahead:
 	VFMADD231PS.BCST  12(BX), Z16, Z19
 	VCVTPS2DQ         Z19, Z19
 	VPACKSSDW         Z19, Z18, Z18
+	VPMINSW           Z0, Z1, Z16
+	VPCMPEQW          Z10, Z16, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
 	VBROADCASTSS      (R8), Z16
 	VPACKSSDW         Z16, Z16, Z16
 	VPADDSW           Z16, Z1, Z16
 	VBROADCASTSS      4(R8), Z19
 	VPACKSSDW         Z19, Z19, Z19
 	VPADDSW           Z19, Z0, Z19
-	VPMINSW           Z0, Z1, Z20
-	VPCMPEQW          Z10, Z20, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
 	VPACKSSWB         Z19, Z16, Z16
 	VPERMD            Z16, Z14, Z16
 	VPMAXSB           Z13, Z16, Z16
@@ -12178,6 +12178,10 @@ short4ahead:
 	VFMADD231PS.BCST  28(BX), Z20, Z23
 	VCVTPS2DQ         Z23, Z23
 	VPACKSSDW         Z23, Z22, Z22
+	VPMINSW           Z19, Z18, Z20
+	VPCMPEQW          Z10, Z20, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
 	VBROADCASTSS      (R8), Z20
 	VBROADCASTSS      4(R8), Z23
 	VPACKSSDW         Z23, Z20, Z20
@@ -12186,10 +12190,6 @@ short4ahead:
 	VBROADCASTSS      12(R8), Z24
 	VPACKSSDW         Z24, Z23, Z23
 	VPADDSW           Z23, Z19, Z23
-	VPMINSW           Z19, Z18, Z24
-	VPCMPEQW          Z10, Z24, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
 	VPACKSSWB         Z23, Z20, Z20
 	VPERMD            Z20, Z14, Z20
 	VPMAXSB           Z13, Z20, Z20
@@ -12481,12 +12481,12 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VPADDSW    Z4, Z3, Z0
-	VPADDSW    Z4, Z2, Z1
-	VPMINSW    Z2, Z3, Z16
-	VPCMPEQW   Z10, Z16, K1
+	VPMINSW    Z2, Z3, Z0
+	VPCMPEQW   Z10, Z0, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
+	VPADDSW    Z4, Z3, Z0
+	VPADDSW    Z4, Z2, Z1
 	VPACKSSWB  Z1, Z0, Z0
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
@@ -13244,12 +13244,12 @@ groupahead:
 	VFMADD231PS  Z5, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
 	VPACKSSDW    Z17, Z16, Z16
-	VPADDSW      Z14, Z3, Z0
-	VPADDSW      Z14, Z2, Z17
-	VPMINSW      Z2, Z3, Z18
-	VPCMPEQW     Z9, Z18, K1
+	VPMINSW      Z2, Z3, Z0
+	VPCMPEQW     Z9, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
+	VPADDSW      Z14, Z3, Z0
+	VPADDSW      Z14, Z2, Z17
 	VPACKSSWB    Z17, Z0, Z0
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
@@ -13299,12 +13299,12 @@ groupturn:
 	VFMADD231PS.BCST  4(BX), Z0, Z17
 	VCVTPS2DQ         Z17, Z17
 	VPACKSSDW         Z17, Z16, Z16
-	VPADDSW           Z14, Z3, Z0
-	VPADDSW           Z14, Z2, Z17
-	VPMINSW           Z2, Z3, Z18
-	VPCMPEQW          Z9, Z18, K1
+	VPMINSW           Z2, Z3, Z0
+	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               groupturned
+	VPADDSW           Z14, Z3, Z0
+	VPADDSW           Z14, Z2, Z17
 	VPACKSSWB         Z17, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
@@ -13647,12 +13647,12 @@ short2ahead:
 	VFMADD231PS.BCST  12(BX), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
 	VPACKSSDW         Z16, Z2, Z2
-	VPADDSW           Z14, Z4, Z0
-	VPADDSW           Z14, Z3, Z16
-	VPMINSW           Z3, Z4, Z17
-	VPCMPEQW          Z9, Z17, K1
+	VPMINSW           Z3, Z4, Z0
+	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
+	VPADDSW           Z14, Z4, Z0
+	VPADDSW           Z14, Z3, Z16
 	VPACKSSWB         Z16, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
@@ -13797,12 +13797,12 @@ short4ahead:
 	VFMADD231PS.BCST  28(BX), Z0, Z18
 	VCVTPS2DQ         Z18, Z18
 	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z14, Z2, Z0
-	VPADDSW           Z14, Z1, Z18
-	VPMINSW           Z1, Z2, Z19
-	VPCMPEQW          Z9, Z19, K1
+	VPMINSW           Z1, Z2, Z0
+	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
+	VPADDSW           Z14, Z2, Z0
+	VPADDSW           Z14, Z1, Z18
 	VPACKSSWB         Z18, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
@@ -14100,12 +14100,12 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VPADDSW    Z14, Z3, Z0
-	VPADDSW    Z14, Z2, Z1
-	VPMINSW    Z2, Z3, Z16
-	VPCMPEQW   Z9, Z16, K1
+	VPMINSW    Z2, Z3, Z0
+	VPCMPEQW   Z9, Z0, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
+	VPADDSW    Z14, Z3, Z0
+	VPADDSW    Z14, Z2, Z1
 	VPACKSSWB  Z1, Z0, Z0
 	VPERMD     Z0, Z13, Z0
 	VPMAXSB    Z12, Z0, Z0
@@ -16314,12 +16314,12 @@ groupahead:
 	VFMADD231PS  Z5, Z0, Z18
 	VCVTPS2DQ    Z18, Z18
 	VPACKSSDW    Z18, Z17, Z17
-	VPADDSW      Z3, Z2, Z0
-	VPADDSW      Z3, Z1, Z18
-	VPMINSW      Z1, Z2, Z19
-	VPCMPEQW     Z10, Z19, K1
+	VPMINSW      Z1, Z2, Z0
+	VPCMPEQW     Z10, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
+	VPADDSW      Z3, Z2, Z0
+	VPADDSW      Z3, Z1, Z18
 	VPACKSSWB    Z18, Z0, Z0
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
@@ -16366,14 +16366,14 @@ groupturn:
 	VFMADD231PS.BCST  4(BX), Z0, Z18
 	VCVTPS2DQ         Z18, Z18
 	VPACKSSDW         Z18, Z17, Z17
+	VPMINSW           Z1, Z2, Z0
+	VPCMPEQW          Z10, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
 	VBROADCASTSS      (R8), Z0
 	VPACKSSDW         Z0, Z0, Z0
 	VPADDSW           Z0, Z2, Z18
 	VPADDSW           Z0, Z1, Z0
-	VPMINSW           Z1, Z2, Z19
-	VPCMPEQW          Z10, Z19, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
 	VPACKSSWB         Z0, Z18, Z18
 	VPERMD            Z18, Z14, Z18
 	VPMAXSB           Z13, Z18, Z18
@@ -16708,16 +16708,16 @@ short2ahead:
 	VFMADD231PS.BCST  12(BX), Z17, Z20
 	VCVTPS2DQ         Z20, Z20
 	VPACKSSDW         Z20, Z19, Z19
+	VPMINSW           Z16, Z0, Z17
+	VPCMPEQW          Z10, Z17, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
 	VBROADCASTSS      (R8), Z17
 	VPACKSSDW         Z17, Z17, Z17
 	VPADDSW           Z17, Z0, Z17
 	VBROADCASTSS      4(R8), Z20
 	VPACKSSDW         Z20, Z20, Z20
 	VPADDSW           Z20, Z16, Z20
-	VPMINSW           Z16, Z0, Z21
-	VPCMPEQW          Z10, Z21, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
 	VPACKSSWB         Z20, Z17, Z17
 	VPERMD            Z17, Z14, Z17
 	VPMAXSB           Z13, Z17, Z17
@@ -16856,6 +16856,10 @@ short4ahead:
 	VFMADD231PS.BCST  28(BX), Z21, Z24
 	VCVTPS2DQ         Z24, Z24
 	VPACKSSDW         Z24, Z23, Z23
+	VPMINSW           Z20, Z19, Z21
+	VPCMPEQW          Z10, Z21, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
 	VBROADCASTSS      (R8), Z21
 	VBROADCASTSS      4(R8), Z24
 	VPACKSSDW         Z24, Z21, Z21
@@ -16864,10 +16868,6 @@ short4ahead:
 	VBROADCASTSS      12(R8), Z25
 	VPACKSSDW         Z25, Z24, Z24
 	VPADDSW           Z24, Z20, Z24
-	VPMINSW           Z20, Z19, Z25
-	VPCMPEQW          Z10, Z25, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
 	VPACKSSWB         Z24, Z21, Z21
 	VPERMD            Z21, Z14, Z21
 	VPMAXSB           Z13, Z21, Z21
@@ -17164,12 +17164,12 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VPADDSW    Z3, Z2, Z0
-	VPADDSW    Z3, Z1, Z16
-	VPMINSW    Z1, Z2, Z17
-	VPCMPEQW   Z10, Z17, K1
+	VPMINSW    Z1, Z2, Z0
+	VPCMPEQW   Z10, Z0, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
+	VPADDSW    Z3, Z2, Z0
+	VPADDSW    Z3, Z1, Z16
 	VPACKSSWB  Z16, Z0, Z0
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
@@ -17937,12 +17937,12 @@ groupahead:
 	VFMADD231PS  Z4, Z0, Z18
 	VCVTPS2DQ    Z18, Z18
 	VPACKSSDW    Z18, Z17, Z17
-	VPADDSW      Z14, Z2, Z0
-	VPADDSW      Z14, Z1, Z18
-	VPMINSW      Z1, Z2, Z19
-	VPCMPEQW     Z9, Z19, K1
+	VPMINSW      Z1, Z2, Z0
+	VPCMPEQW     Z9, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
+	VPADDSW      Z14, Z2, Z0
+	VPADDSW      Z14, Z1, Z18
 	VPACKSSWB    Z18, Z0, Z0
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
@@ -17993,12 +17993,12 @@ groupturn:
 	VFMADD231PS.BCST  4(BX), Z0, Z18
 	VCVTPS2DQ         Z18, Z18
 	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z14, Z2, Z0
-	VPADDSW           Z14, Z1, Z18
-	VPMINSW           Z1, Z2, Z19
-	VPCMPEQW          Z9, Z19, K1
+	VPMINSW           Z1, Z2, Z0
+	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               groupturned
+	VPADDSW           Z14, Z2, Z0
+	VPADDSW           Z14, Z1, Z18
 	VPACKSSWB         Z18, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
@@ -18345,12 +18345,12 @@ short2ahead:
 	VFMADD231PS.BCST  12(BX), Z0, Z17
 	VCVTPS2DQ         Z17, Z17
 	VPACKSSDW         Z17, Z16, Z16
-	VPADDSW           Z14, Z3, Z0
-	VPADDSW           Z14, Z2, Z17
-	VPMINSW           Z2, Z3, Z18
-	VPCMPEQW          Z9, Z18, K1
+	VPMINSW           Z2, Z3, Z0
+	VPCMPEQW          Z9, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
+	VPADDSW           Z14, Z3, Z0
+	VPADDSW           Z14, Z2, Z17
 	VPACKSSWB         Z17, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
@@ -18497,12 +18497,12 @@ short4ahead:
 	VFMADD231PS.BCST  28(BX), Z16, Z19
 	VCVTPS2DQ         Z19, Z19
 	VPACKSSDW         Z19, Z18, Z18
-	VPADDSW           Z14, Z1, Z16
-	VPADDSW           Z14, Z0, Z19
-	VPMINSW           Z0, Z1, Z20
-	VPCMPEQW          Z9, Z20, K1
+	VPMINSW           Z0, Z1, Z16
+	VPCMPEQW          Z9, Z16, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
+	VPADDSW           Z14, Z1, Z16
+	VPADDSW           Z14, Z0, Z19
 	VPACKSSWB         Z19, Z16, Z16
 	VPERMD            Z16, Z13, Z16
 	VPMAXSB           Z12, Z16, Z16
@@ -18805,12 +18805,12 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VPADDSW    Z14, Z2, Z0
-	VPADDSW    Z14, Z1, Z16
-	VPMINSW    Z1, Z2, Z17
-	VPCMPEQW   Z9, Z17, K1
+	VPMINSW    Z1, Z2, Z0
+	VPCMPEQW   Z9, Z0, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
+	VPADDSW    Z14, Z2, Z0
+	VPADDSW    Z14, Z1, Z16
 	VPACKSSWB  Z16, Z0, Z0
 	VPERMD     Z0, Z13, Z0
 	VPMAXSB    Z12, Z0, Z0

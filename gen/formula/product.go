@@ -1,0 +1,110 @@
+package formula
+
+import "github.com/lowbit-go/lowbit/gen/ir"
+
+// Products records kernels for one long group of 16-bit elements of which package
+// kernels has found that x*recip rounds as x/scale does wherever the format's
+// numbers make a difference.
+func Products() []*ir.Kernel {
+	var ks []*ir.Kernel
+	for _, t := range tensors[1:] {
+		ks = append(ks, fakeQuantizeProduct(t)...)
+		ks = append(ks, quantizeProduct(t)...)
+		ks = append(ks, fakeQuantizeFpProduct(t)...)
+		ks = append(ks, quantizeFpProduct(t)...)
+	}
+	for _, k := range ks {
+		k.Large = true
+	}
+	for _, t := range tensors[1:] {
+		ks = append(ks, t.ties())
+	}
+	return ks
+}
+
+// ties asks of quotients that are in the middle of two numbers, or would be if
+// there were an element that has them, whether the product rounds as they do.
+func (t tensor) ties() *ir.Kernel {
+	k := ir.New("product"+t.name, "ProductTies", `sets same, a byte each, to whether round(x*recip) == round(x/scale), x being the element that is closest to tie*scale.`, Elems.Of(t.name))
+	s, r := k.Word("scale", ir.MemF32), k.Word("recip", ir.MemF32)
+	x := t.round(k, k.Load("tie", ir.MemF32).Mul(s))
+	k.Store("same", ir.MemU8, x.Mul(r).Round().Eq(x.Div(s).Round()).Bytes())
+	return k
+}
+
+// fakeQuantizeProduct clips elements, 32 to a register, and not quotients: kernels
+// has found which are the last that are not clipped. Infinities and NaN take the
+// rare way.
+func fakeQuantizeProduct(t tensor) []*ir.Kernel {
+	finite := uint16(0x7bff)
+	if t.mem == ir.MemBF16 {
+		finite = 0x7f7f
+	}
+	var ks []*ir.Kernel
+	for _, m := range masks {
+		k := ir.New("product"+t.name, "FakeQuantizeProduct", `sets y = clip(round(x*recip))*scale, clipping to least..most`+m.tells("it did not clip")+`.
+The elements that are not clipped are low to high, both given in each half of a word. In place (y == x) is allowed.`, Masks.Of(m.name), Elems.Of(t.name))
+		x := k.Load("x", t.bits)
+		c := x.IMin(k.Word("high", ir.MemI32).As(ir.I16)).UMin(k.Word("low", ir.MemI32).As(ir.I16))
+		s, r := k.Word("scale", ir.MemF32), k.Word("recip", ir.MemF32)
+		v := c.Widen(t.mem).Mul(r).OrAlarmAbove(x.And(k.Short(0x7fff)), k.Short(finite))
+		k.Store("y", t.out, v.Round().MulAdd(s, k.Const(0)))
+		m.store(k, x.IEq(c))
+		lo, hi := k.Word("least", ir.MemI32).ToFloat(), k.Word("most", ir.MemI32).ToFloat()
+		k.Rarely(func() { t.rarelyFakeQuantize(k, m, k.Load("x", t.mem), s, lo, hi, k.Const(0)) })
+		ks = append(ks, k)
+	}
+	return ks
+}
+
+// quantizeProduct clips codes, as quantize does: the packs do most of it.
+func quantizeProduct(t tensor) []*ir.Kernel {
+	var ks []*ir.Kernel
+	for _, q := range codes[:1] {
+		k := ir.New("product"+t.name, "QuantizeWholeProduct", `sets q = min(max(round(x*recip), -128), 127), or 0 for NaN.`, Codes.Of(q.name), Elems.Of(t.name))
+		x, s, r := k.Load("x", t.mem), k.Word("scale", ir.MemF32), k.Word("recip", ir.MemF32)
+		k.Store("q", q.mem, q.narrow(x.Mul(r).ToInt16OrAlarm()))
+		k.Rarely(func() { k.Store("q", q.mem, q.narrow(rareCode(x, s, k.Int(0), k.Int(-128), k.Int(127)).Narrow16())) })
+		ks = append(ks, k)
+	}
+	for _, q := range codes {
+		k := ir.New("product"+t.name, "QuantizeProduct", `sets q = min(max(round(x*recip) + zeroPoint, least), most), or 0 for NaN.`, Codes.Of(q.name), Elems.Of(t.name))
+		x, s, r := k.Load("x", t.mem), k.Word("scale", ir.MemF32), k.Word("recip", ir.MemF32)
+		zero, least, most := k.Word("zeroPoint", ir.MemI32), k.Word("least", ir.MemI32), k.Word("most", ir.MemI32)
+		bytes := func(v *ir.Node) *ir.Node { return q.narrow(v.Narrow16()) }
+		i := x.Mul(r).ToInt16OrAlarm().AddSat16(zero.Narrow16())
+		k.Store("q", q.mem, q.min(q.max(q.narrow(i), bytes(least)), bytes(most)))
+		k.Rarely(func() { k.Store("q", q.mem, bytes(rareCode(x, s, zero, least, most))) })
+		ks = append(ks, k)
+	}
+	return ks
+}
+
+func fakeQuantizeFpProduct(t tensor) []*ir.Kernel {
+	var ks []*ir.Kernel
+	for _, m := range masks {
+		k := ir.New("product"+t.name, "FakeQuantizeFpProduct", `sets y = grid(c)*scale with v = x*recip and c = min(max(v, -most), most)`+m.tells("c == v")+`.
+grid is FakeQuantizeFp's, and unit 3*2^(22 - mantissa bits). In place (y == x) is allowed.`, Masks.Of(m.name), Elems.Of(t.name))
+		least, step, most := k.Word("least", ir.MemI32), k.Word("step", ir.MemI32), k.Word("most", ir.MemF32)
+		x, s, r, unit := k.Load("x", t.mem), k.Word("scale", ir.MemF32), k.Word("recip", ir.MemF32), k.Word("unit", ir.MemF32)
+		v := x.Mul(r).OrAlarm()
+		c := v.Clip(most)
+		e := exponent(k, c).UMax(least).As(ir.F32) // onGrid's M is e*unit
+		k.Store("y", t.out, withSign(k, e.MulSubFrom(unit, e.MulAdd(unit, c)), v).Mul(s))
+		m.store(k, c.Inside(v))
+		k.Rarely(func() { t.rarelyFakeQuantizeFp(k, m, x, s, least, step, most) })
+		ks = append(ks, k)
+	}
+	return ks
+}
+
+func quantizeFpProduct(t tensor) []*ir.Kernel {
+	var ks []*ir.Kernel
+	for _, q := range fpCodes {
+		k := ir.New("product"+t.name, "QuantizeFpProduct", `sets q to the code of x*recip, clamped to -most and most and rounded to the format.`, Codes.Of(q.name), Elems.Of(t.name))
+		x, s, r := k.Load("x", t.mem), k.Word("scale", ir.MemF32), k.Word("recip", ir.MemF32)
+		q.store(k, "q", k.Word("most", ir.MemF32), x.Mul(r), func() *ir.Node { return x.Div(s) })
+		ks = append(ks, k)
+	}
+	return ks
+}
