@@ -13,13 +13,19 @@ import (
 // An element of 16 bits has so few values that x*recip mostly comes to the same
 // code as x/scale for all of them. The two part company, if ever, where a quotient
 // is in the middle of two neighbours that codes stand for, or a rounding error
-// away from it. In units of the step between these a middle is half an odd number,
-// and what matters of the scale is its significand. For each middle there is one
-// element to try, that closest to the middle times the scale: elements are much
-// farther apart than the error. TestProducts has them all tried.
+// away from it. In units of the step between these a middle is half an odd number.
+// For each there is one element to try, that closest to the middle times the
+// scale: elements are much farther apart than the error.
+//
+// What matters of the scale is its significand. Within 2^-80 and 2^100 the
+// reciprocal has the same one whatever the exponent, and next to a middle nothing
+// is close to overflow or underflow. An element that is subnormal has fewer bits
+// than others, so it is among those tried, with other exponents; one that is
+// negative does what it does without its sign. TestProducts has all elements tried.
 
-// productLen is the least group for which trying pays. A variable for the tests.
-var productLen = 4096
+// productLen is the least group for which trying pays, which takes 50 to 100 ns.
+// A variable for the tests; it is more than 1, so that groups begin at bytes of masks.
+var productLen = 8192
 
 // hasProducts reports whether an implementation has kernels for products.
 func hasProducts(impl isa, elem asm.Elem, length int) bool {
@@ -34,11 +40,11 @@ var middles = func() (m [mostMiddles]float32) {
 	return m
 }()
 
-const mostMiddles = 256 + 1
+const mostMiddles = 256 // those from 0.5 to 255.5
 
 // product finds the reciprocal of a scale, and whether products with it round as
-// quotients do, at the first so many middles too. They are also on the same side
-// of end then, unless it is 0.
+// quotients do at the first n middles, and are on the same side of end, unless
+// that is 0, as they are.
 func product(impl isa, elem asm.Elem, scale float32, n int, end float32) (recip float32, ok bool) {
 	if !(scale >= 0x1p-80 && scale <= 0x1p+100) {
 		return 0, false
@@ -91,15 +97,20 @@ func (f Format) middles() int {
 // than most, an integer, and whether all beyond it but infinity come to what it
 // does when they are clipped. It is in both halves of the result.
 func lastInside(elem asm.Elem, scale, most float32) (both int32, ok bool) {
-	finite := uint16(0x7bff)
-	if elem == asm.BF16 {
-		finite = 0x7f7f
-	}
+	finite := lastFinite(elem)
 	x := min(nearestElement(elem, (most+0.5)*scale), finite)
 	code := roundToEven(elementValue(elem, x) / scale)
-	if code > most { // the product was rounded up
+	if code > most { // the nearest is above the middle, or in it
 		x--
 		code = roundToEven(elementValue(elem, x) / scale)
 	}
 	return int32(x) * 0x00010001, x == finite || code == most
+}
+
+// lastFinite is the bits of the largest finite element of 16 bits.
+func lastFinite(elem asm.Elem) uint16 {
+	if elem == asm.BF16 {
+		return 0x7f7f
+	}
+	return 0x7bff
 }

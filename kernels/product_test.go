@@ -8,7 +8,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/x448/float16"
 
+	"github.com/lowbit-go/lowbit/bf16"
 	"github.com/lowbit-go/lowbit/internal/asm"
 )
 
@@ -24,6 +26,9 @@ func byProducts(t *testing.T, least int) {
 	t.Cleanup(func() { productLen = was })
 	productLen = least
 }
+
+// shortElems are names of the elements that have 16 bits.
+var shortElems = [...]string{asm.F16: "float16", asm.BF16: "bfloat16"}
 
 // trialScales are scales as they come about, some of which make elements' quotients
 // middles between codes or nearly so.
@@ -46,19 +51,31 @@ func trialScales(r *source, elem asm.Elem, n int) (scales []float32) {
 func TestProducts(t *testing.T) {
 	byProducts(t, productLen)
 	r := newSource(9)
-	for name, elem := range map[string]asm.Elem{"float16": asm.F16, "bfloat16": asm.BF16} {
+	for elem, name := range shortElems {
+		elem := asm.Elem(elem)
+		if name == "" {
+			continue
+		}
 		for _, most := range []int32{1, 7, 8, 127, 128, 255} {
 			found, missed := 0, 0
 			scales := trialScales(r, elem, effort(1, 8, 300))
 			for _, s := range scales {
 				recip, ok := product(asm.AVX512, elem, s, intMiddles(-most, most, 0), 0)
-				wrong := 0
+				wrong, last := 0, float32(0)
 				forFinite(elem, func(x float32) {
 					want, got := roundToEven(x/s), roundToEven(x*(1/s))
+					if want <= float32(most) {
+						last = x
+					}
 					if want <= float32(most) && want != got || want > float32(most) && got <= float32(most) {
 						wrong++
 					}
 				})
+				x, clips := lastInside(elem, s, float32(most))
+				require.Equal(t, last, elementValue(elem, uint16(x)), "%s, codes to %d, scale %v", name, most, s)
+				require.Equal(t, x>>16, x&0xffff)
+				ends := roundToEven(last/s) == float32(most) || uint16(x) == lastFinite(elem)
+				require.Equal(t, ends, clips, "%s, codes to %d, scale %v", name, most, s)
 				if ok {
 					found++
 					require.Equal(t, 1/s, recip)
@@ -90,6 +107,77 @@ func TestProducts(t *testing.T) {
 	}
 }
 
+// TestProductsReached shows from which length on products are used: with nothing
+// tried, a scale for which they will not do gives wrong results there.
+func TestProductsReached(t *testing.T) {
+	byProducts(t, productLen)
+	was := middles
+	t.Cleanup(func() { middles = was })
+	middles = [mostMiddles]float32{}
+	t.Run("float16", productsReached[float16.Float16])
+	t.Run("bfloat16", productsReached[bf16.BFloat16])
+}
+
+func productsReached[T Float](t *testing.T) {
+	r := newSource(11)
+	elem := elemOf[T]()
+	var x, s float32
+	for missed := false; !missed; missed = roundToEven(x/s) != roundToEven(x*(1/s)) {
+		x = elementValue(elem, nearestElement(elem, 1+float32(r.Float64())))
+		s = x / (float32(8+r.IntN(7)) + 0.5) // between codes of E4M3 that are integers
+	}
+	for length := productLen - 1; length <= productLen; length++ {
+		src, g := make([]T, length), Grid{1, 1, length}
+		for i := range src {
+			src[i] = rounded[T](x)
+		}
+		scale := []float32{s}
+		got, want := make([]T, length), make([]T, length)
+		codes, wantCodes := make([]byte, length), make([]byte, length)
+		ints, wantInts := make([]int8, length), make([]int8, length)
+		reached := length == productLen
+		for _, p := range []Int{{Min: -128, Max: 127, Scale: scale}, {Min: -127, Max: 127, Scale: scale}, {Min: -128, Max: 127, Scale: scale, ZeroPoint: []int32{3}}} {
+			FakeQuantizeInt(got, NoMask, src, g, p)
+			portableFakeQuantizeInt(want, NoMask, src, g, p)
+			assert.Equal(t, reached, got[0] != want[0], "%d", length)
+			QuantizeInt(ints, src, g, p)
+			portableQuantizeInt(wantInts, src, g, p)
+			assert.Equal(t, reached, ints[0] != wantInts[0], "%d", length)
+		}
+		p := Fp{E4M3FN, scale}
+		FakeQuantizeFp(got, NoMask, src, g, p)
+		portableFakeQuantizeFp(want, NoMask, src, g, p)
+		assert.Equal(t, reached, got[0] != want[0], "%d", length)
+		QuantizeFp(codes, src, g, p)
+		portableQuantizeFp(wantCodes, src, g, p)
+		assert.Equal(t, reached, codes[0] != wantCodes[0], "%d", length)
+	}
+}
+
+// TestProductsBeyondZeroPoint quantizes elements that products get wrong and that
+// are within the range for their zero point alone.
+func TestProductsBeyondZeroPoint(t *testing.T) {
+	byProducts(t, 2)
+	r := newSource(12)
+	src, g := make([]bf16.BFloat16, 64), Grid{1, 1, 64}
+	got, want := make([]int8, 64), make([]int8, 64)
+	for found := 0; found < 50; {
+		x := elementValue(asm.BF16, nearestElement(asm.BF16, 1+float32(r.Float64())))
+		s := x / (float32(130+r.IntN(100)) + 0.5)
+		if roundToEven(x/s) == roundToEven(x*(1/s)) {
+			continue
+		}
+		found++
+		for i := range src {
+			src[i] = bf16.FromFloat32(x)
+		}
+		p := Int{Min: -128, Max: 127, Scale: []float32{s}, ZeroPoint: []int32{-120}}
+		QuantizeInt(got, src, g, p)
+		portableQuantizeInt(want, src, g, p)
+		require.Equal(t, want, got, "%v / %v", x, s)
+	}
+}
+
 // round rounds a number that is not negative to the values that a format has.
 func (f Format) round(x float32) float32 {
 	field, step := f.steps()
@@ -110,7 +198,7 @@ func forFinite(elem asm.Elem, f func(x float32)) {
 // TestProductKernels holds them against the portable implementation, for many
 // lengths, at all offsets, past the caches too.
 func TestProductKernels(t *testing.T) {
-	byProducts(t, 1)
+	byProducts(t, 2)
 	r, l := newSource(10), newLab()
 	count := 0
 	for _, k := range table {
@@ -130,9 +218,12 @@ func TestProductKernels(t *testing.T) {
 					}
 				}
 				for offset := range 64 {
-					g := Grid{1 + offset%3, 1 + offset%5, 8 * (1 + r.IntN(60))}
+					g := Grid{1 + offset%3, 1 + offset%5, 2 + r.IntN(400)}
+					if offset%2 == 0 {
+						g.Len = 8 * (1 + r.IntN(60))
+					}
 					l.prepare(r, &k, g)
-					for _, p := range []place{{offset: offset}, {offset: offset, atEnd: true}} {
+					for _, p := range []place{{offset: offset}, {offset: offset, atEnd: true}, {offset: offset, apart: r.IntN(64)}} {
 						require.NoError(t, l.try(p), "%+v, %+v", g, p)
 					}
 				}

@@ -43,7 +43,8 @@ func fakeQuantizeProduct(t tensor) []*ir.Kernel {
 	var ks []*ir.Kernel
 	for _, m := range masks {
 		k := ir.New("product"+t.name, "FakeQuantizeProduct", `sets y = clip(round(x*recip))*scale, clipping to least..most`+m.tells("it did not clip")+`.
-The elements that are not clipped are low to high, both given in each half of a word. In place (y == x) is allowed.`, Masks.Of(m.name), Elems.Of(t.name))
+The elements that are not clipped are low to high, both given in each half of a word. Where x has an infinity or a
+NaN it divides. In place (y == x) is allowed.`, Masks.Of(m.name), Elems.Of(t.name))
 		x := k.Load("x", t.bits)
 		c := x.IMin(k.Word("high", ir.MemI32).As(ir.I16)).UMin(k.Word("low", ir.MemI32).As(ir.I16))
 		s, r := k.Word("scale", ir.MemF32), k.Word("recip", ir.MemF32)
@@ -59,14 +60,7 @@ The elements that are not clipped are low to high, both given in each half of a 
 
 // quantizeProduct clips codes, as quantize does: the packs do most of it.
 func quantizeProduct(t tensor) []*ir.Kernel {
-	var ks []*ir.Kernel
-	for _, q := range codes[:1] {
-		k := ir.New("product"+t.name, "QuantizeWholeProduct", `sets q = min(max(round(x*recip), -128), 127), or 0 for NaN.`, Codes.Of(q.name), Elems.Of(t.name))
-		x, s, r := k.Load("x", t.mem), k.Word("scale", ir.MemF32), k.Word("recip", ir.MemF32)
-		k.Store("q", q.mem, q.narrow(x.Mul(r).ToInt16OrAlarm()))
-		k.Rarely(func() { k.Store("q", q.mem, q.narrow(rareCode(x, s, k.Int(0), k.Int(-128), k.Int(127)).Narrow16())) })
-		ks = append(ks, k)
-	}
+	ks := []*ir.Kernel{quantizeWholeProduct(t)}
 	for _, q := range codes {
 		k := ir.New("product"+t.name, "QuantizeProduct", `sets q = min(max(round(x*recip) + zeroPoint, least), most), or 0 for NaN.`, Codes.Of(q.name), Elems.Of(t.name))
 		x, s, r := k.Load("x", t.mem), k.Word("scale", ir.MemF32), k.Word("recip", ir.MemF32)
@@ -78,6 +72,15 @@ func quantizeProduct(t tensor) []*ir.Kernel {
 		ks = append(ks, k)
 	}
 	return ks
+}
+
+func quantizeWholeProduct(t tensor) *ir.Kernel {
+	q := codes[0]
+	k := ir.New("product"+t.name, "QuantizeWholeProduct", `sets q = min(max(round(x*recip), -128), 127), or 0 for NaN.`, Codes.Of(q.name), Elems.Of(t.name))
+	x, s, r := k.Load("x", t.mem), k.Word("scale", ir.MemF32), k.Word("recip", ir.MemF32)
+	k.Store("q", q.mem, q.narrow(x.Mul(r).ToInt16OrAlarm()))
+	k.Rarely(func() { k.Store("q", q.mem, q.narrow(rareCode(x, s, k.Int(0), k.Int(-128), k.Int(127)).Narrow16())) })
+	return k
 }
 
 func fakeQuantizeFpProduct(t tensor) []*ir.Kernel {

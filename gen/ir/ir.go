@@ -521,11 +521,11 @@ func (n *Node) Magnitude() *Node { return n.As(I32).And(n.k.Int(1<<31 - 1)).As(F
 func (n *Node) IAdd(b *Node) *Node { return n.bin(OpIAdd, I32, b, I32) }
 func (n *Node) ISub(b *Node) *Node { return n.bin(OpISub, I32, b, I32) }
 
-// IMax, UMin and UMax take 16-bit lanes too.
+// IMax, UMin and UMax take 16-bit lanes too, and IMin nothing else.
 func (n *Node) IMax(b *Node) *Node { return n.ints(OpIMax, b) }
-func (n *Node) IMin(b *Node) *Node { return n.bin(OpIMin, I16, b, I16) }
 func (n *Node) UMin(b *Node) *Node { return n.ints(OpUMin, b) }
 func (n *Node) UMax(b *Node) *Node { return n.ints(OpUMax, b) }
+func (n *Node) IMin(b *Node) *Node { return n.bin(OpIMin, I16, b, I16) }
 
 func (n *Node) ints(op Op, b *Node) *Node {
 	n.want(op.String(), I32, I16)

@@ -135,7 +135,7 @@ func (m *Machine) Shares() []int {
 // Ahead: AVX2 has too few registers.
 func (m *Machine) Ahead() bool { return m.wide }
 
-// Watched: integers tell more than floats.
+// Watched: of two numbers the integer tells more than the float.
 func (m *Machine) Watched(alarm *ir.Node) *ir.Node {
 	if alarm.Op == ir.OpAlarmAbove {
 		return alarm.Args[2]

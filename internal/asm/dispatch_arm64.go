@@ -869,7 +869,8 @@ func Copy(isa ISA, mixKind Mix, storesKind Stores, dst *uint8, src *uint8, n int
 }
 
 // FakeQuantizeProduct sets y = clip(round(x*recip))*scale, clipping to least..most.
-// The elements that are not clipped are low to high, both given in each half of a word. In place (y == x) is allowed.
+// The elements that are not clipped are low to high, both given in each half of a word. Where x has an infinity or a
+// NaN it divides. In place (y == x) is allowed.
 func FakeQuantizeProduct(isa ISA, maskKind Mask, elemKind Elem, y *uint16, mask *uint8, x *uint16, high int32, low int32, scale float32, recip float32, least int32, most int32, n int, ahead int) {
 	panic("asm: no such implementation of FakeQuantizeProduct")
 }

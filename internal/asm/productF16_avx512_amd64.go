@@ -5,7 +5,8 @@
 package asm
 
 // FakeQuantizeProductF16AVX512 sets y = clip(round(x*recip))*scale, clipping to least..most.
-// The elements that are not clipped are low to high, both given in each half of a word. In place (y == x) is allowed.
+// The elements that are not clipped are low to high, both given in each half of a word. Where x has an infinity or a
+// NaN it divides. In place (y == x) is allowed.
 // It runs over n >= 1 elements.
 // If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
@@ -15,7 +16,8 @@ func FakeQuantizeProductF16AVX512(y *uint16, x *uint16, high int32, low int32, s
 
 // FakeQuantizeProductBytesF16AVX512 sets y = clip(round(x*recip))*scale, clipping to least..most,
 // and mask, a byte each, 0 or 1, to whether it did not clip.
-// The elements that are not clipped are low to high, both given in each half of a word. In place (y == x) is allowed.
+// The elements that are not clipped are low to high, both given in each half of a word. Where x has an infinity or a
+// NaN it divides. In place (y == x) is allowed.
 // It runs over n >= 1 elements.
 // If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
@@ -25,7 +27,8 @@ func FakeQuantizeProductBytesF16AVX512(y *uint16, mask *uint8, x *uint16, high i
 
 // FakeQuantizeProductBitsF16AVX512 sets y = clip(round(x*recip))*scale, clipping to least..most,
 // and mask, a bit each, the first element's lowest, to whether it did not clip.
-// The elements that are not clipped are low to high, both given in each half of a word. In place (y == x) is allowed.
+// The elements that are not clipped are low to high, both given in each half of a word. Where x has an infinity or a
+// NaN it divides. In place (y == x) is allowed.
 // It runs over n >= 1 elements.
 // If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
