@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/lowbit-go/lowbit/gen/ir"
@@ -10,7 +11,7 @@ import (
 // Generate prints one kernel as one function of the machine.
 func Generate(k *ir.Kernel, m Machine) error {
 	k.Prune()
-	p := &planner{k: k, m: m, extras: map[int][]*ir.Node{}, demoted: map[int]bool{}, crowd: crowd{spilled: map[int]Addr{}}, abreast: true, streams: Streams(k)}
+	p := &planner{k: k, m: m, extras: map[int][]*ir.Node{}, demoted: map[int]bool{}, crowd: crowd{spilled: map[int]Addr{}}, abreast: !storesWide(k), streams: Streams(k)}
 	for i := 0; i < len(k.Nodes); i++ {
 		if e := m.Extras(k.Nodes[i]); len(e) > 0 {
 			p.extras[k.Nodes[i].ID] = e
@@ -64,6 +65,12 @@ func Generate(k *ir.Kernel, m Machine) error {
 		more()
 	}
 	return nil
+}
+
+// storesWide reports whether a kernel stores float32: the stores of four registers
+// are then better apart from each other.
+func storesWide(k *ir.Kernel) bool {
+	return slices.ContainsFunc(k.Nodes, func(n *ir.Node) bool { return n.Op == ir.OpStore && n.Mem == ir.MemF32 })
 }
 
 // counts are the general registers that hold numbers of elements. In a row,

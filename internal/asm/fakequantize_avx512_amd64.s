@@ -10,7 +10,7 @@ TEXT ·FakeQuantizeAVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0
 	// per group: Z12 scale, Z11 recip
-	// vector registers in use at once: 27
+	// vector registers in use at once: 24
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -99,25 +99,25 @@ groupahead:
 	KORTESTQ     K1, K2
 	JNE          grouploop
 	VRNDSCALEPS  $0x08, Z10, Z0
-	VRNDSCALEPS  $0x08, Z9, Z5
-	VRNDSCALEPS  $0x08, Z8, Z6
-	VRNDSCALEPS  $0x08, Z7, Z16
 	VMAXPS       Z0, Z15, Z0
-	VMAXPS       Z5, Z15, Z5
-	VMAXPS       Z6, Z15, Z6
-	VMAXPS       Z16, Z15, Z16
 	VMINPS       Z0, Z14, Z0
-	VMINPS       Z5, Z14, Z5
-	VMINPS       Z6, Z14, Z6
-	VMINPS       Z16, Z14, Z16
 	VFMADD213PS  Z13, Z12, Z0
-	VFMADD213PS  Z13, Z12, Z5
-	VFMADD213PS  Z13, Z12, Z6
-	VFMADD213PS  Z13, Z12, Z16
 	VMOVUPS      Z0, (DI)
-	VMOVUPS      Z5, 64(DI)
-	VMOVUPS      Z6, 128(DI)
-	VMOVUPS      Z16, 192(DI)
+	VRNDSCALEPS  $0x08, Z9, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z12, Z0
+	VMOVUPS      Z0, 64(DI)
+	VRNDSCALEPS  $0x08, Z8, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z12, Z0
+	VMOVUPS      Z0, 128(DI)
+	VRNDSCALEPS  $0x08, Z7, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z12, Z0
+	VMOVUPS      Z0, 192(DI)
 	VMOVAPS      Z1, Z10
 	VMOVAPS      Z2, Z9
 	VMOVAPS      Z3, Z8
@@ -156,25 +156,25 @@ groupturn:
 	KORTESTQ          K1, K2
 	JNE               groupturned
 	VRNDSCALEPS       $0x08, Z10, Z0
-	VRNDSCALEPS       $0x08, Z9, Z5
-	VRNDSCALEPS       $0x08, Z8, Z6
-	VRNDSCALEPS       $0x08, Z7, Z16
 	VMAXPS            Z0, Z15, Z0
-	VMAXPS            Z5, Z15, Z5
-	VMAXPS            Z6, Z15, Z6
-	VMAXPS            Z16, Z15, Z16
 	VMINPS            Z0, Z14, Z0
-	VMINPS            Z5, Z14, Z5
-	VMINPS            Z6, Z14, Z6
-	VMINPS            Z16, Z14, Z16
 	VFMADD132PS.BCST  (DX), Z13, Z0
-	VFMADD132PS.BCST  (DX), Z13, Z5
-	VFMADD132PS.BCST  (DX), Z13, Z6
-	VFMADD132PS.BCST  (DX), Z13, Z16
 	VMOVUPS           Z0, (DI)
-	VMOVUPS           Z5, 64(DI)
-	VMOVUPS           Z6, 128(DI)
-	VMOVUPS           Z16, 192(DI)
+	VRNDSCALEPS       $0x08, Z9, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VMOVUPS           Z0, 64(DI)
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VMOVUPS           Z0, 128(DI)
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VMOVUPS           Z0, 192(DI)
 	VMOVAPS           Z1, Z10
 	VMOVAPS           Z2, Z9
 	VMOVAPS           Z3, Z8
@@ -496,25 +496,25 @@ short2ahead:
 	KORTESTQ          K1, K2
 	JNE               short2loop
 	VRNDSCALEPS       $0x08, Z9, Z0
-	VRNDSCALEPS       $0x08, Z8, Z18
-	VRNDSCALEPS       $0x08, Z6, Z19
-	VRNDSCALEPS       $0x08, Z5, Z20
 	VMAXPS            Z0, Z15, Z0
-	VMAXPS            Z18, Z15, Z18
-	VMAXPS            Z19, Z15, Z19
-	VMAXPS            Z20, Z15, Z20
 	VMINPS            Z0, Z14, Z0
-	VMINPS            Z18, Z14, Z18
-	VMINPS            Z19, Z14, Z19
-	VMINPS            Z20, Z14, Z20
 	VFMADD213PS       Z13, Z10, Z0
-	VFMADD213PS       Z13, Z10, Z18
-	VFMADD213PS       Z13, Z7, Z19
-	VFMADD213PS       Z13, Z7, Z20
 	VMOVUPS           Z0, (DI)
-	VMOVUPS           Z18, 64(DI)
-	VMOVUPS           Z19, 128(DI)
-	VMOVUPS           Z20, 192(DI)
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z10, Z0
+	VMOVUPS           Z0, 64(DI)
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z7, Z0
+	VMOVUPS           Z0, 128(DI)
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z7, Z0
+	VMOVUPS           Z0, 192(DI)
 	VMOVAPS           Z1, Z9
 	VMOVAPS           Z3, Z8
 	VMOVAPS           Z4, Z6
@@ -650,25 +650,25 @@ short4ahead:
 	KORTESTQ          K1, K2
 	JNE               short4loop
 	VRNDSCALEPS       $0x08, Z7, Z0
-	VRNDSCALEPS       $0x08, Z5, Z24
-	VRNDSCALEPS       $0x08, Z3, Z25
-	VRNDSCALEPS       $0x08, Z1, Z26
 	VMAXPS            Z0, Z15, Z0
-	VMAXPS            Z24, Z15, Z24
-	VMAXPS            Z25, Z15, Z25
-	VMAXPS            Z26, Z15, Z26
 	VMINPS            Z0, Z14, Z0
-	VMINPS            Z24, Z14, Z24
-	VMINPS            Z25, Z14, Z25
-	VMINPS            Z26, Z14, Z26
 	VFMADD213PS       Z13, Z8, Z0
-	VFMADD213PS       Z13, Z6, Z24
-	VFMADD213PS       Z13, Z4, Z25
-	VFMADD213PS       Z13, Z2, Z26
 	VMOVUPS           Z0, (DI)
-	VMOVUPS           Z24, 64(DI)
-	VMOVUPS           Z25, 128(DI)
-	VMOVUPS           Z26, 192(DI)
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z6, Z0
+	VMOVUPS           Z0, 64(DI)
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z4, Z0
+	VMOVUPS           Z0, 128(DI)
+	VRNDSCALEPS       $0x08, Z1, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z2, Z0
+	VMOVUPS           Z0, 192(DI)
 	VMOVAPS           Z16, Z7
 	VMOVAPS           Z18, Z5
 	VMOVAPS           Z20, Z3
@@ -954,25 +954,25 @@ grouplast:
 	KORTESTQ    K1, K2
 	JNE         grouploop
 	VRNDSCALEPS $0x08, Z10, Z0
-	VRNDSCALEPS $0x08, Z9, Z1
-	VRNDSCALEPS $0x08, Z8, Z2
-	VRNDSCALEPS $0x08, Z7, Z3
 	VMAXPS      Z0, Z15, Z0
-	VMAXPS      Z1, Z15, Z1
-	VMAXPS      Z2, Z15, Z2
-	VMAXPS      Z3, Z15, Z3
 	VMINPS      Z0, Z14, Z0
-	VMINPS      Z1, Z14, Z1
-	VMINPS      Z2, Z14, Z2
-	VMINPS      Z3, Z14, Z3
 	VFMADD213PS Z13, Z12, Z0
-	VFMADD213PS Z13, Z12, Z1
-	VFMADD213PS Z13, Z12, Z2
-	VFMADD213PS Z13, Z12, Z3
 	VMOVUPS     Z0, (DI)
-	VMOVUPS     Z1, 64(DI)
-	VMOVUPS     Z2, 128(DI)
-	VMOVUPS     Z3, 192(DI)
+	VRNDSCALEPS $0x08, Z9, Z0
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VMOVUPS     Z0, 64(DI)
+	VRNDSCALEPS $0x08, Z8, Z0
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VMOVUPS     Z0, 128(DI)
+	VRNDSCALEPS $0x08, Z7, Z0
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VMOVUPS     Z0, 192(DI)
 	ADDQ        $+256, DI
 	ADDQ        $+256, SI
 	SUBQ        $+64, R9
