@@ -84,17 +84,17 @@ func dynamicOps(groupings []grouping) (ops []Op) {
 		})
 		for _, f := range []struct {
 			name string
-			rule kernels.FpRule
+			rule kernels.FloatRule
 		}{
-			{"e4m3", kernels.FpRule{Format: kernels.E4M3FN}},
-			{"mxfp8", kernels.FpRule{Format: kernels.E4M3FN, PowerOfTwo: true}},
-			{"mxfp4", kernels.FpRule{Format: kernels.E2M1Packed, PowerOfTwo: true}},
+			{"e4m3", kernels.FloatRule{Format: kernels.E4M3FN}},
+			{"mxfp8", kernels.FloatRule{Format: kernels.E4M3FN, PowerOfTwo: true}},
+			{"mxfp4", kernels.FloatRule{Format: kernels.E2M1Packed, PowerOfTwo: true}},
 		} {
 			add(f.name, func(a *arena, n int) work {
 				x, dst, grid := elements[float32](a, n), alloc[byte](a, f.rule.Format.Bytes(n)), g.grid(n)
 				r := f.rule
 				r.Scale = alloc[float32](a, grid.Groups)
-				return work{func() { kernels.DynamicFp(dst, x, grid, r) }, size(x), len(dst) + size(r.Scale)}
+				return work{func() { kernels.DynamicFloat(dst, x, grid, r) }, size(x), len(dst) + size(r.Scale)}
 			})
 		}
 		for _, packing := range []kernels.Packing{kernels.Int4, kernels.Uint4} {

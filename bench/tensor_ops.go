@@ -100,19 +100,19 @@ func tensorOps[T kernels.Float](suffix string, groupings []grouping) (ops []Op) 
 				add("fakequantize/"+f.name+"/"+m.name, g, func(a *arena, n int) work {
 					x, y, mask, grid := elements[T](a, n), alloc[T](a, n), alloc[byte](a, m.bytes(n)), g.grid(n)
 					p, bytes := f.params(a, grid.Groups)
-					return work{func() { kernels.FakeQuantizeFp(y, m.mask(mask), x, grid, p) }, size(x) + bytes, size(y) + len(mask)}
+					return work{func() { kernels.FakeQuantizeFloat(y, m.mask(mask), x, grid, p) }, size(x) + bytes, size(y) + len(mask)}
 				})
 			}
 			add("quantize/"+f.name, g, func(a *arena, n int) work {
 				x, codes, grid := elements[T](a, n), alloc[byte](a, f.format.Bytes(n)), g.grid(n)
 				p, bytes := f.params(a, grid.Groups)
-				return work{func() { kernels.QuantizeFp(codes, x, grid, p) }, size(x) + bytes, len(codes)}
+				return work{func() { kernels.QuantizeFloat(codes, x, grid, p) }, size(x) + bytes, len(codes)}
 			})
 			add("dequantize/"+f.name, g, func(a *arena, n int) work {
 				codes, y, x, grid := alloc[byte](a, f.format.Bytes(n)), alloc[T](a, n), elements[T](a, n), g.grid(n)
 				p, bytes := f.params(a, grid.Groups)
-				kernels.QuantizeFp(codes, x, grid, p)
-				return work{func() { kernels.DequantizeFp(y, codes, grid, p) }, len(codes) + bytes, size(y)}
+				kernels.QuantizeFloat(codes, x, grid, p)
+				return work{func() { kernels.DequantizeFloat(y, codes, grid, p) }, len(codes) + bytes, size(y)}
 			})
 		}
 	}
@@ -140,14 +140,14 @@ func tensorOps[T kernels.Float](suffix string, groupings []grouping) (ops []Op) 
 }
 
 // params returns the parameters of so many groups, and how many bytes they are: none if they are for one group.
-func (f intFormat) params(a *arena, groups int) (p kernels.Int, bytes int) {
+func (f intFormat) params(a *arena, groups int) (p kernels.IntParams, bytes int) {
 	scale, bytes := scales(a, groups, f.scale)
-	return kernels.Int{Min: f.min, Max: f.max, Scale: scale}, bytes
+	return kernels.IntParams{Min: f.min, Max: f.max, Scale: scale}, bytes
 }
 
-func (f packedFormat) params(a *arena, groups int) (p kernels.Int, bytes int) {
+func (f packedFormat) params(a *arena, groups int) (p kernels.IntParams, bytes int) {
 	scale, bytes := scales(a, groups, f.scale)
-	p = kernels.Int{Scale: scale}
+	p = kernels.IntParams{Scale: scale}
 	if p.Min, p.Max = f.packing.Range(); p.Min == 0 {
 		p.ZeroPoint = alloc[int32](a, groups)
 		for i := range p.ZeroPoint {
@@ -158,9 +158,9 @@ func (f packedFormat) params(a *arena, groups int) (p kernels.Int, bytes int) {
 	return p, bytes
 }
 
-func (f fpFormat) params(a *arena, groups int) (p kernels.Fp, bytes int) {
+func (f fpFormat) params(a *arena, groups int) (p kernels.FloatParams, bytes int) {
 	scale, bytes := scales(a, groups, f.scale)
-	return kernels.Fp{Format: f.format, Scale: scale}, bytes
+	return kernels.FloatParams{Format: f.format, Scale: scale}, bytes
 }
 
 func scales(a *arena, groups int, value float32) (scale []float32, bytes int) {

@@ -109,17 +109,17 @@ func tensorAllocations[T Float](zero func(name string, f func())) {
 		oneEach(scale[:])
 		var z [groups]int32
 		var mask, bits [n]byte
-		FakeQuantizeInt(y[:], ByteMask(mask[:]), x[:], g, Int{Min: -8, Max: 7, Scale: scale[:], ZeroPoint: z[:]})
-		FakeQuantizeInt(y[:], BitMask(bits[:BitMaskLen(n)]), x[:], g, Int{Min: -8, Max: 7, Scale: scale[:], Minval: minval[:]})
-		FakeQuantizeInt(y[:], NoMask, y[:], g, Int{Min: -8, Max: 7, Scale: scale[:]})
+		FakeQuantizeInt(y[:], ByteMask(mask[:]), x[:], g, IntParams{Min: -8, Max: 7, Scale: scale[:], ZeroPoint: z[:]})
+		FakeQuantizeInt(y[:], BitMask(bits[:BitMaskLen(n)]), x[:], g, IntParams{Min: -8, Max: 7, Scale: scale[:], Minval: minval[:]})
+		FakeQuantizeInt(y[:], NoMask, y[:], g, IntParams{Min: -8, Max: 7, Scale: scale[:]})
 	})
-	zero("FakeQuantizeFp", func() {
+	zero("FakeQuantizeFloat", func() {
 		var x, y [n]T
 		var scale [groups]float32
 		oneEach(scale[:])
 		var mask, bits [n]byte
-		FakeQuantizeFp(y[:], ByteMask(mask[:]), x[:], g, Fp{E4M3FN, scale[:]})
-		FakeQuantizeFp(y[:], BitMask(bits[:BitMaskLen(n)]), x[:], g, Fp{E2M1, scale[:]})
+		FakeQuantizeFloat(y[:], ByteMask(mask[:]), x[:], g, FloatParams{E4M3FN, scale[:]})
+		FakeQuantizeFloat(y[:], BitMask(bits[:BitMaskLen(n)]), x[:], g, FloatParams{E2M1, scale[:]})
 	})
 	zero("QuantizeInt", func() {
 		var x [n]T
@@ -128,10 +128,10 @@ func tensorAllocations[T Float](zero func(name string, f func())) {
 		var z [groups]int32
 		var signed [n]int8
 		var unsigned [n]uint8
-		QuantizeInt(signed[:], x[:], g, Int{Min: -8, Max: 7, Scale: scale[:], ZeroPoint: z[:]})
-		DequantizeInt(x[:], signed[:], g, Int{Min: -8, Max: 7, Scale: scale[:], ZeroPoint: z[:]})
-		QuantizeInt(unsigned[:], x[:], g, Int{Min: 0, Max: 15, Scale: scale[:], Minval: minval[:]})
-		DequantizeInt(x[:], unsigned[:], g, Int{Min: 0, Max: 15, Scale: scale[:], Minval: minval[:]})
+		QuantizeInt(signed[:], x[:], g, IntParams{Min: -8, Max: 7, Scale: scale[:], ZeroPoint: z[:]})
+		DequantizeInt(x[:], signed[:], g, IntParams{Min: -8, Max: 7, Scale: scale[:], ZeroPoint: z[:]})
+		QuantizeInt(unsigned[:], x[:], g, IntParams{Min: 0, Max: 15, Scale: scale[:], Minval: minval[:]})
+		DequantizeInt(x[:], unsigned[:], g, IntParams{Min: 0, Max: 15, Scale: scale[:], Minval: minval[:]})
 	})
 	zero("long groups", func() {
 		const n = 2048
@@ -139,8 +139,8 @@ func tensorAllocations[T Float](zero func(name string, f func())) {
 		var q [n]int8
 		var codes [n]byte
 		scale, z := [1]float32{1}, [1]int32{3}
-		DequantizeInt(x[:], q[:], Grid{1, 1, n}, Int{Min: -8, Max: 7, Scale: scale[:], ZeroPoint: z[:]})
-		DequantizeFp(x[:], codes[:], Grid{1, 1, n}, Fp{E4M3FN, scale[:]})
+		DequantizeInt(x[:], q[:], Grid{1, 1, n}, IntParams{Min: -8, Max: 7, Scale: scale[:], ZeroPoint: z[:]})
+		DequantizeFloat(x[:], codes[:], Grid{1, 1, n}, FloatParams{E4M3FN, scale[:]})
 	})
 	zero("QuantizeIntPacked", func() {
 		var x [n]T
@@ -150,21 +150,21 @@ func tensorAllocations[T Float](zero func(name string, f func())) {
 		for f := Int4; f <= Uint2; f++ {
 			least, most := f.Range()
 			for _, g := range []Grid{g, {11, groups, 2}, {22, groups, 1}} {
-				p := Int{Min: least, Max: most, Scale: scale[:], Minval: minval[:]}
+				p := IntParams{Min: least, Max: most, Scale: scale[:], Minval: minval[:]}
 				QuantizeIntPacked(q[:f.Bytes(n)], x[:], g, p, f)
 				DequantizeIntPacked(x[:], q[:f.Bytes(n)], g, p, f)
 			}
 		}
 	})
-	zero("QuantizeFp", func() {
+	zero("QuantizeFloat", func() {
 		var x [n]T
 		var scale [groups]float32
 		oneEach(scale[:])
 		var q [n]byte
-		QuantizeFp(q[:], x[:], g, Fp{E5M2, scale[:]})
-		DequantizeFp(x[:], q[:], g, Fp{E5M2, scale[:]})
-		QuantizeFp(q[:n/2], x[:], g, Fp{E2M1Packed, scale[:]})
-		DequantizeFp(x[:], q[:n/2], g, Fp{E2M1Packed, scale[:]})
+		QuantizeFloat(q[:], x[:], g, FloatParams{E5M2, scale[:]})
+		DequantizeFloat(x[:], q[:], g, FloatParams{E5M2, scale[:]})
+		QuantizeFloat(q[:n/2], x[:], g, FloatParams{E2M1Packed, scale[:]})
+		DequantizeFloat(x[:], q[:n/2], g, FloatParams{E2M1Packed, scale[:]})
 	})
 	zero("Backward", func() {
 		var dy, dx [n]T
@@ -192,14 +192,14 @@ func tensorAllocations[T Float](zero func(name string, f func())) {
 		DynamicIntPacked(packed[:], x[:], g, r, Int4)
 		DynamicIntPacked(packed[:], x[:], Grid{1, groups, n / groups}, r, Int4)
 	})
-	zero("Fp rules", func() {
+	zero("Float rules", func() {
 		var x [n]T
 		var scale, low, high [groups]float32
 		var q [n / 2]byte
-		r := FpRule{E2M1Packed, true, scale[:]}
-		ChooseFp[T](r, low[:], high[:])
-		ObserveFp(x[:], g, r)
-		DynamicFp(q[:], x[:], g, r)
-		DynamicFp(q[:], x[:], Grid{1, groups, n / groups}, r)
+		r := FloatRule{E2M1Packed, true, scale[:]}
+		ChooseFloat[T](r, low[:], high[:])
+		ObserveFloat(x[:], g, r)
+		DynamicFloat(q[:], x[:], g, r)
+		DynamicFloat(q[:], x[:], Grid{1, groups, n / groups}, r)
 	})
 }

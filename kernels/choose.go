@@ -18,23 +18,23 @@ func chooseInt[T Float](impl isa, r IntRule, low, high []float32) {
 	}
 }
 
-// ChooseFp writes the scales of groups with the ranges low[i]..high[i], for
+// ChooseFloat writes the scales of groups with the ranges low[i]..high[i], for
 // tensors of T. A NaN in either end is a NaN in the group.
-func ChooseFp[T Float](r FpRule, low, high []float32) {
-	const kernel = "ChooseFp"
+func ChooseFloat[T Float](r FloatRule, low, high []float32) {
+	const kernel = "ChooseFloat"
 	r.check(kernel, len(low))
 	checkLen(kernel, "high", len(high), len(low))
 	scale := memory("Scale", r.Scale)
 	checkApart(kernel, scale, memory("low", low))
 	checkApart(kernel, scale, memory("high", high))
-	chooseFp[T](current(), r, low, high)
+	chooseFloat[T](current(), r, low, high)
 }
 
-func chooseFp[T Float](impl isa, r FpRule, low, high []float32) {
+func chooseFloat[T Float](impl isa, r FloatRule, low, high []float32) {
 	if impl == generic || len(low) == 0 {
-		portableChooseFp[T](r, low, high)
+		portableChooseFloat[T](r, low, high)
 	} else {
-		chooseFpAsm[T](impl, r, low, high)
+		chooseFloatAsm[T](impl, r, low, high)
 	}
 }
 
@@ -59,24 +59,24 @@ func observeInt[T Float](impl isa, src []T, g Grid, r IntRule) {
 	}
 }
 
-// ObserveFp writes the scale of each group, over all rows: it is MinMax and
-// ChooseFp in one. It panics if there are groups without elements.
-func ObserveFp[T Float](src []T, g Grid, r FpRule) {
-	const kernel = "ObserveFp"
+// ObserveFloat writes the scale of each group, over all rows: it is MinMax and
+// ChooseFloat in one. It panics if there are groups without elements.
+func ObserveFloat[T Float](src []T, g Grid, r FloatRule) {
+	const kernel = "ObserveFloat"
 	g.checkObserved(kernel, len(src))
 	r.check(kernel, g.Groups)
 	checkApart(kernel, memory("Scale", r.Scale), memory("src", src))
-	observeFp(current(), src, g, r)
+	observeFloat(current(), src, g, r)
 }
 
-func observeFp[T Float](impl isa, src []T, g Grid, r FpRule) {
+func observeFloat[T Float](impl isa, src []T, g Grid, r FloatRule) {
 	g = g.merged()
 	switch {
 	case len(src) == 0:
 	case impl == generic:
-		portableObserveFp(src, g, r)
+		portableObserveFloat(src, g, r)
 	default:
-		observeFpAsm(impl, src, g, r)
+		observeFloatAsm(impl, src, g, r)
 	}
 }
 

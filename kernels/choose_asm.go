@@ -43,7 +43,7 @@ func (c *findings) int(impl isa, elem asm.Elem, r *IntRule, first, n int) {
 }
 
 // fp chooses the scales of the n groups from first on.
-func (c *findings) fp(impl isa, elem asm.Elem, r *FpRule, first, n int) {
+func (c *findings) fp(impl isa, elem asm.Elem, r *FloatRule, first, n int) {
 	if r.PowerOfTwo {
 		asm.ParamsPowerOfTwo(impl, &r.Scale[first], &c.recip[0], &r.Scale[first], int32(r.Format.maxExp()), n)
 	} else {
@@ -65,7 +65,7 @@ func chooseIntAsm[T Float](impl isa, r IntRule, low, high []float32) {
 	}
 }
 
-func chooseFpAsm[T Float](impl isa, r FpRule, low, high []float32) {
+func chooseFloatAsm[T Float](impl isa, r FloatRule, low, high []float32) {
 	var recip [fewChosen]float32
 	c := findings{recip: recip[:]}
 	for first := 0; first < len(low); first += fewChosen {
@@ -102,16 +102,16 @@ func observeInts[T Float](impl isa, src []T, g Grid, r IntRule, buf []T) {
 	}
 }
 
-func observeFpAsm[T Float](impl isa, src []T, g Grid, r FpRule) {
+func observeFloatAsm[T Float](impl isa, src []T, g Grid, r FloatRule) {
 	if g.adjacent() {
-		observeFps(impl, src, g, r, nil)
+		observeFloats(impl, src, g, r, nil)
 		return
 	}
 	var buf [observing]T
-	observeFps(impl, src, g, r, buf[:])
+	observeFloats(impl, src, g, r, buf[:])
 }
 
-func observeFps[T Float](impl isa, src []T, g Grid, r FpRule, buf []T) {
+func observeFloats[T Float](impl isa, src []T, g Grid, r FloatRule, buf []T) {
 	var low, recip [fewChosen]float32
 	c := findings{recip: recip[:]}
 	for first := 0; first < g.Groups; first += fewChosen {

@@ -7,7 +7,7 @@ import "unsafe"
 //	dst = (q - qo)*s + fo
 //
 // A code outside Min..Max is no error. Min..Max must be a range that C can hold.
-func DequantizeInt[T Float, C Code](dst []T, src []C, g Grid, p Int) {
+func DequantizeInt[T Float, C Code](dst []T, src []C, g Grid, p IntParams) {
 	const kernel = "DequantizeInt"
 	g.check(kernel, "src", len(src))
 	checkLen(kernel, "dst", len(dst), len(src))
@@ -19,7 +19,7 @@ func DequantizeInt[T Float, C Code](dst []T, src []C, g Grid, p Int) {
 	dequantizeInt(current(), dst, src, g, p)
 }
 
-func dequantizeInt[T Float, C Code](impl isa, dst []T, src []C, g Grid, p Int) {
+func dequantizeInt[T Float, C Code](impl isa, dst []T, src []C, g Grid, p IntParams) {
 	g = g.merged()
 	if impl == generic || len(dst) == 0 {
 		portableDequantizeInt(dst, src, g, p)
@@ -31,7 +31,7 @@ func dequantizeInt[T Float, C Code](impl isa, dst []T, src []C, g Grid, p Int) {
 // DequantizeIntPacked is DequantizeInt with codes packed as f says, in the same
 // pass: src has f.Bytes(len(dst)) bytes, and Min..Max must be a range that f can
 // hold. Groups need not begin at a byte, but those that do are faster.
-func DequantizeIntPacked[T Float](dst []T, src []byte, g Grid, p Int, f Packing) {
+func DequantizeIntPacked[T Float](dst []T, src []byte, g Grid, p IntParams, f Packing) {
 	const kernel = "DequantizeIntPacked"
 	g.check(kernel, "dst", len(dst))
 	checkLen(kernel, "src", len(src), f.Bytes(len(dst)))
@@ -43,7 +43,7 @@ func DequantizeIntPacked[T Float](dst []T, src []byte, g Grid, p Int, f Packing)
 	dequantizeIntPacked(current(), dst, src, g, p, f)
 }
 
-func dequantizeIntPacked[T Float](impl isa, dst []T, src []byte, g Grid, p Int, f Packing) {
+func dequantizeIntPacked[T Float](impl isa, dst []T, src []byte, g Grid, p IntParams, f Packing) {
 	g = g.merged()
 	switch {
 	case impl == generic || len(dst) == 0:
@@ -55,27 +55,27 @@ func dequantizeIntPacked[T Float](impl isa, dst []T, src []byte, g Grid, p Int, 
 	}
 }
 
-// DequantizeFp writes the values of codes of a small float format:
+// DequantizeFloat writes the values of codes of a small float format:
 //
 //	dst = q*s
 //
 // src has Format.Bytes(len(dst)) bytes.
-func DequantizeFp[T Float](dst []T, src []byte, g Grid, p Fp) {
-	const kernel = "DequantizeFp"
+func DequantizeFloat[T Float](dst []T, src []byte, g Grid, p FloatParams) {
+	const kernel = "DequantizeFloat"
 	g.check(kernel, "dst", len(dst))
 	p.check(kernel, g.Groups)
 	checkLen(kernel, "src", len(src), p.Format.Bytes(len(dst)))
 	out := memory("dst", dst)
 	checkApart(kernel, out, memory("src", src))
 	p.apart(kernel, out)
-	dequantizeFp(current(), dst, src, g, p)
+	dequantizeFloat(current(), dst, src, g, p)
 }
 
-func dequantizeFp[T Float](impl isa, dst []T, src []byte, g Grid, p Fp) {
+func dequantizeFloat[T Float](impl isa, dst []T, src []byte, g Grid, p FloatParams) {
 	g = g.merged()
 	if impl == generic || len(dst) == 0 || !g.inBytes(p.Format.bits()) {
-		portableDequantizeFp(dst, src, g, p)
+		portableDequantizeFloat(dst, src, g, p)
 	} else {
-		dequantizeFpAsm(impl, dst, src, g, p)
+		dequantizeFloatAsm(impl, dst, src, g, p)
 	}
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // dequantizeIntAsm is the integer formula on an implementation with assembly.
-func dequantizeIntAsm[T Float](impl isa, st storage, dst []T, src unsafe.Pointer, g Grid, p Int) {
+func dequantizeIntAsm[T Float](impl isa, st storage, dst []T, src unsafe.Pointer, g Grid, p IntParams) {
 	elem := elemOf[T]()
 	if tabled(impl, elem, st.bits, g.Len) {
 		lookUpAsm(impl, st, elem, unsafe.Pointer(&dst[0]), src, len(dst), g, false, &p)
@@ -21,7 +21,7 @@ func dequantizeIntAsm[T Float](impl isa, st storage, dst []T, src unsafe.Pointer
 }
 
 // dequantizeInts is one call of assembly, for groups from the first on.
-func dequantizeInts(impl isa, st storage, elem asm.Elem, y, q unsafe.Pointer, p *Int, first, groups, length, ahead int) {
+func dequantizeInts(impl isa, st storage, elem asm.Elem, y, q unsafe.Pointer, p *IntParams, first, groups, length, ahead int) {
 	scale := &p.Scale[first]
 	switch {
 	case p.Minval != nil:
@@ -35,7 +35,7 @@ func dequantizeInts(impl isa, st storage, elem asm.Elem, y, q unsafe.Pointer, p 
 
 // dequantizeIntBetweenBytes is for groups that do not begin at a byte of packed
 // codes: they get a byte each, in pieces that stay in the L1 cache.
-func dequantizeIntBetweenBytes[T Float](impl isa, dst []T, src []byte, g Grid, p Int, f Packing) {
+func dequantizeIntBetweenBytes[T Float](impl isa, dst []T, src []byte, g Grid, p IntParams, f Packing) {
 	var codes [betweenBytes + 4]int8 // which have room for unsigned ones too
 	st := f.storage()
 	s := spans{g: g, n: g.Groups, most: betweenBytes}
@@ -46,9 +46,9 @@ func dequantizeIntBetweenBytes[T Float](impl isa, dst []T, src []byte, g Grid, p
 	}
 }
 
-// dequantizeFpAsm is the float formula on an implementation with assembly. E2M1
+// dequantizeFloatAsm is the float formula on an implementation with assembly. E2M1
 // in bytes are e4m3 codes.
-func dequantizeFpAsm[T Float](impl isa, dst []T, src []byte, g Grid, p Fp) {
+func dequantizeFloatAsm[T Float](impl isa, dst []T, src []byte, g Grid, p FloatParams) {
 	code, elem := p.Format.asmCode(), elemOf[T]()
 	switch p.Format {
 	case E2M1:
@@ -57,7 +57,7 @@ func dequantizeFpAsm[T Float](impl isa, dst []T, src []byte, g Grid, p Fp) {
 		code = asm.E2M1
 	}
 	if tabled(impl, elem, p.Format.bits(), g.Len) {
-		lookUpAsm(impl, storage{code: code}, elem, unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), len(dst), g, true, &Int{Scale: p.Scale})
+		lookUpAsm(impl, storage{code: code}, elem, unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), len(dst), g, true, &IntParams{Scale: p.Scale})
 		return
 	}
 	to := streamingTo(impl, len(dst), p.Format.bits(), unsafe.Pointer(&dst[0]), 8*int(unsafe.Sizeof(dst[0])), NoMask).every(8 / p.Format.bits())
@@ -80,7 +80,7 @@ func tabled(impl isa, elem asm.Elem, bits, length int) bool {
 
 // lookUpAsm dequantizes n codes of a byte by tables. What is in these is made as
 // it is elsewhere, so that the results are the same. Of floats, p has the scales.
-func lookUpAsm(impl isa, st storage, elem asm.Elem, dst, src unsafe.Pointer, n int, g Grid, float bool, p *Int) {
+func lookUpAsm(impl isa, st storage, elem asm.Elem, dst, src unsafe.Pointer, n int, g Grid, float bool, p *IntParams) {
 	var table [256]uint16
 	y, q := unsafe.Pointer(&table[0]), unsafe.Pointer(&everyCode[0])
 	s := spans{g: g, n: g.Groups, most: min(g.Len, mostElements), to: streamingTo(impl, n, 8, dst, 16, NoMask)}

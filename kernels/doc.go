@@ -45,7 +45,7 @@
 //
 // # Parameters
 //
-// An [IntRule] and an [FpRule] say how parameters follow from a group's range.
+// An [IntRule] and a [FloatRule] say how parameters follow from a group's range.
 // Choose takes ranges, Observe finds them, and Dynamic observes and quantizes in
 // one, reading memory once.
 //

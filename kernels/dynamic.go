@@ -22,7 +22,7 @@ func dynamicInt[C Code, T Float](impl isa, dst []C, src []T, g Grid, r IntRule) 
 	g = g.merged()
 	if impl == generic || !g.adjacent() {
 		observeInt(impl, src, g, r)
-		quantizeInt(impl, dst, src, g, r.int(0, g.Groups))
+		quantizeInt(impl, dst, src, g, r.params(0, g.Groups))
 	} else {
 		dynamicIntAsm(impl, storageOf[C](), unsafe.Pointer(&dst[0]), src, g, r)
 	}
@@ -46,17 +46,17 @@ func dynamicIntPacked[T Float](impl isa, dst []byte, src []T, g Grid, r IntRule,
 	g = g.merged()
 	if impl == generic || !g.adjacent() || !g.inBytes(f.bits()) {
 		observeInt(impl, src, g, r)
-		quantizeIntPacked(impl, dst, src, g, r.int(0, g.Groups), f)
+		quantizeIntPacked(impl, dst, src, g, r.params(0, g.Groups), f)
 	} else {
 		dynamicIntAsm(impl, f.storage(), unsafe.Pointer(&dst[0]), src, g, r)
 	}
 }
 
-// DynamicFp observes each group and quantizes it: ObserveFp and QuantizeFp in
+// DynamicFloat observes each group and quantizes it: ObserveFloat and QuantizeFloat in
 // one. Groups of adjacent elements are read from memory once, as by DynamicInt.
 // dst has Format.Bytes(len(src)) bytes.
-func DynamicFp[T Float](dst []byte, src []T, g Grid, r FpRule) {
-	const kernel = "DynamicFp"
+func DynamicFloat[T Float](dst []byte, src []T, g Grid, r FloatRule) {
+	const kernel = "DynamicFloat"
 	g.checkObserved(kernel, len(src))
 	r.check(kernel, g.Groups)
 	checkLen(kernel, "dst", len(dst), r.Format.Bytes(len(src)))
@@ -64,16 +64,16 @@ func DynamicFp[T Float](dst []byte, src []T, g Grid, r FpRule) {
 	checkApart(kernel, out, in)
 	checkApart(kernel, out, scale)
 	checkApart(kernel, scale, in)
-	dynamicFp(current(), dst, src, g, r)
+	dynamicFloat(current(), dst, src, g, r)
 }
 
-func dynamicFp[T Float](impl isa, dst []byte, src []T, g Grid, r FpRule) {
+func dynamicFloat[T Float](impl isa, dst []byte, src []T, g Grid, r FloatRule) {
 	g = g.merged()
 	if impl == generic || !g.adjacent() || !g.inBytes(r.Format.bits()) {
-		observeFp(impl, src, g, r)
-		quantizeFp(impl, dst, src, g, r.fp(0, g.Groups))
+		observeFloat(impl, src, g, r)
+		quantizeFloat(impl, dst, src, g, r.params(0, g.Groups))
 	} else {
-		dynamicFpAsm(impl, dst, src, g, r)
+		dynamicFloatAsm(impl, dst, src, g, r)
 	}
 }
 

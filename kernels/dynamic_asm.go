@@ -23,7 +23,7 @@ func dynamicIntAsm[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g
 
 func dynamicInts[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g Grid, r IntRule, c findings) {
 	to := streamingTo(impl, len(src), 8*int(unsafe.Sizeof(src[0])), dst, st.bits, NoMask)
-	p, step := r.int(0, g.Groups), max(1, min(len(c.low), dynamicPiece/g.Len))
+	p, step := r.params(0, g.Groups), max(1, min(len(c.low), dynamicPiece/g.Len))
 	for first := 0; first < g.Groups; first += step {
 		n := min(step, g.Groups-first)
 		adjacent(impl, src[first*g.Len:][:n*g.Len], g.Len, c.low[:n], r.Scale[first:][:n], r.Asymmetric)
@@ -32,24 +32,24 @@ func dynamicInts[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g G
 	}
 }
 
-func dynamicFpAsm[T Float](impl isa, dst []byte, src []T, g Grid, r FpRule) {
+func dynamicFloatAsm[T Float](impl isa, dst []byte, src []T, g Grid, r FloatRule) {
 	if g.Groups <= fewChosen {
 		var recip [fewChosen]float32
-		dynamicFps(impl, dst, src, g, r, recip[:])
+		dynamicFloats(impl, dst, src, g, r, recip[:])
 	} else {
 		var recip [manyChosen]float32
-		dynamicFps(impl, dst, src, g, r, recip[:])
+		dynamicFloats(impl, dst, src, g, r, recip[:])
 	}
 }
 
-func dynamicFps[T Float](impl isa, dst []byte, src []T, g Grid, r FpRule, recip []float32) {
+func dynamicFloats[T Float](impl isa, dst []byte, src []T, g Grid, r FloatRule, recip []float32) {
 	c := findings{recip: recip}
 	to := streamingTo(impl, len(src), 8*int(unsafe.Sizeof(src[0])), unsafe.Pointer(&dst[0]), r.Format.bits(), NoMask)
-	p, step := r.fp(0, g.Groups), max(1, min(len(recip), dynamicPiece/g.Len))
+	p, step := r.params(0, g.Groups), max(1, min(len(recip), dynamicPiece/g.Len))
 	for first := 0; first < g.Groups; first += step {
 		n := min(step, g.Groups-first)
 		adjacent(impl, src[first*g.Len:][:n*g.Len], g.Len, nil, r.Scale[first:][:n], false)
 		c.fp(impl, elemOf[T](), &r, first, n)
-		quantizeFpGroups(impl, dst, src, g, p, first, recip[:n], r.PowerOfTwo, to)
+		quantizeFloatGroups(impl, dst, src, g, p, first, recip[:n], r.PowerOfTwo, to)
 	}
 }

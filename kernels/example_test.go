@@ -13,7 +13,7 @@ func ExampleFakeQuantizeInt() {
 		10, 20, -30, -95,
 	}
 	y, mask := make([]float32, len(x)), make([]byte, len(x))
-	kernels.FakeQuantizeInt(y, kernels.ByteMask(mask), x, kernels.Grid{Rows: 1, Groups: 2, Len: 4}, kernels.Int{
+	kernels.FakeQuantizeInt(y, kernels.ByteMask(mask), x, kernels.Grid{Rows: 1, Groups: 2, Len: 4}, kernels.IntParams{
 		Min: -8, Max: 7, Scale: []float32{0.125, 10},
 	})
 	fmt.Println(y[:4], y[4:])
@@ -27,7 +27,7 @@ func ExampleFakeQuantizeInt() {
 func ExampleQuantizeIntPacked() {
 	x := []float32{0.1, -0.7, 0.3, 0.2, 1, 2, -3, 4}
 	blocks := kernels.Grid{Rows: 1, Groups: 2, Len: 4}
-	p := kernels.Int{Min: -8, Max: 7, Scale: []float32{0.1, 0.5}}
+	p := kernels.IntParams{Min: -8, Max: 7, Scale: []float32{0.1, 0.5}}
 	q, y := make([]byte, kernels.Int4.Bytes(len(x))), make([]float32, len(x))
 	kernels.QuantizeIntPacked(q, x, blocks, p, kernels.Int4)
 	kernels.DequantizeIntPacked(y, q, blocks, p, kernels.Int4)
@@ -46,7 +46,7 @@ func ExampleQuantizeInt() {
 		2.55, 1,
 	}
 	columns := kernels.Grid{Rows: 3, Groups: 2, Len: 1}
-	p := kernels.Int{Min: 0, Max: 255, Scale: []float32{0.01, 0.0078125}, ZeroPoint: []int32{0, 128}}
+	p := kernels.IntParams{Min: 0, Max: 255, Scale: []float32{0.01, 0.0078125}, ZeroPoint: []int32{0, 128}}
 	q, y := make([]uint8, len(x)), make([]float32, len(x))
 	kernels.QuantizeInt(q, x, columns, p)
 	kernels.DequantizeInt(y, q, columns, p)
@@ -58,14 +58,14 @@ func ExampleQuantizeInt() {
 }
 
 // A block with one scale in four bits an element.
-func ExampleQuantizeFp() {
+func ExampleQuantizeFloat() {
 	x := []float32{0.3, -1.1, 2.4, 6.5, -0.1}
 	q := make([]byte, kernels.E2M1Packed.Bytes(len(x)))
 	block := kernels.Grid{Rows: 1, Groups: 1, Len: len(x)}
-	p := kernels.Fp{Format: kernels.E2M1Packed, Scale: []float32{1}}
-	kernels.QuantizeFp(q, x, block, p)
+	p := kernels.FloatParams{Format: kernels.E2M1Packed, Scale: []float32{1}}
+	kernels.QuantizeFloat(q, x, block, p)
 	y := make([]float32, len(x))
-	kernels.DequantizeFp(y, q, block, p)
+	kernels.DequantizeFloat(y, q, block, p)
 	fmt.Printf("%x\n%v\n", q, y)
 	// Output:
 	// a17408

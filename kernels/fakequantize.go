@@ -8,7 +8,7 @@ package kernels
 //	dst = (clamp(r, Min, Max) - qo)*s + fo
 //
 // dst may be src.
-func FakeQuantizeInt[T Float](dst []T, mask Mask, src []T, g Grid, p Int) {
+func FakeQuantizeInt[T Float](dst []T, mask Mask, src []T, g Grid, p IntParams) {
 	const kernel = "FakeQuantizeInt"
 	checkFakeQuantize(kernel, dst, mask, src, g)
 	p.apart(kernel, memory("dst", dst))
@@ -17,7 +17,7 @@ func FakeQuantizeInt[T Float](dst []T, mask Mask, src []T, g Grid, p Int) {
 	fakeQuantizeInt(current(), dst, mask, src, g, p)
 }
 
-func fakeQuantizeInt[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, p Int) {
+func fakeQuantizeInt[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, p IntParams) {
 	g = g.merged()
 	if impl == generic || len(src) == 0 {
 		portableFakeQuantizeInt(dst, mask, src, g, p)
@@ -26,7 +26,7 @@ func fakeQuantizeInt[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, p I
 	}
 }
 
-// FakeQuantizeFp rounds src to the values that the small float format has, and
+// FakeQuantizeFloat rounds src to the values that the small float format has, and
 // says in mask which elements were within its range:
 //
 //	r = x / s
@@ -34,21 +34,21 @@ func fakeQuantizeInt[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, p I
 //	dst = cast(clamp(r, -max, max)) * s
 //
 // E2M1 and E2M1Packed are the same here. dst may be src.
-func FakeQuantizeFp[T Float](dst []T, mask Mask, src []T, g Grid, p Fp) {
-	const kernel = "FakeQuantizeFp"
+func FakeQuantizeFloat[T Float](dst []T, mask Mask, src []T, g Grid, p FloatParams) {
+	const kernel = "FakeQuantizeFloat"
 	checkFakeQuantize(kernel, dst, mask, src, g)
 	p.check(kernel, g.Groups)
 	p.apart(kernel, memory("dst", dst))
 	p.apart(kernel, memory("mask", mask.data))
-	fakeQuantizeFp(current(), dst, mask, src, g, p)
+	fakeQuantizeFloat(current(), dst, mask, src, g, p)
 }
 
-func fakeQuantizeFp[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, p Fp) {
+func fakeQuantizeFloat[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, p FloatParams) {
 	g = g.merged()
 	if impl == generic || len(src) == 0 {
-		portableFakeQuantizeFp(dst, mask, src, g, p)
+		portableFakeQuantizeFloat(dst, mask, src, g, p)
 	} else {
-		fakeQuantizeFpAsm(impl, dst, mask, src, g, p)
+		fakeQuantizeFloatAsm(impl, dst, mask, src, g, p)
 	}
 }
 

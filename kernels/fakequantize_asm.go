@@ -35,7 +35,7 @@ const (
 	fakePlain fakeFormula = iota
 	fakeZeroPoint
 	fakeMinval
-	fakeFp
+	fakeFloat
 )
 
 func step[E float32 | int32](p *E, i int) *E { return (*E)(unsafe.Add(unsafe.Pointer(p), 4*i)) }
@@ -66,7 +66,7 @@ func (c *fakeCall) runProduct(kind asm.Mask, mask *byte, off, first, length, ahe
 	y, x := unsafe.Add(c.y, off*c.size), (*uint16)(unsafe.Add(c.x, off*c.size))
 	group := c.base + first
 	scale := *step(c.scale, group)
-	if c.formula == fakeFp {
+	if c.formula == fakeFloat {
 		recip, ok := product(c.impl, c.elem, scale, c.middles, c.largest)
 		if ok {
 			unit := 1.5 * math.Float32frombits(uint32(c.step+127<<23))
@@ -109,7 +109,7 @@ func (c *fakeCall) runGroups(kind asm.Mask, mask *byte, off, first, groups, leng
 		asm.FakeQuantizeZeroPoint(c.impl, kind, c.elem, y, mask, x, scale, recip, step(c.zeroPoint, group), c.least, c.most, groups, length, ahead)
 	case fakeMinval:
 		asm.FakeQuantizeMinval(c.impl, kind, c.elem, y, mask, x, scale, recip, step(c.minval, group), c.least, c.most, groups, length, ahead)
-	case fakeFp:
+	case fakeFloat:
 		asm.FakeQuantizeFp(c.impl, kind, c.elem, y, mask, x, scale, recip, c.field, c.step, c.largest, groups, length, ahead)
 	}
 }
@@ -181,7 +181,7 @@ func newFakeCall[T Float](impl isa, dst []T, mask Mask, src []T, g Grid) fakeCal
 }
 
 // fakeQuantizeIntAsm is the integer formula on an implementation with assembly.
-func fakeQuantizeIntAsm[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, p *Int) {
+func fakeQuantizeIntAsm[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, p *IntParams) {
 	c := newFakeCall(impl, dst, mask, src, g)
 	c.scale, c.least, c.most = &p.Scale[0], int32(p.Min), int32(p.Max)
 	switch {
@@ -194,7 +194,7 @@ func fakeQuantizeIntAsm[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, 
 	c.prepared(mask, g, p.Scale)
 }
 
-// steps describes a float format to FakeQuantizeFp: the exponent field of its
+// steps describes a float format to FakeQuantizeFloat: the exponent field of its
 // least normal number in place, and (23 - mantissa bits)<<23.
 func (f Format) steps() (field, step int32) {
 	switch f {
@@ -206,10 +206,10 @@ func (f Format) steps() (field, step int32) {
 	return 127 << 23, 22 << 23
 }
 
-// fakeQuantizeFpAsm is the float formula on an implementation with assembly.
-func fakeQuantizeFpAsm[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, p Fp) {
+// fakeQuantizeFloatAsm is the float formula on an implementation with assembly.
+func fakeQuantizeFloatAsm[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, p FloatParams) {
 	c := newFakeCall(impl, dst, mask, src, g)
-	c.formula, c.scale = fakeFp, &p.Scale[0]
+	c.formula, c.scale = fakeFloat, &p.Scale[0]
 	c.field, c.step = p.Format.steps()
 	c.largest, c.middles = p.Format.Max(), p.Format.middles()
 	c.prepared(mask, g, p.Scale)

@@ -14,9 +14,9 @@ func FuzzQuantizeInt(f *testing.F)         { fuzz(f, "QuantizeInt/") }
 func FuzzDequantizeInt(f *testing.F)       { fuzz(f, "DequantizeInt/") }
 func FuzzQuantizeIntPacked(f *testing.F)   { fuzz(f, "QuantizeIntPacked/") }
 func FuzzDequantizeIntPacked(f *testing.F) { fuzz(f, "DequantizeIntPacked/") }
-func FuzzFakeQuantizeFp(f *testing.F)      { fuzz(f, "FakeQuantizeFp/") }
-func FuzzQuantizeFp(f *testing.F)          { fuzz(f, "QuantizeFp/") }
-func FuzzDequantizeFp(f *testing.F)        { fuzz(f, "DequantizeFp/") }
+func FuzzFakeQuantizeFloat(f *testing.F)   { fuzz(f, "FakeQuantizeFloat/") }
+func FuzzQuantizeFloat(f *testing.F)       { fuzz(f, "QuantizeFloat/") }
+func FuzzDequantizeFloat(f *testing.F)     { fuzz(f, "DequantizeFloat/") }
 func FuzzBackward(f *testing.F)            { fuzz(f, "Backward/") }
 func FuzzMinMax(f *testing.F)              { fuzz(f, "MinMax/") }
 func FuzzChoose(f *testing.F)              { fuzz(f, "Choose") }

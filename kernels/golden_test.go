@@ -23,12 +23,12 @@ type goldenSpec struct {
 	QFormulation string `json:"qformulation"`
 }
 
-var goldenInts = map[string]Int{
+var goldenInts = map[string]IntParams{
 	"int2": {Min: -2, Max: 1}, "int4": {Min: -8, Max: 7}, "int8": {Min: -128, Max: 127},
 	"uint2": {Min: 0, Max: 3}, "uint4": {Min: 0, Max: 15}, "uint8": {Min: 0, Max: 255},
 }
 
-var goldenFps = map[string]Format{"float8_e4m3fn": E4M3FN, "float8_e5m2": E5M2, "float4_e2m1fn_x2": E2M1}
+var goldenFloats = map[string]Format{"float8_e4m3fn": E4M3FN, "float8_e5m2": E5M2, "float4_e2m1fn_x2": E2M1}
 
 // TestGolden runs the kernels with the reference's parameters: all that it
 // quantized has to come out as it did there.
@@ -82,7 +82,7 @@ func checkGolden[T Float](t *testing.T, what string, spec goldenSpec, x, grad go
 	scale := golden.Values[float32](want["scale"])
 	spans := cut(x.Shape, want["scale"].Shape)
 	ints, isInt := goldenInts[spec.DType]
-	format := goldenFps[spec.DType]
+	format := goldenFloats[spec.DType]
 	if isInt {
 		if spec.QScheme == "symmetric_with_clipping" && ints.Min < 0 {
 			ints.Min++
@@ -92,8 +92,8 @@ func checkGolden[T Float](t *testing.T, what string, spec goldenSpec, x, grad go
 			ints.Minval, ints.ZeroPoint = golden.Values[float32](want["minval"]), nil
 		}
 	}
-	ofSpan := func(s span) Int {
-		p := Int{Min: ints.Min, Max: ints.Max, Scale: scale[s.group:][:s.grid.Groups]}
+	ofSpan := func(s span) IntParams {
+		p := IntParams{Min: ints.Min, Max: ints.Max, Scale: scale[s.group:][:s.grid.Groups]}
 		if ints.Minval != nil {
 			p.Minval = ints.Minval[s.group:][:s.grid.Groups]
 		} else {
@@ -120,7 +120,7 @@ func checkGolden[T Float](t *testing.T, what string, spec goldenSpec, x, grad go
 			if isInt {
 				FakeQuantizeInt(dst, m, in, s.grid, ofSpan(s))
 			} else {
-				FakeQuantizeFp(dst, m, in, s.grid, Fp{format, scale[s.group:][:s.grid.Groups]})
+				FakeQuantizeFloat(dst, m, in, s.grid, FloatParams{format, scale[s.group:][:s.grid.Groups]})
 			}
 		}
 		fake(dst, ByteMask(mask[s.at:][:s.len]), in)
@@ -147,9 +147,9 @@ func checkGolden[T Float](t *testing.T, what string, spec goldenSpec, x, grad go
 		q, in, out := codes[s.at:][:s.len], src[s.at:][:s.len], values[s.at:][:s.len]
 		switch {
 		case !isInt:
-			p := Fp{format, scale[s.group:][:s.grid.Groups]}
-			QuantizeFp(q, in, s.grid, p)
-			DequantizeFp(out, q, s.grid, p)
+			p := FloatParams{format, scale[s.group:][:s.grid.Groups]}
+			QuantizeFloat(q, in, s.grid, p)
+			DequantizeFloat(out, q, s.grid, p)
 		case ints.Min < 0:
 			QuantizeInt(view[int8](q), in, s.grid, ofSpan(s))
 			DequantizeInt(out, view[int8](q), s.grid, ofSpan(s))
@@ -185,7 +185,7 @@ func checkGolden[T Float](t *testing.T, what string, spec goldenSpec, x, grad go
 }
 
 // isNaNQuotient reports whether the quotient that is rounded is a NaN.
-func isNaNQuotient(x, scale float32, p Int, group int) bool {
+func isNaNQuotient(x, scale float32, p IntParams, group int) bool {
 	if p.Minval != nil {
 		x -= p.Minval[group]
 	}

@@ -39,7 +39,7 @@ func (k *kernel) float32s() bool {
 		return rest == "f32/int8/zp" || rest == "f32/uint8/minval"
 	case "QuantizeIntPacked":
 		return rest == "f32/Int4/zp" || rest == "f32/Uint2/minval"
-	case "FakeQuantizeFp":
+	case "FakeQuantizeFloat":
 		return strings.HasSuffix(rest, "bytemask")
 	}
 	return k.alone()

@@ -42,8 +42,8 @@ func newWorkbench() *workbench {
 	return w
 }
 
-func (w *workbench) int() Int { return Int{Min: -8, Max: 7, Scale: w.scale} }
-func (w *workbench) fp() Fp   { return Fp{E4M3FN, w.scale} }
+func (w *workbench) int() IntParams  { return IntParams{Min: -8, Max: 7, Scale: w.scale} }
+func (w *workbench) fp() FloatParams { return FloatParams{E4M3FN, w.scale} }
 func (w *workbench) intRule() IntRule {
 	return IntRule{Min: -8, Max: 7, Asymmetric: true, Scale: w.scale, ZeroPoint: w.zero, Minval: w.minval}
 }
@@ -63,16 +63,16 @@ func TestMistakes(t *testing.T) {
 		{"FakeQuantizeInt: len(mask)=12, want 2", func(w *workbench) { FakeQuantizeInt(w.y, BitMask(w.mask), w.x, benchGrid, w.int()) }},
 		{"FakeQuantizeInt: len(mask)=0, want 12", func(w *workbench) { FakeQuantizeInt(w.y, ByteMask(nil), w.x, benchGrid, w.int()) }},
 		{"FakeQuantizeInt: len(Scale)=2, want 3", func(w *workbench) {
-			FakeQuantizeInt(w.y, NoMask, w.x, benchGrid, Int{Min: 0, Max: 1, Scale: w.scale[:2]})
+			FakeQuantizeInt(w.y, NoMask, w.x, benchGrid, IntParams{Min: 0, Max: 1, Scale: w.scale[:2]})
 		}},
 		{"QuantizeInt: len(ZeroPoint)=2, want 3", func(w *workbench) {
-			QuantizeInt(w.q, w.x, benchGrid, Int{Min: 0, Max: 1, Scale: w.scale, ZeroPoint: w.zero[:2]})
+			QuantizeInt(w.q, w.x, benchGrid, IntParams{Min: 0, Max: 1, Scale: w.scale, ZeroPoint: w.zero[:2]})
 		}},
 		{"QuantizeInt: len(ZeroPoint)=0, want 3", func(w *workbench) {
-			QuantizeInt(w.q, w.x, benchGrid, Int{Min: 0, Max: 1, Scale: w.scale, ZeroPoint: []int32{}})
+			QuantizeInt(w.q, w.x, benchGrid, IntParams{Min: 0, Max: 1, Scale: w.scale, ZeroPoint: []int32{}})
 		}},
 		{"QuantizeInt: len(Minval)=2, want 3", func(w *workbench) {
-			QuantizeInt(w.q, w.x, benchGrid, Int{Min: 0, Max: 1, Scale: w.scale, Minval: w.minval[:2]})
+			QuantizeInt(w.q, w.x, benchGrid, IntParams{Min: 0, Max: 1, Scale: w.scale, Minval: w.minval[:2]})
 		}},
 		{"QuantizeInt: len(dst)=11, want 12", func(w *workbench) { QuantizeInt(w.signed[:11], w.x, benchGrid, w.int()) }},
 		{"DequantizeInt: len(dst)=11, want 12", func(w *workbench) { DequantizeInt(w.y[:11], w.signed, benchGrid, w.int()) }},
@@ -80,24 +80,24 @@ func TestMistakes(t *testing.T) {
 		{"QuantizeIntPacked: len(dst)=12, want 6", func(w *workbench) { QuantizeIntPacked(w.q, w.x, benchGrid, w.int(), Int4) }},
 		{"QuantizeIntPacked: len(src)=11, want 12", func(w *workbench) { QuantizeIntPacked(w.q[:6], w.x[:11], benchGrid, w.int(), Int4) }},
 		{"QuantizeIntPacked: len(Scale)=2, want 3", func(w *workbench) {
-			QuantizeIntPacked(w.q[:3], w.x, benchGrid, Int{Min: 0, Max: 3, Scale: w.scale[:2]}, Uint2)
+			QuantizeIntPacked(w.q[:3], w.x, benchGrid, IntParams{Min: 0, Max: 3, Scale: w.scale[:2]}, Uint2)
 		}},
 		{"DequantizeIntPacked: len(src)=6, want 3", func(w *workbench) {
-			DequantizeIntPacked(w.y, w.q[:6], benchGrid, Int{Min: -2, Max: 1, Scale: w.scale}, Int2)
+			DequantizeIntPacked(w.y, w.q[:6], benchGrid, IntParams{Min: -2, Max: 1, Scale: w.scale}, Int2)
 		}},
 		{"DequantizeIntPacked: len(dst)=11, want 12", func(w *workbench) { DequantizeIntPacked(w.y[:11], w.q[:6], benchGrid, w.int(), Int4) }},
-		{"FakeQuantizeFp: len(Scale)=2, want 3", func(w *workbench) { FakeQuantizeFp(w.y, NoMask, w.x, benchGrid, Fp{E5M2, w.scale[:2]}) }},
-		{"QuantizeFp: len(dst)=12, want 6", func(w *workbench) { QuantizeFp(w.q, w.x, benchGrid, Fp{E2M1Packed, w.scale}) }},
-		{"QuantizeFp: len(dst)=6, want 12", func(w *workbench) { QuantizeFp(w.q[:6], w.x, benchGrid, Fp{E2M1, w.scale}) }},
-		{"DequantizeFp: len(src)=12, want 6", func(w *workbench) { DequantizeFp(w.y, w.q, benchGrid, Fp{E2M1Packed, w.scale}) }},
-		{"DequantizeFp: len(dst)=11, want 12", func(w *workbench) { DequantizeFp(w.y[:11], w.q, benchGrid, w.fp()) }},
+		{"FakeQuantizeFloat: len(Scale)=2, want 3", func(w *workbench) { FakeQuantizeFloat(w.y, NoMask, w.x, benchGrid, FloatParams{E5M2, w.scale[:2]}) }},
+		{"QuantizeFloat: len(dst)=12, want 6", func(w *workbench) { QuantizeFloat(w.q, w.x, benchGrid, FloatParams{E2M1Packed, w.scale}) }},
+		{"QuantizeFloat: len(dst)=6, want 12", func(w *workbench) { QuantizeFloat(w.q[:6], w.x, benchGrid, FloatParams{E2M1, w.scale}) }},
+		{"DequantizeFloat: len(src)=12, want 6", func(w *workbench) { DequantizeFloat(w.y, w.q, benchGrid, FloatParams{E2M1Packed, w.scale}) }},
+		{"DequantizeFloat: len(dst)=11, want 12", func(w *workbench) { DequantizeFloat(w.y[:11], w.q, benchGrid, w.fp()) }},
 		{"Backward: len(dx)=11, want 12", func(w *workbench) { Backward(w.y[:11], w.x, ByteMask(w.mask)) }},
 		{"Backward: len(mask)=1, want 2", func(w *workbench) { Backward(w.y, w.x, BitMask(w.mask[:1])) }},
 		{"MinMax: len(min)=2, want 3", func(w *workbench) { MinMax(w.min[:2], w.minval, w.x, benchGrid) }},
 		{"MinMax: len(max)=2, want 3", func(w *workbench) { MinMax(w.min, w.minval[:2], w.x, benchGrid) }},
 		{"ChooseInt: len(high)=2, want 3", func(w *workbench) { ChooseInt[float32](w.intRule(), w.min, w.min[:2]) }},
 		{"ChooseInt: len(Scale)=3, want 2", func(w *workbench) { ChooseInt[float32](w.intRule(), w.min[:2], w.min[:2]) }},
-		{"ChooseFp: len(high)=2, want 3", func(w *workbench) { ChooseFp[float32](FpRule{E5M2, false, w.scale}, w.min, w.min[:2]) }},
+		{"ChooseFloat: len(high)=2, want 3", func(w *workbench) { ChooseFloat[float32](FloatRule{E5M2, false, w.scale}, w.min, w.min[:2]) }},
 		{"ObserveInt: len(src)=11, want 12", func(w *workbench) { ObserveInt(w.x[:11], benchGrid, w.intRule()) }},
 		{"ObserveInt: len(ZeroPoint)=0, want 3", func(w *workbench) {
 			r := w.intRule()
@@ -107,7 +107,7 @@ func TestMistakes(t *testing.T) {
 		{"ObserveInt: len(Minval)=0, want 3", func(w *workbench) {
 			ObserveInt(w.x, benchGrid, IntRule{Min: -8, Max: 7, ByMinval: true, Scale: w.scale})
 		}},
-		{"ObserveFp: len(Scale)=2, want 3", func(w *workbench) { ObserveFp(w.x, benchGrid, FpRule{E5M2, false, w.scale[:2]}) }},
+		{"ObserveFloat: len(Scale)=2, want 3", func(w *workbench) { ObserveFloat(w.x, benchGrid, FloatRule{E5M2, false, w.scale[:2]}) }},
 		{"DynamicInt: len(dst)=11, want 12", func(w *workbench) { DynamicInt(w.signed[:11], w.x, benchGrid, w.intRule()) }},
 		{"DynamicInt: len(ZeroPoint)=2, want 3", func(w *workbench) {
 			DynamicInt(w.q, w.x, benchGrid, IntRule{Min: 0, Max: 1, Scale: w.scale, ZeroPoint: w.zero[:2]})
@@ -116,7 +116,7 @@ func TestMistakes(t *testing.T) {
 			DynamicInt(w.signed, w.x, benchGrid, IntRule{Min: -8, Max: 7, Scale: w.scale, Minval: w.minval[:2]})
 		}},
 		{"DynamicIntPacked: len(dst)=12, want 6", func(w *workbench) { DynamicIntPacked(w.q, w.x, benchGrid, w.intRule(), Int4) }},
-		{"DynamicFp: len(dst)=12, want 6", func(w *workbench) { DynamicFp(w.q, w.x, benchGrid, FpRule{E2M1Packed, true, w.scale}) }},
+		{"DynamicFloat: len(dst)=12, want 6", func(w *workbench) { DynamicFloat(w.q, w.x, benchGrid, FloatRule{E2M1Packed, true, w.scale}) }},
 		{"Pack4: len(dst)=5, want 6", func(w *workbench) { Pack4(w.mask[:5], w.q[:11]) }},
 		{"Pack2: len(dst)=2, want 3", func(w *workbench) { Pack2(w.mask[:2], w.signed[:9]) }},
 		{"Unpack4: len(src)=5, want 6", func(w *workbench) { Unpack4(w.q[:11], w.mask[:5]) }},
@@ -128,38 +128,40 @@ func TestMistakes(t *testing.T) {
 
 		// Grids.
 		{"FakeQuantizeInt: {Rows:-1 Groups:-3 Len:4} is negative", func(w *workbench) { FakeQuantizeInt(w.y, NoMask, w.x, Grid{-1, -3, 4}, w.int()) }},
-		{"QuantizeFp: len(src)=12, want 13", func(w *workbench) { QuantizeFp(w.q, w.x, Grid{1, 1, 13}, w.fp()) }},
-		{fmt.Sprintf("QuantizeFp: %+v has more elements than an int can count", Grid{math.MaxInt, 4, 1}), func(w *workbench) { QuantizeFp(w.q, w.x, Grid{math.MaxInt, 4, 1}, w.fp()) }},
-		{fmt.Sprintf("QuantizeFp: %+v has more elements than an int can count", Grid{4, 1, math.MaxInt}), func(w *workbench) { QuantizeFp(w.q, w.x, Grid{4, 1, math.MaxInt}, w.fp()) }},
-		{fmt.Sprintf("QuantizeFp: %+v has more elements than an int can count", Grid{2, 1, math.MaxInt}), func(w *workbench) { QuantizeFp(w.q, w.x, Grid{2, 1, math.MaxInt}, w.fp()) }},
+		{"QuantizeFloat: len(src)=12, want 13", func(w *workbench) { QuantizeFloat(w.q, w.x, Grid{1, 1, 13}, w.fp()) }},
+		{fmt.Sprintf("QuantizeFloat: %+v has more elements than an int can count", Grid{math.MaxInt, 4, 1}), func(w *workbench) { QuantizeFloat(w.q, w.x, Grid{math.MaxInt, 4, 1}, w.fp()) }},
+		{fmt.Sprintf("QuantizeFloat: %+v has more elements than an int can count", Grid{4, 1, math.MaxInt}), func(w *workbench) { QuantizeFloat(w.q, w.x, Grid{4, 1, math.MaxInt}, w.fp()) }},
+		{fmt.Sprintf("QuantizeFloat: %+v has more elements than an int can count", Grid{2, 1, math.MaxInt}), func(w *workbench) { QuantizeFloat(w.q, w.x, Grid{2, 1, math.MaxInt}, w.fp()) }},
 		{"MinMax: {Rows:0 Groups:3 Len:4} has groups without elements", func(w *workbench) { MinMax(w.min, w.minval, nil, Grid{0, 3, 4}) }},
 		{"MinMax: {Rows:1 Groups:3 Len:0} has groups without elements", func(w *workbench) { MinMax(w.min, w.minval, nil, Grid{1, 3, 0}) }},
 		{"ObserveInt: {Rows:0 Groups:3 Len:4} has groups without elements", func(w *workbench) { ObserveInt[float32](nil, Grid{0, 3, 4}, w.intRule()) }},
-		{"ObserveFp: {Rows:1 Groups:3 Len:0} has groups without elements", func(w *workbench) { ObserveFp[float32](nil, Grid{1, 3, 0}, FpRule{E5M2, false, w.scale}) }},
+		{"ObserveFloat: {Rows:1 Groups:3 Len:0} has groups without elements", func(w *workbench) { ObserveFloat[float32](nil, Grid{1, 3, 0}, FloatRule{E5M2, false, w.scale}) }},
 		{"DynamicInt: {Rows:0 Groups:3 Len:4} has groups without elements", func(w *workbench) { DynamicInt[int8, float32](nil, nil, Grid{0, 3, 4}, w.intRule()) }},
-		{"DynamicFp: {Rows:0 Groups:3 Len:4} has groups without elements", func(w *workbench) {
-			DynamicFp[float32](nil, nil, Grid{0, 3, 4}, FpRule{E5M2, false, w.scale})
+		{"DynamicFloat: {Rows:0 Groups:3 Len:4} has groups without elements", func(w *workbench) {
+			DynamicFloat[float32](nil, nil, Grid{0, 3, 4}, FloatRule{E5M2, false, w.scale})
 		}},
 
 		// Parameters.
-		{"FakeQuantizeInt: codes 8..7, want", func(w *workbench) { FakeQuantizeInt(w.y, NoMask, w.x, benchGrid, Int{Min: 8, Max: 7, Scale: w.scale}) }},
+		{"FakeQuantizeInt: codes 8..7, want", func(w *workbench) {
+			FakeQuantizeInt(w.y, NoMask, w.x, benchGrid, IntParams{Min: 8, Max: 7, Scale: w.scale})
+		}},
 		{"FakeQuantizeInt: codes -129..7, want", func(w *workbench) {
-			FakeQuantizeInt(w.y, NoMask, w.x, benchGrid, Int{Min: -129, Max: 7, Scale: w.scale})
+			FakeQuantizeInt(w.y, NoMask, w.x, benchGrid, IntParams{Min: -129, Max: 7, Scale: w.scale})
 		}},
 		{"FakeQuantizeInt: codes 0..256, want", func(w *workbench) {
-			FakeQuantizeInt(w.y, NoMask, w.x, benchGrid, Int{Min: 0, Max: 256, Scale: w.scale})
+			FakeQuantizeInt(w.y, NoMask, w.x, benchGrid, IntParams{Min: 0, Max: 256, Scale: w.scale})
 		}},
 		{"FakeQuantizeInt: codes -1..128, want", func(w *workbench) {
-			FakeQuantizeInt(w.y, NoMask, w.x, benchGrid, Int{Min: -1, Max: 128, Scale: w.scale})
+			FakeQuantizeInt(w.y, NoMask, w.x, benchGrid, IntParams{Min: -1, Max: 128, Scale: w.scale})
 		}},
 		{"QuantizeInt: codes -8..7 do not fit into uint8", func(w *workbench) { QuantizeInt(w.q, w.x, benchGrid, w.int()) }},
 		{"QuantizeInt: codes 0..128 do not fit into int8", func(w *workbench) {
-			QuantizeInt(w.signed, w.x, benchGrid, Int{Min: 0, Max: 128, Scale: w.scale})
+			QuantizeInt(w.signed, w.x, benchGrid, IntParams{Min: 0, Max: 128, Scale: w.scale})
 		}},
 		{"DequantizeInt: codes -8..7 do not fit into uint8", func(w *workbench) { DequantizeInt(w.y, w.q, benchGrid, w.int()) }},
 		{"QuantizeIntPacked: codes -8..7 do not fit into Uint4", func(w *workbench) { QuantizeIntPacked(w.q[:6], w.x, benchGrid, w.int(), Uint4) }},
 		{"QuantizeIntPacked: codes 0..4 do not fit into Uint2", func(w *workbench) {
-			QuantizeIntPacked(w.q[:3], w.x, benchGrid, Int{Min: 0, Max: 4, Scale: w.scale}, Uint2)
+			QuantizeIntPacked(w.q[:3], w.x, benchGrid, IntParams{Min: 0, Max: 4, Scale: w.scale}, Uint2)
 		}},
 		{"DequantizeIntPacked: codes -8..7 do not fit into Int2", func(w *workbench) { DequantizeIntPacked(w.y, w.q[:3], benchGrid, w.int(), Int2) }},
 		{"DequantizeIntPacked: unknown Packing(4)", func(w *workbench) { DequantizeIntPacked(w.y, w.q[:3], benchGrid, w.int(), 4) }},
@@ -170,23 +172,23 @@ func TestMistakes(t *testing.T) {
 		{"DynamicInt: codes -8..7 do not fit into uint8", func(w *workbench) { DynamicInt(w.q, w.x, benchGrid, w.intRule()) }},
 		{"DynamicIntPacked: codes -8..7 do not fit into Int2", func(w *workbench) { DynamicIntPacked(w.q[:3], w.x, benchGrid, w.intRule(), Int2) }},
 		{"DynamicIntPacked: unknown Packing(4)", func(w *workbench) { DynamicIntPacked(w.q[:3], w.x, benchGrid, w.intRule(), 4) }},
-		{"DynamicFp: unknown Format(4)", func(w *workbench) { DynamicFp(w.q, w.x, benchGrid, FpRule{4, true, w.scale}) }},
+		{"DynamicFloat: unknown Format(4)", func(w *workbench) { DynamicFloat(w.q, w.x, benchGrid, FloatRule{4, true, w.scale}) }},
 		{"FakeQuantizeInt: both ZeroPoint and Minval", func(w *workbench) {
-			FakeQuantizeInt(w.y, NoMask, w.x, benchGrid, Int{Min: 0, Max: 1, Scale: w.scale, ZeroPoint: w.zero, Minval: w.minval})
+			FakeQuantizeInt(w.y, NoMask, w.x, benchGrid, IntParams{Min: 0, Max: 1, Scale: w.scale, ZeroPoint: w.zero, Minval: w.minval})
 		}},
 		{"FakeQuantizeInt: ZeroPoint[2]=8, want -8..7", func(w *workbench) {
 			p := w.int()
 			p.ZeroPoint = []int32{0, 7, 8}
 			FakeQuantizeInt(w.y, ByteMask(w.mask), w.x, benchGrid, p)
 		}},
-		{"FakeQuantizeFp: unknown Format(4)", func(w *workbench) { FakeQuantizeFp(w.y, NoMask, w.x, benchGrid, Fp{4, w.scale}) }},
-		{"QuantizeFp: unknown Format(255)", func(w *workbench) { QuantizeFp(w.q, w.x, benchGrid, Fp{255, w.scale}) }},
+		{"FakeQuantizeFloat: unknown Format(4)", func(w *workbench) { FakeQuantizeFloat(w.y, NoMask, w.x, benchGrid, FloatParams{4, w.scale}) }},
+		{"QuantizeFloat: unknown Format(255)", func(w *workbench) { QuantizeFloat(w.q, w.x, benchGrid, FloatParams{255, w.scale}) }},
 
 		// Overlap.
 		{"FakeQuantizeInt: dst overlaps src", func(w *workbench) { FakeQuantizeInt(w.all[1:13], NoMask, w.x, benchGrid, w.int()) }},
 		{"FakeQuantizeInt: dst overlaps src", func(w *workbench) { FakeQuantizeInt(w.all[56:68], NoMask, w.all[67:79], benchGrid, w.int()) }},
 		{"FakeQuantizeInt: mask overlaps src", func(w *workbench) {
-			FakeQuantizeInt(w.y[:4], ByteMask(view4(w.x[11:])), w.x[8:], Grid{1, 1, 4}, Int{Min: 0, Max: 1, Scale: w.scale[:1]})
+			FakeQuantizeInt(w.y[:4], ByteMask(view4(w.x[11:])), w.x[8:], Grid{1, 1, 4}, IntParams{Min: 0, Max: 1, Scale: w.scale[:1]})
 		}},
 		{"FakeQuantizeInt: mask overlaps src", func(w *workbench) {
 			FakeQuantizeInt(w.y, ByteMask(view4(w.x[:3])), w.x, benchGrid, w.int())
@@ -195,7 +197,7 @@ func TestMistakes(t *testing.T) {
 			FakeQuantizeInt(w.y, BitMask(view4(w.y[11:])[2:]), w.x, benchGrid, w.int())
 		}},
 		{"FakeQuantizeInt: dst overlaps Scale", func(w *workbench) {
-			FakeQuantizeInt(w.y, NoMask, w.x, benchGrid, Int{Min: 0, Max: 1, Scale: w.y[:3]})
+			FakeQuantizeInt(w.y, NoMask, w.x, benchGrid, IntParams{Min: 0, Max: 1, Scale: w.y[:3]})
 		}},
 		{"FakeQuantizeInt: mask overlaps Scale", func(w *workbench) {
 			FakeQuantizeInt(w.y, ByteMask(view4(w.scale)), w.x, benchGrid, w.int())
@@ -206,7 +208,7 @@ func TestMistakes(t *testing.T) {
 			FakeQuantizeInt(w.all[36:48], NoMask, w.x, benchGrid, p)
 		}},
 		{"FakeQuantizeInt: mask overlaps Minval", func(w *workbench) {
-			FakeQuantizeInt(w.y, BitMask(view4(w.minval)[10:]), w.x, benchGrid, Int{Min: 0, Max: 1, Scale: w.scale, Minval: w.minval})
+			FakeQuantizeInt(w.y, BitMask(view4(w.minval)[10:]), w.x, benchGrid, IntParams{Min: 0, Max: 1, Scale: w.scale, Minval: w.minval})
 		}},
 		{"QuantizeInt: dst overlaps src", func(w *workbench) { QuantizeInt(view[int8](view4(w.x[:3])), w.x, benchGrid, w.int()) }},
 		{"QuantizeInt: dst overlaps Scale", func(w *workbench) { QuantizeInt(view[int8](view4(w.scale)), w.x, benchGrid, w.int()) }},
@@ -216,11 +218,11 @@ func TestMistakes(t *testing.T) {
 		{"DequantizeIntPacked: dst overlaps Scale", func(w *workbench) { DequantizeIntPacked(w.all[34:46], w.q[:6], benchGrid, w.int(), Int4) }},
 		{"DequantizeInt: dst overlaps src", func(w *workbench) { DequantizeInt(w.all[42:54], w.signed, benchGrid, w.int()) }},
 		{"DequantizeInt: dst overlaps Scale", func(w *workbench) { DequantizeInt(w.all[34:46], w.signed, benchGrid, w.int()) }},
-		{"QuantizeFp: dst overlaps src", func(w *workbench) { QuantizeFp(view4(w.x[9:]), w.x, benchGrid, w.fp()) }},
-		{"QuantizeFp: dst overlaps Scale", func(w *workbench) { QuantizeFp(view4(w.scale), w.x, benchGrid, w.fp()) }},
-		{"DequantizeFp: dst overlaps src", func(w *workbench) { DequantizeFp(w.all[42:54], w.q, benchGrid, w.fp()) }},
-		{"FakeQuantizeFp: dst overlaps src", func(w *workbench) { FakeQuantizeFp(w.all[1:13], NoMask, w.x, benchGrid, w.fp()) }},
-		{"FakeQuantizeFp: mask overlaps Scale", func(w *workbench) { FakeQuantizeFp(w.y, ByteMask(view4(w.scale)), w.x, benchGrid, w.fp()) }},
+		{"QuantizeFloat: dst overlaps src", func(w *workbench) { QuantizeFloat(view4(w.x[9:]), w.x, benchGrid, w.fp()) }},
+		{"QuantizeFloat: dst overlaps Scale", func(w *workbench) { QuantizeFloat(view4(w.scale), w.x, benchGrid, w.fp()) }},
+		{"DequantizeFloat: dst overlaps src", func(w *workbench) { DequantizeFloat(w.all[42:54], w.q, benchGrid, w.fp()) }},
+		{"FakeQuantizeFloat: dst overlaps src", func(w *workbench) { FakeQuantizeFloat(w.all[1:13], NoMask, w.x, benchGrid, w.fp()) }},
+		{"FakeQuantizeFloat: mask overlaps Scale", func(w *workbench) { FakeQuantizeFloat(w.y, ByteMask(view4(w.scale)), w.x, benchGrid, w.fp()) }},
 		{"Backward: dx overlaps dy", func(w *workbench) { Backward(w.all[1:13], w.x, ByteMask(w.mask)) }},
 		{"Backward: dx overlaps mask", func(w *workbench) { Backward(w.all[40:52], w.x, ByteMask(w.mask)) }},
 		{"MinMax: min overlaps max", func(w *workbench) { MinMax(w.min, w.min, w.x, benchGrid) }},
@@ -228,20 +230,20 @@ func TestMistakes(t *testing.T) {
 		{"MinMax: max overlaps src", func(w *workbench) { MinMax(w.min, w.x[9:], w.x, benchGrid) }},
 		{"ChooseInt: Scale overlaps low", func(w *workbench) { ChooseInt[float32](w.intRule(), w.scale, w.min) }},
 		{"ChooseInt: Minval overlaps high", func(w *workbench) { ChooseInt[float32](w.intRule(), w.min, w.minval) }},
-		{"ChooseFp: Scale overlaps high", func(w *workbench) { ChooseFp[float32](FpRule{E5M2, false, w.scale}, w.min, w.scale) }},
+		{"ChooseFloat: Scale overlaps high", func(w *workbench) { ChooseFloat[float32](FloatRule{E5M2, false, w.scale}, w.min, w.scale) }},
 		{"ObserveInt: Scale overlaps Minval", func(w *workbench) {
 			ObserveInt(w.x, benchGrid, IntRule{Min: -8, Max: 7, Scale: w.scale, Minval: w.scale})
 		}},
 		{"ObserveInt: Minval overlaps src", func(w *workbench) {
 			ObserveInt(w.x, benchGrid, IntRule{Min: -8, Max: 7, Scale: w.scale, Minval: w.x[:3]})
 		}},
-		{"ObserveFp: Scale overlaps src", func(w *workbench) { ObserveFp(w.x, benchGrid, FpRule{E5M2, false, w.x[9:]}) }},
+		{"ObserveFloat: Scale overlaps src", func(w *workbench) { ObserveFloat(w.x, benchGrid, FloatRule{E5M2, false, w.x[9:]}) }},
 		{"DynamicInt: dst overlaps src", func(w *workbench) { DynamicInt(view[int8](view4(w.x[:3])), w.x, benchGrid, w.intRule()) }},
 		{"DynamicInt: ZeroPoint overlaps dst", func(w *workbench) { DynamicInt(view[int8](view4(w.all[44:47])), w.x, benchGrid, w.intRule()) }},
 		{"DynamicIntPacked: Minval overlaps dst", func(w *workbench) {
 			DynamicIntPacked(view4(w.minval)[:6], w.x, benchGrid, w.intRule(), Int4)
 		}},
-		{"DynamicFp: dst overlaps Scale", func(w *workbench) { DynamicFp(view4(w.scale), w.x, benchGrid, FpRule{E5M2, false, w.scale}) }},
+		{"DynamicFloat: dst overlaps Scale", func(w *workbench) { DynamicFloat(view4(w.scale), w.x, benchGrid, FloatRule{E5M2, false, w.scale}) }},
 		{"Pack4: dst overlaps src", func(w *workbench) { Pack4(w.q[6:], w.q) }},
 		{"Unpack2: dst overlaps src", func(w *workbench) { Unpack2(w.q, w.q[:3]) }},
 		{"EncodeE5M2: dst overlaps src", func(w *workbench) { EncodeE5M2(view[fp8.E5M2](view4(w.x[:3])), w.x) }},
@@ -265,33 +267,33 @@ func TestMistakes(t *testing.T) {
 func TestNoMistakes(t *testing.T) {
 	w := newWorkbench()
 	FakeQuantizeInt(w.x, BitMask(w.mask[:2]), w.x, benchGrid, w.int())
-	FakeQuantizeFp(w.x, NoMask, w.x, benchGrid, w.fp())
+	FakeQuantizeFloat(w.x, NoMask, w.x, benchGrid, w.fp())
 	Backward(w.x, w.x, ByteMask(w.mask))
 	// Neighbours.
-	FakeQuantizeInt(w.all[60:72], ByteMask(view4(w.all[72:75])), w.all[48:60], benchGrid, Int{Min: 0, Max: 1, Scale: w.all[75:78]})
+	FakeQuantizeInt(w.all[60:72], ByteMask(view4(w.all[72:75])), w.all[48:60], benchGrid, IntParams{Min: 0, Max: 1, Scale: w.all[75:78]})
 	// Parameters that are only read may be anywhere.
-	FakeQuantizeInt(w.y, NoMask, w.x, benchGrid, Int{Min: 0, Max: 1, Scale: w.x[:3], Minval: w.x[1:4]})
+	FakeQuantizeInt(w.y, NoMask, w.x, benchGrid, IntParams{Min: 0, Max: 1, Scale: w.x[:3], Minval: w.x[1:4]})
 
 	// Nothing at all.
 	for _, g := range []Grid{{}, {0, 3, 4}, {5, 0, 4}, {5, 3, 0}, {math.MaxInt, math.MaxInt, 0}, {0, 3, math.MaxInt}} {
 		if g.Groups > 3 {
 			g.Groups = 3
 		}
-		p := Int{Min: -8, Max: 7, Scale: w.scale[:g.Groups], ZeroPoint: w.zero[:g.Groups]}
+		p := IntParams{Min: -8, Max: 7, Scale: w.scale[:g.Groups], ZeroPoint: w.zero[:g.Groups]}
 		FakeQuantizeInt(w.y[:0], ByteMask(nil), nil, g, p)
-		FakeQuantizeFp(nil, BitMask(nil), w.x[:0], g, Fp{E2M1, p.Scale})
+		FakeQuantizeFloat(nil, BitMask(nil), w.x[:0], g, FloatParams{E2M1, p.Scale})
 		QuantizeInt([]int8(nil), w.x[:0], g, p)
 		DequantizeInt[float32, int8](nil, nil, g, p)
 		QuantizeIntPacked(nil, w.x[:0], g, p, Int4)
 		DequantizeIntPacked[float32](nil, nil, g, p, Int4)
-		QuantizeFp(nil, w.x[:0], g, Fp{E2M1Packed, p.Scale})
-		DequantizeFp[float32](nil, nil, g, Fp{E2M1Packed, p.Scale})
+		QuantizeFloat(nil, w.x[:0], g, FloatParams{E2M1Packed, p.Scale})
+		DequantizeFloat[float32](nil, nil, g, FloatParams{E2M1Packed, p.Scale})
 	}
 	MinMax[float32](nil, nil, nil, Grid{1, 0, 3})
 	ChooseInt[float32](IntRule{Min: 0, Max: 1}, nil, nil)
 	ObserveInt[float32](nil, Grid{1, 0, 3}, IntRule{Min: 0, Max: 15})
 	DynamicInt[uint8, float32](nil, nil, Grid{0, 0, 3}, IntRule{Min: 0, Max: 15})
-	DynamicFp[float32](nil, nil, Grid{1, 0, 3}, FpRule{Format: E5M2})
+	DynamicFloat[float32](nil, nil, Grid{1, 0, 3}, FloatRule{Format: E5M2})
 	Backward[float32](nil, nil, BitMask(nil))
 	Pack4[int8](nil, nil)
 	Unpack2[int8](nil, nil)

@@ -96,13 +96,13 @@ func testOracleInt[T Float](t *testing.T) {
 	}
 }
 
-func TestOracleFp(t *testing.T) {
-	t.Run("f32", testOracleFp[float32])
-	t.Run("f16", testOracleFp[float16.Float16])
-	t.Run("bf16", testOracleFp[bf16.BFloat16])
+func TestOracleFloat(t *testing.T) {
+	t.Run("f32", testOracleFloat[float32])
+	t.Run("f16", testOracleFloat[float16.Float16])
+	t.Run("bf16", testOracleFloat[bf16.BFloat16])
 }
 
-func testOracleFp[T Float](t *testing.T) {
+func testOracleFloat[T Float](t *testing.T) {
 	r := newSource(5)
 	g := Grid{1, 1, 1}
 	for range oracleTrials() {
@@ -112,9 +112,9 @@ func testOracleFp[T Float](t *testing.T) {
 		scale := make([]float32, 1)
 		r.scales(scale)
 		s := scale[0]
-		p := Fp{f, scale}
+		p := FloatParams{f, scale}
 		var x [1]T
-		nearFps(r, x[:], g, p)
+		nearFloats(r, x[:], g, p)
 
 		// The formula.
 		quotient := exactDiv(value(x[0]), s)
@@ -132,14 +132,14 @@ func testOracleFp[T Float](t *testing.T) {
 
 		var y [1]T
 		var mask, c [1]byte
-		portableFakeQuantizeFp(y[:], ByteMask(mask[:]), x[:], g, p)
+		portableFakeQuantizeFloat(y[:], ByteMask(mask[:]), x[:], g, p)
 		same(t, what, y[0], exactRounded[T](exactMul(q, s)))
 		if mask[0] != inside {
 			t.Fatalf("%s: mask %d, want %d", what(), mask[0], inside)
 		}
 
-		portableQuantizeFp(c[:], x[:], g, p)
-		portableDequantizeFp(y[:], c[:], g, p)
+		portableQuantizeFloat(c[:], x[:], g, p)
+		portableDequantizeFloat(y[:], c[:], g, p)
 		if q != q && f == E2M1Packed {
 			q = 0
 		}
@@ -263,7 +263,7 @@ func TestOracleGrid(t *testing.T) {
 		scale, x := make([]float32, g.Groups), make([]float32, n)
 		r.wild, r.odd = 0.02, 0.2
 		r.scales(scale)
-		ints, fps := Int{Min: -8, Max: 7, Scale: scale}, Fp{E2M1Packed, scale}
+		ints, fps := IntParams{Min: -8, Max: 7, Scale: scale}, FloatParams{E2M1Packed, scale}
 		nearInts(r, x, g, ints)
 		y, yf, mask, bits := make([]float32, n), make([]float32, n), make([]byte, n), make([]byte, BitMaskLen(n))
 		code, packed, back := make([]int8, n), make([]byte, E2M1Packed.Bytes(n)), make([]float32, n)
@@ -271,7 +271,7 @@ func TestOracleGrid(t *testing.T) {
 		fill(bits)
 		fill(packed)
 		portableFakeQuantizeInt(y, ByteMask(mask), x, g, ints)
-		portableFakeQuantizeFp(yf, BitMask(bits), x, g, fps)
+		portableFakeQuantizeFloat(yf, BitMask(bits), x, g, fps)
 		portableQuantizeInt(code, x, g, ints)
 		for _, f := range []Packing{Int4, Uint2} {
 			p := ints
@@ -288,8 +288,8 @@ func TestOracleGrid(t *testing.T) {
 			portablePack(want, c, f.bits())
 			assert.Equal(t, want, q)
 		}
-		portableQuantizeFp(packed, x, g, fps)
-		portableDequantizeFp(back, packed, g, fps)
+		portableQuantizeFloat(packed, x, g, fps)
+		portableDequantizeFloat(back, packed, g, fps)
 		one := Grid{1, 1, 1}
 		for i := range x {
 			k := i / g.Len % g.Groups
@@ -303,7 +303,7 @@ func TestOracleGrid(t *testing.T) {
 			if mask[i] != m[0] {
 				t.Fatalf("%s: mask %d, want %d", what(), mask[i], m[0])
 			}
-			portableFakeQuantizeFp(v[:], ByteMask(m[:]), x[i:i+1], one, fps)
+			portableFakeQuantizeFloat(v[:], ByteMask(m[:]), x[i:i+1], one, fps)
 			same(t, what, yf[i], v[0])
 			if b := bits[i/8] >> (i % 8) & 1; b != m[0] {
 				t.Fatalf("%s: bit mask %d, want %d", what(), b, m[0])
@@ -312,11 +312,11 @@ func TestOracleGrid(t *testing.T) {
 			if code[i] != c[0] {
 				t.Fatalf("%s: code %d, want %d", what(), code[i], c[0])
 			}
-			portableQuantizeFp(q[:], x[i:i+1], one, fps)
+			portableQuantizeFloat(q[:], x[i:i+1], one, fps)
 			if b := packed[i/2] >> (4 * (i % 2)) & 15; b != q[0] {
 				t.Fatalf("%s: nibble %#x, want %#x", what(), b, q[0])
 			}
-			portableDequantizeFp(v[:], q[:], one, fps)
+			portableDequantizeFloat(v[:], q[:], one, fps)
 			same(t, what, back[i], v[0])
 		}
 		if n%8 > 0 && bits[n/8]>>(n%8) != 0 || n%2 > 0 && packed[n/2]>>4 != 0 {

@@ -2,8 +2,8 @@ package kernels
 
 import "github.com/lowbit-go/lowbit/internal/scan"
 
-// Int are the parameters of an integer format.
-type Int struct {
+// IntParams are the parameters of an integer format.
+type IntParams struct {
 	// Min and Max are the least and the greatest code, Min <= Max, both within
 	// -128..127 or both within 0..255.
 	Min, Max int
@@ -22,7 +22,7 @@ type Int struct {
 
 // check panics unless the parameters are of that many groups and consistent. It
 // drops zero points if all are 0: there is less to do then.
-func (p *Int) check(kernel string, groups int) {
+func (p *IntParams) check(kernel string, groups int) {
 	if p.Min > p.Max || p.Min < -128 || p.Max > 255 || p.Min < 0 && p.Max > 127 {
 		fail(kernel, "codes %d..%d, want a range within -128..127 or 0..255", p.Min, p.Max)
 	}
@@ -51,14 +51,14 @@ func checkFits[C Code](kernel string, lo, hi int) {
 }
 
 // apart panics if an output shares memory with the parameters.
-func (p *Int) apart(kernel string, out region) {
+func (p *IntParams) apart(kernel string, out region) {
 	checkApart(kernel, out, memory("Scale", p.Scale))
 	checkApart(kernel, out, memory("ZeroPoint", p.ZeroPoint))
 	checkApart(kernel, out, memory("Minval", p.Minval))
 }
 
 // part returns the parameters of n groups from the first on.
-func (p Int) part(first, n int) Int {
+func (p IntParams) part(first, n int) IntParams {
 	p.Scale = p.Scale[first:][:n]
 	if p.ZeroPoint != nil {
 		p.ZeroPoint = p.ZeroPoint[first:][:n]
@@ -70,7 +70,7 @@ func (p Int) part(first, n int) Int {
 }
 
 // group returns a group's scale, quant_offset and float_offset.
-func (p Int) group(g int) (s, qo, fo float32) {
+func (p IntParams) group(g int) (s, qo, fo float32) {
 	switch {
 	case p.Minval != nil:
 		return p.Scale[g], float32(p.Min), p.Minval[g]
@@ -80,8 +80,8 @@ func (p Int) group(g int) (s, qo, fo float32) {
 	return p.Scale[g], 0, 0
 }
 
-// Fp are the parameters of a small float format.
-type Fp struct {
+// FloatParams are the parameters of a small float format.
+type FloatParams struct {
 	Format Format
 
 	// Scale has one scale per group.
@@ -89,7 +89,7 @@ type Fp struct {
 }
 
 // check panics unless the parameters are of that many groups and consistent.
-func (p Fp) check(kernel string, groups int) {
+func (p FloatParams) check(kernel string, groups int) {
 	if p.Format > E2M1Packed {
 		fail(kernel, "unknown %v", p.Format)
 	}
@@ -97,6 +97,6 @@ func (p Fp) check(kernel string, groups int) {
 }
 
 // apart panics if an output shares memory with the parameters.
-func (p Fp) apart(kernel string, out region) {
+func (p FloatParams) apart(kernel string, out region) {
 	checkApart(kernel, out, memory("Scale", p.Scale))
 }

@@ -22,7 +22,7 @@ func TestPieces(t *testing.T) {
 		for i := range x {
 			x[i] = float32(random.NormFloat64())
 		}
-		p := Int{Min: -8, Max: 7, Scale: make([]float32, g.Groups), ZeroPoint: make([]int32, g.Groups)}
+		p := IntParams{Min: -8, Max: 7, Scale: make([]float32, g.Groups), ZeroPoint: make([]int32, g.Groups)}
 		for i := range p.Scale {
 			p.Scale[i], p.ZeroPoint[i] = random.Float32()/2, int32(random.IntN(16))-8
 		}
@@ -49,9 +49,9 @@ func TestPieces(t *testing.T) {
 			unpack(impl, uncrumbed, crumbs, 2)
 			fp, small, large := make([]float32, n), make([]byte, E2M1Packed.Bytes(n)), make([]float32, n)
 			fpBits := make([]byte, BitMaskLen(n))
-			fakeQuantizeFp(impl, fp, BitMask(fpBits), x, g, Fp{E4M3FN, p.Scale})
-			quantizeFp(impl, small, x, g, Fp{E2M1Packed, p.Scale})
-			dequantizeFp(impl, large, small, g, Fp{E2M1Packed, p.Scale})
+			fakeQuantizeFloat(impl, fp, BitMask(fpBits), x, g, FloatParams{E4M3FN, p.Scale})
+			quantizeFloat(impl, small, x, g, FloatParams{E2M1Packed, p.Scale})
+			dequantizeFloat(impl, large, small, g, FloatParams{E2M1Packed, p.Scale})
 			dx, least, most := make([]float32, n), make([]float32, g.Groups), make([]float32, g.Groups)
 			backward(impl, dx, x, BitMask(bits))
 			minMax(impl, least, most, x, g)
@@ -59,11 +59,11 @@ func TestPieces(t *testing.T) {
 			for _, r := range []*IntRule{&low, &high} {
 				r.Scale, r.ZeroPoint, r.Minval = make([]float32, g.Groups), make([]int32, g.Groups), make([]float32, g.Groups)
 			}
-			mx := FpRule{E2M1Packed, true, make([]float32, g.Groups)}
+			mx := FloatRule{E2M1Packed, true, make([]float32, g.Groups)}
 			chosen, own, shared := make([]int8, n), make([]byte, n), make([]byte, E2M1Packed.Bytes(n))
 			dynamicInt(impl, chosen, x, g, low)
 			dynamicInt(impl, own, x, g, high)
-			dynamicFp(impl, shared, x, g, mx)
+			dynamicFloat(impl, shared, x, g, mx)
 			halves := make([]byte, Uint4.Bytes(n))
 			dynamicIntPacked(impl, halves, x, g, high, Uint4)
 			return []any{packed[0], packed[1], packed[2], packed[3], unpacked[0], unpacked[1], unpacked[2], unpacked[3], nibbles, crumbs, uncrumbed,

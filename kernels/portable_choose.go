@@ -34,7 +34,7 @@ func portableChooseInt[T Float](r IntRule, low, high []float32) {
 	}
 }
 
-func portableChooseFp[T Float](r FpRule, low, high []float32) {
+func portableChooseFloat[T Float](r FloatRule, low, high []float32) {
 	for i := range low {
 		most := max(-min(low[i], 0), max(high[i], 0))
 		if r.PowerOfTwo {
@@ -62,12 +62,12 @@ func portableObserveInt[T Float](src []T, g Grid, r IntRule) {
 	}
 }
 
-func portableObserveFp[T Float](src []T, g Grid, r FpRule) {
+func portableObserveFloat[T Float](src []T, g Grid, r FloatRule) {
 	var low, high [pieceLen]float32
 	for first := 0; first < g.Groups; first += pieceLen {
 		n := min(pieceLen, g.Groups-first)
 		portableRanges(low[:n], high[:n], src, g, first)
-		portableChooseFp[T](FpRule{r.Format, r.PowerOfTwo, r.Scale[first:][:n]}, low[:n], high[:n])
+		portableChooseFloat[T](FloatRule{r.Format, r.PowerOfTwo, r.Scale[first:][:n]}, low[:n], high[:n])
 	}
 }
 

@@ -1,6 +1,6 @@
 package kernels
 
-func portableFakeQuantizeInt[T Float](dst []T, mask Mask, src []T, g Grid, p Int) {
+func portableFakeQuantizeInt[T Float](dst []T, mask Mask, src []T, g Grid, p IntParams) {
 	var buf piece
 	lo, hi := float32(p.Min), float32(p.Max)
 	for at := 0; at < len(src); at += pieceLen {
@@ -20,7 +20,7 @@ func portableFakeQuantizeInt[T Float](dst []T, mask Mask, src []T, g Grid, p Int
 	}
 }
 
-func portableQuantizeInt[C Code, T Float](dst []C, src []T, g Grid, p Int) {
+func portableQuantizeInt[C Code, T Float](dst []C, src []T, g Grid, p IntParams) {
 	for at := 0; at < len(src); at += pieceLen {
 		end := min(at+pieceLen, len(src))
 		quantizePiece(dst[at:end], src[at:end], at, g, p)
@@ -28,7 +28,7 @@ func portableQuantizeInt[C Code, T Float](dst []C, src []T, g Grid, p Int) {
 }
 
 // quantizePiece does the elements from at on.
-func quantizePiece[C Code, T Float](q []C, src []T, at int, g Grid, p Int) {
+func quantizePiece[C Code, T Float](q []C, src []T, at int, g Grid, p IntParams) {
 	var buf [pieceLen]float32
 	x, lo, hi := widen(&buf, src), float32(p.Min), float32(p.Max)
 	for i := 0; i < len(x); {
@@ -46,7 +46,7 @@ func quantizePiece[C Code, T Float](q []C, src []T, at int, g Grid, p Int) {
 }
 
 // A packed code is one that has a byte, packed.
-func portableQuantizeIntPacked[T Float](dst []byte, src []T, g Grid, p Int, f Packing) {
+func portableQuantizeIntPacked[T Float](dst []byte, src []T, g Grid, p IntParams, f Packing) {
 	if f.signed() {
 		portableQuantizePacked[int8](dst, src, g, p, f)
 	} else {
@@ -54,7 +54,7 @@ func portableQuantizeIntPacked[T Float](dst []byte, src []T, g Grid, p Int, f Pa
 	}
 }
 
-func portableQuantizePacked[C Code, T Float](dst []byte, src []T, g Grid, p Int, f Packing) {
+func portableQuantizePacked[C Code, T Float](dst []byte, src []T, g Grid, p IntParams, f Packing) {
 	var codes [pieceLen]C
 	for at := 0; at < len(src); at += pieceLen {
 		x := src[at:min(at+pieceLen, len(src))]
@@ -63,7 +63,7 @@ func portableQuantizePacked[C Code, T Float](dst []byte, src []T, g Grid, p Int,
 	}
 }
 
-func portableDequantizeIntPacked[T Float](dst []T, src []byte, g Grid, p Int, f Packing) {
+func portableDequantizeIntPacked[T Float](dst []T, src []byte, g Grid, p IntParams, f Packing) {
 	if f.signed() {
 		portableDequantizePacked[T, int8](dst, src, g, p, f)
 	} else {
@@ -71,7 +71,7 @@ func portableDequantizeIntPacked[T Float](dst []T, src []byte, g Grid, p Int, f 
 	}
 }
 
-func portableDequantizePacked[T Float, C Code](dst []T, src []byte, g Grid, p Int, f Packing) {
+func portableDequantizePacked[T Float, C Code](dst []T, src []byte, g Grid, p IntParams, f Packing) {
 	var codes [pieceLen]C
 	for at := 0; at < len(dst); at += pieceLen {
 		y := dst[at:min(at+pieceLen, len(dst))]
@@ -80,7 +80,7 @@ func portableDequantizePacked[T Float, C Code](dst []T, src []byte, g Grid, p In
 	}
 }
 
-func portableDequantizeInt[T Float, C Code](dst []T, src []C, g Grid, p Int) {
+func portableDequantizeInt[T Float, C Code](dst []T, src []C, g Grid, p IntParams) {
 	for at := 0; at < len(src); at += pieceLen {
 		end := min(at+pieceLen, len(src))
 		dequantizePiece(dst[at:end], src[at:end], at, g, p)
@@ -88,7 +88,7 @@ func portableDequantizeInt[T Float, C Code](dst []T, src []C, g Grid, p Int) {
 }
 
 // dequantizePiece does the elements from at on.
-func dequantizePiece[T Float, C Code](dst []T, q []C, at int, g Grid, p Int) {
+func dequantizePiece[T Float, C Code](dst []T, q []C, at int, g Grid, p IntParams) {
 	var buf [pieceLen]float32
 	y := room(&buf, dst)
 	for i := 0; i < len(q); {

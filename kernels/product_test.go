@@ -136,7 +136,7 @@ func productsReached[T Float](t *testing.T) {
 		codes, wantCodes := make([]byte, length), make([]byte, length)
 		ints, wantInts := make([]int8, length), make([]int8, length)
 		reached := length == productLen
-		for _, p := range []Int{{Min: -128, Max: 127, Scale: scale}, {Min: -127, Max: 127, Scale: scale}, {Min: -128, Max: 127, Scale: scale, ZeroPoint: []int32{3}}} {
+		for _, p := range []IntParams{{Min: -128, Max: 127, Scale: scale}, {Min: -127, Max: 127, Scale: scale}, {Min: -128, Max: 127, Scale: scale, ZeroPoint: []int32{3}}} {
 			FakeQuantizeInt(got, NoMask, src, g, p)
 			portableFakeQuantizeInt(want, NoMask, src, g, p)
 			assert.Equal(t, reached, got[0] != want[0], "%d", length)
@@ -144,12 +144,12 @@ func productsReached[T Float](t *testing.T) {
 			portableQuantizeInt(wantInts, src, g, p)
 			assert.Equal(t, reached, ints[0] != wantInts[0], "%d", length)
 		}
-		p := Fp{E4M3FN, scale}
-		FakeQuantizeFp(got, NoMask, src, g, p)
-		portableFakeQuantizeFp(want, NoMask, src, g, p)
+		p := FloatParams{E4M3FN, scale}
+		FakeQuantizeFloat(got, NoMask, src, g, p)
+		portableFakeQuantizeFloat(want, NoMask, src, g, p)
 		assert.Equal(t, reached, got[0] != want[0], "%d", length)
-		QuantizeFp(codes, src, g, p)
-		portableQuantizeFp(wantCodes, src, g, p)
+		QuantizeFloat(codes, src, g, p)
+		portableQuantizeFloat(wantCodes, src, g, p)
 		assert.Equal(t, reached, codes[0] != wantCodes[0], "%d", length)
 	}
 }
@@ -171,7 +171,7 @@ func TestProductsBeyondZeroPoint(t *testing.T) {
 		for i := range src {
 			src[i] = bf16.FromFloat32(x)
 		}
-		p := Int{Min: -128, Max: 127, Scale: []float32{s}, ZeroPoint: []int32{-120}}
+		p := IntParams{Min: -128, Max: 127, Scale: []float32{s}, ZeroPoint: []int32{-120}}
 		QuantizeInt(got, src, g, p)
 		portableQuantizeInt(want, src, g, p)
 		require.Equal(t, want, got, "%v / %v", x, s)

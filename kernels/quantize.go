@@ -7,7 +7,7 @@ import "unsafe"
 //	dst = clamp(round((x - fo) / s) + qo, Min, Max), or 0 for NaN
 //
 // Min..Max must be a range that C can hold.
-func QuantizeInt[C Code, T Float](dst []C, src []T, g Grid, p Int) {
+func QuantizeInt[C Code, T Float](dst []C, src []T, g Grid, p IntParams) {
 	const kernel = "QuantizeInt"
 	g.check(kernel, "src", len(src))
 	checkLen(kernel, "dst", len(dst), len(src))
@@ -19,7 +19,7 @@ func QuantizeInt[C Code, T Float](dst []C, src []T, g Grid, p Int) {
 	quantizeInt(current(), dst, src, g, p)
 }
 
-func quantizeInt[C Code, T Float](impl isa, dst []C, src []T, g Grid, p Int) {
+func quantizeInt[C Code, T Float](impl isa, dst []C, src []T, g Grid, p IntParams) {
 	g = g.merged()
 	if impl == generic || len(src) == 0 {
 		portableQuantizeInt(dst, src, g, p)
@@ -31,7 +31,7 @@ func quantizeInt[C Code, T Float](impl isa, dst []C, src []T, g Grid, p Int) {
 // QuantizeIntPacked is QuantizeInt with codes packed as f says, in the same pass:
 // dst has f.Bytes(len(src)) bytes, and Min..Max must be a range that f can hold.
 // Groups need not begin at a byte, but those that do are faster.
-func QuantizeIntPacked[T Float](dst []byte, src []T, g Grid, p Int, f Packing) {
+func QuantizeIntPacked[T Float](dst []byte, src []T, g Grid, p IntParams, f Packing) {
 	const kernel = "QuantizeIntPacked"
 	g.check(kernel, "src", len(src))
 	checkLen(kernel, "dst", len(dst), f.Bytes(len(src)))
@@ -43,7 +43,7 @@ func QuantizeIntPacked[T Float](dst []byte, src []T, g Grid, p Int, f Packing) {
 	quantizeIntPacked(current(), dst, src, g, p, f)
 }
 
-func quantizeIntPacked[T Float](impl isa, dst []byte, src []T, g Grid, p Int, f Packing) {
+func quantizeIntPacked[T Float](impl isa, dst []byte, src []T, g Grid, p IntParams, f Packing) {
 	g = g.merged()
 	switch {
 	case impl == generic || len(src) == 0:
@@ -55,27 +55,27 @@ func quantizeIntPacked[T Float](impl isa, dst []byte, src []T, g Grid, p Int, f 
 	}
 }
 
-// QuantizeFp writes codes of a small float format:
+// QuantizeFloat writes codes of a small float format:
 //
 //	dst = cast(clamp(x / s, -max, max))
 //
 // dst has Format.Bytes(len(src)) bytes. A NaN becomes a NaN, in E2M1Packed 0.
-func QuantizeFp[T Float](dst []byte, src []T, g Grid, p Fp) {
-	const kernel = "QuantizeFp"
+func QuantizeFloat[T Float](dst []byte, src []T, g Grid, p FloatParams) {
+	const kernel = "QuantizeFloat"
 	g.check(kernel, "src", len(src))
 	p.check(kernel, g.Groups)
 	checkLen(kernel, "dst", len(dst), p.Format.Bytes(len(src)))
 	out := memory("dst", dst)
 	checkApart(kernel, out, memory("src", src))
 	p.apart(kernel, out)
-	quantizeFp(current(), dst, src, g, p)
+	quantizeFloat(current(), dst, src, g, p)
 }
 
-func quantizeFp[T Float](impl isa, dst []byte, src []T, g Grid, p Fp) {
+func quantizeFloat[T Float](impl isa, dst []byte, src []T, g Grid, p FloatParams) {
 	g = g.merged()
 	if impl == generic || len(src) == 0 || !g.inBytes(p.Format.bits()) {
-		portableQuantizeFp(dst, src, g, p)
+		portableQuantizeFloat(dst, src, g, p)
 	} else {
-		quantizeFpAsm(impl, dst, src, g, p)
+		quantizeFloatAsm(impl, dst, src, g, p)
 	}
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // quantizeIntAsm is the integer formula on an implementation with assembly.
-func quantizeIntAsm[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g Grid, p *Int) {
+func quantizeIntAsm[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g Grid, p *IntParams) {
 	switch {
 	case g.Groups <= fewGroups:
 		var recip [fewGroups]float32
@@ -21,7 +21,7 @@ func quantizeIntAsm[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, 
 	}
 }
 
-func quantizeIntRuns[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g Grid, p *Int, recip []float32) {
+func quantizeIntRuns[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g Grid, p *IntParams, recip []float32) {
 	to := streamingTo(impl, len(src), 8*int(unsafe.Sizeof(src[0])), dst, st.bits, NoMask)
 	for base := 0; base < g.Groups; base += len(recip) {
 		n := min(len(recip), g.Groups-base)
@@ -31,7 +31,7 @@ func quantizeIntRuns[T Float](impl isa, st storage, dst unsafe.Pointer, src []T,
 }
 
 // quantizeIntGroups quantizes the groups from base on, with the reciprocals of their scales.
-func quantizeIntGroups[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g Grid, p *Int, base int, recip []float32, to streaming) {
+func quantizeIntGroups[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g Grid, p *IntParams, base int, recip []float32, to streaming) {
 	code, elem := st.code, elemOf[T]()
 	s := spans{g: g, base: base, n: len(recip), most: mostElements, to: to}
 	for s.advance() {
@@ -51,7 +51,7 @@ func quantizeIntGroups[T Float](impl isa, st storage, dst unsafe.Pointer, src []
 }
 
 // quantizeIntGroup quantizes adjacent groups from first on; recip are their scales' reciprocals.
-func quantizeIntGroup(impl isa, code asm.Code, elem asm.Elem, q, x unsafe.Pointer, p *Int, first int, recip []float32, groups, length, ahead int) {
+func quantizeIntGroup(impl isa, code asm.Code, elem asm.Elem, q, x unsafe.Pointer, p *IntParams, first int, recip []float32, groups, length, ahead int) {
 	least, most := int32(p.Min), int32(p.Max)
 	scale, r := &p.Scale[first], &recip[0]
 	switch {
@@ -67,7 +67,7 @@ func quantizeIntGroup(impl isa, code asm.Code, elem asm.Elem, q, x unsafe.Pointe
 }
 
 // quantizeIntProduct quantizes one group by products, if they will do.
-func quantizeIntProduct(impl isa, code asm.Code, elem asm.Elem, q, x unsafe.Pointer, p *Int, group, length, ahead int) bool {
+func quantizeIntProduct(impl isa, code asm.Code, elem asm.Elem, q, x unsafe.Pointer, p *IntParams, group, length, ahead int) bool {
 	least, most, zero, scale := int32(p.Min), int32(p.Max), int32(0), p.Scale[group]
 	if p.ZeroPoint != nil {
 		zero = p.ZeroPoint[group]
@@ -85,7 +85,7 @@ func quantizeIntProduct(impl isa, code asm.Code, elem asm.Elem, q, x unsafe.Poin
 
 // quantizeIntBetweenBytes is for groups that do not begin at a byte of packed
 // codes: a byte each comes first, in pieces that stay in the L1 cache.
-func quantizeIntBetweenBytes[T Float](impl isa, dst []byte, src []T, g Grid, p Int, f Packing) {
+func quantizeIntBetweenBytes[T Float](impl isa, dst []byte, src []T, g Grid, p IntParams, f Packing) {
 	var codes [betweenBytes]int8 // which have room for unsigned ones too
 	bits := f.bits()
 	s := spans{g: g, n: g.Groups, most: len(codes)}
@@ -105,33 +105,33 @@ func quantizeIntBetweenBytes[T Float](impl isa, dst []byte, src []T, g Grid, p I
 // betweenBytes is how many codes there are in such a piece.
 const betweenBytes = 4096
 
-// quantizeFpAsm is the float formula on an implementation with assembly.
-func quantizeFpAsm[T Float](impl isa, dst []byte, src []T, g Grid, p Fp) {
+// quantizeFloatAsm is the float formula on an implementation with assembly.
+func quantizeFloatAsm[T Float](impl isa, dst []byte, src []T, g Grid, p FloatParams) {
 	switch {
 	case g.Groups <= fewGroups:
 		var recip [fewGroups]float32
-		quantizeFpRuns(impl, dst, src, g, p, recip[:])
+		quantizeFloatRuns(impl, dst, src, g, p, recip[:])
 	case g.Groups <= someGroups:
 		var recip [someGroups]float32
-		quantizeFpRuns(impl, dst, src, g, p, recip[:])
+		quantizeFloatRuns(impl, dst, src, g, p, recip[:])
 	default:
 		var recip [manyGroups]float32
-		quantizeFpRuns(impl, dst, src, g, p, recip[:])
+		quantizeFloatRuns(impl, dst, src, g, p, recip[:])
 	}
 }
 
-func quantizeFpRuns[T Float](impl isa, dst []byte, src []T, g Grid, p Fp, recip []float32) {
+func quantizeFloatRuns[T Float](impl isa, dst []byte, src []T, g Grid, p FloatParams, recip []float32) {
 	to := streamingTo(impl, len(src), 8*int(unsafe.Sizeof(src[0])), unsafe.Pointer(&dst[0]), p.Format.bits(), NoMask)
 	for base := 0; base < g.Groups; base += len(recip) {
 		n := min(len(recip), g.Groups-base)
 		asm.Prepare(impl, &recip[0], &p.Scale[base], n)
-		quantizeFpGroups(impl, dst, src, g, p, base, recip[:n], false, to)
+		quantizeFloatGroups(impl, dst, src, g, p, base, recip[:n], false, to)
 	}
 }
 
-// quantizeFpGroups quantizes the groups from base on, with the reciprocals of
+// quantizeFloatGroups quantizes the groups from base on, with the reciprocals of
 // their scales, which may be known to be powers of two.
-func quantizeFpGroups[T Float](impl isa, dst []byte, src []T, g Grid, p Fp, base int, recip []float32, powersOfTwo bool, to streaming) {
+func quantizeFloatGroups[T Float](impl isa, dst []byte, src []T, g Grid, p FloatParams, base int, recip []float32, powersOfTwo bool, to streaming) {
 	code, elem, most := p.Format.asmCode(), elemOf[T](), p.Format.Max()
 	s := spans{g: g, base: base, n: len(recip), most: mostElements, to: to}
 	for s.advance() {

@@ -45,7 +45,7 @@ func (r IntRule) check(kernel string, groups int) {
 	if r.Min >= r.Max || r.Min > 0 || r.Max < 0 {
 		fail(kernel, "codes %d..%d, want a range with 0 and another code", r.Min, r.Max)
 	}
-	p := Int{Min: r.Min, Max: r.Max, Scale: r.Scale}
+	p := IntParams{Min: r.Min, Max: r.Max, Scale: r.Scale}
 	p.check(kernel, groups)
 	if r.ZeroPoint != nil || !r.ByMinval && (r.Asymmetric || r.middle() != 0) {
 		checkLen(kernel, "ZeroPoint", len(r.ZeroPoint), groups)
@@ -55,9 +55,9 @@ func (r IntRule) check(kernel string, groups int) {
 	}
 }
 
-// int returns the parameters of groups for quantizing, once they are chosen.
-func (r IntRule) int(first, groups int) Int {
-	p := Int{Min: r.Min, Max: r.Max, Scale: r.Scale[first:][:groups]}
+// params returns the parameters of groups for quantizing, once they are chosen.
+func (r IntRule) params(first, groups int) IntParams {
+	p := IntParams{Min: r.Min, Max: r.Max, Scale: r.Scale[first:][:groups]}
 	switch {
 	case r.ByMinval:
 		p.Minval = r.Minval[first:][:groups]
@@ -80,7 +80,7 @@ func (r IntRule) apart(kernel string, others ...region) {
 	}
 }
 
-// FpRule says how the scales of a small float format follow from the range of a
+// FloatRule says how the scales of a small float format follow from the range of a
 // group, and takes them. With m the largest magnitude
 //
 //	scale = max(m / largest, 2^-23)                      the quotient rounded to the tensor's element type
@@ -90,7 +90,7 @@ func (r IntRule) apart(kernel string, others ...region) {
 // The second is [fp8.E8M0Scale], the shared scale of the OCP MX specification: a
 // NaN or an infinity counts as 2^128 and gives a scale that is finite. In the
 // first it makes the scale NaN or infinite.
-type FpRule struct {
+type FloatRule struct {
 	Format     Format
 	PowerOfTwo bool
 
@@ -99,10 +99,12 @@ type FpRule struct {
 }
 
 // check panics unless the rule is for that many groups and consistent.
-func (r FpRule) check(kernel string, groups int) { r.fp(0, len(r.Scale)).check(kernel, groups) }
+func (r FloatRule) check(kernel string, groups int) { r.params(0, len(r.Scale)).check(kernel, groups) }
 
-// fp returns the parameters of groups for quantizing, once they are chosen.
-func (r FpRule) fp(first, groups int) Fp { return Fp{r.Format, r.Scale[first:][:groups]} }
+// params returns the parameters of groups for quantizing, once they are chosen.
+func (r FloatRule) params(first, groups int) FloatParams {
+	return FloatParams{r.Format, r.Scale[first:][:groups]}
+}
 
 // maxExp returns the exponent of the format's largest value.
 func (f Format) maxExp() int {

@@ -137,7 +137,7 @@ func arbitrary[T Float](r *source, x []T) {
 
 // nearInts fills x with values next to those at which the result of a group's
 // parameters changes, with values between them and with wild ones.
-func nearInts[T Float](r *source, x []T, g Grid, p Int) {
+func nearInts[T Float](r *source, x []T, g Grid, p IntParams) {
 	for i := range x {
 		group, _ := g.group(i)
 		s, qo, fo := p.group(group)
@@ -187,8 +187,8 @@ func fpValues(f Format) (values []float32) {
 	return slices.Compact(values)
 }
 
-// nearFps is nearInts for small float formats.
-func nearFps[T Float](r *source, x []T, g Grid, p Fp) {
+// nearFloats is nearInts for small float formats.
+func nearFloats[T Float](r *source, x []T, g Grid, p FloatParams) {
 	for i := range x {
 		group, _ := g.group(i)
 		t := turns[p.Format]

@@ -16,10 +16,10 @@ import (
 // of implementations need.
 type kernel struct {
 	name     string
-	operands []operand // the first is dst, the second src, by name or by nature
-	inPlace  bool      // dst may be src
-	flat     bool      // the grid is but a length
-	formats  []Int     // ranges of codes to try
+	operands []operand   // the first is dst, the second src, by name or by nature
+	inPlace  bool        // dst may be src
+	flat     bool        // the grid is but a length
+	formats  []IntParams // ranges of codes to try
 	fill     func(r *source, t *trial)
 	run      func(t *trial) // the kernel
 	oracle   func(t *trial) // the portable implementation, without checks
@@ -96,14 +96,14 @@ func tensorKernels[T Float]() []kernel {
 	return concat(
 		fakeQuantizeIntKernels[T](), codeKernels[T, int8](signedRanges), codeKernels[T, uint8](unsignedRanges),
 		packedKernels[T](), fpKernels[T](), backwardKernels[T](), minMaxKernels[T](), dynamicPackedKernels[T](),
-		dynamicIntKernels[T, int8](signedRules), dynamicIntKernels[T, uint8](unsignedRules), dynamicFpKernels[T](),
+		dynamicIntKernels[T, int8](signedRules), dynamicIntKernels[T, uint8](unsignedRules), dynamicFloatKernels[T](),
 	)
 }
 
 // Ranges of codes: those of the formats, with clipping too, and odd ones.
 var (
-	signedRanges   = []Int{{Min: -128, Max: 127}, {Min: -127, Max: 127}, {Min: -8, Max: 7}, {Min: -7, Max: 7}, {Min: -2, Max: 1}, {Min: -1, Max: 1}, {Min: 3, Max: 3}, {Min: -100, Max: -20}, {Min: 5, Max: 11}}
-	unsignedRanges = []Int{{Min: 0, Max: 255}, {Min: 0, Max: 15}, {Min: 0, Max: 3}, {Min: 0, Max: 0}, {Min: 200, Max: 255}, {Min: 1, Max: 2}}
+	signedRanges   = []IntParams{{Min: -128, Max: 127}, {Min: -127, Max: 127}, {Min: -8, Max: 7}, {Min: -7, Max: 7}, {Min: -2, Max: 1}, {Min: -1, Max: 1}, {Min: 3, Max: 3}, {Min: -100, Max: -20}, {Min: 5, Max: 11}}
+	unsignedRanges = []IntParams{{Min: 0, Max: 255}, {Min: 0, Max: 15}, {Min: 0, Max: 3}, {Min: 0, Max: 0}, {Min: 200, Max: 255}, {Min: 1, Max: 2}}
 )
 
 // masks are the kinds of masks, as operands.
@@ -130,8 +130,8 @@ var formulations = []struct {
 func none(Grid) int { return 0 }
 
 // intParams returns the parameters that the operands from the third on hold.
-func intParams(t *trial, formulation string) Int {
-	p := Int{Min: t.min, Max: t.max, Scale: mem[float32](t, 2)}
+func intParams(t *trial, formulation string) IntParams {
+	p := IntParams{Min: t.min, Max: t.max, Scale: mem[float32](t, 2)}
 	switch formulation {
 	case "zp":
 		p.ZeroPoint = mem[int32](t, 3)
@@ -153,7 +153,7 @@ func fakeQuantizeIntKernels[T Float]() (list []kernel) {
 	e := elementType[T]()
 	for _, m := range masks {
 		for _, f := range formulations {
-			call := func(f32 func(dst []T, mask Mask, src []T, g Grid, p Int)) func(t *trial) {
+			call := func(f32 func(dst []T, mask Mask, src []T, g Grid, p IntParams)) func(t *trial) {
 				return func(t *trial) {
 					f32(mem[T](t, 0), m.mask(t.mem[5]), mem[T](t, 1), t.grid, intParams(t, f.name))
 				}
@@ -177,14 +177,14 @@ func fakeQuantizeIntKernels[T Float]() (list []kernel) {
 }
 
 // codeKernels quantize to codes and back.
-func codeKernels[T Float, C Code](ranges []Int) (list []kernel) {
+func codeKernels[T Float, C Code](ranges []IntParams) (list []kernel) {
 	e := elementType[T]()
 	for _, f := range formulations {
 		params := []operand{in("scale", f32, groups), in("zeroPoint", int32s, f.zeroPoints), in("minval", f32, f.minval)}
-		quantize := func(k func(dst []C, src []T, g Grid, p Int)) func(t *trial) {
+		quantize := func(k func(dst []C, src []T, g Grid, p IntParams)) func(t *trial) {
 			return func(t *trial) { k(mem[C](t, 0), mem[T](t, 1), t.grid, intParams(t, f.name)) }
 		}
-		dequantize := func(k func(dst []T, src []C, g Grid, p Int)) func(t *trial) {
+		dequantize := func(k func(dst []T, src []C, g Grid, p IntParams)) func(t *trial) {
 			return func(t *trial) { k(mem[T](t, 0), mem[C](t, 1), t.grid, intParams(t, f.name)) }
 		}
 		list = append(list, kernel{
@@ -217,7 +217,7 @@ func packedKernels[T Float]() (list []kernel) {
 	e := elementType[T]()
 	for packing := Int4; packing <= Uint2; packing++ {
 		least, most := packing.Range()
-		ranges := []Int{{Min: least, Max: most}}
+		ranges := []IntParams{{Min: least, Max: most}}
 		for _, p := range append(signedRanges, unsignedRanges...) {
 			if p.Min >= least && p.Max <= most {
 				ranges = append(ranges, p)
@@ -226,10 +226,10 @@ func packedKernels[T Float]() (list []kernel) {
 		packed := func(g Grid) int { return packing.Bytes(elements(g)) }
 		for _, f := range formulations {
 			params := []operand{in("scale", f32, groups), in("zeroPoint", int32s, f.zeroPoints), in("minval", f32, f.minval)}
-			quantize := func(k func(dst []byte, src []T, g Grid, p Int, f Packing)) func(t *trial) {
+			quantize := func(k func(dst []byte, src []T, g Grid, p IntParams, f Packing)) func(t *trial) {
 				return func(t *trial) { k(t.mem[0], mem[T](t, 1), t.grid, intParams(t, f.name), packing) }
 			}
-			dequantize := func(k func(dst []T, src []byte, g Grid, p Int, f Packing)) func(t *trial) {
+			dequantize := func(k func(dst []T, src []byte, g Grid, p IntParams, f Packing)) func(t *trial) {
 				return func(t *trial) { k(mem[T](t, 0), t.mem[1], t.grid, intParams(t, f.name), packing) }
 			}
 			list = append(list, kernel{
@@ -269,45 +269,45 @@ func fpKernels[T Float]() (list []kernel) {
 	for f := E4M3FN; f <= E2M1Packed; f++ {
 		codes := map[Format]elem{E4M3FN: e4m3, E5M2: e5m2, E2M1: e4m3, E2M1Packed: bytes8}[f]
 		codesLen := func(g Grid) int { return f.Bytes(elements(g)) }
-		params := func(t *trial) Fp { return Fp{f, mem[float32](t, 2)} }
+		params := func(t *trial) FloatParams { return FloatParams{f, mem[float32](t, 2)} }
 		fill := func(r *source, t *trial) {
 			r.scales(mem[float32](t, 2))
-			nearFps(r, mem[T](t, 1), t.grid, params(t))
+			nearFloats(r, mem[T](t, 1), t.grid, params(t))
 		}
 		for _, m := range masks {
-			fake := func(k func(dst []T, mask Mask, src []T, g Grid, p Fp)) func(t *trial) {
+			fake := func(k func(dst []T, mask Mask, src []T, g Grid, p FloatParams)) func(t *trial) {
 				return func(t *trial) { k(mem[T](t, 0), m.mask(t.mem[3]), mem[T](t, 1), t.grid, params(t)) }
 			}
 			list = append(list, kernel{
-				name:     fmt.Sprintf("FakeQuantizeFp/%s/%v/%s", e.name, f, m.name),
+				name:     fmt.Sprintf("FakeQuantizeFloat/%s/%v/%s", e.name, f, m.name),
 				operands: []operand{out("dst", e, elements), in("src", e, elements), in("scale", f32, groups), out("mask", bytes8, m.len)},
 				inPlace:  true,
 				fill:     fill,
-				run:      fake(FakeQuantizeFp[T]),
-				oracle:   fake(portableFakeQuantizeFp[T]),
+				run:      fake(FakeQuantizeFloat[T]),
+				oracle:   fake(portableFakeQuantizeFloat[T]),
 			})
 		}
-		quantize := func(k func(dst []byte, src []T, g Grid, p Fp)) func(t *trial) {
+		quantize := func(k func(dst []byte, src []T, g Grid, p FloatParams)) func(t *trial) {
 			return func(t *trial) { k(t.mem[0], mem[T](t, 1), t.grid, params(t)) }
 		}
-		dequantize := func(k func(dst []T, src []byte, g Grid, p Fp)) func(t *trial) {
+		dequantize := func(k func(dst []T, src []byte, g Grid, p FloatParams)) func(t *trial) {
 			return func(t *trial) { k(mem[T](t, 0), t.mem[1], t.grid, params(t)) }
 		}
 		list = append(list, kernel{
-			name:     fmt.Sprintf("QuantizeFp/%s/%v", e.name, f),
+			name:     fmt.Sprintf("QuantizeFloat/%s/%v", e.name, f),
 			operands: []operand{out("dst", codes, codesLen), in("src", e, elements), in("scale", f32, groups)},
 			fill:     fill,
-			run:      quantize(QuantizeFp[T]),
-			oracle:   quantize(portableQuantizeFp[T]),
+			run:      quantize(QuantizeFloat[T]),
+			oracle:   quantize(portableQuantizeFloat[T]),
 		}, kernel{
-			name:     fmt.Sprintf("DequantizeFp/%s/%v", e.name, f),
+			name:     fmt.Sprintf("DequantizeFloat/%s/%v", e.name, f),
 			operands: []operand{out("dst", e, elements), in("src", codes, codesLen), in("scale", f32, groups)},
 			fill: func(r *source, t *trial) {
 				r.scales(mem[float32](t, 2))
 				fillBytes(r, t.mem[1])
 			},
-			run:    dequantize(DequantizeFp[T]),
-			oracle: dequantize(portableDequantizeFp[T]),
+			run:    dequantize(DequantizeFloat[T]),
+			oracle: dequantize(portableDequantizeFloat[T]),
 		})
 	}
 	return list
@@ -380,12 +380,12 @@ var rules = []struct {
 
 // The ranges of the formats.
 var (
-	signedRules   = []Int{{Min: -128, Max: 127}, {Min: -127, Max: 127}, {Min: -8, Max: 7}, {Min: -7, Max: 7}, {Min: -2, Max: 1}, {Min: -1, Max: 1}}
-	unsignedRules = []Int{{Min: 0, Max: 255}, {Min: 0, Max: 15}, {Min: 0, Max: 3}}
+	signedRules   = []IntParams{{Min: -128, Max: 127}, {Min: -127, Max: 127}, {Min: -8, Max: 7}, {Min: -7, Max: 7}, {Min: -2, Max: 1}, {Min: -1, Max: 1}}
+	unsignedRules = []IntParams{{Min: 0, Max: 255}, {Min: 0, Max: 15}, {Min: 0, Max: 3}}
 )
 
 // dynamicIntKernels choose parameters, observe, and observe and quantize.
-func dynamicIntKernels[T Float, C Code](ranges []Int) (list []kernel) {
+func dynamicIntKernels[T Float, C Code](ranges []IntParams) (list []kernel) {
 	e := elementType[T]()
 	for _, f := range rules {
 		params := []operand{out("scale", f32, observed), out("zeroPoint", int32s, f.zeroPoints), out("minval", f32, f.minval)}
@@ -426,7 +426,7 @@ func dynamicIntKernels[T Float, C Code](ranges []Int) (list []kernel) {
 			run:      dynamic(DynamicInt[C, T]),
 			oracle: dynamic(func(dst []C, src []T, g Grid, r IntRule) {
 				portableObserveInt(src, g, r)
-				portableQuantizeInt(dst, src, g, r.int(0, g.Groups))
+				portableQuantizeInt(dst, src, g, r.params(0, g.Groups))
 			}),
 		}, kernel{
 			name:     "ObserveInt/" + name,
@@ -464,12 +464,12 @@ func dynamicPackedKernels[T Float]() (list []kernel) {
 				name: fmt.Sprintf("DynamicIntPacked/%s/%v/asymmetric=%v", e.name, packing, asymmetric),
 				operands: []operand{out("dst", bytes8, func(g Grid) int { return packing.Bytes(elements(g)) }), in("src", e, elements),
 					out("scale", f32, observed), out("zeroPoint", int32s, observed)},
-				formats: []Int{{Min: least, Max: most}},
+				formats: []IntParams{{Min: least, Max: most}},
 				fill:    func(r *source, t *trial) { groupsOfKinds(r, mem[T](t, 1), t.grid) },
 				run:     dynamic(DynamicIntPacked[T]),
 				oracle: dynamic(func(dst []byte, src []T, g Grid, r IntRule, f Packing) {
 					portableObserveInt(src, g, r)
-					portableQuantizeIntPacked(dst, src, g, r.int(0, g.Groups), f)
+					portableQuantizeIntPacked(dst, src, g, r.params(0, g.Groups), f)
 				}),
 			})
 		}
@@ -477,13 +477,13 @@ func dynamicPackedKernels[T Float]() (list []kernel) {
 	return list
 }
 
-// dynamicFpKernels are the same for small floats.
-func dynamicFpKernels[T Float]() (list []kernel) {
+// dynamicFloatKernels are the same for small floats.
+func dynamicFloatKernels[T Float]() (list []kernel) {
 	e := elementType[T]()
 	for _, powerOfTwo := range []bool{false, true} {
 		for f := E4M3FN; f <= E2M1Packed; f++ {
 			codes := map[Format]elem{E4M3FN: e4m3, E5M2: e5m2, E2M1: e4m3, E2M1Packed: bytes8}[f]
-			rule := func(t *trial) FpRule { return FpRule{f, powerOfTwo, mem[float32](t, 2)} }
+			rule := func(t *trial) FloatRule { return FloatRule{f, powerOfTwo, mem[float32](t, 2)} }
 			nonEmpty := func(call func(t *trial)) func(t *trial) {
 				return func(t *trial) {
 					if elements(t.grid) > 0 {
@@ -491,13 +491,13 @@ func dynamicFpKernels[T Float]() (list []kernel) {
 					}
 				}
 			}
-			dynamic := func(k func(dst []byte, src []T, g Grid, r FpRule)) func(t *trial) {
+			dynamic := func(k func(dst []byte, src []T, g Grid, r FloatRule)) func(t *trial) {
 				return nonEmpty(func(t *trial) { k(t.mem[0], mem[T](t, 1), t.grid, rule(t)) })
 			}
-			observe := func(k func(src []T, g Grid, r FpRule)) func(t *trial) {
+			observe := func(k func(src []T, g Grid, r FloatRule)) func(t *trial) {
 				return nonEmpty(func(t *trial) { k(mem[T](t, 1), t.grid, rule(t)) })
 			}
-			choose := func(k func(r FpRule, low, high []float32)) func(t *trial) {
+			choose := func(k func(r FloatRule, low, high []float32)) func(t *trial) {
 				return nonEmpty(func(t *trial) { k(rule(t), mem[float32](t, 0), mem[float32](t, 1)) })
 			}
 			name := fmt.Sprintf("%s/%v", e.name, f)
@@ -506,27 +506,27 @@ func dynamicFpKernels[T Float]() (list []kernel) {
 			}
 			fill := func(r *source, t *trial) { groupsOfKinds(r, mem[T](t, 1), t.grid) }
 			list = append(list, kernel{
-				name: "DynamicFp/" + name,
+				name: "DynamicFloat/" + name,
 				operands: []operand{out("dst", codes, func(g Grid) int { return f.Bytes(elements(g)) }), in("src", e, elements),
 					out("scale", f32, observed)},
 				fill: fill,
-				run:  dynamic(DynamicFp[T]),
-				oracle: dynamic(func(dst []byte, src []T, g Grid, r FpRule) {
-					portableObserveFp(src, g, r)
-					portableQuantizeFp(dst, src, g, r.fp(0, g.Groups))
+				run:  dynamic(DynamicFloat[T]),
+				oracle: dynamic(func(dst []byte, src []T, g Grid, r FloatRule) {
+					portableObserveFloat(src, g, r)
+					portableQuantizeFloat(dst, src, g, r.params(0, g.Groups))
 				}),
 			}, kernel{
-				name:     "ObserveFp/" + name,
+				name:     "ObserveFloat/" + name,
 				operands: []operand{out("none", bytes8, none), in("src", e, elements), out("scale", f32, observed)},
 				fill:     fill,
-				run:      observe(ObserveFp[T]),
-				oracle:   observe(portableObserveFp[T]),
+				run:      observe(ObserveFloat[T]),
+				oracle:   observe(portableObserveFloat[T]),
 			}, kernel{
-				name:     "ChooseFp/" + name,
+				name:     "ChooseFloat/" + name,
 				operands: []operand{in("low", f32, observed), in("high", f32, observed), out("scale", f32, observed)},
 				fill:     func(r *source, t *trial) { ranges32[T](r, mem[float32](t, 0), mem[float32](t, 1)) },
-				run:      choose(ChooseFp[T]),
-				oracle:   choose(portableChooseFp[T]),
+				run:      choose(ChooseFloat[T]),
+				oracle:   choose(portableChooseFloat[T]),
 			})
 		}
 	}
@@ -639,7 +639,7 @@ func conversions() []kernel {
 			name:     "EncodeE2M1Pairs",
 			operands: []operand{out("dst", bytes8, pairs), in("src", f32, elements)},
 			flat:     true,
-			fill:     func(r *source, t *trial) { nearFps(r, mem[float32](t, 1), t.grid, Fp{E2M1, unit(t.grid)}) },
+			fill:     func(r *source, t *trial) { nearFloats(r, mem[float32](t, 1), t.grid, FloatParams{E2M1, unit(t.grid)}) },
 			run:      func(t *trial) { EncodeE2M1Pairs(mem[fp4.Pair](t, 0), mem[float32](t, 1)) },
 			oracle:   func(t *trial) { portableEncodePairs(mem[fp4.Pair](t, 0), mem[float32](t, 1)) },
 		}, {

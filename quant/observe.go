@@ -142,7 +142,7 @@ func (p *pass[T]) observeWhole(b *bench[T], lo, hi int) {
 			low, high := p.minMax(b, s)
 			p.observer.update(s.group, low, high)
 		case p.format.dtype.IsFloat():
-			kernels.ObserveFp(p.x[s.at:][:s.len()], s.grid, p.format.fpRule(p.params, s.group, s.grid.Groups))
+			kernels.ObserveFloat(p.x[s.at:][:s.len()], s.grid, p.format.fpRule(p.params, s.group, s.grid.Groups))
 		default:
 			kernels.ObserveInt(p.x[s.at:][:s.len()], s.grid, p.format.intRule(p.params, s.group, s.grid.Groups))
 		}

@@ -145,8 +145,8 @@ func (f *format) group(p *Params, i int) Group {
 }
 
 // int returns the parameters of a span for a kernel of integers.
-func (f *format) int(p *Params, s span) kernels.Int {
-	k := kernels.Int{Min: int(f.min), Max: int(f.max), Scale: p.Scale[s.group:][:s.grid.Groups]}
+func (f *format) int(p *Params, s span) kernels.IntParams {
+	k := kernels.IntParams{Min: int(f.min), Max: int(f.max), Scale: p.Scale[s.group:][:s.grid.Groups]}
 	switch {
 	case f.minval:
 		k.Minval = p.MinVal[s.group:][:s.grid.Groups]
@@ -157,8 +157,8 @@ func (f *format) int(p *Params, s span) kernels.Int {
 }
 
 // fp returns the parameters of a span for a kernel of floats, each code in a byte.
-func (f *format) fp(p *Params, s span) kernels.Fp {
-	return kernels.Fp{Format: f.kernel(), Scale: p.Scale[s.group:][:s.grid.Groups]}
+func (f *format) fp(p *Params, s span) kernels.FloatParams {
+	return kernels.FloatParams{Format: f.kernel(), Scale: p.Scale[s.group:][:s.grid.Groups]}
 }
 
 // kernel is the float format as the kernels know it, each code in a byte.
@@ -173,8 +173,8 @@ func (f *format) kernel() kernels.Format {
 }
 
 // pairs returns the parameters of a span for a kernel of float4, two to a byte.
-func (f *format) pairs(p *Params, s span) kernels.Fp {
-	return kernels.Fp{Format: kernels.E2M1Packed, Scale: p.Scale[s.group:][:s.grid.Groups]}
+func (f *format) pairs(p *Params, s span) kernels.FloatParams {
+	return kernels.FloatParams{Format: kernels.E2M1Packed, Scale: p.Scale[s.group:][:s.grid.Groups]}
 }
 
 // packing tells the kernels of packed integers which they are.
@@ -241,7 +241,7 @@ func (f *format) choose(p *Params, first int, low, high []float32, e element) {
 
 func choose[T kernels.Float](f *format, p *Params, first int, low, high []float32) {
 	if f.dtype.IsFloat() {
-		kernels.ChooseFp[T](f.fpRule(p, first, len(low)), low, high)
+		kernels.ChooseFloat[T](f.fpRule(p, first, len(low)), low, high)
 	} else {
 		kernels.ChooseInt[T](f.intRule(p, first, len(low)), low, high)
 	}
@@ -256,6 +256,6 @@ func (f *format) intRule(p *Params, first, groups int) kernels.IntRule {
 }
 
 // fpRule is intRule for floats, each code in a byte.
-func (f *format) fpRule(p *Params, first, groups int) kernels.FpRule {
-	return kernels.FpRule{Format: f.kernel(), PowerOfTwo: f.e8m0, Scale: p.Scale[first:][:groups]}
+func (f *format) fpRule(p *Params, first, groups int) kernels.FloatRule {
+	return kernels.FloatRule{Format: f.kernel(), PowerOfTwo: f.e8m0, Scale: p.Scale[first:][:groups]}
 }

@@ -52,7 +52,7 @@ func (p *pass[T]) fakeQuantize(b *bench[T], lo, hi int) {
 func (p *pass[T]) fakeQuantizeSpan(s span, mask kernels.Mask) {
 	y, x := p.y[s.at:][:s.len()], p.x[s.at:][:s.len()]
 	if p.format.dtype.IsFloat() {
-		kernels.FakeQuantizeFp(y, mask, x, s.grid, p.format.fp(p.params, s))
+		kernels.FakeQuantizeFloat(y, mask, x, s.grid, p.format.fp(p.params, s))
 	} else {
 		kernels.FakeQuantizeInt(y, mask, x, s.grid, p.format.int(p.params, s))
 	}
@@ -134,7 +134,7 @@ func (p *pass[T]) quantize(b *bench[T], lo, hi int) {
 			for s := range p.tiling.spans(lo, end) {
 				dst, x := p.packed(s), p.x[s.at:][:s.len()]
 				if p.lines.fp4 {
-					kernels.QuantizeFp(dst, x, s.grid, p.format.pairs(p.params, s))
+					kernels.QuantizeFloat(dst, x, s.grid, p.format.pairs(p.params, s))
 				} else {
 					kernels.QuantizeIntPacked(dst, x, s.grid, p.format.int(p.params, s), p.format.packing())
 				}
@@ -158,11 +158,11 @@ func (p *pass[T]) observeAndQuantize(lo, hi int) {
 		case p.lines.fp4 && p.lines.packed:
 			rule := p.format.fpRule(p.params, s.group, groups)
 			rule.Format = kernels.E2M1Packed
-			kernels.DynamicFp(p.packed(s), x, s.grid, rule)
+			kernels.DynamicFloat(p.packed(s), x, s.grid, rule)
 		case p.lines.packed:
 			kernels.DynamicIntPacked(p.packed(s), x, s.grid, p.format.intRule(p.params, s.group, groups), p.format.packing())
 		case p.format.dtype.IsFloat():
-			kernels.DynamicFp(p.codes[s.at:][:s.len()], x, s.grid, p.format.fpRule(p.params, s.group, groups))
+			kernels.DynamicFloat(p.codes[s.at:][:s.len()], x, s.grid, p.format.fpRule(p.params, s.group, groups))
 		case p.format.dtype.Storage() == Int8:
 			kernels.DynamicInt(signed(p.codes[s.at:][:s.len()]), x, s.grid, p.format.intRule(p.params, s.group, groups))
 		default:
@@ -183,7 +183,7 @@ func (p *pass[T]) dequantize(b *bench[T], lo, hi int) {
 			for s := range p.tiling.spans(lo, end) {
 				y, src := p.y[s.at:][:s.len()], p.packed(s)
 				if p.lines.fp4 {
-					kernels.DequantizeFp(y, src, s.grid, p.format.pairs(p.params, s))
+					kernels.DequantizeFloat(y, src, s.grid, p.format.pairs(p.params, s))
 				} else {
 					kernels.DequantizeIntPacked(y, src, s.grid, p.format.int(p.params, s), p.format.packing())
 				}
@@ -230,7 +230,7 @@ func (p *pass[T]) encode(b *bench[T], dst []byte, at int) {
 		case Uint8:
 			kernels.QuantizeInt(dst, x, s.grid, p.format.int(p.params, s))
 		default:
-			kernels.QuantizeFp(dst, x, s.grid, p.format.fp(p.params, s))
+			kernels.QuantizeFloat(dst, x, s.grid, p.format.fp(p.params, s))
 		}
 	}
 }
@@ -267,7 +267,7 @@ func decodeSpan[T kernels.Float](y []T, src []byte, s span, f *format, p *Params
 	case Uint8:
 		kernels.DequantizeInt(y, src, s.grid, f.int(p, s))
 	default:
-		kernels.DequantizeFp(y, src, s.grid, f.fp(p, s))
+		kernels.DequantizeFloat(y, src, s.grid, f.fp(p, s))
 	}
 }
 

@@ -33,7 +33,7 @@ func (f Format) value(q byte) float32 {
 	return fp8.E4M3FN(q).Float32()
 }
 
-func portableFakeQuantizeFp[T Float](dst []T, mask Mask, src []T, g Grid, p Fp) {
+func portableFakeQuantizeFloat[T Float](dst []T, mask Mask, src []T, g Grid, p FloatParams) {
 	var buf piece
 	f := p.Format
 	if f == E2M1Packed {
@@ -57,7 +57,7 @@ func portableFakeQuantizeFp[T Float](dst []T, mask Mask, src []T, g Grid, p Fp) 
 	}
 }
 
-func portableQuantizeFp[T Float](dst []byte, src []T, g Grid, p Fp) {
+func portableQuantizeFloat[T Float](dst []byte, src []T, g Grid, p FloatParams) {
 	var buf piece
 	hi := p.Format.Max()
 	for at := 0; at < len(src); at += pieceLen {
@@ -78,7 +78,7 @@ func portableQuantizeFp[T Float](dst []byte, src []T, g Grid, p Fp) {
 	}
 }
 
-func portableDequantizeFp[T Float](dst []T, src []byte, g Grid, p Fp) {
+func portableDequantizeFloat[T Float](dst []T, src []byte, g Grid, p FloatParams) {
 	var buf piece
 	for at := 0; at < len(dst); at += pieceLen {
 		end := min(at+pieceLen, len(dst))
