@@ -13,23 +13,41 @@ type Calculator interface {
 	Next(running, seen Range, round func(float32) float32) Range
 }
 
-var calculators = registry[Calculator]{news: map[string]func() Calculator{
-	"default":        nil,                              // static or moving_average, by target
-	"static":         func() Calculator { return nil }, // each tensor by itself
-	"dynamic":        func() Calculator { return nil },
-	"moving_average": func() Calculator { return MovingAverage(0.01) },
-	"global_minmax":  func() Calculator { return globalMinMax{} },
-}}
+var calculators = registry[Calculator]{field: "qparam_calculator_cls"}
+
+func init() {
+	RegisterCalculator("default", without[Calculator](static{})) // static or moving_average, by target
+	RegisterCalculator("static", without[Calculator](static{}))
+	RegisterCalculator("dynamic", without[Calculator](static{}))
+	RegisterCalculator("moving_average", func(r Request) (Calculator, error) {
+		a := struct {
+			Constant float64 `json:"constant"`
+		}{0.01}
+		err := r.Arguments(&a)
+		if err == nil && !(a.Constant > 0 && a.Constant <= 1) {
+			err = r.Error("constant", a.Constant, "more than 0 and at most 1")
+		}
+		return MovingAverage(a.Constant), err
+	})
+	RegisterCalculator("global_minmax", without[Calculator](globalMinMax{}))
+}
 
 // RegisterCalculator makes a Calculator known by a name that Spec.Calculator (qparam_calculator_cls) may give. It panics if the name is taken.
-// The names known from the start are
+// A constructor that returns nil or an error makes the Spec invalid. The names known from the start are
 //   - "static": the range of this tensor;
-//   - "moving_average": MovingAverage(0.01);
+//   - "moving_average": MovingAverage of its argument "constant", 0.01 unless given;
 //   - "global_minmax": the smallest minimum and the greatest maximum seen so far;
 //   - "dynamic": the range of this tensor, with no state at all: the observer cannot be switched off, the shape of the
 //     parameters may change from pass to pass; for activations, not with SymmetricWithClipping and not with a FloatRange;
 //   - "default": static for Weight and LUT, moving_average for Activation.
-func RegisterCalculator(name string, new func() Calculator) { calculators.register(name, new) }
+func RegisterCalculator(name string, new func(Request) (Calculator, error)) {
+	calculators.register(name, new)
+}
+
+// static takes the range of each tensor by itself. An observer that has it keeps no ranges.
+type static struct{}
+
+func (static) Next(_, seen Range, _ func(float32) float32) Range { return seen }
 
 // MovingAverage returns the Calculator of the exponential moving average, seen*c + running*(1-c), where c and 1-c are
 // rounded to float32, and both products and the sum to the element type.

@@ -75,7 +75,7 @@ func (c Codes) repack(packed bool) (Codes, error) {
 
 // check holds data, shape and parameters against one another, and returns the number of elements.
 func (c Codes) check() (size int, err error) {
-	if err := c.Spec.Validate(); err != nil {
+	if err := c.Spec.validateCodes(); err != nil {
 		return 0, err
 	}
 	size, err = elements("Codes", ".Shape", c.Shape)

@@ -14,7 +14,7 @@ import (
 
 // Several goroutines share one quantizer, with given parameters and while it observes; go test -race looks on.
 func TestConcurrency(t *testing.T) {
-	spec := quant.Spec{Granularity: quant.PerChannel(0), Calculator: "global_minmax"}
+	spec := quant.Spec{Granularity: quant.PerChannel(0), Calculator: quant.Algorithm{Name: "global_minmax"}}
 	given, err := quant.NewGiven[float32](spec, quant.Activation, quant.Params{Shape: []int{4, 1}, Scale: []float32{1, .5, .25, .125}})
 	require.NoError(t, err)
 	given.Workers = 2

@@ -55,7 +55,8 @@
 //
 // # A user's own
 //
-// RegisterCalculator, RegisterRangeCalculator and RegisterQuantizeStep make new algorithms known by name, to a Spec and to its JSON.
+// RegisterCalculator, RegisterRangeCalculator and RegisterQuantizeStep make new algorithms known by name, to a Spec and to its JSON. An Algorithm
+// is such a name with arguments for the constructor.
 //
 // # Errors
 //

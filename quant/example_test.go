@@ -95,7 +95,7 @@ func Example_int4() {
 
 // A vector database keeps int8 codes and one scale for each vector: quantized on insert, dequantized to score the best candidates again.
 func Example_vectors() {
-	spec := quant.Spec{Granularity: quant.PerChannel(0), Calculator: "dynamic"} // axis 0 is the vectors
+	spec := quant.Spec{Granularity: quant.PerChannel(0), Calculator: quant.Algorithm{Name: "dynamic"}} // axis 0 is the vectors
 	q, err := quant.New[float32](spec, quant.Activation)
 	if err != nil {
 		panic(err)
@@ -129,10 +129,12 @@ func Example_vectors() {
 	// vector 1: [-3.01 0.00 3.98]
 }
 
-// threeSigma is a range of three standard deviations around the mean: outliers are clipped.
-type threeSigma struct{}
+// sigmas is a range of some standard deviations around the mean: outliers are clipped.
+type sigmas struct {
+	N float64 `json:"n"`
+}
 
-func (threeSigma) Range(group iter.Seq[[]float32]) quant.Range {
+func (s sigmas) Range(group iter.Seq[[]float32]) quant.Range {
 	var n, sum, squares float64
 	for piece := range group {
 		for _, x := range piece {
@@ -142,21 +144,28 @@ func (threeSigma) Range(group iter.Seq[[]float32]) quant.Range {
 		}
 	}
 	mean := sum / n
-	spread := 3 * math.Sqrt(max(0, squares/n-mean*mean))
+	spread := s.N * math.Sqrt(max(0, squares/n-mean*mean))
 	return quant.Range{Min: float32(mean - spread), Max: float32(mean + spread)}
 }
 
-// A range calculator of one's own, used by name, from JSON too.
+// A range calculator of one's own with an argument, used by name, from JSON too.
 func ExampleRegisterRangeCalculator() {
-	quant.RegisterRangeCalculator("three_sigma", func() quant.RangeCalculator { return threeSigma{} })
+	quant.RegisterRangeCalculator("sigmas", func(r quant.Request) (quant.RangeCalculator, error) {
+		s := sigmas{N: 3} // unless it is given
+		err := r.Arguments(&s)
+		if err == nil && !(s.N > 0) {
+			err = r.Error("n", s.N, "more than 0")
+		}
+		return s, err
+	})
 
 	x := quant.Tensor[float32]{Data: make([]float32, 1000), Shape: []int{1000}}
 	for i := range x.Data {
 		x.Data[i] = float32(i%3 - 1)
 	}
 	x.Data[0] = 100
-	for _, name := range []string{"minmax", "three_sigma"} {
-		spec, err := quant.ParseSpec([]byte(`{"dtype":"int4","range_calculator_cls":"` + name + `"}`))
+	for _, ranges := range []string{`"minmax"`, `"sigmas"`, `{"name":"sigmas","n":6}`} {
+		spec, err := quant.ParseSpec([]byte(`{"dtype":"int4","range_calculator_cls":` + ranges + `}`))
 		if err != nil {
 			panic(err)
 		}
@@ -168,11 +177,12 @@ func ExampleRegisterRangeCalculator() {
 		if err := q.FakeQuantize(&y, x, nil); err != nil {
 			panic(err)
 		}
-		fmt.Printf("%s: %.2f\n", name, y.Data[:4])
+		fmt.Printf("%s: %.2f\n", ranges, y.Data[:4])
 	}
 	// Output:
-	// minmax: [93.33 0.00 0.00 0.00]
-	// three_sigma: [9.23 0.00 1.32 -1.32]
+	// "minmax": [93.33 0.00 0.00 0.00]
+	// "sigmas": [9.23 0.00 1.32 -1.32]
+	// {"name":"sigmas","n":6}: [18.37 0.00 0.00 0.00]
 }
 
 // stochastic rounds up as often as the fraction says, so that the mean of many codes is the value itself.
@@ -190,7 +200,7 @@ func (s stochastic) Quantize(codes []float32, mask []byte, x []float32, g quant.
 
 // Stochastic rounding in the place of rounding half to even.
 func ExampleRegisterQuantizeStep() {
-	quant.RegisterQuantizeStep("stochastic", func() quant.QuantizeStep { return stochastic{rand.New(rand.NewPCG(1, 2))} })
+	quant.RegisterQuantizeStep("stochastic", func(quant.Request) (quant.QuantizeStep, error) { return stochastic{rand.New(rand.NewPCG(1, 2))}, nil })
 
 	spec, err := quant.ParseSpec([]byte(`{"fake_quantize_cls":"stochastic","float_range":[-127.5,127.5]}`))
 	if err != nil {
@@ -215,11 +225,12 @@ func ExampleRegisterQuantizeStep() {
 	// Output: 0.3
 }
 
-// A slower moving average than the reference's.
-func ExampleMovingAverage() {
-	quant.RegisterCalculator("slow", func() quant.Calculator { return quant.MovingAverage(0.5) })
+// A quicker moving average than the reference's.
+func ExampleAlgorithm() {
+	spec := quant.Spec{Calculator: quant.Algorithm{Name: "moving_average", Arguments: `{"constant":0.5}`}}
+	fmt.Println(spec.Calculator)
 
-	q, err := quant.New[float32](quant.Spec{Calculator: "slow"}, quant.Activation)
+	q, err := quant.New[float32](spec, quant.Activation)
 	if err != nil {
 		panic(err)
 	}
@@ -234,6 +245,7 @@ func ExampleMovingAverage() {
 		fmt.Println(p.Scale)
 	}
 	// Output:
+	// {"name":"moving_average","constant":0.5}
 	// [1]
 	// [1.5]
 	// [1.75]

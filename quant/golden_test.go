@@ -83,7 +83,7 @@ func testGolden[T kernels.Float](t *testing.T, c golden.Case, name string, want 
 	requireGolden(t, want, name+".mask", mask.Data, x.Shape)
 
 	var codes quant.Codes
-	if q.Spec().Calculator != "dynamic" {
+	if q.Spec().Calculator.Name != "dynamic" {
 		require.NoError(t, q.EnableObserver(false))
 	}
 	require.NoError(t, q.Quantize(&codes, x))

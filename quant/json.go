@@ -30,11 +30,11 @@ func ParseSpec(data []byte) (Spec, error) {
 		case "granularity":
 			s.Granularity, err = parseGranularity(f.value)
 		case "fake_quantize_cls":
-			s.FakeQuantize, err = stringField(f)
+			s.FakeQuantize, err = parseAlgorithm(f)
 		case "qparam_calculator_cls":
-			s.Calculator, err = stringField(f)
+			s.Calculator, err = parseAlgorithm(f)
 		case "range_calculator_cls":
-			s.RangeCalculator, err = stringField(f)
+			s.RangeCalculator, err = parseAlgorithm(f)
 		case "float_range":
 			s.FloatRange, err = parseFloatRange(f)
 		case "scale_dtype":
@@ -123,9 +123,9 @@ func (s Spec) MarshalJSON() ([]byte, error) {
 		Scheme          string      `json:"qscheme"`
 		Formulation     string      `json:"qformulation"`
 		Granularity     Granularity `json:"granularity"`
-		FakeQuantize    string      `json:"fake_quantize_cls"`
-		Calculator      string      `json:"qparam_calculator_cls"`
-		RangeCalculator string      `json:"range_calculator_cls"`
+		FakeQuantize    Algorithm   `json:"fake_quantize_cls"`
+		Calculator      Algorithm   `json:"qparam_calculator_cls"`
+		RangeCalculator Algorithm   `json:"range_calculator_cls"`
 		FloatRange      FloatRange  `json:"float_range"`
 		ScaleDType      any         `json:"scale_dtype"`
 	}{s.DType.String(), s.Scheme.String(), s.Formulation.String(), s.Granularity, s.FakeQuantize, s.Calculator, s.RangeCalculator, s.FloatRange, scale})

@@ -189,21 +189,14 @@ func (p *pass[T]) observeBy(ranges RangeCalculator) {
 	}
 }
 
-// newObserver makes the observer of a resolved and valid spec, for tensors of element e.
-func newObserver(s Spec, t Target, e element) observer {
-	name := s.Calculator
-	if name == "default" {
-		name = "static"
-		if t == Activation {
-			name = "moving_average"
-		}
-	}
+// newObserver makes the observer of a resolved and valid spec with its calculator, for tensors of element e.
+func newObserver(s Spec, c Calculator, e element) observer {
 	if s.FloatRange.both() {
 		e = elementF32
 	}
 	return observer{
 		format: newFormat(s), element: e, round: e.round, floatRange: s.FloatRange,
 		ends:       Range{min(e.round(float32(s.FloatRange.min)), 0), max(e.round(float32(s.FloatRange.max)), 0)},
-		calculator: calculators.new(name), dynamic: name == "dynamic",
+		calculator: c, dynamic: s.Calculator.Name == "dynamic",
 	}
 }

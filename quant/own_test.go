@@ -53,9 +53,9 @@ func (s *ownStatic) Next(_, seen quant.Range, _ func(float32) float32) quant.Ran
 }
 
 func init() {
-	quant.RegisterQuantizeStep("own", func() quant.QuantizeStep { return ownFormula{} })
-	quant.RegisterRangeCalculator("own", func() quant.RangeCalculator { return ownMinMax{} })
-	quant.RegisterCalculator("own", func() quant.Calculator { return new(ownStatic) })
+	quant.RegisterQuantizeStep("own", func(quant.Request) (quant.QuantizeStep, error) { return ownFormula{}, nil })
+	quant.RegisterRangeCalculator("own", func(quant.Request) (quant.RangeCalculator, error) { return ownMinMax{}, nil })
+	quant.RegisterCalculator("own", func(quant.Request) (quant.Calculator, error) { return new(ownStatic), nil })
 }
 
 // What a user writes with the built-in formulas in it gives the built-in bits, on any tiling.
@@ -96,10 +96,10 @@ func testOwn[T kernels.Float](t *testing.T, r *rand.Rand) {
 	x := random[T](r, r.IntN(2) == 0, shape...)
 	wantY, wantValues, wantMask, wantCodes, wantPacked, wantState := run(s, x)
 	some := s
-	some.Calculator = "own"
+	some.Calculator.Name = "own"
 	y, _, _, _, _, _ := run(some, x)
 	requireSame(t, what+" own calculator", wantY.Data, y.Data)
-	s.FakeQuantize, s.RangeCalculator, s.Calculator = "own", "own", "own"
+	s.FakeQuantize.Name, s.RangeCalculator.Name, s.Calculator.Name = "own", "own", "own"
 	y, values, mask, codes, packed, state := run(s, x)
 	requireSame(t, what, wantY.Data, y.Data)
 	requireSame(t, what, wantValues.Data, values.Data)
@@ -132,7 +132,7 @@ func (first) Range(group iter.Seq[[]float32]) (r quant.Range) {
 }
 
 func TestRegister(t *testing.T) {
-	quant.RegisterRangeCalculator("first", func() quant.RangeCalculator { return first{} })
+	quant.RegisterRangeCalculator("first", func(quant.Request) (quant.RangeCalculator, error) { return first{}, nil })
 	stops := mustNew[float32](t, `{"range_calculator_cls":"first"}`, quant.Weight)
 	long := tensor(make([]float32, 10000), 10000)
 	long.Data[0], long.Data[1] = 127.5, 255
@@ -141,7 +141,7 @@ func TestRegister(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []float32{1}, found.Scale)
 
-	quant.RegisterCalculator("beyond zero", func() quant.Calculator { return beyondZero{} })
+	quant.RegisterCalculator("beyond zero", func(quant.Request) (quant.Calculator, error) { return beyondZero{}, nil })
 	q := mustNew[float32](t, `{"qparam_calculator_cls":"beyond zero"}`, quant.Activation)
 	for range 2 {
 		require.NoError(t, q.Observe(tensor([]float32{-1, 1}, 2)))
@@ -150,8 +150,12 @@ func TestRegister(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []float32{0x1p-23}, p.Scale, "that of no range")
 
-	assert.Panics(t, func() { quant.RegisterCalculator("static", func() quant.Calculator { return beyondZero{} }) })
-	assert.Panics(t, func() { quant.RegisterRangeCalculator("", func() quant.RangeCalculator { return ownMinMax{} }) })
+	assert.Panics(t, func() {
+		quant.RegisterCalculator("static", func(quant.Request) (quant.Calculator, error) { return beyondZero{}, nil })
+	})
+	assert.Panics(t, func() {
+		quant.RegisterRangeCalculator("", func(quant.Request) (quant.RangeCalculator, error) { return ownMinMax{}, nil })
+	})
 	assert.Panics(t, func() { quant.RegisterQuantizeStep("none", nil) })
 	_, err = quant.ParseSpec([]byte(`{"range_calculator_cls":"none"}`))
 	var e *quant.Error

@@ -66,24 +66,26 @@ func NewPieces[T kernels.Float](spec Spec, target Target, shape []int, packed bo
 		return nil, err
 	}
 	spec = spec.resolved()
-	if rangeCalculators.new(spec.RangeCalculator) != nil {
-		return nil, specError("range_calculator_cls", spec.RangeCalculator, piecewise)
-	}
-	if quantizeSteps.new(spec.FakeQuantize) != nil {
-		return nil, specError("fake_quantize_cls", spec.FakeQuantize, piecewise)
+	e := elementOf[T]()
+	switch a, err := spec.algorithms(e); {
+	case err != nil:
+		return nil, err
+	case a.ranges != nil:
+		return nil, specError("range_calculator_cls", spec.RangeCalculator.Name, piecewise)
+	case a.quantize != nil:
+		return nil, specError("fake_quantize_cls", spec.FakeQuantize.Name, piecewise)
 	}
 	groups, err := spec.Granularity.Groups(shape, target)
 	if err != nil {
 		return nil, err
 	}
-	p := &Pieces[T]{observer: newObserver(spec, target, elementOf[T]())}
-	p.observer.calculator = nil // the first pass just sets the range
+	p := &Pieces[T]{observer: newObserver(spec, nil, e)} // the first pass just sets the range, whatever the calculator
 	return p, p.cut(spec.DType, shape, groups, packed)
 }
 
 // PiecesOf cuts codes that are there, to be dequantized. Of c it takes all but Data and the parameters' values.
 func PiecesOf[T kernels.Float](c Codes) (*Pieces[T], error) {
-	if err := c.Spec.Validate(); err != nil {
+	if err := c.Spec.validateCodes(); err != nil {
 		return nil, err
 	}
 	size, err := elements("Codes", ".Shape", c.Shape)
@@ -290,7 +292,7 @@ func (q *FakeQuantizer[T]) ObserveRanges(shape []int, r *Ranges) error {
 		return err
 	}
 	if p.ranges != nil {
-		return specError("range_calculator_cls", q.spec.RangeCalculator, piecewise)
+		return specError("range_calculator_cls", q.spec.RangeCalculator.Name, piecewise)
 	}
 	if err := r.of(Part{Groups: p.tiling.count}); err != nil {
 		return err

@@ -146,8 +146,8 @@ func TestForwardInPieces(t *testing.T) {
 
 func testForwardInPieces[T kernels.Float](t *testing.T, r *rand.Rand) {
 	shape, g := tilings(r)
-	s := quant.Spec{DType: quant.DType(r.IntN(9)), Granularity: g, Calculator: []string{"static", "moving_average", "global_minmax", "dynamic"}[r.IntN(4)]}
-	if r.IntN(8) == 0 && s.Calculator != "dynamic" {
+	s := quant.Spec{DType: quant.DType(r.IntN(9)), Granularity: g, Calculator: quant.Algorithm{Name: []string{"static", "moving_average", "global_minmax", "dynamic"}[r.IntN(4)]}}
+	if r.IntN(8) == 0 && s.Calculator.Name != "dynamic" {
 		s.FloatRange = quant.FixedRange(-1, 1.5)
 	}
 	what := fmt.Sprint(shape, s)
@@ -158,7 +158,7 @@ func testForwardInPieces[T kernels.Float](t *testing.T, r *rand.Rand) {
 	p, err := quant.NewPieces[T](s, quant.Activation, shape, false)
 	require.NoError(t, err, what)
 	for pass := range 3 {
-		if pass == 2 && s.Calculator != "dynamic" {
+		if pass == 2 && s.Calculator.Name != "dynamic" {
 			require.NoError(t, whole.EnableObserver(false))
 			require.NoError(t, q.EnableObserver(false))
 		}
@@ -232,13 +232,13 @@ func TestPiecesMistakes(t *testing.T) {
 	assert.ErrorIs(t, err, quant.ErrParams)
 	assert.ErrorContains(t, err, "Params.Scale[1] is -1", "the tensor's second group")
 
-	quant.RegisterRangeCalculator("whole", func() quant.RangeCalculator { return ownMinMax{} })
-	quant.RegisterQuantizeStep("whole", func() quant.QuantizeStep { return ownFormula{} })
+	quant.RegisterRangeCalculator("whole", func(quant.Request) (quant.RangeCalculator, error) { return ownMinMax{}, nil })
+	quant.RegisterQuantizeStep("whole", func(quant.Request) (quant.QuantizeStep, error) { return ownFormula{}, nil })
 	_, err = quant.NewPieces[float32](spec, quant.Weight, nil, true)
 	shape(err, "axis")
 	_, err = quant.NewPieces[float32](quant.Spec{Granularity: quant.PerBlock(0, 3)}, quant.Weight, []int{4}, true)
 	assert.ErrorIs(t, err, quant.ErrDisabled)
-	for _, own := range []quant.Spec{{DType: 99}, {RangeCalculator: "whole"}, {FakeQuantize: "whole"}} {
+	for _, own := range []quant.Spec{{DType: 99}, {RangeCalculator: quant.Algorithm{Name: "whole"}}, {FakeQuantize: quant.Algorithm{Name: "whole"}}} {
 		_, err = quant.NewPieces[float32](own, quant.Weight, []int{4}, true)
 		assert.ErrorIs(t, err, quant.ErrSpec)
 	}
@@ -264,7 +264,7 @@ func TestPiecesMistakes(t *testing.T) {
 	require.NoError(t, q.ObserveRanges([]int{0, 3}, &ranges), "nothing to observe")
 	_, err = q.Params()
 	assert.ErrorIs(t, err, quant.ErrNotObserved)
-	own, err := quant.New[float32](quant.Spec{RangeCalculator: "whole"}, quant.Weight)
+	own, err := quant.New[float32](quant.Spec{RangeCalculator: quant.Algorithm{Name: "whole"}}, quant.Weight)
 	require.NoError(t, err)
 	assert.ErrorIs(t, own.ObserveRanges([]int{4}, &ranges), quant.ErrSpec)
 }

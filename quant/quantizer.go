@@ -55,21 +55,24 @@ func New[T kernels.Float](spec Spec, target Target) (*FakeQuantizer[T], error) {
 	if err := spec.validateFor(target); err != nil {
 		return nil, err
 	}
-	spec = spec.resolved()
-	q := &FakeQuantizer[T]{
-		spec: spec, target: target, format: newFormat(spec), observerOn: true, fakeQuantOn: true,
-		ranges: rangeCalculators.new(spec.RangeCalculator), quantize: quantizeSteps.new(spec.FakeQuantize),
+	e := elementOf[T]()
+	a, err := spec.resolvedFor(target).algorithms(e)
+	if err != nil {
+		return nil, err
 	}
-	q.observer = newObserver(spec, target, elementOf[T]())
-	return q, nil
+	spec = spec.resolved()
+	return &FakeQuantizer[T]{
+		spec: spec, target: target, format: newFormat(spec), observerOn: true, fakeQuantOn: true,
+		ranges: a.ranges, quantize: a.quantize, observer: newObserver(spec, a.calculator, e),
+	}, nil
 }
 
 // NewGiven makes a quantizer with parameters from elsewhere, a checkpoint or another tool. It has no observer: the parameters never change.
 // They are checked (ErrParams): one for each group of Shape; scales finite and positive, and powers of two with ScaleE8M0; zero points
 // within the quantized range, or none for 0; a finite MinVal with the MinVal formulation.
 func NewGiven[T kernels.Float](spec Spec, target Target, params Params) (*FakeQuantizer[T], error) {
-	if spec.Calculator == "dynamic" {
-		return nil, specError("qparam_calculator_cls", spec.Calculator, "another calculator, as the parameters are given")
+	if spec.Calculator.Name == "dynamic" {
+		return nil, specError("qparam_calculator_cls", spec.Calculator.Name, "another calculator, as the parameters are given")
 	}
 	q, err := New[T](spec, target)
 	if err != nil {

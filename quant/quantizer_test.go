@@ -254,7 +254,7 @@ func TestGiven(t *testing.T) {
 	}
 	_, err := quant.NewGiven[float32](quant.Spec{}, quant.Weight, quant.Params{Shape: []int{-1}})
 	require.ErrorIs(t, err, quant.ErrShape)
-	_, err = quant.NewGiven[float32](quant.Spec{Calculator: "dynamic"}, quant.Activation, quant.Params{})
+	_, err = quant.NewGiven[float32](quant.Spec{Calculator: quant.Algorithm{Name: "dynamic"}}, quant.Activation, quant.Params{})
 	require.ErrorIs(t, err, quant.ErrSpec)
 	_, err = quant.NewGiven[float32](quant.Spec{DType: 99}, quant.Activation, quant.Params{})
 	require.ErrorIs(t, err, quant.ErrSpec)

@@ -1,6 +1,10 @@
 package quant
 
-import "iter"
+import (
+	"iter"
+	"math"
+	"slices"
+)
 
 // A RangeCalculator finds the range of a group of elements.
 // Each quantizer has a RangeCalculator of its own, made by the constructor that was registered, and calls it from one goroutine at a
@@ -12,12 +16,24 @@ type RangeCalculator interface {
 	Range(group iter.Seq[[]float32]) Range
 }
 
-var rangeCalculators = registry[RangeCalculator]{news: map[string]func() RangeCalculator{
-	"minmax": func() RangeCalculator { return nil }, // kernels.MinMax
-}}
+var rangeCalculators = registry[RangeCalculator]{field: "range_calculator_cls"}
+
+func init() { RegisterRangeCalculator("minmax", without[RangeCalculator](minMax{})) }
 
 // RegisterRangeCalculator makes a RangeCalculator known by a name that Spec.RangeCalculator (range_calculator_cls) may give.
-// It panics if the name is taken. Known from the start is "minmax", the least and the greatest element, NaN if there is one.
-func RegisterRangeCalculator(name string, new func() RangeCalculator) {
+// It panics if the name is taken. A constructor that returns nil or an error makes the Spec invalid. Known from the start is "minmax", the
+// least and the greatest element, NaN if there is one.
+func RegisterRangeCalculator(name string, new func(Request) (RangeCalculator, error)) {
 	rangeCalculators.register(name, new)
+}
+
+// minMax finds the least and the greatest element. A pass leaves that to the kernels.
+type minMax struct{}
+
+func (minMax) Range(group iter.Seq[[]float32]) Range {
+	r := Range{float32(math.Inf(1)), float32(math.Inf(-1))}
+	for piece := range group {
+		r = Range{min(r.Min, slices.Min(piece)), max(r.Max, slices.Max(piece))}
+	}
+	return r
 }

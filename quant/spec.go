@@ -196,21 +196,21 @@ type Spec struct {
 	Scheme          Scheme      // [qscheme] float formats are Symmetric
 	Formulation     Formulation // [qformulation] float formats are ZP
 	Granularity     Granularity // [granularity] which elements share parameters
-	FakeQuantize    string      // [fake_quantize_cls] "" is "default"; see RegisterQuantizeStep
-	Calculator      string      // [qparam_calculator_cls] "" is "default"; see RegisterCalculator
-	RangeCalculator string      // [range_calculator_cls] "" is "minmax"; see RegisterRangeCalculator
+	FakeQuantize    Algorithm   // [fake_quantize_cls] "" is "default"; see RegisterQuantizeStep
+	Calculator      Algorithm   // [qparam_calculator_cls] "" is "default"; see RegisterCalculator
+	RangeCalculator Algorithm   // [range_calculator_cls] "" is "minmax"; see RegisterRangeCalculator
 	FloatRange      FloatRange  // [float_range]
 	ScaleDType      ScaleDType  // [scale_dtype] Float4E2M1FN has ScaleE8M0 without being told
 }
 
 // DefaultWeightSpec is the reference's default for weights: int8, symmetric, a scale per output channel (axis 0), static.
 func DefaultWeightSpec() Spec {
-	return Spec{Granularity: PerChannel(0), Calculator: "static"}
+	return Spec{Granularity: PerChannel(0), Calculator: Algorithm{Name: "static"}}
 }
 
 // DefaultActivationSpec is the reference's default for activations: int8, symmetric, one scale, moving average.
 func DefaultActivationSpec() Spec {
-	return Spec{Calculator: "moving_average"}
+	return Spec{Calculator: Algorithm{Name: "moving_average"}}
 }
 
 // QuantRange returns the quantized range, quant_min and quant_max: of n bits, [-2^(n-1), 2^(n-1)-1] signed (without the lowest
@@ -235,6 +235,60 @@ func (s Spec) String() string {
 
 // Validate reports the first field that is not allowed, as an *Error of kind ErrSpec.
 func (s Spec) Validate() error {
+	if err := s.validateCodes(); err != nil {
+		return err
+	}
+	if err := s.Granularity.validate(); err != nil {
+		return err
+	}
+	if err := s.FloatRange.validate(); err != nil {
+		return err
+	}
+	s = s.resolved()
+	if s.Calculator.Name == "dynamic" {
+		if s.Scheme == SymmetricWithClipping {
+			return specError("qscheme", s.Scheme, "symmetric or asymmetric, as qparam_calculator_cls is dynamic; static takes the range of each tensor, too, and any qscheme")
+		}
+		if s.FloatRange != (FloatRange{}) {
+			return specError("float_range", s.FloatRange, "[null,null], as qparam_calculator_cls is dynamic")
+		}
+	}
+	_, err := s.algorithms(elementF32)
+	return err
+}
+
+// algorithms are what a Spec names.
+type algorithms struct {
+	quantize   QuantizeStep    // nil: the kernels
+	calculator Calculator      // nil: each tensor by itself
+	ranges     RangeCalculator // nil: the kernels
+}
+
+// algorithms makes the algorithms of a resolved spec.
+func (s Spec) algorithms(e element) (a algorithms, err error) {
+	if a.quantize, err = quantizeSteps.make(s.FakeQuantize, s, e); err != nil {
+		return a, err
+	}
+	if a.calculator, err = calculators.make(s.Calculator, s, e); err != nil {
+		return a, err
+	}
+	if a.ranges, err = rangeCalculators.make(s.RangeCalculator, s, e); err != nil {
+		return a, err
+	}
+	if a.quantize == (formula{}) {
+		a.quantize = nil
+	}
+	if a.calculator == (static{}) {
+		a.calculator = nil
+	}
+	if a.ranges == (minMax{}) {
+		a.ranges = nil
+	}
+	return a, nil
+}
+
+// validateCodes is Validate for the fields that say what a code means.
+func (s Spec) validateCodes() error {
 	switch {
 	case int(s.DType) >= len(dtypes):
 		return specError("dtype", s.DType, oneOf(dtypeNames))
@@ -245,22 +299,6 @@ func (s Spec) Validate() error {
 	case int(s.ScaleDType) >= len(scaleDTypeNames):
 		return specError("scale_dtype", s.ScaleDType, oneOf(scaleDTypeNames))
 	}
-	if err := s.Granularity.validate(); err != nil {
-		return err
-	}
-	if err := s.FloatRange.validate(); err != nil {
-		return err
-	}
-	s = s.resolved()
-	if err := quantizeSteps.check("fake_quantize_cls", s.FakeQuantize); err != nil {
-		return err
-	}
-	if err := calculators.check("qparam_calculator_cls", s.Calculator); err != nil {
-		return err
-	}
-	if err := rangeCalculators.check("range_calculator_cls", s.RangeCalculator); err != nil {
-		return err
-	}
 	if s.DType.IsFloat() {
 		if s.Scheme != Symmetric {
 			return specError("qscheme", s.Scheme, "symmetric, as dtype is "+s.DType.String())
@@ -270,14 +308,6 @@ func (s Spec) Validate() error {
 		}
 	} else if s.ScaleDType != ScaleAny {
 		return specError("scale_dtype", s.ScaleDType, "null, as dtype is "+s.DType.String())
-	}
-	if s.Calculator == "dynamic" {
-		if s.Scheme == SymmetricWithClipping {
-			return specError("qscheme", s.Scheme, "symmetric or asymmetric, as qparam_calculator_cls is dynamic")
-		}
-		if s.FloatRange != (FloatRange{}) {
-			return specError("float_range", s.FloatRange, "[null,null], as qparam_calculator_cls is dynamic")
-		}
 	}
 	return nil
 }
@@ -290,17 +320,29 @@ func (s Spec) validateFor(t Target) error {
 	if int(t) >= len(targetNames) {
 		return specError("target", t, oneOf(targetNames))
 	}
-	if s.Calculator == "dynamic" && t != Activation {
-		return specError("qparam_calculator_cls", s.Calculator, "another calculator, as target is "+t.String()+" and dynamic is for activations")
+	if s.Calculator.Name == "dynamic" && t != Activation {
+		return specError("qparam_calculator_cls", s.Calculator.Name, "another calculator, as target is "+t.String()+" and dynamic is for activations")
 	}
 	return nil
 }
 
+// resolvedFor is resolved, and names the calculator that is the default for a target.
+func (s Spec) resolvedFor(t Target) Spec {
+	s = s.resolved()
+	if s.Calculator.Name == "default" {
+		s.Calculator.Name = "static"
+		if t == Activation {
+			s.Calculator.Name = "moving_average"
+		}
+	}
+	return s
+}
+
 // resolved fills in what a zero value stands for, the calculator of a target aside.
 func (s Spec) resolved() Spec {
-	fill := func(s *string, name string) {
-		if *s == "" {
-			*s = name
+	fill := func(a *Algorithm, name string) {
+		if a.Name == "" {
+			a.Name = name
 		}
 	}
 	fill(&s.FakeQuantize, "default")

@@ -35,7 +35,7 @@ func TestSpecJSON(t *testing.T) {
 		`{"dtype":"float8_e4m3","scale_dtype":"float8_e8m0","float_range":[-2,3]}`: {
 			DType: quant.Float8E4M3FN, ScaleDType: quant.ScaleE8M0, FloatRange: quant.FixedRange(-2, 3)},
 		`{"dtype":"float8_e5m2","qparam_calculator_cls":"dynamic","range_calculator_cls":"minmax","fake_quantize_cls":"default"}`: {
-			DType: quant.Float8E5M2, Calculator: "dynamic", RangeCalculator: "minmax", FakeQuantize: "default"},
+			DType: quant.Float8E5M2, Calculator: quant.Algorithm{Name: "dynamic"}, RangeCalculator: quant.Algorithm{Name: "minmax"}, FakeQuantize: quant.Algorithm{Name: "default"}},
 		`{"dtype":"float4_e2m1fn"}`:                                                                        {DType: quant.Float4E2M1FN},
 		`{"dtype":"uint8","quant_min":0,"quant_max":255.0}`:                                                {DType: quant.Uint8},
 		`{"n_bits":8,"target_dtype":"int8","_quant_range":[-128,127]}`:                                     {},
@@ -83,9 +83,9 @@ func TestSpecErrors(t *testing.T) {
 		{`{"scale_dtype":"null","dtype":"float8_e5m2"}`, "scale_dtype", `quant: invalid spec: scale_dtype is "null", want float8_e8m0fnu or null`},
 		{`{"fake_quantize_cls":"none"}`, "fake_quantize_cls", ""},
 		{`{"qparam_calculator_cls":"none"}`, "qparam_calculator_cls", ""},
-		{`{"qparam_calculator_cls":""}`, "qparam_calculator_cls", `quant: invalid spec: qparam_calculator_cls is "", want a name in quotes`},
-		{`{"range_calculator_cls":3}`, "range_calculator_cls", `quant: invalid spec: range_calculator_cls is 3, want a name in quotes`},
-		{`{"qparam_calculator_cls":"dynamic","qscheme":"symmetric_with_clipping"}`, "qscheme", `quant: invalid spec: qscheme is symmetric_with_clipping, want symmetric or asymmetric, as qparam_calculator_cls is dynamic`},
+		{`{"qparam_calculator_cls":""}`, "qparam_calculator_cls", `quant: invalid spec: qparam_calculator_cls is "", want a name in quotes, or an object with a name and arguments`},
+		{`{"range_calculator_cls":3}`, "range_calculator_cls", `quant: invalid spec: range_calculator_cls is 3, want a name in quotes, or an object with a name and arguments`},
+		{`{"qparam_calculator_cls":"dynamic","qscheme":"symmetric_with_clipping"}`, "qscheme", `quant: invalid spec: qscheme is symmetric_with_clipping, want symmetric or asymmetric, as qparam_calculator_cls is dynamic; static takes the range of each tensor, too, and any qscheme`},
 		{`{"qparam_calculator_cls":"dynamic","float_range":[-1,null]}`, "float_range", `quant: invalid spec: float_range is [-1,null], want [null,null], as qparam_calculator_cls is dynamic`},
 		{`{"float_range":[-1]}`, "float_range", `quant: invalid spec: float_range is [-1], want a list of two numbers or nulls`},
 		{`{"float_range":[false,true]}`, "float_range", `quant: invalid spec: float_range is [false,true], want a list of two numbers or nulls`},
@@ -130,8 +130,8 @@ func TestSpecErrors(t *testing.T) {
 		require.Error(t, new(quant.Spec).UnmarshalJSON([]byte(c.text)))
 	}
 	for _, s := range []quant.Spec{
-		{DType: 99}, {Scheme: 99}, {Formulation: 99}, {ScaleDType: 99}, {Granularity: quant.PerBlock(0, -1)}, {Calculator: "none"},
-		{RangeCalculator: "none"}, {FakeQuantize: "none"}, {FloatRange: quant.FixedMin(1)}, {FloatRange: quant.FixedMax(math.NaN())},
+		{DType: 99}, {Scheme: 99}, {Formulation: 99}, {ScaleDType: 99}, {Granularity: quant.PerBlock(0, -1)}, {Calculator: quant.Algorithm{Name: "none"}},
+		{RangeCalculator: quant.Algorithm{Name: "none"}}, {FakeQuantize: quant.Algorithm{Name: "none"}}, {FloatRange: quant.FixedMin(1)}, {FloatRange: quant.FixedMax(math.NaN())},
 		{FloatRange: quant.FixedRange(math.Inf(-1), 0)},
 	} {
 		require.ErrorIs(t, s.Validate(), quant.ErrSpec)
@@ -146,7 +146,7 @@ func TestTargets(t *testing.T) {
 		got, err := quant.ParseTarget(want.String())
 		require.NoError(t, err)
 		assert.Equal(t, want, got)
-		_, err = quant.New[float32](quant.Spec{Calculator: "dynamic"}, want)
+		_, err = quant.New[float32](quant.Spec{Calculator: quant.Algorithm{Name: "dynamic"}}, want)
 		if want == quant.Activation {
 			require.NoError(t, err)
 		} else {

@@ -25,15 +25,19 @@ type QuantizeStep interface {
 	Quantize(codes []float32, mask []byte, x []float32, g Group)
 }
 
-var quantizeSteps = registry[QuantizeStep]{news: map[string]func() QuantizeStep{
-	"default": func() QuantizeStep { return nil }, // the kernels
-}}
+var quantizeSteps = registry[QuantizeStep]{field: "fake_quantize_cls"}
+
+func init() { RegisterQuantizeStep("default", without[QuantizeStep](formula{})) }
 
 // RegisterQuantizeStep makes a QuantizeStep known by a name that Spec.FakeQuantize (fake_quantize_cls) may give.
-// It panics if the name is taken. Known from the start is "default", the formula above.
-func RegisterQuantizeStep(name string, new func() QuantizeStep) { quantizeSteps.register(name, new) }
+// It panics if the name is taken. A constructor that returns nil or an error makes the Spec invalid. Known from the start is "default", the
+// formula above.
+func RegisterQuantizeStep(name string, new func(Request) (QuantizeStep, error)) {
+	quantizeSteps.register(name, new)
+}
 
-// formula is the default step without its mask. It tells what the kernels do not: which values are NaN before they are codes.
+// formula is the default step without its mask. A pass leaves it to the kernels, but where it needs what they do not tell: which values are NaN
+// before they are codes.
 type formula struct{}
 
 func (formula) Quantize(codes []float32, _ []byte, x []float32, g Group) {
