@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/lowbit-go/lowbit/internal/safetensors"
+	"github.com/lowbit-go/lowbit/safetensors"
 )
 
 // Of two files neither appears before both are written in full, and OUT is the last; an error says what is in place.
@@ -19,7 +19,7 @@ func TestTwoFiles(t *testing.T) {
 	begin := func(t *testing.T, path string, full bool) *safetensors.Writer {
 		t.Helper()
 		x := ramp("w", 4)
-		w, err := safetensors.Create(path, nil, []safetensors.Info{{Name: x.name, DType: x.dtype, Shape: x.shape}})
+		w, err := safetensors.Create(path, nil, []safetensors.Info{{Name: x.name, DType: x.dtype, Shape: safetensors.ShapeOf(x.shape...)}})
 		require.NoError(t, err)
 		if full {
 			require.NoError(t, w.WriteTensor(x.name, x.data, 0))

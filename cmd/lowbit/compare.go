@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/lowbit-go/lowbit/internal/safetensors"
+	"github.com/lowbit-go/lowbit/safetensors"
 )
 
 // compareCommand is lowbit compare: how the tensors of two files differ.
@@ -81,16 +81,16 @@ func (j *compareJob) compare(name string) (line []string, equal bool, err error)
 	y, inB := j.b.Lookup(name)
 	switch {
 	case !inA:
-		return []string{y.DType.String(), shapeText(y.Shape), "only in B", "", ""}, false, nil
+		return []string{y.DType.String(), y.Shape.String(), "only in B", "", ""}, false, nil
 	case !inB:
-		return []string{x.DType.String(), shapeText(x.Shape), "only in A", "", ""}, false, nil
+		return []string{x.DType.String(), x.Shape.String(), "only in A", "", ""}, false, nil
 	}
-	dtype, shape := x.DType.String(), shapeText(x.Shape)
+	dtype, shape := x.DType.String(), x.Shape.String()
 	if x.DType != y.DType {
 		dtype += ", " + y.DType.String()
 	}
-	if !slices.Equal(x.Shape, y.Shape) {
-		return []string{dtype, shape + ", " + shapeText(y.Shape), "differ", "", ""}, false, nil
+	if x.Shape != y.Shape {
+		return []string{dtype, shape + ", " + y.Shape.String(), "differ", "", ""}, false, nil
 	}
 	d, err := j.measure(x, y)
 	if err != nil {

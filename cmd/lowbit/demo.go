@@ -39,10 +39,10 @@ func (c *demoCommand) Run(t *tool) error {
 	var weights []quant.Tensor[float32]
 	elements := 0
 	for _, info := range f.Tensors() {
-		if len(info.Shape) < 2 {
+		if info.Shape.Rank() < 2 {
 			continue
 		}
-		x := quant.Tensor[float32]{Data: make([]float32, info.Elements()), Shape: info.Shape}
+		x := quant.Tensor[float32]{Data: make([]float32, info.Elements()), Shape: info.Shape.Dims()}
 		if err := f.ReadTensor(info.Name, bytesOf(x.Data), 0); err != nil {
 			return err
 		}

@@ -6,9 +6,9 @@ import (
 	"github.com/x448/float16"
 
 	"github.com/lowbit-go/lowbit/bf16"
-	"github.com/lowbit-go/lowbit/internal/safetensors"
 	"github.com/lowbit-go/lowbit/kernels"
 	"github.com/lowbit-go/lowbit/quant"
+	"github.com/lowbit-go/lowbit/safetensors"
 )
 
 // dequantizeCommand is lowbit dequantize: the inverse of quantize.
@@ -52,7 +52,7 @@ func (c *dequantizeCommand) Run(t *tool) error {
 			if types[info.Name], err = safetensors.ParseDType(name); err != nil {
 				return err
 			}
-			l.add(info.Name, types[info.Name], r.Shape)
+			l.add(info.Name, types[info.Name], safetensors.ShapeOf(r.Shape...))
 		} else if !done.parameter(info.Name) {
 			l.add(info.Name, info.DType, info.Shape)
 		}
@@ -92,7 +92,7 @@ func (c *dequantizeCommand) Run(t *tool) error {
 func dequantizeTensor[T kernels.Float](j *dequantizeJob, info safetensors.Info, r record) error {
 	codes := r.codes()
 	scale, _ := j.in.Lookup(info.Name + scaleSuffix)
-	codes.Params.Shape = scale.Shape
+	codes.Params.Shape = scale.Shape.Dims()
 	p, err := quant.PiecesOf[T](codes)
 	if err != nil {
 		return inTensor(j.in, info.Name, err)

@@ -8,9 +8,9 @@ import (
 	"github.com/x448/float16"
 
 	"github.com/lowbit-go/lowbit/bf16"
-	"github.com/lowbit-go/lowbit/internal/safetensors"
 	"github.com/lowbit-go/lowbit/kernels"
 	"github.com/lowbit-go/lowbit/quant"
+	"github.com/lowbit-go/lowbit/safetensors"
 )
 
 // fakeQuantCommand is lowbit fakequant: successive forward passes of a quantizer for each tensor.
@@ -202,7 +202,7 @@ func (f *fakeQuantTensor[T]) layOut(j *fakeQuantJob, l *layout) error {
 			continue
 		}
 		var err error
-		groups, err = j.Spec.Granularity.Groups(info.Shape, j.target)
+		groups, err = j.Spec.Granularity.Groups(info.Shape.Dims(), j.target)
 		if disabled = errors.Is(err, quant.ErrDisabled); err != nil && !disabled {
 			return inTensor(in, name, err)
 		}
@@ -215,7 +215,7 @@ func (f *fakeQuantTensor[T]) layOut(j *fakeQuantJob, l *layout) error {
 	if j.mask != quant.NoMask {
 		shape := f.info.Shape
 		if j.mask == quant.BitMask {
-			shape = []int{kernels.BitMaskLen(f.info.Elements())}
+			shape = safetensors.ShapeOf(kernels.BitMaskLen(f.info.Elements()))
 		}
 		if err := l.beside(name, maskSuffix, safetensors.U8, shape); err != nil {
 			return err
@@ -230,8 +230,8 @@ func (f *fakeQuantTensor[T]) layOut(j *fakeQuantJob, l *layout) error {
 		return refuse(j.grad, name, "missing, but %s has it", j.last.Name())
 	case grad.DType != f.info.DType:
 		return refuse(j.grad, name, "is %v, but %v in %s", grad.DType, f.info.DType, j.last.Name())
-	case !slices.Equal(grad.Shape, f.info.Shape):
-		return refuse(j.grad, name, "has the shape %s, but %s in %s", shapeText(grad.Shape), shapeText(f.info.Shape), j.last.Name())
+	case grad.Shape != f.info.Shape:
+		return refuse(j.grad, name, "has the shape %s, but %s in %s", grad.Shape, f.info.Shape, j.last.Name())
 	}
 	return l.beside(name, gradSuffix, grad.DType, grad.Shape)
 }
@@ -281,7 +281,7 @@ func (f *fakeQuantTensor[T]) observe(j *fakeQuantJob, in *safetensors.File) erro
 			return err
 		}
 	}
-	if err := f.q.ObserveRanges(info.Shape, &ranges); err != nil {
+	if err := f.q.ObserveRanges(info.Shape.Dims(), &ranges); err != nil {
 		return inTensor(in, name, err)
 	}
 	return nil
@@ -289,7 +289,7 @@ func (f *fakeQuantTensor[T]) observe(j *fakeQuantJob, in *safetensors.File) erro
 
 // pieces cuts the tensor as it is in one of the files.
 func (f *fakeQuantTensor[T]) pieces(j *fakeQuantJob, info safetensors.Info) (*quant.Pieces[T], error) {
-	return quant.NewPieces[T](j.Spec.Spec, j.target, info.Shape, false)
+	return quant.NewPieces[T](j.Spec.Spec, j.target, info.Shape.Dims(), false)
 }
 
 // fakeQuantize does the last pass but for its observation. Each piece is done in place.

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/lowbit-go/lowbit/internal/safetensors"
+	"github.com/lowbit-go/lowbit/safetensors"
 )
 
 // open opens a file to read.

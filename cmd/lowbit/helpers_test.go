@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/lowbit-go/lowbit/internal/safetensors"
 	"github.com/lowbit-go/lowbit/kernels"
+	"github.com/lowbit-go/lowbit/safetensors"
 )
 
 // result is what a run of the tool leaves.
@@ -99,7 +99,7 @@ func saveWith(t *testing.T, path string, metadata map[string]string, tensors ...
 	t.Helper()
 	infos := make([]safetensors.Info, len(tensors))
 	for i, x := range tensors {
-		infos[i] = safetensors.Info{Name: x.name, DType: x.dtype, Shape: x.shape}
+		infos[i] = safetensors.Info{Name: x.name, DType: x.dtype, Shape: safetensors.ShapeOf(x.shape...)}
 	}
 	w, err := safetensors.Create(path, metadata, infos)
 	require.NoError(t, err)
@@ -127,7 +127,7 @@ func load(t *testing.T, path string) file {
 		data, err := f.ReadAll(info.Name)
 		require.NoError(t, err)
 		content.names = append(content.names, info.Name)
-		content.tensors[info.Name] = tensor{info.Name, info.DType, append([]int{}, info.Shape...), data}
+		content.tensors[info.Name] = tensor{info.Name, info.DType, info.Shape.Dims(), data}
 	}
 	return content
 }

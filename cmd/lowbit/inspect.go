@@ -34,7 +34,7 @@ func (c *inspectCommand) Run(t *tool) error {
 		if r, ok := done[info.Name]; ok {
 			how = fmt.Sprintf("%v from %s %s", r.Spec.DType, r.DType, shapeText(r.Shape))
 		}
-		list.add(printable(info.Name), info.DType.String(), shapeText(info.Shape), strconv.Itoa(info.Elements()), strconv.FormatInt(info.Size, 10), how)
+		list.add(printable(info.Name), info.DType.String(), info.Shape.String(), strconv.Itoa(info.Elements()), strconv.FormatInt(info.Size, 10), how)
 	}
 	if done == nil {
 		list.head = list.head[:5]

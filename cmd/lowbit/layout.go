@@ -1,8 +1,8 @@
 package main
 
 import (
-	"github.com/lowbit-go/lowbit/internal/safetensors"
 	"github.com/lowbit-go/lowbit/quant"
+	"github.com/lowbit-go/lowbit/safetensors"
 )
 
 // layout gathers the tensors of a file to be written from one that is there.
@@ -12,12 +12,12 @@ type layout struct {
 }
 
 // add adds a tensor of the input, in this type and shape.
-func (l *layout) add(name string, t safetensors.DType, shape []int) {
+func (l *layout) add(name string, t safetensors.DType, shape safetensors.Shape) {
 	l.tensors = append(l.tensors, safetensors.Info{Name: name, DType: t, Shape: shape})
 }
 
 // beside adds a tensor that is written beside one of the input's, which must not have its name already.
-func (l *layout) beside(tensor, suffix string, t safetensors.DType, shape []int) error {
+func (l *layout) beside(tensor, suffix string, t safetensors.DType, shape safetensors.Shape) error {
 	name := tensor + suffix
 	if _, taken := l.in.Lookup(name); taken {
 		return refuse(l.in, tensor, "its %q would be written to a name that the file has already", name)
@@ -54,7 +54,7 @@ func parameterType(suffix string) safetensors.DType {
 // parameters adds a tensor's parameters.
 func (l *layout) parameters(tensor string, d quant.DType, groups []int) error {
 	for _, suffix := range parameterSuffixes(d) {
-		if err := l.beside(tensor, suffix, parameterType(suffix), groups); err != nil {
+		if err := l.beside(tensor, suffix, parameterType(suffix), safetensors.ShapeOf(groups...)); err != nil {
 			return err
 		}
 	}

@@ -7,9 +7,9 @@ import (
 	"github.com/x448/float16"
 
 	"github.com/lowbit-go/lowbit/bf16"
-	"github.com/lowbit-go/lowbit/internal/safetensors"
 	"github.com/lowbit-go/lowbit/kernels"
 	"github.com/lowbit-go/lowbit/quant"
+	"github.com/lowbit-go/lowbit/safetensors"
 )
 
 // quantizeCommand is lowbit quantize: codes and parameters in the place of weights.
@@ -92,7 +92,7 @@ func (j *quantizeJob) layOut(l *layout) (done records, selected map[string]bool,
 			continue
 		}
 		selected[info.Name] = true
-		groups, err := j.Spec.Granularity.Groups(info.Shape, quant.Weight)
+		groups, err := j.Spec.Granularity.Groups(info.Shape.Dims(), quant.Weight)
 		if info.Elements() == 0 || errors.Is(err, quant.ErrDisabled) {
 			l.add(info.Name, info.DType, info.Shape)
 			continue
@@ -100,10 +100,10 @@ func (j *quantizeJob) layOut(l *layout) (done records, selected map[string]bool,
 		if err != nil {
 			return nil, nil, inTensor(j.in, info.Name, err)
 		}
-		r := record{Spec: &j.Spec.Spec, DType: info.DType.String(), Shape: append([]int{}, info.Shape...), Packed: j.Pack && j.Spec.DType.Bits() < 8}
+		r := record{Spec: &j.Spec.Spec, DType: info.DType.String(), Shape: info.Shape.Dims(), Packed: j.Pack && j.Spec.DType.Bits() < 8}
 		dtype, shape := r.stored()
-		if n := len(shape); dtype == safetensors.F4 && (n == 0 || shape[n-1]%2 != 0) {
-			return nil, nil, refuse(j.in, info.Name, "has the shape %s, want an even last axis, as float4 is packed in pairs", shapeText(shape))
+		if n := len(r.Shape); dtype == safetensors.F4 && (n == 0 || r.Shape[n-1]%2 != 0) {
+			return nil, nil, refuse(j.in, info.Name, "has the shape %s, want an even last axis, as float4 is packed in pairs", info.Shape)
 		}
 		l.add(info.Name, dtype, shape)
 		if err := l.parameters(info.Name, j.Spec.DType, groups); err != nil {
@@ -122,10 +122,10 @@ func quantizeTensor[T kernels.Float](j *quantizeJob, info safetensors.Info) erro
 	if info.Elements() == 0 {
 		return nil
 	}
-	p, err := quant.NewPieces[T](j.Spec.Spec, quant.Weight, info.Shape, j.Pack)
+	p, err := quant.NewPieces[T](j.Spec.Spec, quant.Weight, info.Shape.Dims(), j.Pack)
 	if errors.Is(err, quant.ErrDisabled) {
 		j.log.Warn("block size does not divide its axis: the tensor is not quantized",
-			"tensor", info.Name, "shape", shapeText(info.Shape), "granularity", j.Spec.Granularity.String())
+			"tensor", info.Name, "shape", info.Shape, "granularity", j.Spec.Granularity.String())
 		return j.copy(j.out, j.in, info)
 	}
 	if err != nil {

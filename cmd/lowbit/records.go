@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/lowbit-go/lowbit/internal/safetensors"
 	"github.com/lowbit-go/lowbit/quant"
+	"github.com/lowbit-go/lowbit/safetensors"
 )
 
 // recordsKey is where the records are in a file's __metadata__:
@@ -93,10 +93,10 @@ func (r record) check(f *safetensors.File, name string) error {
 		}
 	}
 	dtype, shape := r.stored()
-	if info.DType != dtype || !slices.Equal(info.Shape, shape) {
-		return refuse(f, name, "is %v %s, but %v %s according to __metadata__", info.DType, shapeText(info.Shape), dtype, shapeText(shape))
+	if info.DType != dtype || info.Shape != shape {
+		return refuse(f, name, "is %v %s, but %v %s according to __metadata__", info.DType, info.Shape, dtype, shape)
 	}
-	var groups []int
+	var groups safetensors.Shape
 	for i, suffix := range parameterSuffixes(r.Spec.DType) {
 		p, ok := f.Lookup(name + suffix)
 		if !ok {
@@ -107,8 +107,8 @@ func (r record) check(f *safetensors.File, name string) error {
 		}
 		if i == 0 {
 			groups = p.Shape
-		} else if !slices.Equal(p.Shape, groups) {
-			return refuse(f, p.Name, "has the shape %s, want %s as %q has", shapeText(p.Shape), shapeText(groups), name+scaleSuffix)
+		} else if p.Shape != groups {
+			return refuse(f, p.Name, "has the shape %s, want %s as %q has", p.Shape, groups, name+scaleSuffix)
 		}
 	}
 	return nil
@@ -120,15 +120,16 @@ var storageTypes = map[quant.DType]safetensors.DType{
 }
 
 // stored tells the type and the shape of the codes in a file.
-func (r record) stored() (safetensors.DType, []int) {
-	d := r.Spec.DType
+func (r record) stored() (safetensors.DType, safetensors.Shape) {
+	d, shape := r.Spec.DType, safetensors.ShapeOf(r.Shape...)
 	switch {
 	case !r.Packed || d.Bits() == 8:
-		return storageTypes[d.Storage()], r.Shape
+		return storageTypes[d.Storage()], shape
 	case d.IsFloat():
-		return safetensors.F4, r.Shape
+		return safetensors.F4, shape
 	}
-	return safetensors.U8, quant.Codes{Spec: *r.Spec, Shape: r.Shape, Packed: true}.DataShape()
+	packed := quant.Codes{Spec: *r.Spec, Shape: r.Shape, Packed: true}
+	return safetensors.U8, safetensors.ShapeOf(packed.DataShape()...)
 }
 
 // codes are what was stored, without data and parameters.

@@ -4,8 +4,8 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/lowbit-go/lowbit/internal/safetensors"
 	"github.com/lowbit-go/lowbit/quant"
+	"github.com/lowbit-go/lowbit/safetensors"
 )
 
 // states are quantizers' states by the names of their tensors. In a file, that of T is under T. and the state's own names.
@@ -30,7 +30,7 @@ func readState(f *safetensors.File, tensor string) (quant.State, error) {
 		if err != nil {
 			return nil, err
 		}
-		state[name] = quant.StateTensor{DType: info.DType.String(), Shape: info.Shape, Data: data}
+		state[name] = quant.StateTensor{DType: info.DType.String(), Shape: info.Shape.Dims(), Data: data}
 	}
 	if len(state) == 0 {
 		return nil, refuse(f, tensor, "has no state in this file")
@@ -50,7 +50,7 @@ func (s states) create(path string) (*safetensors.Writer, error) {
 				return nil, err
 			}
 			full := tensor + "." + name
-			tensors = append(tensors, safetensors.Info{Name: full, DType: dtype, Shape: t.Shape})
+			tensors = append(tensors, safetensors.Info{Name: full, DType: dtype, Shape: safetensors.ShapeOf(t.Shape...)})
 			data[full] = t.Data
 		}
 	}

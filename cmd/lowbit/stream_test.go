@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lowbit-go/lowbit/bf16"
-	"github.com/lowbit-go/lowbit/internal/safetensors"
+	"github.com/lowbit-go/lowbit/safetensors"
 )
 
 // inPieces makes pieces that small, for the length of a test.
@@ -190,7 +190,7 @@ func TestClosingLine(t *testing.T) {
 func TestPutRestores(t *testing.T) {
 	defer func(was bool) { bigEndian = was }(bigEndian)
 	bigEndian = true
-	w, err := safetensors.Create(place(t, "out"), nil, []safetensors.Info{{Name: "w", DType: safetensors.I32, Shape: []int{2}}})
+	w, err := safetensors.Create(place(t, "out"), nil, []safetensors.Info{{Name: "w", DType: safetensors.I32, Shape: safetensors.ShapeOf(2)}})
 	require.NoError(t, err)
 	defer w.Close()
 	elements := []int32{1, -2}

@@ -9,7 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/lowbit-go/lowbit/internal/safetensors"
+	"github.com/lowbit-go/lowbit/safetensors"
 )
 
 //go:embed testdata/cases.json testdata/inputs testdata/expected
@@ -81,7 +81,7 @@ func load(path string) (map[string]Tensor, error) {
 		if err != nil {
 			return nil, err
 		}
-		tensors[info.Name] = Tensor{info.DType, info.Shape, data}
+		tensors[info.Name] = Tensor{info.DType, info.Shape.Dims(), data}
 	}
 	return tensors, nil
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/lowbit-go/lowbit/internal/safetensors"
+	"github.com/lowbit-go/lowbit/safetensors"
 )
 
 // Every case can be loaded and is whole.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"unsafe"
 )
 
 // File is a safetensors file that is open for reading. All methods but Close may be called from several goroutines at once.
@@ -87,7 +88,8 @@ func newFile(r io.ReaderAt, size int64) (*File, error) {
 	if err := readFull(r, text, lengthSize); err != nil {
 		return nil, fmt.Errorf("header: %w", err)
 	}
-	h, err := parseHeader(string(text), size-base)
+	// Nothing writes to text any more: as a string it needs no memory of its own.
+	h, err := parseHeader(unsafe.String(unsafe.SliceData(text), n), size-base)
 	if err != nil {
 		return nil, err
 	}
@@ -105,8 +107,8 @@ func (f *File) Tensors() []Info { return f.header.tensors }
 
 // Lookup finds a tensor by its name.
 func (f *File) Lookup(name string) (Info, bool) {
-	i, ok := f.header.index[name]
-	if !ok {
+	i := f.header.find(name)
+	if i < 0 {
 		return Info{}, false
 	}
 	return f.header.tensors[i], true
@@ -115,9 +117,9 @@ func (f *File) Lookup(name string) (Info, bool) {
 // ReadTensor fills buf with the bytes of the named tensor from its byte off on. A file that has become shorter than it was
 // when it was opened is an error that wraps io.ErrUnexpectedEOF.
 func (f *File) ReadTensor(name string, buf []byte, off int64) error {
-	info, err := f.header.piece(name, len(buf), off)
+	i, err := f.header.piece(name, len(buf), off)
 	if err == nil {
-		err = readFull(f.r, buf, f.base+info.Offset+off)
+		err = readFull(f.r, buf, f.base+f.header.tensors[i].Offset+off)
 	}
 	if err != nil {
 		return &Error{File: f.name, Tensor: name, Err: err}
@@ -149,17 +151,16 @@ func (f *File) Close() error {
 	return nil
 }
 
-// piece finds a tensor and makes sure that it has n bytes at off.
-func (h *header) piece(name string, n int, off int64) (Info, error) {
-	i, ok := h.index[name]
-	if !ok {
-		return Info{}, errors.New("no such tensor")
+// piece finds a tensor's position and makes sure that it has n bytes at off.
+func (h *header) piece(name string, n int, off int64) (int, error) {
+	i := h.find(name)
+	if i < 0 {
+		return 0, errors.New("no such tensor")
 	}
-	info := h.tensors[i]
-	if off < 0 || off > info.Size || int64(n) > info.Size-off {
-		return Info{}, fmt.Errorf("%d bytes at %d lie outside its %d bytes", n, off, info.Size)
+	if size := h.tensors[i].Size; off < 0 || off > size || int64(n) > size-off {
+		return 0, fmt.Errorf("%d bytes at %d lie outside its %d bytes", n, off, size)
 	}
-	return info, nil
+	return i, nil
 }
 
 func readFull(r io.ReaderAt, buf []byte, off int64) error {

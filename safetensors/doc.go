@@ -5,7 +5,7 @@
 // A file is three parts, without gaps:
 //
 //   - 8 bytes: the length of the header, unsigned, little endian, at most 100,000,000;
-//   - the header: a JSON object in UTF-8, which begins with '{' and may be padded with white space at its end;
+//   - the header: a JSON object in UTF-8, which may be padded with white space;
 //   - the data: the tensors' bytes, little endian, row-major.
 //
 // The header maps each tensor's name to its element type, its shape and the bytes it has, counted from the start of the data:
@@ -18,14 +18,18 @@
 //
 // # Reading
 //
-// [Open] takes nothing in the header on trust. Its length is held against the file's size before it is read; names given twice, unknown
-// or missing fields, numbers that are negative, fractional or too large, and ranges that do not fit shape, neighbours or file are
-// errors. This is stricter than the reference implementation (the Rust crate of the same name), which lets pass a name given twice, an
-// unknown field, white space before the header's '{' and null for __metadata__. A shape whose dimensions overflow is refused even if
-// one of them is 0.
+// [Open] takes nothing in the header on trust. Its length is held against the file's size before it is read, and what it says of a
+// tensor against the tensor's type, shape, neighbours and the file. It reads what the reference implementation (the Rust crate of the
+// same name) reads: a field that the format does not know is passed over, white space may stand before the '{', __metadata__ may be
+// null, and a shape with a 0 may have any other lengths. What stays refused, although the reference lets it pass:
+//
+//   - a name, or a key of __metadata__, that is given twice: the reference takes the last, others the first;
+//   - a tensor's object written as an array of its fields' values, which no other reader knows;
+//   - lengths and offsets over 2^63-1, which do not fit Go's int or a file's offset.
 //
 // Data is read by position, in pieces of the caller's choice, and never mapped: a file may be larger than memory, and one that
-// shrinks while it is read is an error, not a fault. What is allocated is proportional to the header that the file really has.
+// shrinks while it is read is an error, not a fault. What is allocated is at most twice and a half the header that the file really has:
+// names and shapes lie in the text that was read, as long as it has no escapes.
 //
 // # Writing
 //

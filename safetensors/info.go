@@ -3,8 +3,6 @@ package safetensors
 import (
 	"cmp"
 	"fmt"
-	"math"
-	"math/bits"
 	"slices"
 )
 
@@ -12,54 +10,13 @@ import (
 type Info struct {
 	Name   string
 	DType  DType
-	Shape  []int // outermost axis first; empty for a scalar
+	Shape  Shape
 	Offset int64 // of the first byte, from the start of the data
 	Size   int64 // in bytes
 }
 
-// Elements counts the elements. In a file that was opened they fit an int.
-func (i Info) Elements() int {
-	n := 1
-	for _, d := range i.Shape {
-		n *= d
-	}
-	return n
-}
-
-// byteSize counts the bytes of a tensor. Its elements must fit an int even without the dimensions that are 0,
-// so that whoever multiplies some of the dimensions need not think of overflow.
-func byteSize(t DType, shape []int) (int64, error) {
-	if !t.valid() {
-		return 0, fmt.Errorf("unknown dtype %v", t)
-	}
-	empty := false
-	n := uint64(1)
-	for axis, d := range shape {
-		if d < 0 {
-			return 0, fmt.Errorf("axis %d has the negative length %d", axis, d)
-		}
-		if d == 0 {
-			empty = true
-			continue
-		}
-		hi, lo := bits.Mul64(n, uint64(d))
-		if hi != 0 || lo > math.MaxInt {
-			return 0, fmt.Errorf("shape %s overflows", shapeText(shape))
-		}
-		n = lo
-	}
-	if empty {
-		return 0, nil
-	}
-	hi, lo := bits.Mul64(n, uint64(t.Bits()))
-	if hi != 0 || lo > math.MaxInt64 {
-		return 0, fmt.Errorf("shape %s of %v overflows", shapeText(shape), t)
-	}
-	if lo%8 != 0 {
-		return 0, fmt.Errorf("shape %s of %v does not fill whole bytes", shapeText(shape), t)
-	}
-	return int64(lo / 8), nil
-}
+// Elements counts the elements.
+func (i Info) Elements() int { return i.Shape.Elements() }
 
 // layOut sets Size and Offset. Tensors with wider elements lie in front, otherwise in the order given:
 // each then begins at a multiple of its element's size, as readers that map a file like to have it.
@@ -110,32 +67,15 @@ func checkCover(tensors []Info, dataSize int64) error {
 }
 
 // order gives the tensors' indices, sorted stably.
-func order(tensors []Info, compare func(a, b *Info) int) []int {
-	idx := make([]int, len(tensors))
+func order(tensors []Info, compare func(a, b *Info) int) []uint32 {
+	idx := make([]uint32, len(tensors))
 	for i := range idx {
-		idx[i] = i
+		idx[i] = uint32(i)
 	}
-	slices.SortStableFunc(idx, func(a, b int) int { return compare(&tensors[a], &tensors[b]) })
+	slices.SortStableFunc(idx, func(a, b uint32) int { return compare(&tensors[a], &tensors[b]) })
 	return idx
 }
 
 func (i *Info) rangeText() string {
 	return fmt.Sprintf("data_offsets [%d, %d]", i.Offset, i.Offset+i.Size)
-}
-
-// shapeText writes a shape as the header does, and cuts one of absurd rank.
-func shapeText(shape []int) string {
-	const most = 16
-	text := []byte("[")
-	for axis, d := range shape {
-		if axis > 0 {
-			text = append(text, ", "...)
-		}
-		if axis == most {
-			text = append(text, "..."...)
-			break
-		}
-		text = fmt.Append(text, d)
-	}
-	return string(append(text, ']'))
 }

@@ -16,11 +16,11 @@ import (
 
 // every has a tensor of each type, with shapes of several ranks.
 func every() []Info {
-	shapes := [][]int{{3, 4}, {0, 5}, {8}, {2, 1, 3, 2}, {}}
+	shapes := []Shape{ShapeOf(3, 4), ShapeOf(0, 5), ShapeOf(8), ShapeOf(2, 1, 3, 2), {}}
 	var tensors []Info
 	for dtype := BOOL; dtype.valid(); dtype++ {
 		for i, shape := range shapes {
-			if len(shape) == 0 && dtype.Bits()%8 != 0 {
+			if shape.Rank() == 0 && dtype.Bits()%8 != 0 {
 				continue
 			}
 			tensors = append(tensors, Info{Name: fmt.Sprintf("%v.%d", dtype, i), DType: dtype, Shape: shape})
@@ -59,7 +59,7 @@ func TestRoundTrip(t *testing.T) {
 // The bytes of a small file, by the letter of the format.
 func TestBytesOfAFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out.safetensors")
-	writeAll(t, path, nil, []Info{{Name: "m", DType: U8, Shape: []int{3}}, {Name: "s", DType: F32}})
+	writeAll(t, path, nil, []Info{{Name: "m", DType: U8, Shape: ShapeOf(3)}, {Name: "s", DType: F32}})
 	assert.Equal(t, "\x70\x00\x00\x00\x00\x00\x00\x00"+
 		`{"m":{"dtype":"U8","shape":[3],"data_offsets":[4,7]},"s":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}       `+
 		"\x00\x07\x0e\x15"+"\x00\x07\x0e", readFile(t, path))
@@ -91,7 +91,7 @@ func TestNoTensors(t *testing.T) {
 func TestWriteInPieces(t *testing.T) {
 	const n, piece = 1 << 16, 1000
 	path := filepath.Join(t.TempDir(), "out.safetensors")
-	tensors := []Info{{Name: "mask", DType: U8, Shape: []int{n}}, {Name: "x", DType: F32, Shape: []int{n / 4}}}
+	tensors := []Info{{Name: "mask", DType: U8, Shape: ShapeOf(n)}, {Name: "x", DType: F32, Shape: ShapeOf(n / 4)}}
 	w, err := Create(path, nil, tensors)
 	require.NoError(t, err)
 	defer w.Close()
@@ -121,7 +121,7 @@ func TestWriteInPieces(t *testing.T) {
 
 func TestWriteTensorMisused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out.safetensors")
-	w, err := Create(path, nil, []Info{{Name: "x", DType: U8, Shape: []int{4}}, {Name: "y", DType: U8}})
+	w, err := Create(path, nil, []Info{{Name: "x", DType: U8, Shape: ShapeOf(4)}, {Name: "y", DType: U8}})
 	require.NoError(t, err)
 	defer w.Close()
 	buf := make([]byte, 3)
@@ -134,7 +134,7 @@ func TestCommitOfHalfAFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "out.safetensors")
 	require.NoError(t, os.WriteFile(path, []byte("earlier"), 0o666))
-	w, err := Create(path, nil, []Info{{Name: "x", DType: U8, Shape: []int{4}}, {Name: "y", DType: U8, Shape: []int{2}}})
+	w, err := Create(path, nil, []Info{{Name: "x", DType: U8, Shape: ShapeOf(4)}, {Name: "y", DType: U8, Shape: ShapeOf(2)}})
 	require.NoError(t, err)
 	require.NoError(t, w.WriteTensor("x", make([]byte, 4), 0))
 	require.NoError(t, w.WriteTensor("y", make([]byte, 1), 1))
@@ -164,7 +164,7 @@ func TestCloseWithoutCommit(t *testing.T) {
 func TestOutIsIn(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "model.safetensors")
-	tensors := []Info{{Name: "x", DType: U8, Shape: []int{1000}}}
+	tensors := []Info{{Name: "x", DType: U8, Shape: ShapeOf(1000)}}
 	writeAll(t, path, map[string]string{"pass": "1"}, tensors)
 
 	in, err := Open(path)
@@ -212,8 +212,8 @@ func TestCreateRefuses(t *testing.T) {
 		{"key in no UTF-8", map[string]string{"\xff": ""}, nil, `__metadata__: key "\xff" is not valid UTF-8, or its value is not`},
 		{"value in no UTF-8", map[string]string{"k": "\xff"}, nil, `__metadata__: key "k" is not valid UTF-8, or its value is not`},
 		{"no dtype", nil, []Info{{Name: "x"}}, `tensor "x": unknown dtype DType(0)`},
-		{"negative length", nil, []Info{{Name: "x", DType: U8, Shape: []int{-1}}}, `tensor "x": axis 0 has the negative length -1`},
-		{"odd F4", nil, []Info{{Name: "x", DType: F4, Shape: []int{3}}}, `tensor "x": shape [3] of F4 does not fill whole bytes`},
+		{"negative length", nil, []Info{{Name: "x", DType: U8, Shape: ShapeOf(-1)}}, `tensor "x": axis 0 has the negative length -1`},
+		{"odd F4", nil, []Info{{Name: "x", DType: F4, Shape: ShapeOf(3)}}, `tensor "x": shape [3] of F4 does not fill whole bytes`},
 		{"header too long", map[string]string{"k": strings.Repeat("x", maxHeader)}, nil, `header of 100000032 bytes is over the limit of 100000000`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -229,7 +229,7 @@ func TestDataTooLongForAFile(t *testing.T) {
 	const big = 1 << 30
 	var tensors []Info
 	for i := range 16 {
-		tensors = append(tensors, Info{Name: fmt.Sprint(i), DType: U64, Shape: []int{big, big / 16}})
+		tensors = append(tensors, Info{Name: fmt.Sprint(i), DType: U64, Shape: ShapeOf(big, big/16)})
 	}
 	if _, err := byteSize(U64, tensors[0].Shape); err != nil {
 		t.Skip("such a tensor alone is too large here:", err)
@@ -240,12 +240,12 @@ func TestDataTooLongForAFile(t *testing.T) {
 
 // Create leaves the caller's descriptions as they are.
 func TestCreateCopiesItsInput(t *testing.T) {
-	tensors := []Info{{Name: "x", DType: U8, Shape: []int{2}}, {Name: "y", DType: U8, Shape: []int{2}}}
+	tensors := []Info{{Name: "x", DType: U8, Shape: ShapeOf(2)}, {Name: "y", DType: U8, Shape: ShapeOf(2)}}
 	w, err := Create(filepath.Join(t.TempDir(), "out"), nil, tensors)
 	require.NoError(t, err)
 	defer w.Close()
 	assert.Zero(t, tensors[1].Offset)
-	tensors[0].Shape[0] = 7
-	assert.Equal(t, []int{2}, w.Tensors()[0].Shape)
-	assert.Equal(t, Info{"y", U8, []int{2}, 2, 2}, w.Tensors()[1])
+	tensors[0].Shape = ShapeOf(7)
+	assert.Equal(t, ShapeOf(2), w.Tensors()[0].Shape)
+	assert.Equal(t, Info{"y", U8, ShapeOf(2), 2, 2}, w.Tensors()[1])
 }

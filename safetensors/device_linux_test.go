@@ -53,7 +53,7 @@ func TestNamedPipe(t *testing.T) {
 func TestDiskIsFull(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "out")
-	w, err := Create(path, nil, []Info{{Name: "x", DType: U8, Shape: []int{8}}})
+	w, err := Create(path, nil, []Info{{Name: "x", DType: U8, Shape: ShapeOf(8)}})
 	require.NoError(t, err)
 	defer w.Close()
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)

@@ -43,25 +43,22 @@ func create(path string, metadata map[string]string, tensors []Info) (*Writer, e
 			return nil, fmt.Errorf("%s: key %s is not valid UTF-8, or its value is not", metadataKey, quote(key))
 		}
 	}
-	h := &header{tensors: slices.Clone(tensors), index: make(map[string]int, len(tensors))}
-	for i := range h.tensors {
-		t := &h.tensors[i]
-		t.Shape = slices.Clone(t.Shape)
-		if _, twice := h.index[t.Name]; twice {
-			return nil, errorf(t.Name, "named twice")
+	tensors = slices.Clone(tensors)
+	for i := range tensors {
+		if name := tensors[i].Name; name == metadataKey {
+			return nil, errorf(name, "the name is the format's own")
+		} else if !utf8.ValidString(name) {
+			return nil, errorf(name, "the name is not valid UTF-8")
 		}
-		if t.Name == metadataKey {
-			return nil, errorf(t.Name, "the name is the format's own")
-		}
-		if !utf8.ValidString(t.Name) {
-			return nil, errorf(t.Name, "the name is not valid UTF-8")
-		}
-		h.index[t.Name] = i
 	}
-	if err := layOut(h.tensors); err != nil {
+	h, err := newHeader(metadata, tensors)
+	if err != nil {
 		return nil, err
 	}
-	head := appendHeader(make([]byte, lengthSize), metadata, h.tensors)
+	if err := layOut(tensors); err != nil {
+		return nil, err
+	}
+	head := appendHeader(make([]byte, lengthSize), metadata, tensors)
 	n := len(head) - lengthSize
 	if n > maxHeader {
 		return nil, fmt.Errorf("header of %d bytes is over the limit of %d", n, maxHeader)
@@ -88,14 +85,14 @@ func (w *Writer) Tensors() []Info { return w.header.tensors }
 // WriteTensor writes data as the bytes of the named tensor from its byte off on. Pieces may come in any order and from several
 // goroutines at once, each byte once.
 func (w *Writer) WriteTensor(name string, data []byte, off int64) error {
-	info, err := w.header.piece(name, len(data), off)
+	i, err := w.header.piece(name, len(data), off)
 	if err == nil {
-		_, err = w.out.WriteAt(data, w.base+info.Offset+off)
+		_, err = w.out.WriteAt(data, w.base+w.header.tensors[i].Offset+off)
 	}
 	if err != nil {
 		return &Error{File: w.path, Tensor: name, Err: reason(err)}
 	}
-	w.written[w.header.index[name]].Add(int64(len(data)))
+	w.written[i].Add(int64(len(data)))
 	return nil
 }
 

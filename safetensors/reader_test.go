@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 
@@ -156,6 +157,38 @@ func TestAllocationIsBounded(t *testing.T) {
 		runtime.ReadMemStats(&after)
 		assert.Error(t, err, name)
 		assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(most), name)
+	}
+}
+
+// What is kept of a header, and what it takes to read it, is in proportion to its text.
+func TestHeaderMemory(t *testing.T) {
+	entry := func(name, shape string, from, to int) string {
+		return fmt.Sprintf(`"%s":{"dtype":"U8","shape":[%s],"data_offsets":[%d,%d]}`, name, shape, from, to)
+	}
+	var small []string
+	for i := range 10000 {
+		small = append(small, entry(fmt.Sprint(i), "64", 64*i, 64*i+64))
+	}
+	for name, c := range map[string]struct {
+		entries []string
+		data    int
+	}{
+		"many tensors":           {small, 640000},
+		"a long name":            {append(small[:1000:1000], entry(strings.Repeat("é{", 300000), "", 64000, 64001)), 64001},
+		"a name of escapes":      {[]string{entry(strings.Repeat(`\n`, 500000), "", 0, 1)}, 1},
+		"a high rank":            {[]string{entry("", strings.Repeat("1,", 500000)+"1", 0, 1)}, 1},
+		"a high rank with space": {[]string{entry("", strings.Repeat("1, ", 400000)+"1", 0, 1)}, 1},
+		"an unknown field":       {[]string{`"x":{"y":[` + strings.Repeat("1,", 500000) + "1]," + entry("", "", 0, 1)[4:]}, 1},
+	} {
+		file := image("{"+strings.Join(c.entries, ",")+"}", make([]byte, c.data))
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		f, err := openBytes(file)
+		runtime.ReadMemStats(&after)
+		require.NoError(t, err, name)
+		assert.Len(t, f.Tensors(), len(c.entries), name)
+		header := len(file) - c.data - 8
+		assert.Less(t, float64(after.TotalAlloc-before.TotalAlloc), 2.5*float64(header)+4096, name)
 	}
 }
 

@@ -6,7 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/lowbit-go/lowbit/internal/safetensors"
+	"github.com/lowbit-go/lowbit/safetensors"
 )
 
 func Example() {
@@ -18,7 +18,7 @@ func Example() {
 	path := filepath.Join(dir, "model.safetensors")
 
 	out, err := safetensors.Create(path, map[string]string{"format": "pt"}, []safetensors.Info{
-		{Name: "w", DType: safetensors.I8, Shape: []int{2, 3}},
+		{Name: "w", DType: safetensors.I8, Shape: safetensors.ShapeOf(2, 3)},
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -46,5 +46,5 @@ func Example() {
 		}
 		fmt.Println(t.Name, t.DType, t.Shape, data)
 	}
-	// Output: w I8 [2 3] [1 2 3 4 5 6]
+	// Output: w I8 [2,3] [1 2 3 4 5 6]
 }

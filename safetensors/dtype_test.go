@@ -32,39 +32,39 @@ func TestDTypes(t *testing.T) {
 }
 
 func TestByteSize(t *testing.T) {
+	const big = 1 << 30
 	for _, c := range []struct {
 		dtype DType
-		shape []int
+		shape Shape
 		want  int64
 	}{
-		{F32, nil, 4},
-		{F32, []int{2, 3}, 24},
-		{BOOL, []int{5}, 5},
-		{C64, []int{1, 1, 3}, 24},
-		{F4, []int{3, 2}, 3},
-		{F4, []int{0, 3}, 0},
-		{F6_E2M3, []int{4}, 3},
-		{F6_E3M2, []int{2, 2, 2}, 6},
-		{I64, []int{7, 0}, 0},
+		{F32, ShapeOf(), 4},
+		{F32, ShapeOf(2, 3), 24},
+		{BOOL, ShapeOf(5), 5},
+		{C64, ShapeOf(1, 1, 3), 24},
+		{F4, ShapeOf(3, 2), 3},
+		{F4, ShapeOf(0, 3), 0},
+		{F6_E2M3, ShapeOf(4), 3},
+		{F6_E3M2, ShapeOf(2, 2, 2), 6},
+		{I64, ShapeOf(7, 0), 0},
+		{U8, ShapeOf(big, big, big, 0), 0},
 	} {
 		got, err := byteSize(c.dtype, c.shape)
 		require.NoError(t, err, "%v %v", c.dtype, c.shape)
 		assert.Equal(t, c.want, got, "%v %v", c.dtype, c.shape)
 	}
-	const big = 1 << 30
 	for _, c := range []struct {
 		dtype DType
-		shape []int
+		shape Shape
 		want  string
 	}{
-		{F4, []int{3, 3}, "shape [3, 3] of F4 does not fill whole bytes"},
-		{F4, nil, "shape [] of F4 does not fill whole bytes"},
-		{F6_E2M3, []int{2}, "shape [2] of F6_E2M3 does not fill whole bytes"},
-		{F32, []int{2, -3}, "axis 1 has the negative length -3"},
-		{F32, []int{0, -3}, "axis 1 has the negative length -3"},
-		{U8, []int{big, big, big}, "shape [1073741824, 1073741824, 1073741824] overflows"},
-		{U8, []int{0, big, big, big}, "shape [0, 1073741824, 1073741824, 1073741824] overflows"},
-		{DType(0), []int{1}, "unknown dtype DType(0)"},
+		{F4, ShapeOf(3, 3), "shape [3, 3] of F4 does not fill whole bytes"},
+		{F4, ShapeOf(), "shape [] of F4 does not fill whole bytes"},
+		{F6_E2M3, ShapeOf(2), "shape [2] of F6_E2M3 does not fill whole bytes"},
+		{F32, ShapeOf(2, -3), "axis 1 has the negative length -3"},
+		{F32, ShapeOf(0, -3), "axis 1 has the negative length -3"},
+		{U8, ShapeOf(big, big, big), "shape [1073741824, 1073741824, 1073741824] of U8 overflows"},
+		{DType(0), ShapeOf(1), "unknown dtype DType(0)"},
 	} {
 		_, err := byteSize(c.dtype, c.shape)
 		assert.EqualError(t, err, c.want)

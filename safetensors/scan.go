@@ -1,17 +1,19 @@
 package safetensors
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+	"unsafe"
 )
 
-// scanner reads the part of JSON that a header may use: objects, arrays, strings and integers that are not negative. It is strict where
+// scanner reads the part of JSON that a header uses: objects, arrays, strings and integers that are not negative. It is strict where
 // encoding/json is lenient: invalid UTF-8 is the caller's to refuse beforehand, a surrogate without its pair is an error, and the
-// caller asks for the kind of value that must come next, so that nesting is as deep as the format says and no deeper.
+// caller asks for the kind of value that must come next, or skips one of any kind.
 type scanner struct {
 	text string
 	pos  int
@@ -102,6 +104,57 @@ func (s *scanner) integer() (int64, error) {
 	return n, nil
 }
 
+// null reads null if that comes next.
+func (s *scanner) null() bool {
+	s.peek()
+	if !strings.HasPrefix(s.text[s.pos:], "null") {
+		return false
+	}
+	s.pos += len("null")
+	return true
+}
+
+// deepest is how deep a value that is skipped may be nested, as in the format's own library.
+const deepest = 127
+
+// skip reads a value of any kind, which matters to nobody; depth is how many others it lies in.
+func (s *scanner) skip(depth int) error {
+	if depth == deepest {
+		return s.fail("nested too deeply")
+	}
+	switch c := s.peek(); {
+	case c == '{':
+		return s.object(func(string) error { return s.skip(depth + 1) })
+	case c == '[':
+		return s.array(func() error { return s.skip(depth + 1) })
+	case c == '"':
+		_, err := s.string()
+		return err
+	case c == '-' || isDigit(c):
+		return s.number()
+	}
+	for _, word := range []string{"true", "false", "null"} {
+		if strings.HasPrefix(s.text[s.pos:], word) {
+			s.pos += len(word)
+			return nil
+		}
+	}
+	return s.want("a value")
+}
+
+// number reads a number of any kind.
+func (s *scanner) number() error {
+	start := s.pos
+	for s.pos < len(s.text) && (isDigit(s.text[s.pos]) || strings.IndexByte("+-.eE", s.text[s.pos]) >= 0) {
+		s.pos++
+	}
+	if !json.Valid([]byte(s.text[start:s.pos])) {
+		s.pos = start
+		return s.fail("number that is none")
+	}
+	return nil
+}
+
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 // string reads a string. Without escapes it shares the header's memory.
@@ -120,10 +173,14 @@ func (s *scanner) string() (string, error) {
 			if unescaped == nil {
 				return tail, nil
 			}
-			return string(append(unescaped, tail...)), nil
+			unescaped = append(unescaped, tail...)
+			return unsafe.String(unsafe.SliceData(unescaped), len(unescaped)), nil
 		case c < 0x20:
 			return "", s.fail(fmt.Sprintf("control character %#02x in a string", c))
 		case c == '\\':
+			if unescaped == nil {
+				unescaped = make([]byte, 0, s.closing()-start)
+			}
 			unescaped = append(unescaped, s.text[start:s.pos]...)
 			r, err := s.escape()
 			if err != nil {
@@ -136,6 +193,18 @@ func (s *scanner) string() (string, error) {
 		}
 	}
 	return "", s.want("'\"' at the end of a string")
+}
+
+// closing finds the quotation mark that ends a string.
+func (s *scanner) closing() int {
+	pos := s.pos
+	for pos < len(s.text) && s.text[pos] != '"' {
+		if s.text[pos] == '\\' {
+			pos++
+		}
+		pos++
+	}
+	return pos
 }
 
 // escape reads a backslash and what belongs to it.
@@ -205,4 +274,18 @@ func (s *scanner) want(what string) error {
 
 func (s *scanner) fail(why string) error {
 	return fmt.Errorf("header, byte %d: %s", s.pos, why)
+}
+
+// withoutSpace drops JSON's white space.
+func withoutSpace(text string) string {
+	const space = " \t\n\r"
+	if !strings.ContainsAny(text, space) {
+		return text
+	}
+	var b strings.Builder
+	b.Grow(len(text))
+	for part := range strings.FieldsFuncSeq(text, func(r rune) bool { return strings.ContainsRune(space, r) }) {
+		b.WriteString(part)
+	}
+	return b.String()
 }
