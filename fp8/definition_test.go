@@ -91,6 +91,50 @@ var e5m2fnuz = definition[fp8.E5M2FNUZ]{
 	text: map[fp8.E5M2FNUZ]string{0: "0", 0x80: "NaN", 0x01: "7.6293945e-06", 0x40: "1", 0xC6: "-3", 0x7F: "57344"},
 }
 
+var e4m3 = definition[fp8.E4M3]{
+	name: "E4M3", expBits: 4, mantBits: 3, bias: 7,
+	finite: 120, next: 256, overflow: 0x78, nan: 0x7C,
+	nans: []fp8.E4M3{0x79, 0x7A, 0x7B, 0x7C, 0x7D, 0x7E, 0x7F, 0xF9, 0xFA, 0xFB, 0xFC, 0xFD, 0xFE, 0xFF},
+	infs: []fp8.E4M3{0x78, 0xF8},
+
+	from32: fp8.E4M3FromFloat32, from32Sat: fp8.E4M3FromFloat32Sat,
+	from64: fp8.E4M3FromFloat64, from64Sat: fp8.E4M3FromFloat64Sat,
+	max: fp8.E4M3Max, normal: fp8.E4M3SmallestNormal, subnormal: fp8.E4M3SmallestSubnormal,
+	epsilon: fp8.E4M3Epsilon, maxExp: fp8.E4M3MaxExp,
+
+	text: map[fp8.E4M3]string{0: "0", 0x80: "-0", 0x01: "0.001953125", 0x38: "1", 0xC4: "-3", 0x77: "240", 0x78: "+Inf", 0xF8: "-Inf", 0x79: "NaN"},
+}
+
+var e3m4 = definition[fp8.E3M4]{
+	name: "E3M4", expBits: 3, mantBits: 4, bias: 3,
+	finite: 112, next: 16, overflow: 0x70, nan: 0x78,
+	nans: []fp8.E3M4{
+		0x71, 0x72, 0x73, 0x74, 0x75, 0x76, 0x77, 0x78, 0x79, 0x7A, 0x7B, 0x7C, 0x7D, 0x7E, 0x7F,
+		0xF1, 0xF2, 0xF3, 0xF4, 0xF5, 0xF6, 0xF7, 0xF8, 0xF9, 0xFA, 0xFB, 0xFC, 0xFD, 0xFE, 0xFF,
+	},
+	infs: []fp8.E3M4{0x70, 0xF0},
+
+	from32: fp8.E3M4FromFloat32, from32Sat: fp8.E3M4FromFloat32Sat,
+	from64: fp8.E3M4FromFloat64, from64Sat: fp8.E3M4FromFloat64Sat,
+	max: fp8.E3M4Max, normal: fp8.E3M4SmallestNormal, subnormal: fp8.E3M4SmallestSubnormal,
+	epsilon: fp8.E3M4Epsilon, maxExp: fp8.E3M4MaxExp,
+
+	text: map[fp8.E3M4]string{0: "0", 0x80: "-0", 0x01: "0.015625", 0x30: "1", 0xC8: "-3", 0x6F: "15.5", 0x70: "+Inf", 0xF0: "-Inf", 0x71: "NaN"},
+}
+
+var e4m3b11fnuz = definition[fp8.E4M3B11FNUZ]{
+	name: "E4M3B11FNUZ", expBits: 4, mantBits: 3, bias: 11,
+	finite: 128, next: 32, overflow: 0x80, nan: 0x80,
+	nans: []fp8.E4M3B11FNUZ{0x80}, unsignedZero: true,
+
+	from32: fp8.E4M3B11FNUZFromFloat32, from32Sat: fp8.E4M3B11FNUZFromFloat32Sat,
+	from64: fp8.E4M3B11FNUZFromFloat64, from64Sat: fp8.E4M3B11FNUZFromFloat64Sat,
+	max: fp8.E4M3B11FNUZMax, normal: fp8.E4M3B11FNUZSmallestNormal, subnormal: fp8.E4M3B11FNUZSmallestSubnormal,
+	epsilon: fp8.E4M3B11FNUZEpsilon, maxExp: fp8.E4M3B11FNUZMaxExp,
+
+	text: map[fp8.E4M3B11FNUZ]string{0: "0", 0x80: "NaN", 0x01: "0.00012207031", 0x58: "1", 0xE4: "-3", 0x7F: "30"},
+}
+
 const signBit = 0x80
 
 // value returns the value of a code.

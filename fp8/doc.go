@@ -1,7 +1,8 @@
 // Package fp8 has the 8-bit floating-point types of machine learning, with
 // conversions that are exact where they can be and correctly rounded where they
 // cannot: E4M3FN and E5M2 of the OCP FP8 specification 1.0, their FNUZ variants,
-// and E8M0, the power-of-two scale of the OCP MX specification 1.0.
+// E4M3 and E3M4 as IEEE 754 would have them, E4M3B11FNUZ, and E8M0, the
+// power-of-two scale of the OCP MX specification 1.0.
 //
 // # Formats
 //
@@ -19,6 +20,20 @@
 //	                      FD-FF
 //	zero         00 80    00 80    00        00        none
 //
+//	             E4M3     E3M4     E4M3B11FNUZ
+//	sign bits    1        1        1
+//	exponent     4        3        4
+//	mantissa     3        4        3
+//	bias         7        3        11
+//	largest      240      15.5     30
+//	normal from  2^-6     2^-2     2^-10
+//	least > 0    2^-9     2^-6     2^-13
+//	epsilon      2^-3     2^-4     2^-3
+//	infinity     78 F8    70 F0    none
+//	NaN          79-7F,   71-7F,   80
+//	             F9-FF    F1-FF
+//	zero         00 80    00 80    00
+//
 // A code is read as sign, exponent field E and mantissa field M, from the
 // highest bit down. With p mantissa bits its value is
 //
@@ -30,12 +45,17 @@
 //
 // Other programs know them as
 //
-//	type      torch            safetensors
-//	E4M3FN    float8_e4m3fn    F8_E4M3
-//	E5M2      float8_e5m2      F8_E5M2
-//	E4M3FNUZ  float8_e4m3fnuz  F8_E4M3FNUZ
-//	E5M2FNUZ  float8_e5m2fnuz  F8_E5M2FNUZ
-//	E8M0      float8_e8m0fnu   F8_E8M0
+//	type         torch, ml_dtypes    safetensors
+//	E4M3FN       float8_e4m3fn       F8_E4M3
+//	E5M2         float8_e5m2         F8_E5M2
+//	E4M3FNUZ     float8_e4m3fnuz     F8_E4M3FNUZ
+//	E5M2FNUZ     float8_e5m2fnuz     F8_E5M2FNUZ
+//	E8M0         float8_e8m0fnu      F8_E8M0
+//	E4M3         float8_e4m3         none
+//	E3M4         float8_e3m4         none
+//	E4M3B11FNUZ  float8_e4m3b11fnuz  none
+//
+// The last three are in ml_dtypes alone.
 //
 // # Which format
 //
@@ -45,7 +65,8 @@
 // wide. Neither has two decimal digits, and both want a scale that brings the
 // numbers into their range. The FNUZ types are what AMD's MI300 computes with;
 // take them to exchange data with it, and mind that the same code means half as
-// much there. E8M0 is not for numbers but for the scales of blocks of them
+// much there. E4M3, E3M4 and E4M3B11FNUZ are for data of programs that have them.
+// E8M0 is not for numbers but for the scales of blocks of them
 // (MXFP8, MXFP4): see E8M0Scale and package fp4.
 //
 // # Which conversion
@@ -55,14 +76,16 @@
 //
 //	                     FFromFloat32         FFromFloat32Sat
 //	in range             nearest, ties to even code, subnormals included
-//	beyond the largest   NaN, E5M2: +-Inf     +-largest
-//	+-Inf                NaN, E5M2: +-Inf     +-largest
+//	beyond the largest   +-Inf, else NaN      +-largest
+//	+-Inf                +-Inf, else NaN      +-largest
 //	NaN                  NaN                  NaN
+//
+// where infinity is for the formats that have one.
 //
 // A magnitude is beyond the largest value when it would round to the next value,
 // if there were one: 464 is still 448 in E4M3FN, the next float32 is not. In
-// numbers: E4M3FN above 464; E5M2 and E5M2FNUZ from 61440, E4M3FNUZ from 248,
-// E8M0 from 1.5 * 2^127.
+// numbers: E4M3FN above 464; E5M2 and E5M2FNUZ from 61440, E4M3FNUZ and E4M3 from
+// 248, E3M4 from 15.75, E4M3B11FNUZ from 31, E8M0 from 1.5 * 2^127.
 //
 // Quantize with FFromFloat32Sat: a clipped outlier costs little, a NaN costs the
 // whole tensor. FFromFloat32 is for where overflow must be seen, as in
@@ -87,7 +110,7 @@
 // # Slices
 //
 // The functions here are for single numbers. Package kernels has the same
-// conversions for slices, kernels.EncodeE4M3FNSat
-// converts as E4M3FNFromFloat32Sat, kernels.DecodeE4M3FN as E4M3FN.Float32, and
-// so on. Its QuantizeFp divides by scales on the way.
+// conversions for slices of the types that safetensors has:
+// kernels.EncodeE4M3FNSat converts as E4M3FNFromFloat32Sat, kernels.DecodeE4M3FN as
+// E4M3FN.Float32, and so on. Its QuantizeFloat divides by scales on the way.
 package fp8

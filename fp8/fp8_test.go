@@ -14,10 +14,13 @@ import (
 	"github.com/lowbit-go/lowbit/fp8"
 )
 
-func TestE4M3FN(t *testing.T)   { testFormat(t, &e4m3fn) }
-func TestE5M2(t *testing.T)     { testFormat(t, &e5m2) }
-func TestE4M3FNUZ(t *testing.T) { testFormat(t, &e4m3fnuz) }
-func TestE5M2FNUZ(t *testing.T) { testFormat(t, &e5m2fnuz) }
+func TestE4M3FN(t *testing.T)      { testFormat(t, &e4m3fn) }
+func TestE5M2(t *testing.T)        { testFormat(t, &e5m2) }
+func TestE4M3FNUZ(t *testing.T)    { testFormat(t, &e4m3fnuz) }
+func TestE5M2FNUZ(t *testing.T)    { testFormat(t, &e5m2fnuz) }
+func TestE4M3(t *testing.T)        { testFormat(t, &e4m3) }
+func TestE3M4(t *testing.T)        { testFormat(t, &e3m4) }
+func TestE4M3B11FNUZ(t *testing.T) { testFormat(t, &e4m3b11fnuz) }
 
 func testFormat[T number[T]](t *testing.T, d *definition[T]) {
 	t.Run("Values", func(t *testing.T) { testValues(t, d) })
@@ -242,6 +245,9 @@ func TestFromBits(t *testing.T) {
 		assert.Equal(t, b, fp8.E5M2FromBits(b).Bits())
 		assert.Equal(t, b, fp8.E4M3FNUZFromBits(b).Bits())
 		assert.Equal(t, b, fp8.E5M2FNUZFromBits(b).Bits())
+		assert.Equal(t, b, fp8.E4M3FromBits(b).Bits())
+		assert.Equal(t, b, fp8.E3M4FromBits(b).Bits())
+		assert.Equal(t, b, fp8.E4M3B11FNUZFromBits(b).Bits())
 		assert.Equal(t, b, fp8.E8M0FromBits(b).Bits())
 	}
 }
@@ -254,6 +260,14 @@ func TestSpecialCodes(t *testing.T) {
 	assert.True(t, math.IsNaN(float64(fp8.E5M2FNUZNaN.Float32())))
 	assert.Equal(t, float32(math.Inf(1)), fp8.E5M2Inf.Float32())
 	assert.Equal(t, float32(math.Inf(-1)), fp8.E5M2NegInf.Float32())
+
+	assert.True(t, math.IsNaN(float64(fp8.E4M3NaN.Float32())))
+	assert.True(t, math.IsNaN(float64(fp8.E3M4NaN.Float32())))
+	assert.True(t, math.IsNaN(float64(fp8.E4M3B11FNUZNaN.Float32())))
+	assert.Equal(t, float32(math.Inf(1)), fp8.E4M3Inf.Float32())
+	assert.Equal(t, float32(math.Inf(-1)), fp8.E4M3NegInf.Float32())
+	assert.Equal(t, float32(math.Inf(1)), fp8.E3M4Inf.Float32())
+	assert.Equal(t, float32(math.Inf(-1)), fp8.E3M4NegInf.Float32())
 }
 
 // TestOverflow writes down, in numbers, where each format ends.
@@ -278,13 +292,20 @@ func TestOverflow(t *testing.T) {
 	assert.Equal(t, float32(57344), fp8.E5M2FNUZFromFloat32(below(61440)).Float32())
 	assert.Equal(t, fp8.E5M2FNUZNaN, fp8.E5M2FNUZFromFloat32(61440))
 	assert.Equal(t, float32(57344), fp8.E5M2FNUZFromFloat32Sat(61440).Float32())
+
+	assert.Equal(t, float32(240), fp8.E4M3FromFloat32(below(248)).Float32())
+	assert.Equal(t, fp8.E4M3Inf, fp8.E4M3FromFloat32(248))
+	assert.Equal(t, float32(15.5), fp8.E3M4FromFloat32(below(15.75)).Float32())
+	assert.Equal(t, fp8.E3M4NegInf, fp8.E3M4FromFloat32(-15.75))
+	assert.Equal(t, float32(30), fp8.E4M3B11FNUZFromFloat32(below(31)).Float32())
+	assert.Equal(t, fp8.E4M3B11FNUZNaN, fp8.E4M3B11FNUZFromFloat32(31))
 }
 
 func FuzzConversions(f *testing.F) {
 	for _, x := range []float64{0, 1, -448, 464, 61440, 0x1p-10, 1e300, math.Inf(-1)} {
 		f.Add(math.Float64bits(x))
 	}
-	checks := []func(*testing.T, float64){checker(&e4m3fn), checker(&e5m2), checker(&e4m3fnuz), checker(&e5m2fnuz), checkE8M0}
+	checks := []func(*testing.T, float64){checker(&e4m3fn), checker(&e5m2), checker(&e4m3fnuz), checker(&e5m2fnuz), checker(&e4m3), checker(&e3m4), checker(&e4m3b11fnuz), checkE8M0}
 	f.Fuzz(func(t *testing.T, bits uint64) {
 		for _, check := range checks {
 			check(t, math.Float64frombits(bits))
