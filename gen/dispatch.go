@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lowbit-go/lowbit/gen/formula"
 	"github.com/lowbit-go/lowbit/gen/ir"
 	"github.com/lowbit-go/lowbit/gen/plan"
 )
@@ -34,7 +35,12 @@ const (
 	for _, t := range targets {
 		fmt.Fprintf(&b, "\t%s\n", t.open().Name())
 	}
-	b.WriteString(")\n")
+	b.WriteString(`)
+
+// Float is an element type of tensors. A function of it is one for float32 and one
+// for what has 16 bits, so that a program links no kernels for elements that it has not.
+type Float interface{ ~float32 | ~uint16 }
+`)
 	for _, k := range kinds() {
 		fmt.Fprintf(&b, "\n// %s\ntype %s uint8\n\n// Choices of %s.\nconst (\n", k.Doc, k.Type, k.Type)
 		for i, c := range k.Choices {
@@ -129,50 +135,88 @@ type isa struct {
 	others string
 }
 
+// elements parts a family's kernels for float32 from those for elements of 16 bits.
+// The second are none if the family has but one of these.
+func (f *family) elements() (all, narrow []*ir.Kernel) {
+	for _, k := range f.members {
+		if slices.ContainsFunc(k.Variants, func(v ir.Variant) bool { return v.Kind == formula.Elems && v.Choice() != "F32" }) {
+			narrow = append(narrow, k)
+		} else {
+			all = append(all, k)
+		}
+	}
+	if len(all) == 0 {
+		return narrow, nil
+	}
+	return all, narrow
+}
+
 func (f *family) write(b *bytes.Buffer, isas []isa) {
-	params, key := []string{"isa ISA"}, []string{"int(isa)<<16"}
-	for i, v := range f.members[0].Variants {
-		name := strings.ToLower(v.Kind.Type) + "Kind"
-		params = append(params, name+" "+v.Kind.Type)
-		key = append(key, fmt.Sprintf("int(%s)<<%d", name, 4*i))
+	params := []string{"isa ISA"}
+	for _, v := range f.members[0].Variants {
+		params = append(params, kindName(v)+" "+v.Kind.Type)
 	}
 	for _, a := range f.args {
 		params = append(params, a.Name+" "+a.Type)
 	}
+	all, narrow := f.elements()
+	types := ""
+	if narrow != nil {
+		types = "[T Float]"
+	}
 	fmt.Fprintf(b, "\n// %s %s\n", f.name, strings.ReplaceAll(f.members[0].Doc, "\n", "\n// "))
-	fmt.Fprintf(b, "func %s(%s) {\n", f.name, strings.Join(params, ", "))
+	fmt.Fprintf(b, "func %s%s(%s) {\n", f.name, types, strings.Join(params, ", "))
 	if slices.ContainsFunc(isas, func(i isa) bool { return i.own[f.members[0].Name] != nil }) {
-		fmt.Fprintf(b, "switch %s {\n", strings.Join(key, "|"))
-		for _, isa := range isas {
-			for _, k := range f.members {
-				k := isa.own[k.Name]
-				if k == nil || !offers(isa.name, k) {
-					continue
-				}
-				var cases []string
-				for _, user := range isas {
-					if user.name != isa.name && (user.others != isa.name || user.own[k.Name] != nil) {
-						continue
-					}
-					value := []string{"int(" + user.name + ")<<16"}
-					for i, v := range k.Variants {
-						value = append(value, fmt.Sprintf("int(%s)<<%d", v.Choice(), 4*i))
-					}
-					cases = append(cases, strings.Join(value, "|"))
-				}
-				var args []string
-				for _, a := range plan.Args(k) {
-					i := slices.IndexFunc(f.args, func(b plan.Arg) bool { return b.Name == a.Name })
-					if f.args[i].Type != a.Type {
-						args = append(args, fmt.Sprintf("(%s)(%s)", a.Type, a.Name))
-					} else {
-						args = append(args, a.Name)
-					}
-				}
-				fmt.Fprintf(b, "case %s:\n%s%s(%s)\nreturn\n", strings.Join(cases, ", "), k.Name, isa.name, strings.Join(args, ", "))
-			}
+		if narrow == nil {
+			f.choose(b, isas, all)
+		} else {
+			b.WriteString("if unsafe.Sizeof(*new(T)) == 4 {\n")
+			f.choose(b, isas, all)
+			b.WriteString("} else {\n")
+			f.choose(b, isas, narrow)
+			b.WriteString("}\n")
 		}
-		b.WriteString("}\n")
 	}
 	b.WriteString("panic(\"asm: no such implementation of " + f.name + "\")\n}\n")
+}
+
+func kindName(v ir.Variant) string { return strings.ToLower(v.Kind.Type) + "Kind" }
+
+// choose calls one of some members.
+func (f *family) choose(b *bytes.Buffer, isas []isa, members []*ir.Kernel) {
+	key := []string{"int(isa)<<16"}
+	for i, v := range f.members[0].Variants {
+		key = append(key, fmt.Sprintf("int(%s)<<%d", kindName(v), 4*i))
+	}
+	fmt.Fprintf(b, "switch %s {\n", strings.Join(key, "|"))
+	for _, isa := range isas {
+		for _, k := range members {
+			k := isa.own[k.Name]
+			if k == nil || !offers(isa.name, k) {
+				continue
+			}
+			var cases []string
+			for _, user := range isas {
+				if user.name != isa.name && (user.others != isa.name || user.own[k.Name] != nil) {
+					continue
+				}
+				value := []string{"int(" + user.name + ")<<16"}
+				for i, v := range k.Variants {
+					value = append(value, fmt.Sprintf("int(%s)<<%d", v.Choice(), 4*i))
+				}
+				cases = append(cases, strings.Join(value, "|"))
+			}
+			var args []string
+			for _, a := range plan.Args(k) {
+				i := slices.IndexFunc(f.args, func(b plan.Arg) bool { return b.Name == a.Name })
+				if f.args[i].Type != a.Type {
+					args = append(args, fmt.Sprintf("(%s)(%s)", a.Type, a.Name))
+				} else {
+					args = append(args, a.Name)
+				}
+			}
+			fmt.Fprintf(b, "case %s:\n%s%s(%s)\nreturn\n", strings.Join(cases, ", "), k.Name, isa.name, strings.Join(args, ", "))
+		}
+	}
+	b.WriteString("}\n")
 }

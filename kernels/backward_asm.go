@@ -16,6 +16,6 @@ func backwardAsm[T Float](impl isa, dx, dy []T, mask Mask) {
 	to := streamingTo(impl, len(dx), size+bits, unsafe.Pointer(&dx[0]), size, NoMask)
 	s := flat(len(dx), to.every(8/bits))
 	for s.advance() {
-		asm.Backward(impl, kind, elemOf[T](), unsafe.Pointer(&dx[s.off]), unsafe.Pointer(&dy[s.off]), &mask.data[s.off*bits/8], s.length, s.ahead)
+		asm.Backward[T](impl, kind, elemOf[T](), unsafe.Pointer(&dx[s.off]), unsafe.Pointer(&dy[s.off]), &mask.data[s.off*bits/8], s.length, s.ahead)
 	}
 }

@@ -19,12 +19,13 @@ const (
 	manyChosen = 1024
 )
 
-// int chooses the parameters of the n groups from first on. Symmetric formats
+// chooseInts chooses the parameters of the n groups from first on. Symmetric formats
 // take the largest magnitudes, others the ends.
-func (c *findings) int(impl isa, elem asm.Elem, r *IntRule, first, n int) {
+func chooseInts[T Float](impl isa, c findings, r *IntRule, first, n int) {
+	elem := elemOf[T]()
 	half := r.steps() / 2
 	if !r.Asymmetric && r.ZeroPoint == nil && r.Minval == nil {
-		asm.ParamsScale(impl, elem, &r.Scale[first], &c.recip[0], &r.Scale[first], half, n)
+		asm.ParamsScale[T](impl, elem, &r.Scale[first], &c.recip[0], &r.Scale[first], half, n)
 		return
 	}
 	zeroPoint, minval := (*int32)(unsafe.Pointer(&c.low[0])), &c.low[0]
@@ -35,19 +36,19 @@ func (c *findings) int(impl isa, elem asm.Elem, r *IntRule, first, n int) {
 		minval = &r.Minval[first]
 	}
 	if r.Asymmetric {
-		asm.ParamsAsymmetric(impl, elem, &r.Scale[first], &c.recip[0], zeroPoint, minval, &c.low[0], &r.Scale[first],
+		asm.ParamsAsymmetric[T](impl, elem, &r.Scale[first], &c.recip[0], zeroPoint, minval, &c.low[0], &r.Scale[first],
 			r.steps(), float32(r.Min), float32(r.Max), n)
 	} else {
-		asm.ParamsSymmetric(impl, elem, &r.Scale[first], &c.recip[0], zeroPoint, minval, &r.Scale[first], half, r.middle(), n)
+		asm.ParamsSymmetric[T](impl, elem, &r.Scale[first], &c.recip[0], zeroPoint, minval, &r.Scale[first], half, r.middle(), n)
 	}
 }
 
-// fp chooses the scales of the n groups from first on.
-func (c *findings) fp(impl isa, elem asm.Elem, r *FloatRule, first, n int) {
+// chooseFloats chooses the scales of the n groups from first on.
+func chooseFloats[T Float](impl isa, c findings, r *FloatRule, first, n int) {
 	if r.PowerOfTwo {
 		asm.ParamsPowerOfTwo(impl, &r.Scale[first], &c.recip[0], &r.Scale[first], int32(r.Format.maxExp()), n)
 	} else {
-		asm.ParamsScale(impl, elem, &r.Scale[first], &c.recip[0], &r.Scale[first], r.Format.Max(), n)
+		asm.ParamsScale[T](impl, elemOf[T](), &r.Scale[first], &c.recip[0], &r.Scale[first], r.Format.Max(), n)
 	}
 }
 
@@ -61,7 +62,7 @@ func chooseIntAsm[T Float](impl isa, r IntRule, low, high []float32) {
 		if !r.Asymmetric {
 			magnitudes(c.low[:n], r.Scale[first:])
 		}
-		c.int(impl, elemOf[T](), &r, first, n)
+		chooseInts[T](impl, c, &r, first, n)
 	}
 }
 
@@ -72,7 +73,7 @@ func chooseFloatAsm[T Float](impl isa, r FloatRule, low, high []float32) {
 		n := min(fewChosen, len(low)-first)
 		copy(r.Scale[first:], high[first:][:n])
 		magnitudes(low[first:][:n], r.Scale[first:])
-		c.fp(impl, elemOf[T](), &r, first, n)
+		chooseFloats[T](impl, c, &r, first, n)
 	}
 }
 
@@ -98,7 +99,7 @@ func observeInts[T Float](impl isa, src []T, g Grid, r IntRule, buf []T) {
 	for first := 0; first < g.Groups; first += fewChosen {
 		n := min(fewChosen, g.Groups-first)
 		observe(impl, src, g, first, c.low[:n], r.Scale[first:][:n], r.Asymmetric, buf)
-		c.int(impl, elemOf[T](), &r, first, n)
+		chooseInts[T](impl, c, &r, first, n)
 	}
 }
 
@@ -117,7 +118,7 @@ func observeFloats[T Float](impl isa, src []T, g Grid, r FloatRule, buf []T) {
 	for first := 0; first < g.Groups; first += fewChosen {
 		n := min(fewChosen, g.Groups-first)
 		observe(impl, src, g, first, low[:n], r.Scale[first:][:n], false, buf)
-		c.fp(impl, elemOf[T](), &r, first, n)
+		chooseFloats[T](impl, c, &r, first, n)
 	}
 }
 
@@ -143,10 +144,10 @@ func observe[T Float](impl isa, src []T, g Grid, first int, low, high []float32,
 // widenEnds brings as many ends as dst has room for to float32.
 func widenEnds[T Float](impl isa, dst []float32, ends []T) {
 	first := unsafe.Pointer(&ends[0])
-	if elem := elemOf[T](); elem == asm.F32 {
+	if unsafe.Sizeof(*new(T)) == 4 {
 		copy(dst, unsafe.Slice((*float32)(first), len(dst)))
 	} else {
-		asm.Decode(impl, elem, &dst[0], (*uint16)(first), len(dst), 0)
+		asm.Decode(impl, elemOf[T](), &dst[0], (*uint16)(first), len(dst), 0)
 	}
 }
 
@@ -172,8 +173,8 @@ func adjacent[T Float](impl isa, x []T, length int, low, high []float32, ends bo
 
 func reach[T Float](impl isa, x []T, low, high *float32, groups, length int, ends bool) {
 	if ends {
-		asm.Reach(impl, elemOf[T](), unsafe.Pointer(&x[0]), low, high, groups, length)
+		asm.Reach[T](impl, elemOf[T](), unsafe.Pointer(&x[0]), low, high, groups, length)
 	} else {
-		asm.AbsMax(impl, elemOf[T](), unsafe.Pointer(&x[0]), high, groups, length)
+		asm.AbsMax[T](impl, elemOf[T](), unsafe.Pointer(&x[0]), high, groups, length)
 	}
 }

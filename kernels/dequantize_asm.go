@@ -8,28 +8,27 @@ import (
 
 // dequantizeIntAsm is the integer formula on an implementation with assembly.
 func dequantizeIntAsm[T Float](impl isa, st storage, dst []T, src unsafe.Pointer, g Grid, p IntParams) {
-	elem := elemOf[T]()
-	if tabled(impl, elem, st.bits, g.Len) {
-		lookUpAsm(impl, st, elem, unsafe.Pointer(&dst[0]), src, len(dst), g, false, &p)
+	if tabled[T](impl, st.bits, g.Len) {
+		lookUpAsm[T](impl, st, unsafe.Pointer(&dst[0]), src, len(dst), g, false, &p)
 		return
 	}
 	to := streamingTo(impl, len(dst), st.bits, unsafe.Pointer(&dst[0]), 8*int(unsafe.Sizeof(dst[0])), NoMask).every(8 / st.bits)
 	s := spans{g: g, n: g.Groups, most: mostElements, to: to}
 	for s.advance() {
-		dequantizeInts(impl, st, elem, unsafe.Pointer(&dst[s.off]), unsafe.Add(src, s.off*st.bits/8), &p, s.first, s.groups, s.length, s.ahead)
+		dequantizeInts[T](impl, st, unsafe.Pointer(&dst[s.off]), unsafe.Add(src, s.off*st.bits/8), &p, s.first, s.groups, s.length, s.ahead)
 	}
 }
 
 // dequantizeInts is one call of assembly, for groups from the first on.
-func dequantizeInts(impl isa, st storage, elem asm.Elem, y, q unsafe.Pointer, p *IntParams, first, groups, length, ahead int) {
-	scale := &p.Scale[first]
+func dequantizeInts[T Float](impl isa, st storage, y, q unsafe.Pointer, p *IntParams, first, groups, length, ahead int) {
+	elem, scale := elemOf[T](), &p.Scale[first]
 	switch {
 	case p.Minval != nil:
-		asm.DequantizeMinval(impl, st.code, elem, y, q, scale, &p.Minval[first], st.sign, int32(p.Min), groups, length, ahead)
+		asm.DequantizeMinval[T](impl, st.code, elem, y, q, scale, &p.Minval[first], st.sign, int32(p.Min), groups, length, ahead)
 	case p.ZeroPoint != nil:
-		asm.DequantizeZeroPoint(impl, st.code, elem, y, q, scale, &p.ZeroPoint[first], st.sign, groups, length, ahead)
+		asm.DequantizeZeroPoint[T](impl, st.code, elem, y, q, scale, &p.ZeroPoint[first], st.sign, groups, length, ahead)
 	default:
-		asm.Dequantize(impl, st.code, elem, y, q, scale, st.sign, groups, length, ahead)
+		asm.Dequantize[T](impl, st.code, elem, y, q, scale, st.sign, groups, length, ahead)
 	}
 }
 
@@ -56,14 +55,14 @@ func dequantizeFloatAsm[T Float](impl isa, dst []T, src []byte, g Grid, p FloatP
 	case E2M1Packed:
 		code = asm.E2M1
 	}
-	if tabled(impl, elem, p.Format.bits(), g.Len) {
-		lookUpAsm(impl, storage{code: code}, elem, unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), len(dst), g, true, &IntParams{Scale: p.Scale})
+	if tabled[T](impl, p.Format.bits(), g.Len) {
+		lookUpAsm[T](impl, storage{code: code}, unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), len(dst), g, true, &IntParams{Scale: p.Scale})
 		return
 	}
 	to := streamingTo(impl, len(dst), p.Format.bits(), unsafe.Pointer(&dst[0]), 8*int(unsafe.Sizeof(dst[0])), NoMask).every(8 / p.Format.bits())
 	s := spans{g: g, n: g.Groups, most: mostElements, to: to}
 	for s.advance() {
-		asm.DequantizeFp(impl, code, elem, unsafe.Pointer(&dst[s.off]), &src[s.off*p.Format.bits()/8], &p.Scale[s.first], s.groups, s.length, s.ahead)
+		asm.DequantizeFp[T](impl, code, elem, unsafe.Pointer(&dst[s.off]), &src[s.off*p.Format.bits()/8], &p.Scale[s.first], s.groups, s.length, s.ahead)
 	}
 }
 
@@ -74,21 +73,21 @@ func dequantizeFloatAsm[T Float](impl isa, dst []T, src []byte, g Grid, p FloatP
 var tabledLen = 1024
 
 // tabled reports whether groups of so many codes are looked up.
-func tabled(impl isa, elem asm.Elem, bits, length int) bool {
-	return impl == avx512vbmi && elem != asm.F32 && bits == 8 && length >= tabledLen
+func tabled[T Float](impl isa, bits, length int) bool {
+	return unsafe.Sizeof(*new(T)) == 2 && impl == avx512vbmi && bits == 8 && length >= tabledLen
 }
 
 // lookUpAsm dequantizes n codes of a byte by tables. What is in these is made as
 // it is elsewhere, so that the results are the same. Of floats, p has the scales.
-func lookUpAsm(impl isa, st storage, elem asm.Elem, dst, src unsafe.Pointer, n int, g Grid, float bool, p *IntParams) {
+func lookUpAsm[T Float](impl isa, st storage, dst, src unsafe.Pointer, n int, g Grid, float bool, p *IntParams) {
 	var table [256]uint16
 	y, q := unsafe.Pointer(&table[0]), unsafe.Pointer(&everyCode[0])
 	s := spans{g: g, n: g.Groups, most: min(g.Len, mostElements), to: streamingTo(impl, n, 8, dst, 16, NoMask)}
 	for s.advance() { // to a part of a group
 		if float {
-			asm.DequantizeFp(impl, st.code, elem, y, (*byte)(q), &p.Scale[s.first], 1, len(table), 0)
+			asm.DequantizeFp[T](impl, st.code, elemOf[T](), y, (*byte)(q), &p.Scale[s.first], 1, len(table), 0)
 		} else {
-			dequantizeInts(impl, st, elem, y, q, p, s.first, 1, len(table), 0)
+			dequantizeInts[T](impl, st, y, q, p, s.first, 1, len(table), 0)
 		}
 		asm.LookUp16(impl, (*uint16)(unsafe.Add(dst, 2*s.off)), (*byte)(unsafe.Add(src, s.off)), &table, s.length, s.ahead)
 	}

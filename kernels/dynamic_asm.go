@@ -27,7 +27,7 @@ func dynamicInts[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g G
 	for first := 0; first < g.Groups; first += step {
 		n := min(step, g.Groups-first)
 		adjacent(impl, src[first*g.Len:][:n*g.Len], g.Len, c.low[:n], r.Scale[first:][:n], r.Asymmetric)
-		c.int(impl, elemOf[T](), &r, first, n)
+		chooseInts[T](impl, c, &r, first, n)
 		quantizeIntGroups(impl, st, dst, src, g, &p, first, c.recip[:n], to)
 	}
 }
@@ -49,7 +49,7 @@ func dynamicFloats[T Float](impl isa, dst []byte, src []T, g Grid, r FloatRule, 
 	for first := 0; first < g.Groups; first += step {
 		n := min(step, g.Groups-first)
 		adjacent(impl, src[first*g.Len:][:n*g.Len], g.Len, nil, r.Scale[first:][:n], false)
-		c.fp(impl, elemOf[T](), &r, first, n)
+		chooseFloats[T](impl, c, &r, first, n)
 		quantizeFloatGroups(impl, dst, src, g, p, first, recip[:n], r.PowerOfTwo, to)
 	}
 }

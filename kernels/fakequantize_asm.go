@@ -12,7 +12,7 @@ import (
 
 // fakeCall is what one assembly call of a fake-quantization needs beside its
 // place. Reciprocals are those of the groups from base on.
-type fakeCall struct {
+type fakeCall[T Float] struct {
 	impl         isa
 	elem         asm.Elem
 	size         int // bytes per element
@@ -42,8 +42,8 @@ func step[E float32 | int32](p *E, i int) *E { return (*E)(unsafe.Add(unsafe.Poi
 
 // run fake-quantizes groups of length elements from element off on; first is
 // the first of them, counted from that of the first reciprocal.
-func (c *fakeCall) run(kind asm.Mask, mask *byte, off, first, groups, length, ahead int) {
-	if c.formula != fakeMinval && hasProducts(c.impl, c.elem, length) {
+func (c *fakeCall[T]) run(kind asm.Mask, mask *byte, off, first, groups, length, ahead int) {
+	if c.formula != fakeMinval && hasProducts[T](c.impl, length) {
 		for i := range groups {
 			m := mask
 			switch kind {
@@ -62,7 +62,7 @@ func (c *fakeCall) run(kind asm.Mask, mask *byte, off, first, groups, length, ah
 }
 
 // runProduct fake-quantizes one group by products, if they will do.
-func (c *fakeCall) runProduct(kind asm.Mask, mask *byte, off, first, length, ahead int) bool {
+func (c *fakeCall[T]) runProduct(kind asm.Mask, mask *byte, off, first, length, ahead int) bool {
 	y, x := unsafe.Add(c.y, off*c.size), (*uint16)(unsafe.Add(c.x, off*c.size))
 	group := c.base + first
 	scale := *step(c.scale, group)
@@ -98,24 +98,24 @@ func (c *fakeCall) runProduct(kind asm.Mask, mask *byte, off, first, length, ahe
 	return ok
 }
 
-func (c *fakeCall) runGroups(kind asm.Mask, mask *byte, off, first, groups, length, ahead int) {
+func (c *fakeCall[T]) runGroups(kind asm.Mask, mask *byte, off, first, groups, length, ahead int) {
 	y, x := unsafe.Add(c.y, off*c.size), unsafe.Add(c.x, off*c.size)
 	recip, group := step(c.recip, first), c.base+first
 	scale := step(c.scale, group)
 	switch c.formula {
 	case fakePlain:
-		asm.FakeQuantize(c.impl, kind, c.elem, y, mask, x, scale, recip, c.least, c.most, groups, length, ahead)
+		asm.FakeQuantize[T](c.impl, kind, c.elem, y, mask, x, scale, recip, c.least, c.most, groups, length, ahead)
 	case fakeZeroPoint:
-		asm.FakeQuantizeZeroPoint(c.impl, kind, c.elem, y, mask, x, scale, recip, step(c.zeroPoint, group), c.least, c.most, groups, length, ahead)
+		asm.FakeQuantizeZeroPoint[T](c.impl, kind, c.elem, y, mask, x, scale, recip, step(c.zeroPoint, group), c.least, c.most, groups, length, ahead)
 	case fakeMinval:
-		asm.FakeQuantizeMinval(c.impl, kind, c.elem, y, mask, x, scale, recip, step(c.minval, group), c.least, c.most, groups, length, ahead)
+		asm.FakeQuantizeMinval[T](c.impl, kind, c.elem, y, mask, x, scale, recip, step(c.minval, group), c.least, c.most, groups, length, ahead)
 	case fakeFloat:
-		asm.FakeQuantizeFp(c.impl, kind, c.elem, y, mask, x, scale, recip, c.field, c.step, c.largest, groups, length, ahead)
+		asm.FakeQuantizeFp[T](c.impl, kind, c.elem, y, mask, x, scale, recip, c.field, c.step, c.largest, groups, length, ahead)
 	}
 }
 
 // rows runs over so many groups of every row of the grid, from base on.
-func (c *fakeCall) rows(mask Mask, g Grid, groups int) {
+func (c *fakeCall[T]) rows(mask Mask, g Grid, groups int) {
 	if mask.kind == bitMask && !g.inBytes(1) {
 		c.oddRows(mask.data, g, groups)
 		return
@@ -137,7 +137,7 @@ func (c *fakeCall) rows(mask Mask, g Grid, groups int) {
 // oddRows is for groups that do not begin at a byte of the mask: bytes are
 // made first, for pieces that stay in the L1 cache, and their bits put where
 // they belong, in a mask that was cleared before.
-func (c *fakeCall) oddRows(bits []byte, g Grid, groups int) {
+func (c *fakeCall[T]) oddRows(bits []byte, g Grid, groups int) {
 	var bytes [4096]byte
 	s := spans{g: g, base: c.base, n: groups, most: len(bytes)}
 	for s.advance() {
@@ -171,11 +171,11 @@ func putBits(bits []byte, off int, bytes []byte) {
 	}
 }
 
-func newFakeCall[T Float](impl isa, dst []T, mask Mask, src []T, g Grid) fakeCall {
+func newFakeCall[T Float](impl isa, dst []T, mask Mask, src []T, g Grid) fakeCall[T] {
 	if mask.kind == bitMask && !g.inBytes(1) {
 		clear(mask.data)
 	}
-	c := fakeCall{impl: impl, elem: elemOf[T](), size: int(unsafe.Sizeof(*new(T))), y: unsafe.Pointer(&dst[0]), x: unsafe.Pointer(&src[0])}
+	c := fakeCall[T]{impl: impl, elem: elemOf[T](), size: int(unsafe.Sizeof(*new(T))), y: unsafe.Pointer(&dst[0]), x: unsafe.Pointer(&src[0])}
 	c.to = streamingTo(impl, len(dst), 8*c.size, c.y, 8*c.size, mask)
 	return c
 }
@@ -217,7 +217,7 @@ func fakeQuantizeFloatAsm[T Float](impl isa, dst []T, mask Mask, src []T, g Grid
 
 // prepared runs over groups of every row, for which it has prepared the scales.
 // It sets nothing: what is stored by way of a pointer would escape.
-func (c *fakeCall) prepared(mask Mask, g Grid, scale []float32) {
+func (c *fakeCall[T]) prepared(mask Mask, g Grid, scale []float32) {
 	switch {
 	case g.Groups <= fewGroups:
 		var recip [fewGroups]float32
@@ -231,7 +231,7 @@ func (c *fakeCall) prepared(mask Mask, g Grid, scale []float32) {
 	}
 }
 
-func (c fakeCall) columns(mask Mask, g Grid, scale, recip []float32) {
+func (c fakeCall[T]) columns(mask Mask, g Grid, scale, recip []float32) {
 	for base := 0; base < g.Groups; base += len(recip) {
 		n := min(len(recip), g.Groups-base)
 		asm.Prepare(c.impl, &recip[0], &scale[base], n)

@@ -57,10 +57,10 @@ func rangeRuns[T Float](impl isa, src []T, g Grid, base int, lo, hi []T, r parti
 	for s.advance() {
 		x, l, h := unsafe.Pointer(&src[s.off]), unsafe.Pointer(&lo[s.first]), unsafe.Pointer(&hi[s.first])
 		if s.off == (base+s.first)*g.Len { // the groups' first elements
-			asm.MinMax(impl, elem, x, l, h, s.groups, s.length)
+			asm.MinMax[T](impl, elem, x, l, h, s.groups, s.length)
 		} else {
-			asm.MinMax(impl, elem, x, pieceLo, pieceHi, s.groups, s.length)
-			asm.MergeMinMax(impl, elem, l, h, pieceLo, pieceHi, s.groups)
+			asm.MinMax[T](impl, elem, x, pieceLo, pieceHi, s.groups, s.length)
+			asm.MergeMinMax[T](impl, elem, l, h, pieceLo, pieceHi, s.groups)
 		}
 	}
 }
@@ -78,10 +78,10 @@ func columnEnds[T Float](impl isa, src []T, g Grid, base int, lo, hi []T, r part
 		for i := range x {
 			x[i] = unsafe.Pointer(&src[min(row+i, g.Rows-1)*g.Groups+base])
 		}
-		asm.MinMaxColumns(impl, elem, least, most, (*uint16)(smallest), x[0], x[1], x[2], x[3], x[4], x[5], n)
+		asm.MinMaxColumns[T](impl, elem, least, most, (*uint16)(smallest), x[0], x[1], x[2], x[3], x[4], x[5], n)
 	}
-	if elem != asm.F32 {
-		asm.MergeMinMax(impl, elem, least, most, smallest, smallest, n)
+	if unsafe.Sizeof(*new(T)) == 2 {
+		asm.MergeMinMax[T](impl, elem, least, most, smallest, smallest, n)
 	}
 	copy(lo, r[0])
 	copy(hi, r[1])

@@ -3,6 +3,7 @@ package kernels
 import (
 	"bytes"
 	"math"
+	"unsafe"
 
 	"github.com/x448/float16"
 
@@ -28,8 +29,8 @@ import (
 var productLen = 8192
 
 // hasProducts reports whether an implementation has kernels for products.
-func hasProducts(impl isa, elem asm.Elem, length int) bool {
-	return (impl == asm.AVX512 || impl == asm.AVX512VBMI) && elem != asm.F32 && length >= productLen
+func hasProducts[T Float](impl isa, length int) bool {
+	return unsafe.Sizeof(*new(T)) == 2 && (impl == asm.AVX512 || impl == asm.AVX512VBMI) && length >= productLen
 }
 
 // middles are halves of odd numbers.

@@ -32,37 +32,37 @@ func quantizeIntRuns[T Float](impl isa, st storage, dst unsafe.Pointer, src []T,
 
 // quantizeIntGroups quantizes the groups from base on, with the reciprocals of their scales.
 func quantizeIntGroups[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g Grid, p *IntParams, base int, recip []float32, to streaming) {
-	code, elem := st.code, elemOf[T]()
+	code := st.code
 	s := spans{g: g, base: base, n: len(recip), most: mostElements, to: to}
 	for s.advance() {
-		if p.Minval == nil && hasProducts(impl, elem, s.length) {
+		if p.Minval == nil && hasProducts[T](impl, s.length) {
 			for i := range s.groups {
 				group, off := base+s.first+i, s.off+i*s.length
 				q, x := unsafe.Add(dst, off*st.bits/8), unsafe.Pointer(&src[off])
-				if !quantizeIntProduct(impl, code, elem, q, x, p, group, s.length, s.ahead) {
-					quantizeIntGroup(impl, code, elem, q, x, p, group, recip[s.first+i:], 1, s.length, s.ahead)
+				if !quantizeIntProduct(impl, code, elemOf[T](), q, x, p, group, s.length, s.ahead) {
+					quantizeIntGroup[T](impl, code, q, x, p, group, recip[s.first+i:], 1, s.length, s.ahead)
 				}
 			}
 			continue
 		}
 		q, x := unsafe.Add(dst, s.off*st.bits/8), unsafe.Pointer(&src[s.off])
-		quantizeIntGroup(impl, code, elem, q, x, p, base+s.first, recip[s.first:], s.groups, s.length, s.ahead)
+		quantizeIntGroup[T](impl, code, q, x, p, base+s.first, recip[s.first:], s.groups, s.length, s.ahead)
 	}
 }
 
 // quantizeIntGroup quantizes adjacent groups from first on; recip are their scales' reciprocals.
-func quantizeIntGroup(impl isa, code asm.Code, elem asm.Elem, q, x unsafe.Pointer, p *IntParams, first int, recip []float32, groups, length, ahead int) {
-	least, most := int32(p.Min), int32(p.Max)
+func quantizeIntGroup[T Float](impl isa, code asm.Code, q, x unsafe.Pointer, p *IntParams, first int, recip []float32, groups, length, ahead int) {
+	elem, least, most := elemOf[T](), int32(p.Min), int32(p.Max)
 	scale, r := &p.Scale[first], &recip[0]
 	switch {
 	case p.Minval != nil:
-		asm.QuantizeMinval(impl, code, elem, q, x, scale, r, &p.Minval[first], least, most, groups, length, ahead)
+		asm.QuantizeMinval[T](impl, code, elem, q, x, scale, r, &p.Minval[first], least, most, groups, length, ahead)
 	case p.ZeroPoint != nil:
-		asm.QuantizeZeroPoint(impl, code, elem, q, x, scale, r, &p.ZeroPoint[first], least, most, groups, length, ahead)
+		asm.QuantizeZeroPoint[T](impl, code, elem, q, x, scale, r, &p.ZeroPoint[first], least, most, groups, length, ahead)
 	case code == asm.Int8 && least == -128 && most == 127: // the usual range has no clips to do
-		asm.QuantizeWhole(impl, code, elem, (*int8)(q), x, scale, r, groups, length, ahead)
+		asm.QuantizeWhole[T](impl, code, elem, (*int8)(q), x, scale, r, groups, length, ahead)
 	default:
-		asm.Quantize(impl, code, elem, q, x, scale, r, least, most, groups, length, ahead)
+		asm.Quantize[T](impl, code, elem, q, x, scale, r, least, most, groups, length, ahead)
 	}
 }
 
@@ -135,7 +135,7 @@ func quantizeFloatGroups[T Float](impl isa, dst []byte, src []T, g Grid, p Float
 	code, elem, most := p.Format.asmCode(), elemOf[T](), p.Format.Max()
 	s := spans{g: g, base: base, n: len(recip), most: mostElements, to: to}
 	for s.advance() {
-		if !powersOfTwo && hasProducts(impl, elem, s.length) {
+		if !powersOfTwo && hasProducts[T](impl, s.length) {
 			for i := range s.groups {
 				group, off := base+s.first+i, s.off+i*s.length
 				scale := &p.Scale[group]
@@ -143,16 +143,16 @@ func quantizeFloatGroups[T Float](impl isa, dst []byte, src []T, g Grid, p Float
 				if r, ok := product(impl, elem, *scale, p.Format.middles(), 0); ok {
 					asm.QuantizeFpProduct(impl, code, elem, q, (*uint16)(x), *scale, r, most, s.length, s.ahead)
 				} else {
-					asm.QuantizeFp(impl, code, elem, q, x, scale, &recip[s.first+i], most, 1, s.length, s.ahead)
+					asm.QuantizeFp[T](impl, code, elem, q, x, scale, &recip[s.first+i], most, 1, s.length, s.ahead)
 				}
 			}
 			continue
 		}
 		q, x, recip := &dst[s.off*p.Format.bits()/8], unsafe.Pointer(&src[s.off]), &recip[s.first]
 		if powersOfTwo {
-			asm.QuantizeFpPowerOfTwo(impl, code, elem, q, x, recip, most, s.groups, s.length, s.ahead)
+			asm.QuantizeFpPowerOfTwo[T](impl, code, elem, q, x, recip, most, s.groups, s.length, s.ahead)
 		} else {
-			asm.QuantizeFp(impl, code, elem, q, x, &p.Scale[base+s.first], recip, most, s.groups, s.length, s.ahead)
+			asm.QuantizeFp[T](impl, code, elem, q, x, &p.Scale[base+s.first], recip, most, s.groups, s.length, s.ahead)
 		}
 	}
 }

@@ -19,6 +19,10 @@ const (
 	NEON
 )
 
+// Float is an element type of tensors. A function of it is one for float32 and one
+// for what has 16 bits, so that a program links no kernels for elements that it has not.
+type Float interface{ ~float32 | ~uint16 }
+
 // Mix is how many lines of 64 bytes a step of Copy reads, and how many it writes.
 type Mix uint8
 

@@ -8,698 +8,748 @@ import "unsafe"
 
 // FakeQuantize sets y = clip(round(x/scale))*scale, clipping to least..most.
 // recip is Prepare's. In place (y == x) is allowed.
-func FakeQuantize(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int) {
-	switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
-	case int(AVX2)<<16 | int(NoMask)<<0 | int(F32)<<4:
-		FakeQuantizeAVX2((*float32)(y), (*float32)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		FakeQuantizeBytesAVX2((*float32)(y), mask, (*float32)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		FakeQuantizeBitsAVX2((*float32)(y), mask, (*float32)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(NoMask)<<0 | int(F16)<<4:
-		FakeQuantizeF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		FakeQuantizeBytesF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		FakeQuantizeBitsF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-		FakeQuantizeBF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		FakeQuantizeBytesBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		FakeQuantizeBitsBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(NoMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F32)<<4:
-		FakeQuantizeAVX512((*float32)(y), (*float32)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		FakeQuantizeBytesAVX512((*float32)(y), mask, (*float32)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		FakeQuantizeBitsAVX512((*float32)(y), mask, (*float32)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(NoMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F16)<<4:
-		FakeQuantizeF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		FakeQuantizeBytesF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		FakeQuantizeBitsF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(NoMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-		FakeQuantizeBF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		FakeQuantizeBytesBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		FakeQuantizeBitsBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
+func FakeQuantize[T Float](isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int) {
+	if unsafe.Sizeof(*new(T)) == 4 {
+		switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
+		case int(AVX2)<<16 | int(NoMask)<<0 | int(F32)<<4:
+			FakeQuantizeAVX2((*float32)(y), (*float32)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(ByteMask)<<0 | int(F32)<<4:
+			FakeQuantizeBytesAVX2((*float32)(y), mask, (*float32)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(BitMask)<<0 | int(F32)<<4:
+			FakeQuantizeBitsAVX2((*float32)(y), mask, (*float32)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(NoMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F32)<<4:
+			FakeQuantizeAVX512((*float32)(y), (*float32)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F32)<<4:
+			FakeQuantizeBytesAVX512((*float32)(y), mask, (*float32)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F32)<<4:
+			FakeQuantizeBitsAVX512((*float32)(y), mask, (*float32)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		}
+	} else {
+		switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
+		case int(AVX2)<<16 | int(NoMask)<<0 | int(F16)<<4:
+			FakeQuantizeF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(ByteMask)<<0 | int(F16)<<4:
+			FakeQuantizeBytesF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(BitMask)<<0 | int(F16)<<4:
+			FakeQuantizeBitsF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(NoMask)<<0 | int(BF16)<<4:
+			FakeQuantizeBF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
+			FakeQuantizeBytesBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(BitMask)<<0 | int(BF16)<<4:
+			FakeQuantizeBitsBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(NoMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F16)<<4:
+			FakeQuantizeF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F16)<<4:
+			FakeQuantizeBytesF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F16)<<4:
+			FakeQuantizeBitsF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(NoMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(BF16)<<4:
+			FakeQuantizeBF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
+			FakeQuantizeBytesBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(BF16)<<4:
+			FakeQuantizeBitsBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		}
 	}
 	panic("asm: no such implementation of FakeQuantize")
 }
 
 // FakeQuantizeZeroPoint sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint.
 // recip is Prepare's. In place (y == x) is allowed.
-func FakeQuantizeZeroPoint(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int) {
-	switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
-	case int(AVX2)<<16 | int(NoMask)<<0 | int(F32)<<4:
-		FakeQuantizeZeroPointAVX2((*float32)(y), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		FakeQuantizeZeroPointBytesAVX2((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		FakeQuantizeZeroPointBitsAVX2((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(NoMask)<<0 | int(F16)<<4:
-		FakeQuantizeZeroPointF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		FakeQuantizeZeroPointBytesF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		FakeQuantizeZeroPointBitsF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-		FakeQuantizeZeroPointBF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		FakeQuantizeZeroPointBytesBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		FakeQuantizeZeroPointBitsBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(NoMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F32)<<4:
-		FakeQuantizeZeroPointAVX512((*float32)(y), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		FakeQuantizeZeroPointBytesAVX512((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		FakeQuantizeZeroPointBitsAVX512((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(NoMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F16)<<4:
-		FakeQuantizeZeroPointF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		FakeQuantizeZeroPointBytesF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		FakeQuantizeZeroPointBitsF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(NoMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-		FakeQuantizeZeroPointBF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		FakeQuantizeZeroPointBytesBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		FakeQuantizeZeroPointBitsBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
+func FakeQuantizeZeroPoint[T Float](isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int) {
+	if unsafe.Sizeof(*new(T)) == 4 {
+		switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
+		case int(AVX2)<<16 | int(NoMask)<<0 | int(F32)<<4:
+			FakeQuantizeZeroPointAVX2((*float32)(y), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(ByteMask)<<0 | int(F32)<<4:
+			FakeQuantizeZeroPointBytesAVX2((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(BitMask)<<0 | int(F32)<<4:
+			FakeQuantizeZeroPointBitsAVX2((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(NoMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F32)<<4:
+			FakeQuantizeZeroPointAVX512((*float32)(y), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F32)<<4:
+			FakeQuantizeZeroPointBytesAVX512((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F32)<<4:
+			FakeQuantizeZeroPointBitsAVX512((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		}
+	} else {
+		switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
+		case int(AVX2)<<16 | int(NoMask)<<0 | int(F16)<<4:
+			FakeQuantizeZeroPointF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(ByteMask)<<0 | int(F16)<<4:
+			FakeQuantizeZeroPointBytesF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(BitMask)<<0 | int(F16)<<4:
+			FakeQuantizeZeroPointBitsF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(NoMask)<<0 | int(BF16)<<4:
+			FakeQuantizeZeroPointBF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
+			FakeQuantizeZeroPointBytesBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(BitMask)<<0 | int(BF16)<<4:
+			FakeQuantizeZeroPointBitsBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(NoMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F16)<<4:
+			FakeQuantizeZeroPointF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F16)<<4:
+			FakeQuantizeZeroPointBytesF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F16)<<4:
+			FakeQuantizeZeroPointBitsF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(NoMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(BF16)<<4:
+			FakeQuantizeZeroPointBF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
+			FakeQuantizeZeroPointBytesBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(BF16)<<4:
+			FakeQuantizeZeroPointBitsBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		}
 	}
 	panic("asm: no such implementation of FakeQuantizeZeroPoint")
 }
 
 // FakeQuantizeMinval sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most.
 // recip is Prepare's. In place (y == x) is allowed.
-func FakeQuantizeMinval(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int) {
-	switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
-	case int(AVX2)<<16 | int(NoMask)<<0 | int(F32)<<4:
-		FakeQuantizeMinvalAVX2((*float32)(y), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		FakeQuantizeMinvalBytesAVX2((*float32)(y), mask, (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		FakeQuantizeMinvalBitsAVX2((*float32)(y), mask, (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(NoMask)<<0 | int(F16)<<4:
-		FakeQuantizeMinvalF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		FakeQuantizeMinvalBytesF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		FakeQuantizeMinvalBitsF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-		FakeQuantizeMinvalBF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		FakeQuantizeMinvalBytesBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		FakeQuantizeMinvalBitsBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(NoMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F32)<<4:
-		FakeQuantizeMinvalAVX512((*float32)(y), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		FakeQuantizeMinvalBytesAVX512((*float32)(y), mask, (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		FakeQuantizeMinvalBitsAVX512((*float32)(y), mask, (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(NoMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F16)<<4:
-		FakeQuantizeMinvalF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		FakeQuantizeMinvalBytesF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		FakeQuantizeMinvalBitsF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(NoMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-		FakeQuantizeMinvalBF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		FakeQuantizeMinvalBytesBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		FakeQuantizeMinvalBitsBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
+func FakeQuantizeMinval[T Float](isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int) {
+	if unsafe.Sizeof(*new(T)) == 4 {
+		switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
+		case int(AVX2)<<16 | int(NoMask)<<0 | int(F32)<<4:
+			FakeQuantizeMinvalAVX2((*float32)(y), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(ByteMask)<<0 | int(F32)<<4:
+			FakeQuantizeMinvalBytesAVX2((*float32)(y), mask, (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(BitMask)<<0 | int(F32)<<4:
+			FakeQuantizeMinvalBitsAVX2((*float32)(y), mask, (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(NoMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F32)<<4:
+			FakeQuantizeMinvalAVX512((*float32)(y), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F32)<<4:
+			FakeQuantizeMinvalBytesAVX512((*float32)(y), mask, (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F32)<<4:
+			FakeQuantizeMinvalBitsAVX512((*float32)(y), mask, (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		}
+	} else {
+		switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
+		case int(AVX2)<<16 | int(NoMask)<<0 | int(F16)<<4:
+			FakeQuantizeMinvalF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(ByteMask)<<0 | int(F16)<<4:
+			FakeQuantizeMinvalBytesF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(BitMask)<<0 | int(F16)<<4:
+			FakeQuantizeMinvalBitsF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(NoMask)<<0 | int(BF16)<<4:
+			FakeQuantizeMinvalBF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
+			FakeQuantizeMinvalBytesBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(BitMask)<<0 | int(BF16)<<4:
+			FakeQuantizeMinvalBitsBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(NoMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F16)<<4:
+			FakeQuantizeMinvalF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F16)<<4:
+			FakeQuantizeMinvalBytesF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F16)<<4:
+			FakeQuantizeMinvalBitsF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(NoMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(BF16)<<4:
+			FakeQuantizeMinvalBF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
+			FakeQuantizeMinvalBytesBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(BF16)<<4:
+			FakeQuantizeMinvalBitsBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		}
 	}
 	panic("asm: no such implementation of FakeQuantizeMinval")
 }
 
 // QuantizeWhole sets q = min(max(round(x/scale), -128), 127), or 0 for NaN.
 // recip is Prepare's.
-func QuantizeWhole(isa ISA, codeKind Code, elemKind Elem, q *int8, x unsafe.Pointer, scale *float32, recip *float32, groups int, length int, ahead int) {
-	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeWholeInt8AVX2(q, (*float32)(x), scale, recip, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeWholeInt8F16AVX2(q, (*uint16)(x), scale, recip, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeWholeInt8BF16AVX2(q, (*uint16)(x), scale, recip, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeWholeInt8AVX512(q, (*float32)(x), scale, recip, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeWholeInt8F16AVX512(q, (*uint16)(x), scale, recip, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeWholeInt8BF16AVX512(q, (*uint16)(x), scale, recip, groups, length, ahead)
-		return
+func QuantizeWhole[T Float](isa ISA, codeKind Code, elemKind Elem, q *int8, x unsafe.Pointer, scale *float32, recip *float32, groups int, length int, ahead int) {
+	if unsafe.Sizeof(*new(T)) == 4 {
+		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+		case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
+			QuantizeWholeInt8AVX2(q, (*float32)(x), scale, recip, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
+			QuantizeWholeInt8AVX512(q, (*float32)(x), scale, recip, groups, length, ahead)
+			return
+		}
+	} else {
+		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+		case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
+			QuantizeWholeInt8F16AVX2(q, (*uint16)(x), scale, recip, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
+			QuantizeWholeInt8BF16AVX2(q, (*uint16)(x), scale, recip, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
+			QuantizeWholeInt8F16AVX512(q, (*uint16)(x), scale, recip, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
+			QuantizeWholeInt8BF16AVX512(q, (*uint16)(x), scale, recip, groups, length, ahead)
+			return
+		}
 	}
 	panic("asm: no such implementation of QuantizeWhole")
 }
 
 // Quantize sets q = min(max(round(x/scale), least), most), or 0 for NaN.
 // recip is Prepare's.
-func Quantize(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int) {
-	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeInt8AVX2((*int8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		QuantizeUint8AVX2((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed4)<<0 | int(F32)<<4:
-		QuantizePacked4AVX2((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed2)<<0 | int(F32)<<4:
-		QuantizePacked2AVX2((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeInt8F16AVX2((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeUint8F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed4)<<0 | int(F16)<<4:
-		QuantizePacked4F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed2)<<0 | int(F16)<<4:
-		QuantizePacked2F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeInt8BF16AVX2((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeUint8BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-		QuantizePacked4BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-		QuantizePacked2BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeInt8AVX512((*int8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		QuantizeUint8AVX512((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F32)<<4:
-		QuantizePacked4AVX512((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F32)<<4:
-		QuantizePacked2AVX512((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeInt8F16AVX512((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
-		QuantizePacked4F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
-		QuantizePacked2F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-		QuantizePacked4BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-		QuantizePacked2BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
+func Quantize[T Float](isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int) {
+	if unsafe.Sizeof(*new(T)) == 4 {
+		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+		case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
+			QuantizeInt8AVX2((*int8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
+			QuantizeUint8AVX2((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Packed4)<<0 | int(F32)<<4:
+			QuantizePacked4AVX2((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Packed2)<<0 | int(F32)<<4:
+			QuantizePacked2AVX2((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
+			QuantizeInt8AVX512((*int8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F32)<<4:
+			QuantizeUint8AVX512((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F32)<<4:
+			QuantizePacked4AVX512((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F32)<<4:
+			QuantizePacked2AVX512((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		}
+	} else {
+		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+		case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
+			QuantizeInt8F16AVX2((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
+			QuantizeUint8F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Packed4)<<0 | int(F16)<<4:
+			QuantizePacked4F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Packed2)<<0 | int(F16)<<4:
+			QuantizePacked2F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
+			QuantizeInt8BF16AVX2((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+			QuantizeUint8BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+			QuantizePacked4BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+			QuantizePacked2BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
+			QuantizeInt8F16AVX512((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
+			QuantizeUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
+			QuantizePacked4F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
+			QuantizePacked2F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
+			QuantizeInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+			QuantizeUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+			QuantizePacked4BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+			QuantizePacked2BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+			return
+		}
 	}
 	panic("asm: no such implementation of Quantize")
 }
 
 // QuantizeZeroPoint sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
 // recip is Prepare's.
-func QuantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int) {
-	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeZeroPointInt8AVX2((*int8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		QuantizeZeroPointUint8AVX2((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed4)<<0 | int(F32)<<4:
-		QuantizeZeroPointPacked4AVX2((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed2)<<0 | int(F32)<<4:
-		QuantizeZeroPointPacked2AVX2((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeZeroPointInt8F16AVX2((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeZeroPointUint8F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed4)<<0 | int(F16)<<4:
-		QuantizeZeroPointPacked4F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed2)<<0 | int(F16)<<4:
-		QuantizeZeroPointPacked2F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeZeroPointInt8BF16AVX2((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeZeroPointUint8BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-		QuantizeZeroPointPacked4BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-		QuantizeZeroPointPacked2BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeZeroPointInt8AVX512((*int8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		QuantizeZeroPointUint8AVX512((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F32)<<4:
-		QuantizeZeroPointPacked4AVX512((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F32)<<4:
-		QuantizeZeroPointPacked2AVX512((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeZeroPointInt8F16AVX512((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeZeroPointUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
-		QuantizeZeroPointPacked4F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
-		QuantizeZeroPointPacked2F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeZeroPointInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeZeroPointUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-		QuantizeZeroPointPacked4BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-		QuantizeZeroPointPacked2BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
+func QuantizeZeroPoint[T Float](isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int) {
+	if unsafe.Sizeof(*new(T)) == 4 {
+		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+		case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
+			QuantizeZeroPointInt8AVX2((*int8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
+			QuantizeZeroPointUint8AVX2((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Packed4)<<0 | int(F32)<<4:
+			QuantizeZeroPointPacked4AVX2((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Packed2)<<0 | int(F32)<<4:
+			QuantizeZeroPointPacked2AVX2((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
+			QuantizeZeroPointInt8AVX512((*int8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F32)<<4:
+			QuantizeZeroPointUint8AVX512((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F32)<<4:
+			QuantizeZeroPointPacked4AVX512((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F32)<<4:
+			QuantizeZeroPointPacked2AVX512((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		}
+	} else {
+		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+		case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
+			QuantizeZeroPointInt8F16AVX2((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
+			QuantizeZeroPointUint8F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Packed4)<<0 | int(F16)<<4:
+			QuantizeZeroPointPacked4F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Packed2)<<0 | int(F16)<<4:
+			QuantizeZeroPointPacked2F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
+			QuantizeZeroPointInt8BF16AVX2((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+			QuantizeZeroPointUint8BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+			QuantizeZeroPointPacked4BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+			QuantizeZeroPointPacked2BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
+			QuantizeZeroPointInt8F16AVX512((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
+			QuantizeZeroPointUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
+			QuantizeZeroPointPacked4F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
+			QuantizeZeroPointPacked2F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
+			QuantizeZeroPointInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+			QuantizeZeroPointUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+			QuantizeZeroPointPacked4BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+			QuantizeZeroPointPacked2BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+			return
+		}
 	}
 	panic("asm: no such implementation of QuantizeZeroPoint")
 }
 
 // QuantizeMinval sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
 // recip is Prepare's.
-func QuantizeMinval(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int) {
-	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeMinvalInt8AVX2((*int8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		QuantizeMinvalUint8AVX2((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed4)<<0 | int(F32)<<4:
-		QuantizeMinvalPacked4AVX2((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed2)<<0 | int(F32)<<4:
-		QuantizeMinvalPacked2AVX2((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeMinvalInt8F16AVX2((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeMinvalUint8F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed4)<<0 | int(F16)<<4:
-		QuantizeMinvalPacked4F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed2)<<0 | int(F16)<<4:
-		QuantizeMinvalPacked2F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeMinvalInt8BF16AVX2((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeMinvalUint8BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-		QuantizeMinvalPacked4BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-		QuantizeMinvalPacked2BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeMinvalInt8AVX512((*int8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		QuantizeMinvalUint8AVX512((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F32)<<4:
-		QuantizeMinvalPacked4AVX512((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F32)<<4:
-		QuantizeMinvalPacked2AVX512((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeMinvalInt8F16AVX512((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeMinvalUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
-		QuantizeMinvalPacked4F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
-		QuantizeMinvalPacked2F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeMinvalInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeMinvalUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-		QuantizeMinvalPacked4BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-		QuantizeMinvalPacked2BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
+func QuantizeMinval[T Float](isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int) {
+	if unsafe.Sizeof(*new(T)) == 4 {
+		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+		case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
+			QuantizeMinvalInt8AVX2((*int8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
+			QuantizeMinvalUint8AVX2((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Packed4)<<0 | int(F32)<<4:
+			QuantizeMinvalPacked4AVX2((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Packed2)<<0 | int(F32)<<4:
+			QuantizeMinvalPacked2AVX2((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
+			QuantizeMinvalInt8AVX512((*int8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F32)<<4:
+			QuantizeMinvalUint8AVX512((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F32)<<4:
+			QuantizeMinvalPacked4AVX512((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F32)<<4:
+			QuantizeMinvalPacked2AVX512((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		}
+	} else {
+		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+		case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
+			QuantizeMinvalInt8F16AVX2((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
+			QuantizeMinvalUint8F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Packed4)<<0 | int(F16)<<4:
+			QuantizeMinvalPacked4F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Packed2)<<0 | int(F16)<<4:
+			QuantizeMinvalPacked2F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
+			QuantizeMinvalInt8BF16AVX2((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+			QuantizeMinvalUint8BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+			QuantizeMinvalPacked4BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+			QuantizeMinvalPacked2BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
+			QuantizeMinvalInt8F16AVX512((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
+			QuantizeMinvalUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
+			QuantizeMinvalPacked4F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
+			QuantizeMinvalPacked2F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
+			QuantizeMinvalInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+			QuantizeMinvalUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+			QuantizeMinvalPacked4BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+			QuantizeMinvalPacked2BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+			return
+		}
 	}
 	panic("asm: no such implementation of QuantizeMinval")
 }
 
 // Dequantize sets y = q*scale.
-func Dequantize(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, sign int32, groups int, length int, ahead int) {
-	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
-		DequantizeInt8AVX2((*float32)(y), (*int8)(q), scale, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		DequantizeUint8AVX2((*float32)(y), (*uint8)(q), scale, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed4)<<0 | int(F32)<<4:
-		DequantizePacked4AVX2((*float32)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed2)<<0 | int(F32)<<4:
-		DequantizePacked2AVX2((*float32)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
-		DequantizeInt8F16AVX2((*uint16)(y), (*int8)(q), scale, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		DequantizeUint8F16AVX2((*uint16)(y), (*uint8)(q), scale, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed4)<<0 | int(F16)<<4:
-		DequantizePacked4F16AVX2((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed2)<<0 | int(F16)<<4:
-		DequantizePacked2F16AVX2((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		DequantizeInt8BF16AVX2((*uint16)(y), (*int8)(q), scale, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		DequantizeUint8BF16AVX2((*uint16)(y), (*uint8)(q), scale, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-		DequantizePacked4BF16AVX2((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-		DequantizePacked2BF16AVX2((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
-		DequantizeInt8AVX512((*float32)(y), (*int8)(q), scale, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		DequantizeUint8AVX512((*float32)(y), (*uint8)(q), scale, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4:
-		DequantizePacked4AVX512((*float32)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F32)<<4:
-		DequantizePacked2AVX512((*float32)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
-		DequantizeInt8F16AVX512((*uint16)(y), (*int8)(q), scale, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		DequantizeUint8F16AVX512((*uint16)(y), (*uint8)(q), scale, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
-		DequantizePacked4F16AVX512((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
-		DequantizePacked2F16AVX512((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		DequantizeInt8BF16AVX512((*uint16)(y), (*int8)(q), scale, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		DequantizeUint8BF16AVX512((*uint16)(y), (*uint8)(q), scale, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-		DequantizePacked4BF16AVX512((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-		DequantizePacked2BF16AVX512((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F32)<<4:
-		DequantizePacked4AVX512VBMI((*float32)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-		return
+func Dequantize[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, sign int32, groups int, length int, ahead int) {
+	if unsafe.Sizeof(*new(T)) == 4 {
+		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+		case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
+			DequantizeInt8AVX2((*float32)(y), (*int8)(q), scale, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
+			DequantizeUint8AVX2((*float32)(y), (*uint8)(q), scale, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Packed4)<<0 | int(F32)<<4:
+			DequantizePacked4AVX2((*float32)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Packed2)<<0 | int(F32)<<4:
+			DequantizePacked2AVX2((*float32)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
+			DequantizeInt8AVX512((*float32)(y), (*int8)(q), scale, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F32)<<4:
+			DequantizeUint8AVX512((*float32)(y), (*uint8)(q), scale, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4:
+			DequantizePacked4AVX512((*float32)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F32)<<4:
+			DequantizePacked2AVX512((*float32)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+			return
+		case int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F32)<<4:
+			DequantizePacked4AVX512VBMI((*float32)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+			return
+		}
+	} else {
+		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+		case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
+			DequantizeInt8F16AVX2((*uint16)(y), (*int8)(q), scale, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
+			DequantizeUint8F16AVX2((*uint16)(y), (*uint8)(q), scale, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Packed4)<<0 | int(F16)<<4:
+			DequantizePacked4F16AVX2((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Packed2)<<0 | int(F16)<<4:
+			DequantizePacked2F16AVX2((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
+			DequantizeInt8BF16AVX2((*uint16)(y), (*int8)(q), scale, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+			DequantizeUint8BF16AVX2((*uint16)(y), (*uint8)(q), scale, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+			DequantizePacked4BF16AVX2((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+			DequantizePacked2BF16AVX2((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
+			DequantizeInt8F16AVX512((*uint16)(y), (*int8)(q), scale, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
+			DequantizeUint8F16AVX512((*uint16)(y), (*uint8)(q), scale, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
+			DequantizePacked4F16AVX512((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
+			DequantizePacked2F16AVX512((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
+			DequantizeInt8BF16AVX512((*uint16)(y), (*int8)(q), scale, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+			DequantizeUint8BF16AVX512((*uint16)(y), (*uint8)(q), scale, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+			DequantizePacked4BF16AVX512((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+			DequantizePacked2BF16AVX512((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+			return
+		}
 	}
 	panic("asm: no such implementation of Dequantize")
 }
 
 // DequantizeZeroPoint sets y = (q - zeroPoint)*scale.
-func DequantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int) {
-	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
-		DequantizeZeroPointInt8AVX2((*float32)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		DequantizeZeroPointUint8AVX2((*float32)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed4)<<0 | int(F32)<<4:
-		DequantizeZeroPointPacked4AVX2((*float32)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed2)<<0 | int(F32)<<4:
-		DequantizeZeroPointPacked2AVX2((*float32)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
-		DequantizeZeroPointInt8F16AVX2((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		DequantizeZeroPointUint8F16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed4)<<0 | int(F16)<<4:
-		DequantizeZeroPointPacked4F16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed2)<<0 | int(F16)<<4:
-		DequantizeZeroPointPacked2F16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		DequantizeZeroPointInt8BF16AVX2((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		DequantizeZeroPointUint8BF16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-		DequantizeZeroPointPacked4BF16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-		DequantizeZeroPointPacked2BF16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
-		DequantizeZeroPointInt8AVX512((*float32)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		DequantizeZeroPointUint8AVX512((*float32)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4:
-		DequantizeZeroPointPacked4AVX512((*float32)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F32)<<4:
-		DequantizeZeroPointPacked2AVX512((*float32)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
-		DequantizeZeroPointInt8F16AVX512((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		DequantizeZeroPointUint8F16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
-		DequantizeZeroPointPacked4F16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
-		DequantizeZeroPointPacked2F16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		DequantizeZeroPointInt8BF16AVX512((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		DequantizeZeroPointUint8BF16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-		DequantizeZeroPointPacked4BF16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-		DequantizeZeroPointPacked2BF16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F32)<<4:
-		DequantizeZeroPointPacked4AVX512VBMI((*float32)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-		return
+func DequantizeZeroPoint[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int) {
+	if unsafe.Sizeof(*new(T)) == 4 {
+		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+		case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
+			DequantizeZeroPointInt8AVX2((*float32)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
+			DequantizeZeroPointUint8AVX2((*float32)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Packed4)<<0 | int(F32)<<4:
+			DequantizeZeroPointPacked4AVX2((*float32)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Packed2)<<0 | int(F32)<<4:
+			DequantizeZeroPointPacked2AVX2((*float32)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
+			DequantizeZeroPointInt8AVX512((*float32)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F32)<<4:
+			DequantizeZeroPointUint8AVX512((*float32)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4:
+			DequantizeZeroPointPacked4AVX512((*float32)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F32)<<4:
+			DequantizeZeroPointPacked2AVX512((*float32)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+			return
+		case int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F32)<<4:
+			DequantizeZeroPointPacked4AVX512VBMI((*float32)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+			return
+		}
+	} else {
+		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+		case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
+			DequantizeZeroPointInt8F16AVX2((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
+			DequantizeZeroPointUint8F16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Packed4)<<0 | int(F16)<<4:
+			DequantizeZeroPointPacked4F16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Packed2)<<0 | int(F16)<<4:
+			DequantizeZeroPointPacked2F16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
+			DequantizeZeroPointInt8BF16AVX2((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+			DequantizeZeroPointUint8BF16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+			DequantizeZeroPointPacked4BF16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+			DequantizeZeroPointPacked2BF16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
+			DequantizeZeroPointInt8F16AVX512((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
+			DequantizeZeroPointUint8F16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
+			DequantizeZeroPointPacked4F16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
+			DequantizeZeroPointPacked2F16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
+			DequantizeZeroPointInt8BF16AVX512((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+			DequantizeZeroPointUint8BF16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+			DequantizeZeroPointPacked4BF16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+			DequantizeZeroPointPacked2BF16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+			return
+		}
 	}
 	panic("asm: no such implementation of DequantizeZeroPoint")
 }
 
 // DequantizeMinval sets y = (q - least)*scale + minval.
-func DequantizeMinval(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int) {
-	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
-		DequantizeMinvalInt8AVX2((*float32)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		DequantizeMinvalUint8AVX2((*float32)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed4)<<0 | int(F32)<<4:
-		DequantizeMinvalPacked4AVX2((*float32)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed2)<<0 | int(F32)<<4:
-		DequantizeMinvalPacked2AVX2((*float32)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
-		DequantizeMinvalInt8F16AVX2((*uint16)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		DequantizeMinvalUint8F16AVX2((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed4)<<0 | int(F16)<<4:
-		DequantizeMinvalPacked4F16AVX2((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed2)<<0 | int(F16)<<4:
-		DequantizeMinvalPacked2F16AVX2((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		DequantizeMinvalInt8BF16AVX2((*uint16)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		DequantizeMinvalUint8BF16AVX2((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-		DequantizeMinvalPacked4BF16AVX2((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-		DequantizeMinvalPacked2BF16AVX2((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
-		DequantizeMinvalInt8AVX512((*float32)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		DequantizeMinvalUint8AVX512((*float32)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4:
-		DequantizeMinvalPacked4AVX512((*float32)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F32)<<4:
-		DequantizeMinvalPacked2AVX512((*float32)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
-		DequantizeMinvalInt8F16AVX512((*uint16)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		DequantizeMinvalUint8F16AVX512((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
-		DequantizeMinvalPacked4F16AVX512((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
-		DequantizeMinvalPacked2F16AVX512((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		DequantizeMinvalInt8BF16AVX512((*uint16)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		DequantizeMinvalUint8BF16AVX512((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-		DequantizeMinvalPacked4BF16AVX512((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-		DequantizeMinvalPacked2BF16AVX512((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F32)<<4:
-		DequantizeMinvalPacked4AVX512VBMI((*float32)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-		return
+func DequantizeMinval[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int) {
+	if unsafe.Sizeof(*new(T)) == 4 {
+		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+		case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
+			DequantizeMinvalInt8AVX2((*float32)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
+			DequantizeMinvalUint8AVX2((*float32)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Packed4)<<0 | int(F32)<<4:
+			DequantizeMinvalPacked4AVX2((*float32)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Packed2)<<0 | int(F32)<<4:
+			DequantizeMinvalPacked2AVX2((*float32)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
+			DequantizeMinvalInt8AVX512((*float32)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F32)<<4:
+			DequantizeMinvalUint8AVX512((*float32)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4:
+			DequantizeMinvalPacked4AVX512((*float32)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F32)<<4:
+			DequantizeMinvalPacked2AVX512((*float32)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
+			return
+		case int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F32)<<4:
+			DequantizeMinvalPacked4AVX512VBMI((*float32)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
+			return
+		}
+	} else {
+		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+		case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
+			DequantizeMinvalInt8F16AVX2((*uint16)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
+			DequantizeMinvalUint8F16AVX2((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Packed4)<<0 | int(F16)<<4:
+			DequantizeMinvalPacked4F16AVX2((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Packed2)<<0 | int(F16)<<4:
+			DequantizeMinvalPacked2F16AVX2((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
+			DequantizeMinvalInt8BF16AVX2((*uint16)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+			DequantizeMinvalUint8BF16AVX2((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+			DequantizeMinvalPacked4BF16AVX2((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+			DequantizeMinvalPacked2BF16AVX2((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
+			DequantizeMinvalInt8F16AVX512((*uint16)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
+			DequantizeMinvalUint8F16AVX512((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
+			DequantizeMinvalPacked4F16AVX512((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
+			DequantizeMinvalPacked2F16AVX512((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
+			DequantizeMinvalInt8BF16AVX512((*uint16)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+			DequantizeMinvalUint8BF16AVX512((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+			DequantizeMinvalPacked4BF16AVX512((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+			DequantizeMinvalPacked2BF16AVX512((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
+			return
+		}
 	}
 	panic("asm: no such implementation of DequantizeMinval")
 }
@@ -707,337 +757,362 @@ func DequantizeMinval(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q
 // FakeQuantizeFp sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most).
 // grid rounds to the format that least and step describe: the exponent field of its least normal
 // number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y == x) is allowed.
-func FakeQuantizeFp(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int) {
-	switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
-	case int(AVX2)<<16 | int(NoMask)<<0 | int(F32)<<4:
-		FakeQuantizeFpAVX2((*float32)(y), (*float32)(x), scale, recip, least, step, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		FakeQuantizeFpBytesAVX2((*float32)(y), mask, (*float32)(x), scale, recip, least, step, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		FakeQuantizeFpBitsAVX2((*float32)(y), mask, (*float32)(x), scale, recip, least, step, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(NoMask)<<0 | int(F16)<<4:
-		FakeQuantizeFpF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		FakeQuantizeFpBytesF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		FakeQuantizeFpBitsF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-		FakeQuantizeFpBF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		FakeQuantizeFpBytesBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		FakeQuantizeFpBitsBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(NoMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F32)<<4:
-		FakeQuantizeFpAVX512((*float32)(y), (*float32)(x), scale, recip, least, step, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		FakeQuantizeFpBytesAVX512((*float32)(y), mask, (*float32)(x), scale, recip, least, step, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		FakeQuantizeFpBitsAVX512((*float32)(y), mask, (*float32)(x), scale, recip, least, step, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(NoMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F16)<<4:
-		FakeQuantizeFpF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		FakeQuantizeFpBytesF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		FakeQuantizeFpBitsF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(NoMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-		FakeQuantizeFpBF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		FakeQuantizeFpBytesBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		FakeQuantizeFpBitsBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
-		return
+func FakeQuantizeFp[T Float](isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int) {
+	if unsafe.Sizeof(*new(T)) == 4 {
+		switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
+		case int(AVX2)<<16 | int(NoMask)<<0 | int(F32)<<4:
+			FakeQuantizeFpAVX2((*float32)(y), (*float32)(x), scale, recip, least, step, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(ByteMask)<<0 | int(F32)<<4:
+			FakeQuantizeFpBytesAVX2((*float32)(y), mask, (*float32)(x), scale, recip, least, step, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(BitMask)<<0 | int(F32)<<4:
+			FakeQuantizeFpBitsAVX2((*float32)(y), mask, (*float32)(x), scale, recip, least, step, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(NoMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F32)<<4:
+			FakeQuantizeFpAVX512((*float32)(y), (*float32)(x), scale, recip, least, step, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F32)<<4:
+			FakeQuantizeFpBytesAVX512((*float32)(y), mask, (*float32)(x), scale, recip, least, step, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F32)<<4:
+			FakeQuantizeFpBitsAVX512((*float32)(y), mask, (*float32)(x), scale, recip, least, step, most, groups, length, ahead)
+			return
+		}
+	} else {
+		switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
+		case int(AVX2)<<16 | int(NoMask)<<0 | int(F16)<<4:
+			FakeQuantizeFpF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(ByteMask)<<0 | int(F16)<<4:
+			FakeQuantizeFpBytesF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(BitMask)<<0 | int(F16)<<4:
+			FakeQuantizeFpBitsF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(NoMask)<<0 | int(BF16)<<4:
+			FakeQuantizeFpBF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
+			FakeQuantizeFpBytesBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(BitMask)<<0 | int(BF16)<<4:
+			FakeQuantizeFpBitsBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(NoMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F16)<<4:
+			FakeQuantizeFpF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F16)<<4:
+			FakeQuantizeFpBytesF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F16)<<4:
+			FakeQuantizeFpBitsF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(NoMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(BF16)<<4:
+			FakeQuantizeFpBF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
+			FakeQuantizeFpBytesBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(BF16)<<4:
+			FakeQuantizeFpBitsBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
+			return
+		}
 	}
 	panic("asm: no such implementation of FakeQuantizeFp")
 }
 
 // QuantizeFp sets q to the code of x/scale, clamped to -most and most and rounded to the format.
 // recip is Prepare's.
-func QuantizeFp(isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, scale *float32, recip *float32, most float32, groups int, length int, ahead int) {
-	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(AVX2)<<16 | int(E4M3)<<0 | int(F32)<<4:
-		QuantizeFpE4M3AVX2(q, (*float32)(x), scale, recip, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(E5M2)<<0 | int(F32)<<4:
-		QuantizeFpE5M2AVX2(q, (*float32)(x), scale, recip, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(E2M1)<<0 | int(F32)<<4:
-		QuantizeFpE2M1AVX2(q, (*float32)(x), scale, recip, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(E2M1Packed)<<0 | int(F32)<<4:
-		QuantizeFpE2M1PackedAVX2(q, (*float32)(x), scale, recip, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(E4M3)<<0 | int(F16)<<4:
-		QuantizeFpE4M3F16AVX2(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(E5M2)<<0 | int(F16)<<4:
-		QuantizeFpE5M2F16AVX2(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(E2M1)<<0 | int(F16)<<4:
-		QuantizeFpE2M1F16AVX2(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(E2M1Packed)<<0 | int(F16)<<4:
-		QuantizeFpE2M1PackedF16AVX2(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(E4M3)<<0 | int(BF16)<<4:
-		QuantizeFpE4M3BF16AVX2(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(E5M2)<<0 | int(BF16)<<4:
-		QuantizeFpE5M2BF16AVX2(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(E2M1)<<0 | int(BF16)<<4:
-		QuantizeFpE2M1BF16AVX2(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
-		QuantizeFpE2M1PackedBF16AVX2(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(E4M3)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(F32)<<4:
-		QuantizeFpE4M3AVX512(q, (*float32)(x), scale, recip, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(E5M2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(F32)<<4:
-		QuantizeFpE5M2AVX512(q, (*float32)(x), scale, recip, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(E2M1)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(F32)<<4:
-		QuantizeFpE2M1AVX512(q, (*float32)(x), scale, recip, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(F32)<<4:
-		QuantizeFpE2M1PackedAVX512(q, (*float32)(x), scale, recip, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(E4M3)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(F16)<<4:
-		QuantizeFpE4M3F16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(E5M2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(F16)<<4:
-		QuantizeFpE5M2F16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(E2M1)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(F16)<<4:
-		QuantizeFpE2M1F16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(F16)<<4:
-		QuantizeFpE2M1PackedF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(E4M3)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(BF16)<<4:
-		QuantizeFpE4M3BF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(E5M2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(BF16)<<4:
-		QuantizeFpE5M2BF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(E2M1)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(BF16)<<4:
-		QuantizeFpE2M1BF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
-		QuantizeFpE2M1PackedBF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
-		return
+func QuantizeFp[T Float](isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, scale *float32, recip *float32, most float32, groups int, length int, ahead int) {
+	if unsafe.Sizeof(*new(T)) == 4 {
+		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+		case int(AVX2)<<16 | int(E4M3)<<0 | int(F32)<<4:
+			QuantizeFpE4M3AVX2(q, (*float32)(x), scale, recip, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(E5M2)<<0 | int(F32)<<4:
+			QuantizeFpE5M2AVX2(q, (*float32)(x), scale, recip, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(E2M1)<<0 | int(F32)<<4:
+			QuantizeFpE2M1AVX2(q, (*float32)(x), scale, recip, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(E2M1Packed)<<0 | int(F32)<<4:
+			QuantizeFpE2M1PackedAVX2(q, (*float32)(x), scale, recip, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(E4M3)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(F32)<<4:
+			QuantizeFpE4M3AVX512(q, (*float32)(x), scale, recip, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(E5M2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(F32)<<4:
+			QuantizeFpE5M2AVX512(q, (*float32)(x), scale, recip, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(E2M1)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(F32)<<4:
+			QuantizeFpE2M1AVX512(q, (*float32)(x), scale, recip, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(F32)<<4:
+			QuantizeFpE2M1PackedAVX512(q, (*float32)(x), scale, recip, most, groups, length, ahead)
+			return
+		}
+	} else {
+		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+		case int(AVX2)<<16 | int(E4M3)<<0 | int(F16)<<4:
+			QuantizeFpE4M3F16AVX2(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(E5M2)<<0 | int(F16)<<4:
+			QuantizeFpE5M2F16AVX2(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(E2M1)<<0 | int(F16)<<4:
+			QuantizeFpE2M1F16AVX2(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(E2M1Packed)<<0 | int(F16)<<4:
+			QuantizeFpE2M1PackedF16AVX2(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(E4M3)<<0 | int(BF16)<<4:
+			QuantizeFpE4M3BF16AVX2(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(E5M2)<<0 | int(BF16)<<4:
+			QuantizeFpE5M2BF16AVX2(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(E2M1)<<0 | int(BF16)<<4:
+			QuantizeFpE2M1BF16AVX2(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
+			QuantizeFpE2M1PackedBF16AVX2(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(E4M3)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(F16)<<4:
+			QuantizeFpE4M3F16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(E5M2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(F16)<<4:
+			QuantizeFpE5M2F16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(E2M1)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(F16)<<4:
+			QuantizeFpE2M1F16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(F16)<<4:
+			QuantizeFpE2M1PackedF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(E4M3)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(BF16)<<4:
+			QuantizeFpE4M3BF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(E5M2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(BF16)<<4:
+			QuantizeFpE5M2BF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(E2M1)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(BF16)<<4:
+			QuantizeFpE2M1BF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
+			QuantizeFpE2M1PackedBF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
+			return
+		}
 	}
 	panic("asm: no such implementation of QuantizeFp")
 }
 
 // QuantizeFpPowerOfTwo is QuantizeFp with scales that are powers of two, 1/recip: then the product is the quotient.
-func QuantizeFpPowerOfTwo(isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, recip *float32, most float32, groups int, length int, ahead int) {
-	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(AVX2)<<16 | int(E4M3)<<0 | int(F32)<<4:
-		QuantizeFpPowerOfTwoE4M3AVX2(q, (*float32)(x), recip, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(E5M2)<<0 | int(F32)<<4:
-		QuantizeFpPowerOfTwoE5M2AVX2(q, (*float32)(x), recip, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(E2M1)<<0 | int(F32)<<4:
-		QuantizeFpPowerOfTwoE2M1AVX2(q, (*float32)(x), recip, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(E2M1Packed)<<0 | int(F32)<<4:
-		QuantizeFpPowerOfTwoE2M1PackedAVX2(q, (*float32)(x), recip, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(E4M3)<<0 | int(F16)<<4:
-		QuantizeFpPowerOfTwoE4M3F16AVX2(q, (*uint16)(x), recip, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(E5M2)<<0 | int(F16)<<4:
-		QuantizeFpPowerOfTwoE5M2F16AVX2(q, (*uint16)(x), recip, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(E2M1)<<0 | int(F16)<<4:
-		QuantizeFpPowerOfTwoE2M1F16AVX2(q, (*uint16)(x), recip, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(E2M1Packed)<<0 | int(F16)<<4:
-		QuantizeFpPowerOfTwoE2M1PackedF16AVX2(q, (*uint16)(x), recip, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(E4M3)<<0 | int(BF16)<<4:
-		QuantizeFpPowerOfTwoE4M3BF16AVX2(q, (*uint16)(x), recip, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(E5M2)<<0 | int(BF16)<<4:
-		QuantizeFpPowerOfTwoE5M2BF16AVX2(q, (*uint16)(x), recip, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(E2M1)<<0 | int(BF16)<<4:
-		QuantizeFpPowerOfTwoE2M1BF16AVX2(q, (*uint16)(x), recip, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
-		QuantizeFpPowerOfTwoE2M1PackedBF16AVX2(q, (*uint16)(x), recip, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(E4M3)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(F32)<<4:
-		QuantizeFpPowerOfTwoE4M3AVX512(q, (*float32)(x), recip, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(E5M2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(F32)<<4:
-		QuantizeFpPowerOfTwoE5M2AVX512(q, (*float32)(x), recip, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(E2M1)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(F32)<<4:
-		QuantizeFpPowerOfTwoE2M1AVX512(q, (*float32)(x), recip, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(F32)<<4:
-		QuantizeFpPowerOfTwoE2M1PackedAVX512(q, (*float32)(x), recip, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(E4M3)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(F16)<<4:
-		QuantizeFpPowerOfTwoE4M3F16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(E5M2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(F16)<<4:
-		QuantizeFpPowerOfTwoE5M2F16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(E2M1)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(F16)<<4:
-		QuantizeFpPowerOfTwoE2M1F16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(F16)<<4:
-		QuantizeFpPowerOfTwoE2M1PackedF16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(E4M3)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(BF16)<<4:
-		QuantizeFpPowerOfTwoE4M3BF16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(E5M2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(BF16)<<4:
-		QuantizeFpPowerOfTwoE5M2BF16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(E2M1)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(BF16)<<4:
-		QuantizeFpPowerOfTwoE2M1BF16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
-		QuantizeFpPowerOfTwoE2M1PackedBF16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
-		return
+func QuantizeFpPowerOfTwo[T Float](isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, recip *float32, most float32, groups int, length int, ahead int) {
+	if unsafe.Sizeof(*new(T)) == 4 {
+		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+		case int(AVX2)<<16 | int(E4M3)<<0 | int(F32)<<4:
+			QuantizeFpPowerOfTwoE4M3AVX2(q, (*float32)(x), recip, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(E5M2)<<0 | int(F32)<<4:
+			QuantizeFpPowerOfTwoE5M2AVX2(q, (*float32)(x), recip, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(E2M1)<<0 | int(F32)<<4:
+			QuantizeFpPowerOfTwoE2M1AVX2(q, (*float32)(x), recip, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(E2M1Packed)<<0 | int(F32)<<4:
+			QuantizeFpPowerOfTwoE2M1PackedAVX2(q, (*float32)(x), recip, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(E4M3)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(F32)<<4:
+			QuantizeFpPowerOfTwoE4M3AVX512(q, (*float32)(x), recip, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(E5M2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(F32)<<4:
+			QuantizeFpPowerOfTwoE5M2AVX512(q, (*float32)(x), recip, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(E2M1)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(F32)<<4:
+			QuantizeFpPowerOfTwoE2M1AVX512(q, (*float32)(x), recip, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(F32)<<4:
+			QuantizeFpPowerOfTwoE2M1PackedAVX512(q, (*float32)(x), recip, most, groups, length, ahead)
+			return
+		}
+	} else {
+		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+		case int(AVX2)<<16 | int(E4M3)<<0 | int(F16)<<4:
+			QuantizeFpPowerOfTwoE4M3F16AVX2(q, (*uint16)(x), recip, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(E5M2)<<0 | int(F16)<<4:
+			QuantizeFpPowerOfTwoE5M2F16AVX2(q, (*uint16)(x), recip, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(E2M1)<<0 | int(F16)<<4:
+			QuantizeFpPowerOfTwoE2M1F16AVX2(q, (*uint16)(x), recip, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(E2M1Packed)<<0 | int(F16)<<4:
+			QuantizeFpPowerOfTwoE2M1PackedF16AVX2(q, (*uint16)(x), recip, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(E4M3)<<0 | int(BF16)<<4:
+			QuantizeFpPowerOfTwoE4M3BF16AVX2(q, (*uint16)(x), recip, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(E5M2)<<0 | int(BF16)<<4:
+			QuantizeFpPowerOfTwoE5M2BF16AVX2(q, (*uint16)(x), recip, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(E2M1)<<0 | int(BF16)<<4:
+			QuantizeFpPowerOfTwoE2M1BF16AVX2(q, (*uint16)(x), recip, most, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
+			QuantizeFpPowerOfTwoE2M1PackedBF16AVX2(q, (*uint16)(x), recip, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(E4M3)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(F16)<<4:
+			QuantizeFpPowerOfTwoE4M3F16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(E5M2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(F16)<<4:
+			QuantizeFpPowerOfTwoE5M2F16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(E2M1)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(F16)<<4:
+			QuantizeFpPowerOfTwoE2M1F16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(F16)<<4:
+			QuantizeFpPowerOfTwoE2M1PackedF16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(E4M3)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(BF16)<<4:
+			QuantizeFpPowerOfTwoE4M3BF16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(E5M2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(BF16)<<4:
+			QuantizeFpPowerOfTwoE5M2BF16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(E2M1)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(BF16)<<4:
+			QuantizeFpPowerOfTwoE2M1BF16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
+			QuantizeFpPowerOfTwoE2M1PackedBF16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
+			return
+		}
 	}
 	panic("asm: no such implementation of QuantizeFpPowerOfTwo")
 }
 
 // DequantizeFp sets y = q*scale.
-func DequantizeFp(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q *uint8, scale *float32, groups int, length int, ahead int) {
-	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(AVX2)<<16 | int(E4M3)<<0 | int(F32)<<4:
-		DequantizeFpE4M3AVX2((*float32)(y), q, scale, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(E5M2)<<0 | int(F32)<<4:
-		DequantizeFpE5M2AVX2((*float32)(y), q, scale, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(E2M1)<<0 | int(F32)<<4:
-		DequantizeFpE2M1AVX2((*float32)(y), q, scale, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(E4M3)<<0 | int(F16)<<4:
-		DequantizeFpE4M3F16AVX2((*uint16)(y), q, scale, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(E5M2)<<0 | int(F16)<<4:
-		DequantizeFpE5M2F16AVX2((*uint16)(y), q, scale, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(E2M1)<<0 | int(F16)<<4:
-		DequantizeFpE2M1F16AVX2((*uint16)(y), q, scale, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(E4M3)<<0 | int(BF16)<<4:
-		DequantizeFpE4M3BF16AVX2((*uint16)(y), q, scale, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(E5M2)<<0 | int(BF16)<<4:
-		DequantizeFpE5M2BF16AVX2((*uint16)(y), q, scale, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(E2M1)<<0 | int(BF16)<<4:
-		DequantizeFpE2M1BF16AVX2((*uint16)(y), q, scale, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(E4M3)<<0 | int(F32)<<4:
-		DequantizeFpE4M3AVX512((*float32)(y), q, scale, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(E5M2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(F32)<<4:
-		DequantizeFpE5M2AVX512((*float32)(y), q, scale, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(E2M1)<<0 | int(F32)<<4:
-		DequantizeFpE2M1AVX512((*float32)(y), q, scale, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(E4M3)<<0 | int(F16)<<4:
-		DequantizeFpE4M3F16AVX512((*uint16)(y), q, scale, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(E5M2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(F16)<<4:
-		DequantizeFpE5M2F16AVX512((*uint16)(y), q, scale, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(E2M1)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(F16)<<4:
-		DequantizeFpE2M1F16AVX512((*uint16)(y), q, scale, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(E4M3)<<0 | int(BF16)<<4:
-		DequantizeFpE4M3BF16AVX512((*uint16)(y), q, scale, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(E5M2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(BF16)<<4:
-		DequantizeFpE5M2BF16AVX512((*uint16)(y), q, scale, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(E2M1)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(BF16)<<4:
-		DequantizeFpE2M1BF16AVX512((*uint16)(y), q, scale, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(F32)<<4:
-		DequantizeFpE4M3AVX512VBMI((*float32)(y), q, scale, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(F32)<<4:
-		DequantizeFpE2M1AVX512VBMI((*float32)(y), q, scale, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(F16)<<4:
-		DequantizeFpE4M3F16AVX512VBMI((*uint16)(y), q, scale, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(BF16)<<4:
-		DequantizeFpE4M3BF16AVX512VBMI((*uint16)(y), q, scale, groups, length, ahead)
-		return
+func DequantizeFp[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q *uint8, scale *float32, groups int, length int, ahead int) {
+	if unsafe.Sizeof(*new(T)) == 4 {
+		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+		case int(AVX2)<<16 | int(E4M3)<<0 | int(F32)<<4:
+			DequantizeFpE4M3AVX2((*float32)(y), q, scale, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(E5M2)<<0 | int(F32)<<4:
+			DequantizeFpE5M2AVX2((*float32)(y), q, scale, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(E2M1)<<0 | int(F32)<<4:
+			DequantizeFpE2M1AVX2((*float32)(y), q, scale, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(E4M3)<<0 | int(F32)<<4:
+			DequantizeFpE4M3AVX512((*float32)(y), q, scale, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(E5M2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(F32)<<4:
+			DequantizeFpE5M2AVX512((*float32)(y), q, scale, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(E2M1)<<0 | int(F32)<<4:
+			DequantizeFpE2M1AVX512((*float32)(y), q, scale, groups, length, ahead)
+			return
+		case int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(F32)<<4:
+			DequantizeFpE4M3AVX512VBMI((*float32)(y), q, scale, groups, length, ahead)
+			return
+		case int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(F32)<<4:
+			DequantizeFpE2M1AVX512VBMI((*float32)(y), q, scale, groups, length, ahead)
+			return
+		}
+	} else {
+		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+		case int(AVX2)<<16 | int(E4M3)<<0 | int(F16)<<4:
+			DequantizeFpE4M3F16AVX2((*uint16)(y), q, scale, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(E5M2)<<0 | int(F16)<<4:
+			DequantizeFpE5M2F16AVX2((*uint16)(y), q, scale, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(E2M1)<<0 | int(F16)<<4:
+			DequantizeFpE2M1F16AVX2((*uint16)(y), q, scale, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(E4M3)<<0 | int(BF16)<<4:
+			DequantizeFpE4M3BF16AVX2((*uint16)(y), q, scale, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(E5M2)<<0 | int(BF16)<<4:
+			DequantizeFpE5M2BF16AVX2((*uint16)(y), q, scale, groups, length, ahead)
+			return
+		case int(AVX2)<<16 | int(E2M1)<<0 | int(BF16)<<4:
+			DequantizeFpE2M1BF16AVX2((*uint16)(y), q, scale, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(E4M3)<<0 | int(F16)<<4:
+			DequantizeFpE4M3F16AVX512((*uint16)(y), q, scale, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(E5M2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(F16)<<4:
+			DequantizeFpE5M2F16AVX512((*uint16)(y), q, scale, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(E2M1)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(F16)<<4:
+			DequantizeFpE2M1F16AVX512((*uint16)(y), q, scale, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(E4M3)<<0 | int(BF16)<<4:
+			DequantizeFpE4M3BF16AVX512((*uint16)(y), q, scale, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(E5M2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(BF16)<<4:
+			DequantizeFpE5M2BF16AVX512((*uint16)(y), q, scale, groups, length, ahead)
+			return
+		case int(AVX512)<<16 | int(E2M1)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(BF16)<<4:
+			DequantizeFpE2M1BF16AVX512((*uint16)(y), q, scale, groups, length, ahead)
+			return
+		case int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(F16)<<4:
+			DequantizeFpE4M3F16AVX512VBMI((*uint16)(y), q, scale, groups, length, ahead)
+			return
+		case int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(BF16)<<4:
+			DequantizeFpE4M3BF16AVX512VBMI((*uint16)(y), q, scale, groups, length, ahead)
+			return
+		}
 	}
 	panic("asm: no such implementation of DequantizeFp")
 }
 
 // Backward sets dx = dy*mask, mask a byte per element. In place (dx == dy) is allowed.
-func Backward(isa ISA, maskKind Mask, elemKind Elem, dx unsafe.Pointer, dy unsafe.Pointer, mask *uint8, n int, ahead int) {
-	switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
-	case int(AVX2)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		BackwardBytesAVX2((*float32)(dx), (*float32)(dy), mask, n, ahead)
-		return
-	case int(AVX2)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		BackwardBitsAVX2((*float32)(dx), mask, (*float32)(dy), n, ahead)
-		return
-	case int(AVX2)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		BackwardBytesF16AVX2((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
-		return
-	case int(AVX2)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		BackwardBitsF16AVX2((*uint16)(dx), mask, (*uint16)(dy), n, ahead)
-		return
-	case int(AVX2)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		BackwardBytesBF16AVX2((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
-		return
-	case int(AVX2)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		BackwardBitsBF16AVX2((*uint16)(dx), mask, (*uint16)(dy), n, ahead)
-		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		BackwardBytesAVX512((*float32)(dx), (*float32)(dy), mask, n, ahead)
-		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		BackwardBitsAVX512((*float32)(dx), mask, (*float32)(dy), n, ahead)
-		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		BackwardBytesF16AVX512((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
-		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		BackwardBitsF16AVX512((*uint16)(dx), mask, (*uint16)(dy), n, ahead)
-		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		BackwardBytesBF16AVX512((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
-		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		BackwardBitsBF16AVX512((*uint16)(dx), mask, (*uint16)(dy), n, ahead)
-		return
+func Backward[T Float](isa ISA, maskKind Mask, elemKind Elem, dx unsafe.Pointer, dy unsafe.Pointer, mask *uint8, n int, ahead int) {
+	if unsafe.Sizeof(*new(T)) == 4 {
+		switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
+		case int(AVX2)<<16 | int(ByteMask)<<0 | int(F32)<<4:
+			BackwardBytesAVX2((*float32)(dx), (*float32)(dy), mask, n, ahead)
+			return
+		case int(AVX2)<<16 | int(BitMask)<<0 | int(F32)<<4:
+			BackwardBitsAVX2((*float32)(dx), mask, (*float32)(dy), n, ahead)
+			return
+		case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F32)<<4:
+			BackwardBytesAVX512((*float32)(dx), (*float32)(dy), mask, n, ahead)
+			return
+		case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F32)<<4:
+			BackwardBitsAVX512((*float32)(dx), mask, (*float32)(dy), n, ahead)
+			return
+		}
+	} else {
+		switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
+		case int(AVX2)<<16 | int(ByteMask)<<0 | int(F16)<<4:
+			BackwardBytesF16AVX2((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
+			return
+		case int(AVX2)<<16 | int(BitMask)<<0 | int(F16)<<4:
+			BackwardBitsF16AVX2((*uint16)(dx), mask, (*uint16)(dy), n, ahead)
+			return
+		case int(AVX2)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
+			BackwardBytesBF16AVX2((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
+			return
+		case int(AVX2)<<16 | int(BitMask)<<0 | int(BF16)<<4:
+			BackwardBitsBF16AVX2((*uint16)(dx), mask, (*uint16)(dy), n, ahead)
+			return
+		case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F16)<<4:
+			BackwardBytesF16AVX512((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
+			return
+		case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F16)<<4:
+			BackwardBitsF16AVX512((*uint16)(dx), mask, (*uint16)(dy), n, ahead)
+			return
+		case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
+			BackwardBytesBF16AVX512((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
+			return
+		case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(BF16)<<4:
+			BackwardBitsBF16AVX512((*uint16)(dx), mask, (*uint16)(dy), n, ahead)
+			return
+		}
 	}
 	panic("asm: no such implementation of Backward")
 }
@@ -1234,77 +1309,92 @@ func Unpack(isa ISA, codeKind Code, y *uint8, x *uint8, sign int32, n int, ahead
 }
 
 // MinMax sets min and max of each group of x, NaN if one is among it; zeros are +0.
-func MinMax(isa ISA, elemKind Elem, x unsafe.Pointer, min unsafe.Pointer, max unsafe.Pointer, groups int, length int) {
-	switch int(isa)<<16 | int(elemKind)<<0 {
-	case int(AVX2)<<16 | int(F32)<<0:
-		MinMaxAVX2((*float32)(x), (*float32)(min), (*float32)(max), groups, length)
-		return
-	case int(AVX2)<<16 | int(F16)<<0:
-		MinMaxF16AVX2((*uint16)(x), (*uint16)(min), (*uint16)(max), groups, length)
-		return
-	case int(AVX2)<<16 | int(BF16)<<0:
-		MinMaxBF16AVX2((*uint16)(x), (*uint16)(min), (*uint16)(max), groups, length)
-		return
-	case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
-		MinMaxAVX512((*float32)(x), (*float32)(min), (*float32)(max), groups, length)
-		return
-	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
-		MinMaxF16AVX512((*uint16)(x), (*uint16)(min), (*uint16)(max), groups, length)
-		return
-	case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
-		MinMaxBF16AVX512((*uint16)(x), (*uint16)(min), (*uint16)(max), groups, length)
-		return
+func MinMax[T Float](isa ISA, elemKind Elem, x unsafe.Pointer, min unsafe.Pointer, max unsafe.Pointer, groups int, length int) {
+	if unsafe.Sizeof(*new(T)) == 4 {
+		switch int(isa)<<16 | int(elemKind)<<0 {
+		case int(AVX2)<<16 | int(F32)<<0:
+			MinMaxAVX2((*float32)(x), (*float32)(min), (*float32)(max), groups, length)
+			return
+		case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
+			MinMaxAVX512((*float32)(x), (*float32)(min), (*float32)(max), groups, length)
+			return
+		}
+	} else {
+		switch int(isa)<<16 | int(elemKind)<<0 {
+		case int(AVX2)<<16 | int(F16)<<0:
+			MinMaxF16AVX2((*uint16)(x), (*uint16)(min), (*uint16)(max), groups, length)
+			return
+		case int(AVX2)<<16 | int(BF16)<<0:
+			MinMaxBF16AVX2((*uint16)(x), (*uint16)(min), (*uint16)(max), groups, length)
+			return
+		case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
+			MinMaxF16AVX512((*uint16)(x), (*uint16)(min), (*uint16)(max), groups, length)
+			return
+		case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
+			MinMaxBF16AVX512((*uint16)(x), (*uint16)(min), (*uint16)(max), groups, length)
+			return
+		}
 	}
 	panic("asm: no such implementation of MinMax")
 }
 
 // AbsMax sets most of each group to the largest |x|, NaN if one is among it.
-func AbsMax(isa ISA, elemKind Elem, x unsafe.Pointer, most *float32, groups int, length int) {
-	switch int(isa)<<16 | int(elemKind)<<0 {
-	case int(AVX2)<<16 | int(F32)<<0:
-		AbsMaxAVX2((*int32)(x), most, groups, length)
-		return
-	case int(AVX2)<<16 | int(F16)<<0:
-		AbsMaxF16AVX2((*uint16)(x), most, groups, length)
-		return
-	case int(AVX2)<<16 | int(BF16)<<0:
-		AbsMaxBF16AVX2((*uint16)(x), most, groups, length)
-		return
-	case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
-		AbsMaxAVX512((*int32)(x), most, groups, length)
-		return
-	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
-		AbsMaxF16AVX512((*uint16)(x), most, groups, length)
-		return
-	case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
-		AbsMaxBF16AVX512((*uint16)(x), most, groups, length)
-		return
+func AbsMax[T Float](isa ISA, elemKind Elem, x unsafe.Pointer, most *float32, groups int, length int) {
+	if unsafe.Sizeof(*new(T)) == 4 {
+		switch int(isa)<<16 | int(elemKind)<<0 {
+		case int(AVX2)<<16 | int(F32)<<0:
+			AbsMaxAVX2((*int32)(x), most, groups, length)
+			return
+		case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
+			AbsMaxAVX512((*int32)(x), most, groups, length)
+			return
+		}
+	} else {
+		switch int(isa)<<16 | int(elemKind)<<0 {
+		case int(AVX2)<<16 | int(F16)<<0:
+			AbsMaxF16AVX2((*uint16)(x), most, groups, length)
+			return
+		case int(AVX2)<<16 | int(BF16)<<0:
+			AbsMaxBF16AVX2((*uint16)(x), most, groups, length)
+			return
+		case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
+			AbsMaxF16AVX512((*uint16)(x), most, groups, length)
+			return
+		case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
+			AbsMaxBF16AVX512((*uint16)(x), most, groups, length)
+			return
+		}
 	}
 	panic("asm: no such implementation of AbsMax")
 }
 
 // Reach sets low = min(x, 0) and high = max(x, 0) of each group of x; zeros are +0.
 // low is NaN if one is among it, high may be.
-func Reach(isa ISA, elemKind Elem, x unsafe.Pointer, low *float32, high *float32, groups int, length int) {
-	switch int(isa)<<16 | int(elemKind)<<0 {
-	case int(AVX2)<<16 | int(F32)<<0:
-		ReachAVX2((*int32)(x), low, high, groups, length)
-		return
-	case int(AVX2)<<16 | int(F16)<<0:
-		ReachF16AVX2((*uint16)(x), low, high, groups, length)
-		return
-	case int(AVX2)<<16 | int(BF16)<<0:
-		ReachBF16AVX2((*uint16)(x), low, high, groups, length)
-		return
-	case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
-		ReachAVX512((*int32)(x), low, high, groups, length)
-		return
-	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
-		ReachF16AVX512((*uint16)(x), low, high, groups, length)
-		return
-	case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
-		ReachBF16AVX512((*uint16)(x), low, high, groups, length)
-		return
+func Reach[T Float](isa ISA, elemKind Elem, x unsafe.Pointer, low *float32, high *float32, groups int, length int) {
+	if unsafe.Sizeof(*new(T)) == 4 {
+		switch int(isa)<<16 | int(elemKind)<<0 {
+		case int(AVX2)<<16 | int(F32)<<0:
+			ReachAVX2((*int32)(x), low, high, groups, length)
+			return
+		case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
+			ReachAVX512((*int32)(x), low, high, groups, length)
+			return
+		}
+	} else {
+		switch int(isa)<<16 | int(elemKind)<<0 {
+		case int(AVX2)<<16 | int(F16)<<0:
+			ReachF16AVX2((*uint16)(x), low, high, groups, length)
+			return
+		case int(AVX2)<<16 | int(BF16)<<0:
+			ReachBF16AVX2((*uint16)(x), low, high, groups, length)
+			return
+		case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
+			ReachF16AVX512((*uint16)(x), low, high, groups, length)
+			return
+		case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
+			ReachBF16AVX512((*uint16)(x), low, high, groups, length)
+			return
+		}
 	}
 	panic("asm: no such implementation of Reach")
 }
@@ -1312,103 +1402,123 @@ func Reach(isa ISA, elemKind Elem, x unsafe.Pointer, low *float32, high *float32
 // MinMaxColumns takes six rows into what is known of each column. Of F32 these are min and max, NaN in both if one is
 // among the rows; zeros are +0. Else they are three elements among which min and max are, and a NaN if there is one:
 // min and max have the largest ones as signed integers and as unsigned, and least has the smallest as unsigned.
-func MinMaxColumns(isa ISA, elemKind Elem, min unsafe.Pointer, max unsafe.Pointer, least *uint16, x0 unsafe.Pointer, x1 unsafe.Pointer, x2 unsafe.Pointer, x3 unsafe.Pointer, x4 unsafe.Pointer, x5 unsafe.Pointer, n int) {
-	switch int(isa)<<16 | int(elemKind)<<0 {
-	case int(AVX2)<<16 | int(F32)<<0:
-		MinMaxColumnsAVX2((*float32)(min), (*float32)(max), (*float32)(x0), (*float32)(x1), (*float32)(x2), (*float32)(x3), (*float32)(x4), (*float32)(x5), n)
-		return
-	case int(AVX2)<<16 | int(F16)<<0:
-		MinMaxColumnsF16AVX2((*uint16)(min), (*uint16)(max), least, (*uint16)(x0), (*uint16)(x1), (*uint16)(x2), (*uint16)(x3), (*uint16)(x4), (*uint16)(x5), n)
-		return
-	case int(AVX2)<<16 | int(BF16)<<0:
-		MinMaxColumnsBF16AVX2((*uint16)(min), (*uint16)(max), least, (*uint16)(x0), (*uint16)(x1), (*uint16)(x2), (*uint16)(x3), (*uint16)(x4), (*uint16)(x5), n)
-		return
-	case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
-		MinMaxColumnsAVX512((*float32)(min), (*float32)(max), (*float32)(x0), (*float32)(x1), (*float32)(x2), (*float32)(x3), (*float32)(x4), (*float32)(x5), n)
-		return
-	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
-		MinMaxColumnsF16AVX512((*uint16)(min), (*uint16)(max), least, (*uint16)(x0), (*uint16)(x1), (*uint16)(x2), (*uint16)(x3), (*uint16)(x4), (*uint16)(x5), n)
-		return
-	case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
-		MinMaxColumnsBF16AVX512((*uint16)(min), (*uint16)(max), least, (*uint16)(x0), (*uint16)(x1), (*uint16)(x2), (*uint16)(x3), (*uint16)(x4), (*uint16)(x5), n)
-		return
+func MinMaxColumns[T Float](isa ISA, elemKind Elem, min unsafe.Pointer, max unsafe.Pointer, least *uint16, x0 unsafe.Pointer, x1 unsafe.Pointer, x2 unsafe.Pointer, x3 unsafe.Pointer, x4 unsafe.Pointer, x5 unsafe.Pointer, n int) {
+	if unsafe.Sizeof(*new(T)) == 4 {
+		switch int(isa)<<16 | int(elemKind)<<0 {
+		case int(AVX2)<<16 | int(F32)<<0:
+			MinMaxColumnsAVX2((*float32)(min), (*float32)(max), (*float32)(x0), (*float32)(x1), (*float32)(x2), (*float32)(x3), (*float32)(x4), (*float32)(x5), n)
+			return
+		case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
+			MinMaxColumnsAVX512((*float32)(min), (*float32)(max), (*float32)(x0), (*float32)(x1), (*float32)(x2), (*float32)(x3), (*float32)(x4), (*float32)(x5), n)
+			return
+		}
+	} else {
+		switch int(isa)<<16 | int(elemKind)<<0 {
+		case int(AVX2)<<16 | int(F16)<<0:
+			MinMaxColumnsF16AVX2((*uint16)(min), (*uint16)(max), least, (*uint16)(x0), (*uint16)(x1), (*uint16)(x2), (*uint16)(x3), (*uint16)(x4), (*uint16)(x5), n)
+			return
+		case int(AVX2)<<16 | int(BF16)<<0:
+			MinMaxColumnsBF16AVX2((*uint16)(min), (*uint16)(max), least, (*uint16)(x0), (*uint16)(x1), (*uint16)(x2), (*uint16)(x3), (*uint16)(x4), (*uint16)(x5), n)
+			return
+		case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
+			MinMaxColumnsF16AVX512((*uint16)(min), (*uint16)(max), least, (*uint16)(x0), (*uint16)(x1), (*uint16)(x2), (*uint16)(x3), (*uint16)(x4), (*uint16)(x5), n)
+			return
+		case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
+			MinMaxColumnsBF16AVX512((*uint16)(min), (*uint16)(max), least, (*uint16)(x0), (*uint16)(x1), (*uint16)(x2), (*uint16)(x3), (*uint16)(x4), (*uint16)(x5), n)
+			return
+		}
 	}
 	panic("asm: no such implementation of MinMaxColumns")
 }
 
 // MergeMinMax sets min to the least of min, max and x, and max to the greatest of min, max and y, NaN if one of them is;
 // zeros are +0.
-func MergeMinMax(isa ISA, elemKind Elem, min unsafe.Pointer, max unsafe.Pointer, x unsafe.Pointer, y unsafe.Pointer, n int) {
-	switch int(isa)<<16 | int(elemKind)<<0 {
-	case int(AVX2)<<16 | int(F32)<<0:
-		MergeMinMaxAVX2((*float32)(min), (*float32)(max), (*float32)(x), (*float32)(y), n)
-		return
-	case int(AVX2)<<16 | int(F16)<<0:
-		MergeMinMaxF16AVX2((*uint16)(min), (*uint16)(max), (*uint16)(x), (*uint16)(y), n)
-		return
-	case int(AVX2)<<16 | int(BF16)<<0:
-		MergeMinMaxBF16AVX2((*uint16)(min), (*uint16)(max), (*uint16)(x), (*uint16)(y), n)
-		return
-	case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
-		MergeMinMaxAVX512((*float32)(min), (*float32)(max), (*float32)(x), (*float32)(y), n)
-		return
-	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
-		MergeMinMaxF16AVX512((*uint16)(min), (*uint16)(max), (*uint16)(x), (*uint16)(y), n)
-		return
-	case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
-		MergeMinMaxBF16AVX512((*uint16)(min), (*uint16)(max), (*uint16)(x), (*uint16)(y), n)
-		return
+func MergeMinMax[T Float](isa ISA, elemKind Elem, min unsafe.Pointer, max unsafe.Pointer, x unsafe.Pointer, y unsafe.Pointer, n int) {
+	if unsafe.Sizeof(*new(T)) == 4 {
+		switch int(isa)<<16 | int(elemKind)<<0 {
+		case int(AVX2)<<16 | int(F32)<<0:
+			MergeMinMaxAVX2((*float32)(min), (*float32)(max), (*float32)(x), (*float32)(y), n)
+			return
+		case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
+			MergeMinMaxAVX512((*float32)(min), (*float32)(max), (*float32)(x), (*float32)(y), n)
+			return
+		}
+	} else {
+		switch int(isa)<<16 | int(elemKind)<<0 {
+		case int(AVX2)<<16 | int(F16)<<0:
+			MergeMinMaxF16AVX2((*uint16)(min), (*uint16)(max), (*uint16)(x), (*uint16)(y), n)
+			return
+		case int(AVX2)<<16 | int(BF16)<<0:
+			MergeMinMaxBF16AVX2((*uint16)(min), (*uint16)(max), (*uint16)(x), (*uint16)(y), n)
+			return
+		case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
+			MergeMinMaxF16AVX512((*uint16)(min), (*uint16)(max), (*uint16)(x), (*uint16)(y), n)
+			return
+		case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
+			MergeMinMaxBF16AVX512((*uint16)(min), (*uint16)(max), (*uint16)(x), (*uint16)(y), n)
+			return
+		}
 	}
 	panic("asm: no such implementation of MergeMinMax")
 }
 
 // ParamsScale sets scale = max(most/half, 2^-23), rounded to the element type, and recip = Prepare's.
 // most is the largest magnitude of a group, half the value of the greatest code, or half the number of steps.
-func ParamsScale(isa ISA, elemKind Elem, scale *float32, recip *float32, most *float32, half float32, n int) {
-	switch int(isa)<<16 | int(elemKind)<<0 {
-	case int(AVX2)<<16 | int(F32)<<0:
-		ParamsScaleAVX2(scale, recip, most, half, n)
-		return
-	case int(AVX2)<<16 | int(F16)<<0:
-		ParamsScaleF16AVX2(scale, recip, most, half, n)
-		return
-	case int(AVX2)<<16 | int(BF16)<<0:
-		ParamsScaleBF16AVX2(scale, recip, most, half, n)
-		return
-	case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
-		ParamsScaleAVX512(scale, recip, most, half, n)
-		return
-	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
-		ParamsScaleF16AVX512(scale, recip, most, half, n)
-		return
-	case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
-		ParamsScaleBF16AVX512(scale, recip, most, half, n)
-		return
+func ParamsScale[T Float](isa ISA, elemKind Elem, scale *float32, recip *float32, most *float32, half float32, n int) {
+	if unsafe.Sizeof(*new(T)) == 4 {
+		switch int(isa)<<16 | int(elemKind)<<0 {
+		case int(AVX2)<<16 | int(F32)<<0:
+			ParamsScaleAVX2(scale, recip, most, half, n)
+			return
+		case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
+			ParamsScaleAVX512(scale, recip, most, half, n)
+			return
+		}
+	} else {
+		switch int(isa)<<16 | int(elemKind)<<0 {
+		case int(AVX2)<<16 | int(F16)<<0:
+			ParamsScaleF16AVX2(scale, recip, most, half, n)
+			return
+		case int(AVX2)<<16 | int(BF16)<<0:
+			ParamsScaleBF16AVX2(scale, recip, most, half, n)
+			return
+		case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
+			ParamsScaleF16AVX512(scale, recip, most, half, n)
+			return
+		case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
+			ParamsScaleBF16AVX512(scale, recip, most, half, n)
+			return
+		}
 	}
 	panic("asm: no such implementation of ParamsScale")
 }
 
 // ParamsSymmetric is ParamsScale, and sets zeroPoint = middle and minval = 0-most.
-func ParamsSymmetric(isa ISA, elemKind Elem, scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, n int) {
-	switch int(isa)<<16 | int(elemKind)<<0 {
-	case int(AVX2)<<16 | int(F32)<<0:
-		ParamsSymmetricAVX2(scale, recip, zeroPoint, minval, most, half, middle, n)
-		return
-	case int(AVX2)<<16 | int(F16)<<0:
-		ParamsSymmetricF16AVX2(scale, recip, zeroPoint, minval, most, half, middle, n)
-		return
-	case int(AVX2)<<16 | int(BF16)<<0:
-		ParamsSymmetricBF16AVX2(scale, recip, zeroPoint, minval, most, half, middle, n)
-		return
-	case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
-		ParamsSymmetricAVX512(scale, recip, zeroPoint, minval, most, half, middle, n)
-		return
-	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
-		ParamsSymmetricF16AVX512(scale, recip, zeroPoint, minval, most, half, middle, n)
-		return
-	case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
-		ParamsSymmetricBF16AVX512(scale, recip, zeroPoint, minval, most, half, middle, n)
-		return
+func ParamsSymmetric[T Float](isa ISA, elemKind Elem, scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, n int) {
+	if unsafe.Sizeof(*new(T)) == 4 {
+		switch int(isa)<<16 | int(elemKind)<<0 {
+		case int(AVX2)<<16 | int(F32)<<0:
+			ParamsSymmetricAVX2(scale, recip, zeroPoint, minval, most, half, middle, n)
+			return
+		case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
+			ParamsSymmetricAVX512(scale, recip, zeroPoint, minval, most, half, middle, n)
+			return
+		}
+	} else {
+		switch int(isa)<<16 | int(elemKind)<<0 {
+		case int(AVX2)<<16 | int(F16)<<0:
+			ParamsSymmetricF16AVX2(scale, recip, zeroPoint, minval, most, half, middle, n)
+			return
+		case int(AVX2)<<16 | int(BF16)<<0:
+			ParamsSymmetricBF16AVX2(scale, recip, zeroPoint, minval, most, half, middle, n)
+			return
+		case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
+			ParamsSymmetricF16AVX512(scale, recip, zeroPoint, minval, most, half, middle, n)
+			return
+		case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
+			ParamsSymmetricBF16AVX512(scale, recip, zeroPoint, minval, most, half, middle, n)
+			return
+		}
 	}
 	panic("asm: no such implementation of ParamsSymmetric")
 }
@@ -1416,26 +1526,31 @@ func ParamsSymmetric(isa ISA, elemKind Elem, scale *float32, recip *float32, zer
 // ParamsAsymmetric sets, with min and max widened to hold zero, scale = max((max-min)/steps, 2^-23),
 // recip = Prepare's, zeroPoint = min(max(least - round(min/scale), least), greatest), or 0 if that is NaN, and minval = min.
 // Each operation is rounded to the element type.
-func ParamsAsymmetric(isa ISA, elemKind Elem, scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, n int) {
-	switch int(isa)<<16 | int(elemKind)<<0 {
-	case int(AVX2)<<16 | int(F32)<<0:
-		ParamsAsymmetricAVX2(scale, recip, zeroPoint, minval, min, max, steps, least, greatest, n)
-		return
-	case int(AVX2)<<16 | int(F16)<<0:
-		ParamsAsymmetricF16AVX2(scale, recip, zeroPoint, minval, min, max, steps, least, greatest, n)
-		return
-	case int(AVX2)<<16 | int(BF16)<<0:
-		ParamsAsymmetricBF16AVX2(scale, recip, zeroPoint, minval, min, max, steps, least, greatest, n)
-		return
-	case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
-		ParamsAsymmetricAVX512(scale, recip, zeroPoint, minval, min, max, steps, least, greatest, n)
-		return
-	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
-		ParamsAsymmetricF16AVX512(scale, recip, zeroPoint, minval, min, max, steps, least, greatest, n)
-		return
-	case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
-		ParamsAsymmetricBF16AVX512(scale, recip, zeroPoint, minval, min, max, steps, least, greatest, n)
-		return
+func ParamsAsymmetric[T Float](isa ISA, elemKind Elem, scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, n int) {
+	if unsafe.Sizeof(*new(T)) == 4 {
+		switch int(isa)<<16 | int(elemKind)<<0 {
+		case int(AVX2)<<16 | int(F32)<<0:
+			ParamsAsymmetricAVX2(scale, recip, zeroPoint, minval, min, max, steps, least, greatest, n)
+			return
+		case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
+			ParamsAsymmetricAVX512(scale, recip, zeroPoint, minval, min, max, steps, least, greatest, n)
+			return
+		}
+	} else {
+		switch int(isa)<<16 | int(elemKind)<<0 {
+		case int(AVX2)<<16 | int(F16)<<0:
+			ParamsAsymmetricF16AVX2(scale, recip, zeroPoint, minval, min, max, steps, least, greatest, n)
+			return
+		case int(AVX2)<<16 | int(BF16)<<0:
+			ParamsAsymmetricBF16AVX2(scale, recip, zeroPoint, minval, min, max, steps, least, greatest, n)
+			return
+		case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
+			ParamsAsymmetricF16AVX512(scale, recip, zeroPoint, minval, min, max, steps, least, greatest, n)
+			return
+		case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
+			ParamsAsymmetricBF16AVX512(scale, recip, zeroPoint, minval, min, max, steps, least, greatest, n)
+			return
+		}
 	}
 	panic("asm: no such implementation of ParamsAsymmetric")
 }

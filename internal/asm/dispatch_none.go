@@ -8,86 +8,86 @@ import "unsafe"
 
 // FakeQuantize sets y = clip(round(x/scale))*scale, clipping to least..most.
 // recip is Prepare's. In place (y == x) is allowed.
-func FakeQuantize(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int) {
+func FakeQuantize[T Float](isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of FakeQuantize")
 }
 
 // FakeQuantizeZeroPoint sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint.
 // recip is Prepare's. In place (y == x) is allowed.
-func FakeQuantizeZeroPoint(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int) {
+func FakeQuantizeZeroPoint[T Float](isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of FakeQuantizeZeroPoint")
 }
 
 // FakeQuantizeMinval sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most.
 // recip is Prepare's. In place (y == x) is allowed.
-func FakeQuantizeMinval(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int) {
+func FakeQuantizeMinval[T Float](isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of FakeQuantizeMinval")
 }
 
 // QuantizeWhole sets q = min(max(round(x/scale), -128), 127), or 0 for NaN.
 // recip is Prepare's.
-func QuantizeWhole(isa ISA, codeKind Code, elemKind Elem, q *int8, x unsafe.Pointer, scale *float32, recip *float32, groups int, length int, ahead int) {
+func QuantizeWhole[T Float](isa ISA, codeKind Code, elemKind Elem, q *int8, x unsafe.Pointer, scale *float32, recip *float32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of QuantizeWhole")
 }
 
 // Quantize sets q = min(max(round(x/scale), least), most), or 0 for NaN.
 // recip is Prepare's.
-func Quantize(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int) {
+func Quantize[T Float](isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of Quantize")
 }
 
 // QuantizeZeroPoint sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
 // recip is Prepare's.
-func QuantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int) {
+func QuantizeZeroPoint[T Float](isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of QuantizeZeroPoint")
 }
 
 // QuantizeMinval sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
 // recip is Prepare's.
-func QuantizeMinval(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int) {
+func QuantizeMinval[T Float](isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of QuantizeMinval")
 }
 
 // Dequantize sets y = q*scale.
-func Dequantize(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, sign int32, groups int, length int, ahead int) {
+func Dequantize[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, sign int32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of Dequantize")
 }
 
 // DequantizeZeroPoint sets y = (q - zeroPoint)*scale.
-func DequantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int) {
+func DequantizeZeroPoint[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of DequantizeZeroPoint")
 }
 
 // DequantizeMinval sets y = (q - least)*scale + minval.
-func DequantizeMinval(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int) {
+func DequantizeMinval[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of DequantizeMinval")
 }
 
 // FakeQuantizeFp sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most).
 // grid rounds to the format that least and step describe: the exponent field of its least normal
 // number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y == x) is allowed.
-func FakeQuantizeFp(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int) {
+func FakeQuantizeFp[T Float](isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of FakeQuantizeFp")
 }
 
 // QuantizeFp sets q to the code of x/scale, clamped to -most and most and rounded to the format.
 // recip is Prepare's.
-func QuantizeFp(isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, scale *float32, recip *float32, most float32, groups int, length int, ahead int) {
+func QuantizeFp[T Float](isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, scale *float32, recip *float32, most float32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of QuantizeFp")
 }
 
 // QuantizeFpPowerOfTwo is QuantizeFp with scales that are powers of two, 1/recip: then the product is the quotient.
-func QuantizeFpPowerOfTwo(isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, recip *float32, most float32, groups int, length int, ahead int) {
+func QuantizeFpPowerOfTwo[T Float](isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, recip *float32, most float32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of QuantizeFpPowerOfTwo")
 }
 
 // DequantizeFp sets y = q*scale.
-func DequantizeFp(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q *uint8, scale *float32, groups int, length int, ahead int) {
+func DequantizeFp[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q *uint8, scale *float32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of DequantizeFp")
 }
 
 // Backward sets dx = dy*mask, mask a byte per element. In place (dx == dy) is allowed.
-func Backward(isa ISA, maskKind Mask, elemKind Elem, dx unsafe.Pointer, dy unsafe.Pointer, mask *uint8, n int, ahead int) {
+func Backward[T Float](isa ISA, maskKind Mask, elemKind Elem, dx unsafe.Pointer, dy unsafe.Pointer, mask *uint8, n int, ahead int) {
 	panic("asm: no such implementation of Backward")
 }
 
@@ -124,49 +124,49 @@ func Unpack(isa ISA, codeKind Code, y *uint8, x *uint8, sign int32, n int, ahead
 }
 
 // MinMax sets min and max of each group of x, NaN if one is among it; zeros are +0.
-func MinMax(isa ISA, elemKind Elem, x unsafe.Pointer, min unsafe.Pointer, max unsafe.Pointer, groups int, length int) {
+func MinMax[T Float](isa ISA, elemKind Elem, x unsafe.Pointer, min unsafe.Pointer, max unsafe.Pointer, groups int, length int) {
 	panic("asm: no such implementation of MinMax")
 }
 
 // AbsMax sets most of each group to the largest |x|, NaN if one is among it.
-func AbsMax(isa ISA, elemKind Elem, x unsafe.Pointer, most *float32, groups int, length int) {
+func AbsMax[T Float](isa ISA, elemKind Elem, x unsafe.Pointer, most *float32, groups int, length int) {
 	panic("asm: no such implementation of AbsMax")
 }
 
 // Reach sets low = min(x, 0) and high = max(x, 0) of each group of x; zeros are +0.
 // low is NaN if one is among it, high may be.
-func Reach(isa ISA, elemKind Elem, x unsafe.Pointer, low *float32, high *float32, groups int, length int) {
+func Reach[T Float](isa ISA, elemKind Elem, x unsafe.Pointer, low *float32, high *float32, groups int, length int) {
 	panic("asm: no such implementation of Reach")
 }
 
 // MinMaxColumns takes six rows into what is known of each column. Of F32 these are min and max, NaN in both if one is
 // among the rows; zeros are +0. Else they are three elements among which min and max are, and a NaN if there is one:
 // min and max have the largest ones as signed integers and as unsigned, and least has the smallest as unsigned.
-func MinMaxColumns(isa ISA, elemKind Elem, min unsafe.Pointer, max unsafe.Pointer, least *uint16, x0 unsafe.Pointer, x1 unsafe.Pointer, x2 unsafe.Pointer, x3 unsafe.Pointer, x4 unsafe.Pointer, x5 unsafe.Pointer, n int) {
+func MinMaxColumns[T Float](isa ISA, elemKind Elem, min unsafe.Pointer, max unsafe.Pointer, least *uint16, x0 unsafe.Pointer, x1 unsafe.Pointer, x2 unsafe.Pointer, x3 unsafe.Pointer, x4 unsafe.Pointer, x5 unsafe.Pointer, n int) {
 	panic("asm: no such implementation of MinMaxColumns")
 }
 
 // MergeMinMax sets min to the least of min, max and x, and max to the greatest of min, max and y, NaN if one of them is;
 // zeros are +0.
-func MergeMinMax(isa ISA, elemKind Elem, min unsafe.Pointer, max unsafe.Pointer, x unsafe.Pointer, y unsafe.Pointer, n int) {
+func MergeMinMax[T Float](isa ISA, elemKind Elem, min unsafe.Pointer, max unsafe.Pointer, x unsafe.Pointer, y unsafe.Pointer, n int) {
 	panic("asm: no such implementation of MergeMinMax")
 }
 
 // ParamsScale sets scale = max(most/half, 2^-23), rounded to the element type, and recip = Prepare's.
 // most is the largest magnitude of a group, half the value of the greatest code, or half the number of steps.
-func ParamsScale(isa ISA, elemKind Elem, scale *float32, recip *float32, most *float32, half float32, n int) {
+func ParamsScale[T Float](isa ISA, elemKind Elem, scale *float32, recip *float32, most *float32, half float32, n int) {
 	panic("asm: no such implementation of ParamsScale")
 }
 
 // ParamsSymmetric is ParamsScale, and sets zeroPoint = middle and minval = 0-most.
-func ParamsSymmetric(isa ISA, elemKind Elem, scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, n int) {
+func ParamsSymmetric[T Float](isa ISA, elemKind Elem, scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, n int) {
 	panic("asm: no such implementation of ParamsSymmetric")
 }
 
 // ParamsAsymmetric sets, with min and max widened to hold zero, scale = max((max-min)/steps, 2^-23),
 // recip = Prepare's, zeroPoint = min(max(least - round(min/scale), least), greatest), or 0 if that is NaN, and minval = min.
 // Each operation is rounded to the element type.
-func ParamsAsymmetric(isa ISA, elemKind Elem, scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, n int) {
+func ParamsAsymmetric[T Float](isa ISA, elemKind Elem, scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, n int) {
 	panic("asm: no such implementation of ParamsAsymmetric")
 }
 
