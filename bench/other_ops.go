@@ -29,20 +29,15 @@ func conversionOps() []Op {
 // packOps pack codes that exist, and unpack them. Signed and unsigned ones are packed alike.
 func packOps() (ops []Op) {
 	for _, f := range []struct {
-		name    string
-		packing kernels.Packing
-		pack    func(dst []byte, src []int8)
-		unpack  func(dst []int8, src []byte)
-	}{
-		{"int4", kernels.Int4, kernels.Pack4[int8], kernels.Unpack4[int8]},
-		{"int2", kernels.Int2, kernels.Pack2[int8], kernels.Unpack2[int8]},
-	} {
+		name   string
+		format kernels.Format
+	}{{"int4", kernels.Int4}, {"int2", kernels.Int2}} {
 		ops = append(ops, Op{"pack/" + f.name, oneGroup, func(a *arena, n int) work {
-			packed, codes := alloc[byte](a, f.packing.Bytes(n)), alloc[int8](a, n)
-			return work{func() { f.pack(packed, codes) }, n, len(packed)}
+			packed, codes := alloc[byte](a, f.format.Bytes(n)), alloc[int8](a, n)
+			return work{func() { kernels.Pack(packed, codes, f.format) }, n, len(packed)}
 		}}, Op{"unpack/" + f.name, oneGroup, func(a *arena, n int) work {
-			packed, codes := alloc[byte](a, f.packing.Bytes(n)), alloc[int8](a, n)
-			return work{func() { f.unpack(codes, packed) }, len(packed), n}
+			packed, codes := alloc[byte](a, f.format.Bytes(n)), alloc[int8](a, n)
+			return work{func() { kernels.Unpack(codes, packed, f.format) }, len(packed), n}
 		}})
 	}
 	return ops
@@ -74,38 +69,38 @@ func dynamicOps(groupings []grouping) (ops []Op) {
 		}
 		add("int8", func(a *arena, n int) work {
 			x, dst, grid := elements[float32](a, n), alloc[int8](a, n), g.grid(n)
-			r := kernels.IntRule{Min: -128, Max: 127, Scale: alloc[float32](a, grid.Groups)}
+			r := &kernels.IntRule{Min: -128, Max: 127, Scale: alloc[float32](a, grid.Groups)}
 			return work{func() { kernels.DynamicInt(dst, x, grid, r) }, size(x), n + size(r.Scale)}
 		})
 		add("uint8asym", func(a *arena, n int) work {
 			x, dst, grid := elements[float32](a, n), alloc[uint8](a, n), g.grid(n)
-			r := kernels.IntRule{Min: 0, Max: 255, Asymmetric: true, Scale: alloc[float32](a, grid.Groups), ZeroPoint: alloc[int32](a, grid.Groups)}
+			r := &kernels.IntRule{Min: 0, Max: 255, Asymmetric: true, Scale: alloc[float32](a, grid.Groups), ZeroPoint: alloc[int32](a, grid.Groups)}
 			return work{func() { kernels.DynamicInt(dst, x, grid, r) }, size(x), n + size(r.Scale) + size(r.ZeroPoint)}
 		})
 		for _, f := range []struct {
-			name string
-			rule kernels.FloatRule
+			name       string
+			format     kernels.Format
+			powerOfTwo bool
 		}{
-			{"e4m3", kernels.FloatRule{Format: kernels.E4M3FN}},
-			{"mxfp8", kernels.FloatRule{Format: kernels.E4M3FN, PowerOfTwo: true}},
-			{"mxfp4", kernels.FloatRule{Format: kernels.E2M1Packed, PowerOfTwo: true}},
+			{"e4m3", kernels.E4M3FN, false},
+			{"mxfp8", kernels.E4M3FN, true},
+			{"mxfp4", kernels.E2M1Packed, true},
 		} {
 			add(f.name, func(a *arena, n int) work {
-				x, dst, grid := elements[float32](a, n), alloc[byte](a, f.rule.Format.Bytes(n)), g.grid(n)
-				r := f.rule
-				r.Scale = alloc[float32](a, grid.Groups)
+				x, dst, grid := elements[float32](a, n), alloc[byte](a, f.format.Bytes(n)), g.grid(n)
+				r := &kernels.FloatRule{Format: f.format, PowerOfTwo: f.powerOfTwo, Scale: alloc[float32](a, grid.Groups)}
 				return work{func() { kernels.DynamicFloat(dst, x, grid, r) }, size(x), len(dst) + size(r.Scale)}
 			})
 		}
-		for _, packing := range []kernels.Packing{kernels.Int4, kernels.Uint4} {
-			add(strings.ToLower(packing.String())+"packed", func(a *arena, n int) work {
-				x, dst, grid := elements[float32](a, n), alloc[byte](a, packing.Bytes(n)), g.grid(n)
-				least, most := packing.Range()
-				r := kernels.IntRule{Min: least, Max: most, Scale: alloc[float32](a, grid.Groups)}
+		for _, f := range []kernels.Format{kernels.Int4, kernels.Uint4} {
+			add(strings.ToLower(f.String())+"packed", func(a *arena, n int) work {
+				x, dst, grid := elements[float32](a, n), alloc[byte](a, f.Bytes(n)), g.grid(n)
+				least, most := f.Range()
+				r := &kernels.IntRule{Format: f, Min: least, Max: most, Scale: alloc[float32](a, grid.Groups)}
 				if least == 0 {
 					r.ZeroPoint = alloc[int32](a, grid.Groups)
 				}
-				return work{func() { kernels.DynamicIntPacked(dst, x, grid, r, packing) }, size(x), len(dst) + size(r.Scale) + size(r.ZeroPoint)}
+				return work{func() { kernels.DynamicInt(dst, x, grid, r) }, size(x), len(dst) + size(r.Scale) + size(r.ZeroPoint)}
 			})
 		}
 	}

@@ -9,30 +9,26 @@ import (
 	"github.com/lowbit-go/lowbit/kernels"
 )
 
-// intFormat and fpFormat are the formats of kernels with a byte for each code; fpFormat has e2m1packed too.
+// intFormat is an integer format of the kernels. Codes that are not packed are int8. An unsigned format has half of its codes for numbers
+// above zero.
 type intFormat struct {
 	name     string
+	format   kernels.Format // 0 unless codes are packed
 	min, max int
 	scale    float32
 }
 
-// packedFormat is an integer format whose codes are packed; an unsigned one has half of its codes for numbers above zero.
-type packedFormat struct {
-	name    string
-	packing kernels.Packing
-	scale   float32
-}
-
-type fpFormat struct {
+// floatFormat is a float format of the kernels.
+type floatFormat struct {
 	name   string
 	format kernels.Format
 	scale  float32
 }
 
 var (
-	intFormats    = []intFormat{{"int8", -128, 127, .0200003}, {"int4", -8, 7, .3200003}}
-	packedFormats = []packedFormat{{"int4packed", kernels.Int4, .3200003}, {"uint4packed", kernels.Uint4, .3200003}, {"int2packed", kernels.Int2, 1.2800012}, {"uint2packed", kernels.Uint2, 1.2800012}}
-	fpFormats     = []fpFormat{{"e4m3", kernels.E4M3FN, .0200003}, {"e5m2", kernels.E5M2, .0200003}, {"e2m1", kernels.E2M1, .5}, {"e2m1packed", kernels.E2M1Packed, .5}}
+	intFormats    = []intFormat{{"int8", 0, -128, 127, .0200003}, {"int4", 0, -8, 7, .3200003}}
+	packedFormats = []intFormat{{"int4packed", kernels.Int4, -8, 7, .3200003}, {"uint4packed", kernels.Uint4, 0, 15, .3200003}, {"int2packed", kernels.Int2, -2, 1, 1.2800012}, {"uint2packed", kernels.Uint2, 0, 3, 1.2800012}}
+	floatFormats  = []floatFormat{{"e4m3", kernels.E4M3FN, .0200003}, {"e5m2", kernels.E5M2, .0200003}, {"e2m1", kernels.E2M1, .5}, {"e2m1packed", kernels.E2M1Packed, .5}}
 )
 
 // maskKind is a form of a mask.
@@ -79,19 +75,19 @@ func tensorOps[T kernels.Float](suffix string, groupings []grouping) (ops []Op) 
 	for _, f := range packedFormats {
 		for _, g := range groupings {
 			add("quantize/"+f.name, g, func(a *arena, n int) work {
-				x, codes, grid := elements[T](a, n), alloc[byte](a, f.packing.Bytes(n)), g.grid(n)
+				x, codes, grid := elements[T](a, n), alloc[byte](a, f.format.Bytes(n)), g.grid(n)
 				p, bytes := f.params(a, grid.Groups)
-				return work{func() { kernels.QuantizeIntPacked(codes, x, grid, p, f.packing) }, size(x) + bytes, len(codes)}
+				return work{func() { kernels.QuantizeInt(codes, x, grid, p) }, size(x) + bytes, len(codes)}
 			})
 			add("dequantize/"+f.name, g, func(a *arena, n int) work {
-				codes, y, x, grid := alloc[byte](a, f.packing.Bytes(n)), alloc[T](a, n), elements[T](a, n), g.grid(n)
+				codes, y, x, grid := alloc[byte](a, f.format.Bytes(n)), alloc[T](a, n), elements[T](a, n), g.grid(n)
 				p, bytes := f.params(a, grid.Groups)
-				kernels.QuantizeIntPacked(codes, x, grid, p, f.packing)
-				return work{func() { kernels.DequantizeIntPacked(y, codes, grid, p, f.packing) }, len(codes) + bytes, size(y)}
+				kernels.QuantizeInt(codes, x, grid, p)
+				return work{func() { kernels.DequantizeInt(y, codes, grid, p) }, len(codes) + bytes, size(y)}
 			})
 		}
 	}
-	for _, f := range fpFormats {
+	for _, f := range floatFormats {
 		for _, g := range groupings {
 			for _, m := range maskKinds {
 				if f.format == kernels.E2M1Packed {
@@ -140,15 +136,10 @@ func tensorOps[T kernels.Float](suffix string, groupings []grouping) (ops []Op) 
 }
 
 // params returns the parameters of so many groups, and how many bytes they are: none if they are for one group.
-func (f intFormat) params(a *arena, groups int) (p kernels.IntParams, bytes int) {
+func (f intFormat) params(a *arena, groups int) (p *kernels.IntParams, bytes int) {
 	scale, bytes := scales(a, groups, f.scale)
-	return kernels.IntParams{Min: f.min, Max: f.max, Scale: scale}, bytes
-}
-
-func (f packedFormat) params(a *arena, groups int) (p kernels.IntParams, bytes int) {
-	scale, bytes := scales(a, groups, f.scale)
-	p = kernels.IntParams{Scale: scale}
-	if p.Min, p.Max = f.packing.Range(); p.Min == 0 {
+	p = &kernels.IntParams{Format: f.format, Min: f.min, Max: f.max, Scale: scale}
+	if p.Min == 0 {
 		p.ZeroPoint = alloc[int32](a, groups)
 		for i := range p.ZeroPoint {
 			p.ZeroPoint[i] = int32(p.Max+1) / 2
@@ -158,9 +149,9 @@ func (f packedFormat) params(a *arena, groups int) (p kernels.IntParams, bytes i
 	return p, bytes
 }
 
-func (f fpFormat) params(a *arena, groups int) (p kernels.FloatParams, bytes int) {
+func (f floatFormat) params(a *arena, groups int) (p *kernels.FloatParams, bytes int) {
 	scale, bytes := scales(a, groups, f.scale)
-	return kernels.FloatParams{Format: f.format, Scale: scale}, bytes
+	return &kernels.FloatParams{Format: f.format, Scale: scale}, bytes
 }
 
 func scales(a *arena, groups int, value float32) (scale []float32, bytes int) {

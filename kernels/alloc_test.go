@@ -26,10 +26,10 @@ func TestAllocations(t *testing.T) {
 			var codes [n]int8
 			var nibbles [n / 2]byte
 			var crumbs [(n + 3) / 4]byte
-			Pack4(nibbles[:], codes[:])
-			Unpack4(codes[:], nibbles[:])
-			Pack2(crumbs[:], codes[:])
-			Unpack2(codes[:], crumbs[:])
+			Pack(nibbles[:], codes[:], Int4)
+			Unpack(codes[:], nibbles[:], Uint4)
+			Pack(crumbs[:], codes[:], Uint2)
+			Unpack(codes[:], crumbs[:], Int2)
 		})
 		zero("Float16", func() {
 			var x [n]float32
@@ -109,17 +109,17 @@ func tensorAllocations[T Float](zero func(name string, f func())) {
 		oneEach(scale[:])
 		var z [groups]int32
 		var mask, bits [n]byte
-		FakeQuantizeInt(y[:], ByteMask(mask[:]), x[:], g, IntParams{Min: -8, Max: 7, Scale: scale[:], ZeroPoint: z[:]})
-		FakeQuantizeInt(y[:], BitMask(bits[:BitMaskLen(n)]), x[:], g, IntParams{Min: -8, Max: 7, Scale: scale[:], Minval: minval[:]})
-		FakeQuantizeInt(y[:], NoMask, y[:], g, IntParams{Min: -8, Max: 7, Scale: scale[:]})
+		FakeQuantizeInt(y[:], ByteMask(mask[:]), x[:], g, &IntParams{Min: -8, Max: 7, Scale: scale[:], ZeroPoint: z[:]})
+		FakeQuantizeInt(y[:], BitMask(bits[:BitMaskLen(n)]), x[:], g, &IntParams{Min: -8, Max: 7, Scale: scale[:], Minval: minval[:]})
+		FakeQuantizeInt(y[:], NoMask, y[:], g, &IntParams{Min: -8, Max: 7, Scale: scale[:]})
 	})
 	zero("FakeQuantizeFloat", func() {
 		var x, y [n]T
 		var scale [groups]float32
 		oneEach(scale[:])
 		var mask, bits [n]byte
-		FakeQuantizeFloat(y[:], ByteMask(mask[:]), x[:], g, FloatParams{E4M3FN, scale[:]})
-		FakeQuantizeFloat(y[:], BitMask(bits[:BitMaskLen(n)]), x[:], g, FloatParams{E2M1, scale[:]})
+		FakeQuantizeFloat(y[:], ByteMask(mask[:]), x[:], g, &FloatParams{E4M3FN, scale[:]})
+		FakeQuantizeFloat(y[:], BitMask(bits[:BitMaskLen(n)]), x[:], g, &FloatParams{E2M1, scale[:]})
 	})
 	zero("QuantizeInt", func() {
 		var x [n]T
@@ -128,10 +128,10 @@ func tensorAllocations[T Float](zero func(name string, f func())) {
 		var z [groups]int32
 		var signed [n]int8
 		var unsigned [n]uint8
-		QuantizeInt(signed[:], x[:], g, IntParams{Min: -8, Max: 7, Scale: scale[:], ZeroPoint: z[:]})
-		DequantizeInt(x[:], signed[:], g, IntParams{Min: -8, Max: 7, Scale: scale[:], ZeroPoint: z[:]})
-		QuantizeInt(unsigned[:], x[:], g, IntParams{Min: 0, Max: 15, Scale: scale[:], Minval: minval[:]})
-		DequantizeInt(x[:], unsigned[:], g, IntParams{Min: 0, Max: 15, Scale: scale[:], Minval: minval[:]})
+		QuantizeInt(signed[:], x[:], g, &IntParams{Min: -8, Max: 7, Scale: scale[:], ZeroPoint: z[:]})
+		DequantizeInt(x[:], signed[:], g, &IntParams{Min: -8, Max: 7, Scale: scale[:], ZeroPoint: z[:]})
+		QuantizeInt(unsigned[:], x[:], g, &IntParams{Min: 0, Max: 15, Scale: scale[:], Minval: minval[:]})
+		DequantizeInt(x[:], unsigned[:], g, &IntParams{Min: 0, Max: 15, Scale: scale[:], Minval: minval[:]})
 	})
 	zero("long groups", func() {
 		const n = 2048
@@ -139,10 +139,10 @@ func tensorAllocations[T Float](zero func(name string, f func())) {
 		var q [n]int8
 		var codes [n]byte
 		scale, z := [1]float32{1}, [1]int32{3}
-		DequantizeInt(x[:], q[:], Grid{1, 1, n}, IntParams{Min: -8, Max: 7, Scale: scale[:], ZeroPoint: z[:]})
-		DequantizeFloat(x[:], codes[:], Grid{1, 1, n}, FloatParams{E4M3FN, scale[:]})
+		DequantizeInt(x[:], q[:], Grid{1, 1, n}, &IntParams{Min: -8, Max: 7, Scale: scale[:], ZeroPoint: z[:]})
+		DequantizeFloat(x[:], codes[:], Grid{1, 1, n}, &FloatParams{E4M3FN, scale[:]})
 	})
-	zero("QuantizeIntPacked", func() {
+	zero("packed integers", func() {
 		var x [n]T
 		var scale, minval [groups]float32
 		oneEach(scale[:])
@@ -150,9 +150,9 @@ func tensorAllocations[T Float](zero func(name string, f func())) {
 		for f := Int4; f <= Uint2; f++ {
 			least, most := f.Range()
 			for _, g := range []Grid{g, {11, groups, 2}, {22, groups, 1}} {
-				p := IntParams{Min: least, Max: most, Scale: scale[:], Minval: minval[:]}
-				QuantizeIntPacked(q[:f.Bytes(n)], x[:], g, p, f)
-				DequantizeIntPacked(x[:], q[:f.Bytes(n)], g, p, f)
+				p := IntParams{Format: f, Min: least, Max: most, Scale: scale[:], Minval: minval[:]}
+				QuantizeInt(q[:f.Bytes(n)], x[:], g, &p)
+				DequantizeInt(x[:], q[:f.Bytes(n)], g, &p)
 			}
 		}
 	})
@@ -161,10 +161,10 @@ func tensorAllocations[T Float](zero func(name string, f func())) {
 		var scale [groups]float32
 		oneEach(scale[:])
 		var q [n]byte
-		QuantizeFloat(q[:], x[:], g, FloatParams{E5M2, scale[:]})
-		DequantizeFloat(x[:], q[:], g, FloatParams{E5M2, scale[:]})
-		QuantizeFloat(q[:n/2], x[:], g, FloatParams{E2M1Packed, scale[:]})
-		DequantizeFloat(x[:], q[:n/2], g, FloatParams{E2M1Packed, scale[:]})
+		QuantizeFloat(q[:], x[:], g, &FloatParams{E5M2, scale[:]})
+		DequantizeFloat(x[:], q[:], g, &FloatParams{E5M2, scale[:]})
+		QuantizeFloat(q[:n/2], x[:], g, &FloatParams{E2M1Packed, scale[:]})
+		DequantizeFloat(x[:], q[:n/2], g, &FloatParams{E2M1Packed, scale[:]})
 	})
 	zero("Backward", func() {
 		var dy, dx [n]T
@@ -184,22 +184,23 @@ func tensorAllocations[T Float](zero func(name string, f func())) {
 		var z [groups]int32
 		var signed [n]int8
 		r := IntRule{Min: -8, Max: 7, Asymmetric: true, Scale: scale[:], ZeroPoint: z[:], Minval: minval[:]}
-		ChooseInt[T](r, low[:], high[:])
-		ObserveInt(x[:], g, r)
-		DynamicInt(signed[:], x[:], g, r)
-		DynamicInt(signed[:], x[:], Grid{1, groups, n / groups}, r)
+		ChooseInt[T](&r, low[:], high[:])
+		ObserveInt(x[:], g, &r)
+		DynamicInt(signed[:], x[:], g, &r)
+		DynamicInt(signed[:], x[:], Grid{1, groups, n / groups}, &r)
 		var packed [n / 2]byte
-		DynamicIntPacked(packed[:], x[:], g, r, Int4)
-		DynamicIntPacked(packed[:], x[:], Grid{1, groups, n / groups}, r, Int4)
+		r.Format = Int4
+		DynamicInt(packed[:], x[:], g, &r)
+		DynamicInt(packed[:], x[:], Grid{1, groups, n / groups}, &r)
 	})
 	zero("Float rules", func() {
 		var x [n]T
 		var scale, low, high [groups]float32
 		var q [n / 2]byte
 		r := FloatRule{E2M1Packed, true, scale[:]}
-		ChooseFloat[T](r, low[:], high[:])
-		ObserveFloat(x[:], g, r)
-		DynamicFloat(q[:], x[:], g, r)
-		DynamicFloat(q[:], x[:], Grid{1, groups, n / groups}, r)
+		ChooseFloat[T](&r, low[:], high[:])
+		ObserveFloat(x[:], g, &r)
+		DynamicFloat(q[:], x[:], g, &r)
+		DynamicFloat(q[:], x[:], Grid{1, groups, n / groups}, &r)
 	})
 }

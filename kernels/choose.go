@@ -2,7 +2,7 @@ package kernels
 
 // ChooseInt writes the parameters of groups with the ranges low[i]..high[i],
 // for tensors of T. A NaN in either end is a NaN in the group.
-func ChooseInt[T Float](r IntRule, low, high []float32) {
+func ChooseInt[T Float](r *IntRule, low, high []float32) {
 	const kernel = "ChooseInt"
 	r.check(kernel, len(low))
 	checkLen(kernel, "high", len(high), len(low))
@@ -10,7 +10,7 @@ func ChooseInt[T Float](r IntRule, low, high []float32) {
 	chooseInt[T](current(), r, low, high)
 }
 
-func chooseInt[T Float](impl isa, r IntRule, low, high []float32) {
+func chooseInt[T Float](impl isa, r *IntRule, low, high []float32) {
 	if impl == generic || len(low) == 0 {
 		portableChooseInt[T](r, low, high)
 	} else {
@@ -20,7 +20,7 @@ func chooseInt[T Float](impl isa, r IntRule, low, high []float32) {
 
 // ChooseFloat writes the scales of groups with the ranges low[i]..high[i], for
 // tensors of T. A NaN in either end is a NaN in the group.
-func ChooseFloat[T Float](r FloatRule, low, high []float32) {
+func ChooseFloat[T Float](r *FloatRule, low, high []float32) {
 	const kernel = "ChooseFloat"
 	r.check(kernel, len(low))
 	checkLen(kernel, "high", len(high), len(low))
@@ -30,7 +30,7 @@ func ChooseFloat[T Float](r FloatRule, low, high []float32) {
 	chooseFloat[T](current(), r, low, high)
 }
 
-func chooseFloat[T Float](impl isa, r FloatRule, low, high []float32) {
+func chooseFloat[T Float](impl isa, r *FloatRule, low, high []float32) {
 	if impl == generic || len(low) == 0 {
 		portableChooseFloat[T](r, low, high)
 	} else {
@@ -40,7 +40,7 @@ func chooseFloat[T Float](impl isa, r FloatRule, low, high []float32) {
 
 // ObserveInt writes the parameters of each group, over all rows: it is MinMax
 // and ChooseInt in one. It panics if there are groups without elements.
-func ObserveInt[T Float](src []T, g Grid, r IntRule) {
+func ObserveInt[T Float](src []T, g Grid, r *IntRule) {
 	const kernel = "ObserveInt"
 	g.checkObserved(kernel, len(src))
 	r.check(kernel, g.Groups)
@@ -48,7 +48,7 @@ func ObserveInt[T Float](src []T, g Grid, r IntRule) {
 	observeInt(current(), src, g, r)
 }
 
-func observeInt[T Float](impl isa, src []T, g Grid, r IntRule) {
+func observeInt[T Float](impl isa, src []T, g Grid, r *IntRule) {
 	g = g.merged()
 	switch {
 	case len(src) == 0:
@@ -61,7 +61,7 @@ func observeInt[T Float](impl isa, src []T, g Grid, r IntRule) {
 
 // ObserveFloat writes the scale of each group, over all rows: it is MinMax and
 // ChooseFloat in one. It panics if there are groups without elements.
-func ObserveFloat[T Float](src []T, g Grid, r FloatRule) {
+func ObserveFloat[T Float](src []T, g Grid, r *FloatRule) {
 	const kernel = "ObserveFloat"
 	g.checkObserved(kernel, len(src))
 	r.check(kernel, g.Groups)
@@ -69,7 +69,7 @@ func ObserveFloat[T Float](src []T, g Grid, r FloatRule) {
 	observeFloat(current(), src, g, r)
 }
 
-func observeFloat[T Float](impl isa, src []T, g Grid, r FloatRule) {
+func observeFloat[T Float](impl isa, src []T, g Grid, r *FloatRule) {
 	g = g.merged()
 	switch {
 	case len(src) == 0:

@@ -46,13 +46,13 @@ func chooseInts[T Float](impl isa, c findings, r *IntRule, first, n int) {
 // chooseFloats chooses the scales of the n groups from first on.
 func chooseFloats[T Float](impl isa, c findings, r *FloatRule, first, n int) {
 	if r.PowerOfTwo {
-		asm.ParamsPowerOfTwo(impl, &r.Scale[first], &c.recip[0], &r.Scale[first], int32(r.Format.maxExp()), n)
+		asm.ParamsPowerOfTwo(impl, &r.Scale[first], &c.recip[0], &r.Scale[first], int32(formats[r.Format].maxExp), n)
 	} else {
 		asm.ParamsScale[T](impl, elemOf[T](), &r.Scale[first], &c.recip[0], &r.Scale[first], r.Format.Max(), n)
 	}
 }
 
-func chooseIntAsm[T Float](impl isa, r IntRule, low, high []float32) {
+func chooseIntAsm[T Float](impl isa, r *IntRule, low, high []float32) {
 	var lo, recip [fewChosen]float32
 	c := findings{lo[:], recip[:]}
 	for first := 0; first < len(low); first += fewChosen {
@@ -62,18 +62,18 @@ func chooseIntAsm[T Float](impl isa, r IntRule, low, high []float32) {
 		if !r.Asymmetric {
 			magnitudes(c.low[:n], r.Scale[first:])
 		}
-		chooseInts[T](impl, c, &r, first, n)
+		chooseInts[T](impl, c, r, first, n)
 	}
 }
 
-func chooseFloatAsm[T Float](impl isa, r FloatRule, low, high []float32) {
+func chooseFloatAsm[T Float](impl isa, r *FloatRule, low, high []float32) {
 	var recip [fewChosen]float32
 	c := findings{recip: recip[:]}
 	for first := 0; first < len(low); first += fewChosen {
 		n := min(fewChosen, len(low)-first)
 		copy(r.Scale[first:], high[first:][:n])
 		magnitudes(low[first:][:n], r.Scale[first:])
-		chooseFloats[T](impl, c, &r, first, n)
+		chooseFloats[T](impl, c, r, first, n)
 	}
 }
 
@@ -84,7 +84,7 @@ func magnitudes(low, high []float32) {
 	}
 }
 
-func observeIntAsm[T Float](impl isa, src []T, g Grid, r IntRule) {
+func observeIntAsm[T Float](impl isa, src []T, g Grid, r *IntRule) {
 	if g.adjacent() {
 		observeInts(impl, src, g, r, nil)
 		return
@@ -93,17 +93,17 @@ func observeIntAsm[T Float](impl isa, src []T, g Grid, r IntRule) {
 	observeInts(impl, src, g, r, buf[:])
 }
 
-func observeInts[T Float](impl isa, src []T, g Grid, r IntRule, buf []T) {
+func observeInts[T Float](impl isa, src []T, g Grid, r *IntRule, buf []T) {
 	var low, recip [fewChosen]float32
 	c := findings{low[:], recip[:]}
 	for first := 0; first < g.Groups; first += fewChosen {
 		n := min(fewChosen, g.Groups-first)
 		observe(impl, src, g, first, c.low[:n], r.Scale[first:][:n], r.Asymmetric, buf)
-		chooseInts[T](impl, c, &r, first, n)
+		chooseInts[T](impl, c, r, first, n)
 	}
 }
 
-func observeFloatAsm[T Float](impl isa, src []T, g Grid, r FloatRule) {
+func observeFloatAsm[T Float](impl isa, src []T, g Grid, r *FloatRule) {
 	if g.adjacent() {
 		observeFloats(impl, src, g, r, nil)
 		return
@@ -112,13 +112,13 @@ func observeFloatAsm[T Float](impl isa, src []T, g Grid, r FloatRule) {
 	observeFloats(impl, src, g, r, buf[:])
 }
 
-func observeFloats[T Float](impl isa, src []T, g Grid, r FloatRule, buf []T) {
+func observeFloats[T Float](impl isa, src []T, g Grid, r *FloatRule, buf []T) {
 	var low, recip [fewChosen]float32
 	c := findings{recip: recip[:]}
 	for first := 0; first < g.Groups; first += fewChosen {
 		n := min(fewChosen, g.Groups-first)
 		observe(impl, src, g, first, low[:n], r.Scale[first:][:n], false, buf)
-		chooseFloats[T](impl, c, &r, first, n)
+		chooseFloats[T](impl, c, r, first, n)
 	}
 }
 

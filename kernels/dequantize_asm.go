@@ -7,15 +7,15 @@ import (
 )
 
 // dequantizeIntAsm is the integer formula on an implementation with assembly.
-func dequantizeIntAsm[T Float](impl isa, st storage, dst []T, src unsafe.Pointer, g Grid, p IntParams) {
+func dequantizeIntAsm[T Float](impl isa, st storage, dst []T, src unsafe.Pointer, g Grid, p *IntParams) {
 	if tabled[T](impl, st.bits, g.Len) {
-		lookUpAsm[T](impl, st, unsafe.Pointer(&dst[0]), src, len(dst), g, false, &p)
+		lookUpAsm[T](impl, st, unsafe.Pointer(&dst[0]), src, len(dst), g, false, p)
 		return
 	}
 	to := streamingTo(impl, len(dst), st.bits, unsafe.Pointer(&dst[0]), 8*int(unsafe.Sizeof(dst[0])), NoMask).every(8 / st.bits)
 	s := spans{g: g, n: g.Groups, most: mostElements, to: to}
 	for s.advance() {
-		dequantizeInts[T](impl, st, unsafe.Pointer(&dst[s.off]), unsafe.Add(src, s.off*st.bits/8), &p, s.first, s.groups, s.length, s.ahead)
+		dequantizeInts[T](impl, st, unsafe.Pointer(&dst[s.off]), unsafe.Add(src, s.off*st.bits/8), p, s.first, s.groups, s.length, s.ahead)
 	}
 }
 
@@ -34,35 +34,29 @@ func dequantizeInts[T Float](impl isa, st storage, y, q unsafe.Pointer, p *IntPa
 
 // dequantizeIntBetweenBytes is for groups that do not begin at a byte of packed
 // codes: they get a byte each, in pieces that stay in the L1 cache.
-func dequantizeIntBetweenBytes[T Float](impl isa, dst []T, src []byte, g Grid, p IntParams, f Packing) {
-	var codes [betweenBytes + 4]int8 // which have room for unsigned ones too
+func dequantizeIntBetweenBytes[T Float](impl isa, dst []T, src []byte, g Grid, p *IntParams, f Format) {
+	var codes [betweenBytes + 4]byte // Int8, which has room for unsigned codes of fewer bits too
 	st := f.storage()
 	s := spans{g: g, n: g.Groups, most: betweenBytes}
 	for s.advance() {
 		n, before := s.groups*s.length, s.off%(8/st.bits)
-		asm.Unpack(impl, st.code, (*byte)(unsafe.Pointer(&codes[0])), &src[s.off*st.bits/8], st.sign, before+n, 0)
-		dequantizeIntAsm(impl, storageOf[int8](), dst[s.off:][:n], unsafe.Pointer(&codes[before]), Grid{1, s.groups, s.length}, p.part(s.first, s.groups))
+		asm.Unpack(impl, st.code, &codes[0], &src[s.off*st.bits/8], st.sign, before+n, 0)
+		part := p.part(s.first, s.groups)
+		dequantizeIntAsm(impl, Int8.storage(), dst[s.off:][:n], unsafe.Pointer(&codes[before]), Grid{1, s.groups, s.length}, &part)
 	}
 }
 
-// dequantizeFloatAsm is the float formula on an implementation with assembly. E2M1
-// in bytes are e4m3 codes.
-func dequantizeFloatAsm[T Float](impl isa, dst []T, src []byte, g Grid, p FloatParams) {
-	code, elem := p.Format.asmCode(), elemOf[T]()
-	switch p.Format {
-	case E2M1:
-		code = asm.E4M3
-	case E2M1Packed:
-		code = asm.E2M1
-	}
-	if tabled[T](impl, p.Format.bits(), g.Len) {
+// dequantizeFloatAsm is the float formula on an implementation with assembly.
+func dequantizeFloatAsm[T Float](impl isa, dst []T, src []byte, g Grid, p *FloatParams) {
+	code, elem := formats[p.Format].read, elemOf[T]()
+	if tabled[T](impl, p.Format.Bits(), g.Len) {
 		lookUpAsm[T](impl, storage{code: code}, unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), len(dst), g, true, &IntParams{Scale: p.Scale})
 		return
 	}
-	to := streamingTo(impl, len(dst), p.Format.bits(), unsafe.Pointer(&dst[0]), 8*int(unsafe.Sizeof(dst[0])), NoMask).every(8 / p.Format.bits())
+	to := streamingTo(impl, len(dst), p.Format.Bits(), unsafe.Pointer(&dst[0]), 8*int(unsafe.Sizeof(dst[0])), NoMask).every(8 / p.Format.Bits())
 	s := spans{g: g, n: g.Groups, most: mostElements, to: to}
 	for s.advance() {
-		asm.DequantizeFp[T](impl, code, elem, unsafe.Pointer(&dst[s.off]), &src[s.off*p.Format.bits()/8], &p.Scale[s.first], s.groups, s.length, s.ahead)
+		asm.DequantizeFp[T](impl, code, elem, unsafe.Pointer(&dst[s.off]), &src[s.off*p.Format.Bits()/8], &p.Scale[s.first], s.groups, s.length, s.ahead)
 	}
 }
 

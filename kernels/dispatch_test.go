@@ -60,7 +60,7 @@ func TestEnvironment(t *testing.T) {
 		var y [1]float32
 		for range 2 { // the second time too
 			assert.PanicsWithValue(t, `kernels: LOWBIT_ISA: unknown implementation "`+name+`", want one of generic, avx2, avx512, avx512vbmi, neon`, func() {
-				FakeQuantizeInt(y[:], NoMask, []float32{1}, Grid{1, 1, 1}, IntParams{Min: 0, Max: 1, Scale: []float32{1}})
+				FakeQuantizeInt(y[:], NoMask, []float32{1}, Grid{1, 1, 1}, &IntParams{Min: 0, Max: 1, Scale: []float32{1}})
 			})
 		}
 		assert.Zero(t, y[0])
@@ -118,7 +118,7 @@ func TestConcurrentUse(t *testing.T) {
 			for range 100 {
 				for _, name := range Implementations() {
 					assert.NoError(t, Use(name))
-					FakeQuantizeInt(y, NoMask, x, Grid{1, 1, 100}, IntParams{Min: -8, Max: 7, Scale: []float32{2}})
+					FakeQuantizeInt(y, NoMask, x, Grid{1, 1, 100}, &IntParams{Min: -8, Max: 7, Scale: []float32{2}})
 					assert.Equal(t, float32(14), y[99])
 				}
 			}

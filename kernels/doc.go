@@ -10,7 +10,7 @@
 //
 //	integers       r = round((x - fo) / s) + qo     mask = Min <= r <= Max     q = clamp(r, Min, Max)
 //	               y = (q - qo)*s + fo
-//	small floats   r = x / s                        mask = -max <= r <= max    q = cast(clamp(r, -max, max))
+//	floats         r = x / s                        mask = -max <= r <= max    q = cast(clamp(r, -max, max))
 //	               y = q*s
 //	backward       dx = dy * mask
 //
@@ -24,10 +24,10 @@
 // Elements are float32, float16 or bfloat16. The two-byte types are widened,
 // computed in float32 and rounded once on the way out, half to even.
 //
-// NaN: y is NaN, the mask 0, an integer code 0, the code of a small float NaN;
+// NaN: y is NaN, the mask 0, an integer code 0, the code of a float format NaN;
 // E2M1Packed has no NaN and has the nibble 0. Infinity is clamped, its mask is
 // 0. An integer format gives -0 only by rounding to a two-byte type or from a
-// minval of -0, a small float keeps the sign of zero. The sign and the payload
+// minval of -0, a float format keeps the sign of zero. The sign and the payload
 // of a NaN are not specified. A scale that is zero, negative, infinite or NaN is no error:
 // the result is what IEEE arithmetic makes of it.
 //
@@ -37,11 +37,11 @@
 // adjacent elements, and group g of every row has element g of each parameter
 // slice. Any tiling of a row-major tensor can be written so:
 //
-//	one scale for the tensor           Grid{1, 1, n}
-//	one per row of an r x c matrix     Grid{1, r, c}
-//	one per column                     Grid{r, c, 1}
-//	blocks of 32 along the rows        Grid{1, r * c/32, 32}
-//	blocks of 32 along the columns     r/32 calls, each with Grid{32, c, 1}
+//	one scale for the tensor           Grid{Rows: 1, Groups: 1, Len: n}
+//	one per row of an r x c matrix     Grid{Rows: 1, Groups: r, Len: c}
+//	one per column                     Grid{Rows: r, Groups: c, Len: 1}
+//	blocks of 32 along the rows        Grid{Rows: 1, Groups: r * c/32, Len: 32}
+//	blocks of 32 along the columns     r/32 calls, each with Grid{Rows: 32, Groups: c, Len: 1}
 //
 // # Parameters
 //
@@ -57,11 +57,21 @@
 // of packages bf16, fp8, fp4 and of github.com/x448/float16, whose functions for
 // single numbers the names refer to.
 //
-// # Packed codes
+// # Codes
 //
-// Integer codes of four and of two bits may lie several to a byte, the first in
-// the lowest bits. QuantizeIntPacked and DequantizeIntPacked write and read them
-// so; Pack and Unpack are for codes that exist already.
+// A [Format] says what codes are and how they lie in memory. Codes of every format
+// can be written to and read from []byte: those of Int4, Uint4, Int2, Uint2 and
+// E2M1Packed several to a byte, the first in the lowest bits. Where a Go type is a
+// code, slices of it do too: []int8, []uint8, []fp8.E4M3FN, []fp8.E5M2 and
+// []fp4.Pair. Pack and Unpack are for integer codes that exist already.
+//
+// # Bytes
+//
+// Kernels take numbers as the machine has them: float32, int32, float16.Float16
+// and bf16.BFloat16 in its own byte order, aligned to their size, as Go allocates
+// them. Codes are bytes and have neither. Files have numbers in little-endian order:
+// [View] and [ViewBytes] view bytes as a slice of any of these types, and back,
+// where the machine has the same order.
 //
 // # Large results
 //

@@ -7,7 +7,7 @@ import "unsafe"
 // for its parameters, and so costs about as much as a thousand elements.
 const dynamicPiece = 1 << 15
 
-func dynamicIntAsm[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g Grid, r IntRule) {
+func dynamicIntAsm[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g Grid, r *IntRule) {
 	switch {
 	case g.Groups <= fewChosen:
 		var low, recip [fewChosen]float32
@@ -21,18 +21,18 @@ func dynamicIntAsm[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g
 	}
 }
 
-func dynamicInts[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g Grid, r IntRule, c findings) {
+func dynamicInts[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g Grid, r *IntRule, c findings) {
 	to := streamingTo(impl, len(src), 8*int(unsafe.Sizeof(src[0])), dst, st.bits, NoMask)
 	p, step := r.params(0, g.Groups), max(1, min(len(c.low), dynamicPiece/g.Len))
 	for first := 0; first < g.Groups; first += step {
 		n := min(step, g.Groups-first)
 		adjacent(impl, src[first*g.Len:][:n*g.Len], g.Len, c.low[:n], r.Scale[first:][:n], r.Asymmetric)
-		chooseInts[T](impl, c, &r, first, n)
+		chooseInts[T](impl, c, r, first, n)
 		quantizeIntGroups(impl, st, dst, src, g, &p, first, c.recip[:n], to)
 	}
 }
 
-func dynamicFloatAsm[T Float](impl isa, dst []byte, src []T, g Grid, r FloatRule) {
+func dynamicFloatAsm[T Float](impl isa, dst []byte, src []T, g Grid, r *FloatRule) {
 	if g.Groups <= fewChosen {
 		var recip [fewChosen]float32
 		dynamicFloats(impl, dst, src, g, r, recip[:])
@@ -42,14 +42,14 @@ func dynamicFloatAsm[T Float](impl isa, dst []byte, src []T, g Grid, r FloatRule
 	}
 }
 
-func dynamicFloats[T Float](impl isa, dst []byte, src []T, g Grid, r FloatRule, recip []float32) {
+func dynamicFloats[T Float](impl isa, dst []byte, src []T, g Grid, r *FloatRule, recip []float32) {
 	c := findings{recip: recip}
-	to := streamingTo(impl, len(src), 8*int(unsafe.Sizeof(src[0])), unsafe.Pointer(&dst[0]), r.Format.bits(), NoMask)
+	to := streamingTo(impl, len(src), 8*int(unsafe.Sizeof(src[0])), unsafe.Pointer(&dst[0]), r.Format.Bits(), NoMask)
 	p, step := r.params(0, g.Groups), max(1, min(len(recip), dynamicPiece/g.Len))
 	for first := 0; first < g.Groups; first += step {
 		n := min(step, g.Groups-first)
 		adjacent(impl, src[first*g.Len:][:n*g.Len], g.Len, nil, r.Scale[first:][:n], false)
-		chooseFloats[T](impl, c, &r, first, n)
-		quantizeFloatGroups(impl, dst, src, g, p, first, recip[:n], r.PowerOfTwo, to)
+		chooseFloats[T](impl, c, r, first, n)
+		quantizeFloatGroups(impl, dst, src, g, &p, first, recip[:n], r.PowerOfTwo, to)
 	}
 }

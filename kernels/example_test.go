@@ -3,6 +3,7 @@ package kernels_test
 import (
 	"fmt"
 
+	"github.com/lowbit-go/lowbit/bf16"
 	"github.com/lowbit-go/lowbit/kernels"
 )
 
@@ -13,7 +14,7 @@ func ExampleFakeQuantizeInt() {
 		10, 20, -30, -95,
 	}
 	y, mask := make([]float32, len(x)), make([]byte, len(x))
-	kernels.FakeQuantizeInt(y, kernels.ByteMask(mask), x, kernels.Grid{Rows: 1, Groups: 2, Len: 4}, kernels.IntParams{
+	kernels.FakeQuantizeInt(y, kernels.ByteMask(mask), x, kernels.Grid{Rows: 1, Groups: 2, Len: 4}, &kernels.IntParams{
 		Min: -8, Max: 7, Scale: []float32{0.125, 10},
 	})
 	fmt.Println(y[:4], y[4:])
@@ -24,13 +25,13 @@ func ExampleFakeQuantizeInt() {
 }
 
 // Blocks of four int4 codes, two to a byte.
-func ExampleQuantizeIntPacked() {
+func ExampleQuantizeInt_packed() {
 	x := []float32{0.1, -0.7, 0.3, 0.2, 1, 2, -3, 4}
 	blocks := kernels.Grid{Rows: 1, Groups: 2, Len: 4}
-	p := kernels.IntParams{Min: -8, Max: 7, Scale: []float32{0.1, 0.5}}
+	p := &kernels.IntParams{Format: kernels.Int4, Min: -8, Max: 7, Scale: []float32{0.1, 0.5}}
 	q, y := make([]byte, kernels.Int4.Bytes(len(x))), make([]float32, len(x))
-	kernels.QuantizeIntPacked(q, x, blocks, p, kernels.Int4)
-	kernels.DequantizeIntPacked(y, q, blocks, p, kernels.Int4)
+	kernels.QuantizeInt(q, x, blocks, p)
+	kernels.DequantizeInt(y, q, blocks, p)
 	fmt.Printf("%x\n", q)
 	fmt.Println(y)
 	// Output:
@@ -46,7 +47,7 @@ func ExampleQuantizeInt() {
 		2.55, 1,
 	}
 	columns := kernels.Grid{Rows: 3, Groups: 2, Len: 1}
-	p := kernels.IntParams{Min: 0, Max: 255, Scale: []float32{0.01, 0.0078125}, ZeroPoint: []int32{0, 128}}
+	p := &kernels.IntParams{Min: 0, Max: 255, Scale: []float32{0.01, 0.0078125}, ZeroPoint: []int32{0, 128}}
 	q, y := make([]uint8, len(x)), make([]float32, len(x))
 	kernels.QuantizeInt(q, x, columns, p)
 	kernels.DequantizeInt(y, q, columns, p)
@@ -62,7 +63,7 @@ func ExampleQuantizeFloat() {
 	x := []float32{0.3, -1.1, 2.4, 6.5, -0.1}
 	q := make([]byte, kernels.E2M1Packed.Bytes(len(x)))
 	block := kernels.Grid{Rows: 1, Groups: 1, Len: len(x)}
-	p := kernels.FloatParams{Format: kernels.E2M1Packed, Scale: []float32{1}}
+	p := &kernels.FloatParams{Format: kernels.E2M1Packed, Scale: []float32{1}}
 	kernels.QuantizeFloat(q, x, block, p)
 	y := make([]float32, len(x))
 	kernels.DequantizeFloat(y, q, block, p)
@@ -96,18 +97,38 @@ func ExampleDynamicInt() {
 		3, 0, 12, 7,
 	}
 	rows := kernels.Grid{Rows: 1, Groups: 2, Len: 4}
-	r := kernels.IntRule{Min: 0, Max: 255, Asymmetric: true, Scale: make([]float32, 2), ZeroPoint: make([]int32, 2)}
+	r := &kernels.IntRule{Min: 0, Max: 255, Asymmetric: true, Scale: make([]float32, 2), ZeroPoint: make([]int32, 2)}
 	q := make([]uint8, len(x))
 	kernels.DynamicInt(q, x, rows, r)
 	fmt.Printf("%v %.4f %v\n", q, r.Scale, r.ZeroPoint)
 	// Output: [91 0 109 255 64 0 255 149] [0.0055 0.0471] [73 0]
 }
 
-func ExamplePack4() {
+func ExamplePack() {
 	codes := []int8{1, -1, 7}
 	packed, back := make([]byte, 2), make([]int8, 3)
-	kernels.Pack4(packed, codes)
-	kernels.Unpack4(back, packed)
+	kernels.Pack(packed, codes, kernels.Int4)
+	kernels.Unpack(back, packed, kernels.Int4)
 	fmt.Printf("%x %v\n", packed, back)
 	// Output: f107 [1 -1 7]
+}
+
+// A row of a file, viewed as bfloat16 numbers and quantized to bytes.
+func ExampleView() {
+	file := []byte{0x80, 0x3f, 0x00, 0xc0, 0x40, 0x40} // 1, -2, 3
+	x, err := kernels.View[bf16.BFloat16](file)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	q := make([]byte, len(x))
+	row := kernels.Grid{Rows: 1, Groups: 1, Len: len(x)}
+	kernels.QuantizeInt(q, x, row, &kernels.IntParams{Format: kernels.Int8, Min: -128, Max: 127, Scale: []float32{0.5}})
+	fmt.Println(x, q)
+
+	_, err = kernels.View[bf16.BFloat16](file[:5])
+	fmt.Println(err)
+	// Output:
+	// [1 -2 3] [2 252 6]
+	// kernels: View: 5 bytes are not a whole number of bf16.BFloat16, which has 2
 }

@@ -8,25 +8,29 @@ package kernels
 //	dst = (clamp(r, Min, Max) - qo)*s + fo
 //
 // dst may be src.
-func FakeQuantizeInt[T Float](dst []T, mask Mask, src []T, g Grid, p IntParams) {
+func FakeQuantizeInt[T Float](dst []T, mask Mask, src []T, g Grid, p *IntParams) {
 	const kernel = "FakeQuantizeInt"
 	checkFakeQuantize(kernel, dst, mask, src, g)
 	p.apart(kernel, memory("dst", dst))
 	p.apart(kernel, memory("mask", mask.data))
-	p.check(kernel, g.Groups)
+	if p.check(kernel, g.Groups) {
+		plain := *p
+		plain.ZeroPoint = nil
+		p = &plain
+	}
 	fakeQuantizeInt(current(), dst, mask, src, g, p)
 }
 
-func fakeQuantizeInt[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, p IntParams) {
+func fakeQuantizeInt[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, p *IntParams) {
 	g = g.merged()
 	if impl == generic || len(src) == 0 {
 		portableFakeQuantizeInt(dst, mask, src, g, p)
 	} else {
-		fakeQuantizeIntAsm(impl, dst, mask, src, g, &p)
+		fakeQuantizeIntAsm(impl, dst, mask, src, g, p)
 	}
 }
 
-// FakeQuantizeFloat rounds src to the values that the small float format has, and
+// FakeQuantizeFloat rounds src to the values that the float format has, and
 // says in mask which elements were within its range:
 //
 //	r = x / s
@@ -34,7 +38,7 @@ func fakeQuantizeInt[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, p I
 //	dst = cast(clamp(r, -max, max)) * s
 //
 // E2M1 and E2M1Packed are the same here. dst may be src.
-func FakeQuantizeFloat[T Float](dst []T, mask Mask, src []T, g Grid, p FloatParams) {
+func FakeQuantizeFloat[T Float](dst []T, mask Mask, src []T, g Grid, p *FloatParams) {
 	const kernel = "FakeQuantizeFloat"
 	checkFakeQuantize(kernel, dst, mask, src, g)
 	p.check(kernel, g.Groups)
@@ -43,7 +47,7 @@ func FakeQuantizeFloat[T Float](dst []T, mask Mask, src []T, g Grid, p FloatPara
 	fakeQuantizeFloat(current(), dst, mask, src, g, p)
 }
 
-func fakeQuantizeFloat[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, p FloatParams) {
+func fakeQuantizeFloat[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, p *FloatParams) {
 	g = g.merged()
 	if impl == generic || len(src) == 0 {
 		portableFakeQuantizeFloat(dst, mask, src, g, p)

@@ -194,23 +194,11 @@ func fakeQuantizeIntAsm[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, 
 	c.prepared(mask, g, p.Scale)
 }
 
-// steps describes a float format to FakeQuantizeFloat: the exponent field of its
-// least normal number in place, and (23 - mantissa bits)<<23.
-func (f Format) steps() (field, step int32) {
-	switch f {
-	case E4M3FN:
-		return 121 << 23, 20 << 23
-	case E5M2:
-		return 113 << 23, 21 << 23
-	}
-	return 127 << 23, 22 << 23
-}
-
 // fakeQuantizeFloatAsm is the float formula on an implementation with assembly.
-func fakeQuantizeFloatAsm[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, p FloatParams) {
+func fakeQuantizeFloatAsm[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, p *FloatParams) {
 	c := newFakeCall(impl, dst, mask, src, g)
 	c.formula, c.scale = fakeFloat, &p.Scale[0]
-	c.field, c.step = p.Format.steps()
+	c.field, c.step = formats[p.Format].field, formats[p.Format].step
 	c.largest, c.middles = p.Format.Max(), p.Format.middles()
 	c.prepared(mask, g, p.Scale)
 }

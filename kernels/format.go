@@ -8,66 +8,200 @@ import (
 	"github.com/lowbit-go/lowbit/internal/asm"
 )
 
-// Format is a small float format as codes are stored.
+// Format says what a code stands for and how codes lie in memory. Codes of less
+// than eight bits lie several to a byte, the first in the lowest bits, and the
+// last byte is padded with zeros; rows and groups are not padded. The zero Format
+// is none.
 type Format uint8
 
 // The formats.
 const (
+	// Int8 is -128..127 in two's complement, one code to a byte.
+	Int8 Format = iota + 1
+
+	// Uint8 is 0..255, one code to a byte.
+	Uint8
+
+	// Int4 is -8..7 in two's complement, two codes to a byte.
+	Int4
+
+	// Uint4 is 0..15, two codes to a byte.
+	Uint4
+
+	// Int2 is -2..1 in two's complement, four codes to a byte.
+	Int2
+
+	// Uint2 is 0..3, four codes to a byte.
+	Uint2
+
 	// E4M3FN is fp8.E4M3FN, one code to a byte.
-	E4M3FN Format = iota
+	E4M3FN
 
 	// E5M2 is fp8.E5M2, one code to a byte.
 	E5M2
 
 	// E2M1 is fp4.E2M1 with each value stored as the E4M3FN that equals it, NaN
-	// too. Dequantizing reads any E4M3FN.
+	// too, one code to a byte. Dequantizing reads any E4M3FN.
 	E2M1
 
-	// E2M1Packed is fp4.Pair, two to a byte, the first in the low nibble; the
-	// last byte is padded with zeros. It has no NaN: one becomes 0.
+	// E2M1Packed is fp4.Pair, two codes to a byte. It has no NaN: one becomes 0.
 	E2M1Packed
+
+	formatsEnd
 )
 
-// Max returns the largest value: 448, 57344 or 6.
-func (f Format) Max() float32 {
-	switch f {
-	case E4M3FN:
-		return fp8.E4M3FNMax
-	case E5M2:
-		return fp8.E5M2Max
-	}
-	return fp4.E2M1Max
+// description is what the package knows of a format.
+type description struct {
+	name string
+	bits int // of a code in memory
+
+	least, most int // the codes of an integer format; both are 0 for a float format
+
+	// largest is a float format's largest value, and maxExp that value's exponent.
+	largest float32
+	maxExp  int
+
+	// field is the exponent field of a float format's least normal number in its
+	// place in a float32, and step is (23 - mantissa bits)<<23.
+	field, step int32
+
+	// write and read are what the assembly calls the codes that a kernel writes
+	// and reads.
+	write, read asm.Code
+
+	// cast returns the code of a value within a float format's range or NaN, and
+	// value the value of a code; a code of four bits is in the low bits.
+	cast  func(v float32) byte
+	value func(code byte) float32
+}
+
+// formats has the description of each format.
+var formats = [formatsEnd]description{
+	Int8:  {name: "Int8", bits: 8, least: -128, most: 127, write: asm.Int8, read: asm.Int8},
+	Uint8: {name: "Uint8", bits: 8, least: 0, most: 255, write: asm.Uint8, read: asm.Uint8},
+	Int4:  {name: "Int4", bits: 4, least: -8, most: 7, write: asm.Packed4, read: asm.Packed4},
+	Uint4: {name: "Uint4", bits: 4, least: 0, most: 15, write: asm.Packed4, read: asm.Packed4},
+	Int2:  {name: "Int2", bits: 2, least: -2, most: 1, write: asm.Packed2, read: asm.Packed2},
+	Uint2: {name: "Uint2", bits: 2, least: 0, most: 3, write: asm.Packed2, read: asm.Packed2},
+	E4M3FN: {
+		name: "E4M3FN", bits: 8, largest: fp8.E4M3FNMax, maxExp: fp8.E4M3FNMaxExp, field: 121 << 23, step: 20 << 23,
+		write: asm.E4M3, read: asm.E4M3,
+		cast:  func(v float32) byte { return byte(fp8.E4M3FNFromFloat32(v)) },
+		value: func(code byte) float32 { return fp8.E4M3FN(code).Float32() },
+	},
+	E5M2: {
+		name: "E5M2", bits: 8, largest: fp8.E5M2Max, maxExp: fp8.E5M2MaxExp, field: 113 << 23, step: 21 << 23,
+		write: asm.E5M2, read: asm.E5M2,
+		cast:  func(v float32) byte { return byte(fp8.E5M2FromFloat32(v)) },
+		value: func(code byte) float32 { return fp8.E5M2(code).Float32() },
+	},
+	E2M1: {
+		name: "E2M1", bits: 8, largest: fp4.E2M1Max, maxExp: fp4.E2M1MaxExp, field: 127 << 23, step: 22 << 23,
+		write: asm.E2M1, read: asm.E4M3,
+		cast: func(v float32) byte {
+			if v == v {
+				v = fp4.E2M1FromFloat32(v).Float32()
+			}
+			return byte(fp8.E4M3FNFromFloat32(v))
+		},
+		value: func(code byte) float32 { return fp8.E4M3FN(code).Float32() },
+	},
+	E2M1Packed: {
+		name: "E2M1Packed", bits: 4, largest: fp4.E2M1Max, maxExp: fp4.E2M1MaxExp, field: 127 << 23, step: 22 << 23,
+		write: asm.E2M1Packed, read: asm.E2M1,
+		cast:  func(v float32) byte { return byte(fp4.E2M1FromFloat32(v)) },
+		value: func(code byte) float32 { return fp4.E2M1(code).Float32() },
+	},
+}
+
+// Bits returns how many bits a code takes in memory.
+func (f Format) Bits() int {
+	f.check("Format")
+	return formats[f].bits
 }
 
 // Bytes returns how many bytes n codes take.
 func (f Format) Bytes(n int) int {
-	return packedBytes(n, f.bits())
-}
-
-// bits returns how many bits a code takes.
-func (f Format) bits() int {
-	if f == E2M1Packed {
-		return 4
+	toByte := 8 / f.Bits()
+	if n%toByte > 0 {
+		return n/toByte + 1
 	}
-	return 8
+	return n / toByte
 }
 
-// asmCode is what the assembly calls the format.
-func (f Format) asmCode() asm.Code {
-	return [...]asm.Code{E4M3FN: asm.E4M3, E5M2: asm.E5M2, E2M1: asm.E2M1, E2M1Packed: asm.E2M1Packed}[f]
+// Range returns the least and the greatest code of an integer format. It panics
+// if f is a float format.
+func (f Format) Range() (min, max int) {
+	f.checkInt("Format.Range")
+	return formats[f].least, formats[f].most
+}
+
+// Max returns the largest value: 448 of E4M3FN, 57344 of E5M2, 6 of E2M1, and the
+// greatest code of an integer format.
+func (f Format) Max() float32 {
+	f.check("Format.Max")
+	if f.isInt() {
+		return float32(formats[f].most)
+	}
+	return formats[f].largest
 }
 
 // String returns the name of the constant.
 func (f Format) String() string {
-	switch f {
-	case E4M3FN:
-		return "E4M3FN"
-	case E5M2:
-		return "E5M2"
-	case E2M1:
-		return "E2M1"
-	case E2M1Packed:
-		return "E2M1Packed"
+	if f == 0 || f >= formatsEnd {
+		return fmt.Sprintf("Format(%d)", uint8(f))
 	}
-	return fmt.Sprintf("Format(%d)", uint8(f))
+	return formats[f].name
+}
+
+func (f Format) isInt() bool    { return formats[f].most > 0 }
+func (f Format) isSigned() bool { return formats[f].least < 0 }
+func (f Format) isPacked() bool { return formats[f].bits < 8 }
+
+// check panics unless the format exists.
+func (f Format) check(kernel string) {
+	if f == 0 || f >= formatsEnd {
+		fail(kernel, "unknown %v", f)
+	}
+}
+
+// checkInt panics unless the format is one of integers.
+func (f Format) checkInt(kernel string) {
+	if f.check(kernel); !f.isInt() {
+		fail(kernel, "%v is a float format, want an integer format", f)
+	}
+}
+
+// checkFloat panics unless the format is one of floats.
+func (f Format) checkFloat(kernel string) {
+	if f.check(kernel); f.isInt() {
+		fail(kernel, "%v is an integer format, want a float format", f)
+	}
+}
+
+// checkHolds panics unless the format is one of integers that has the codes.
+func (f Format) checkHolds(kernel string, min, max int) {
+	f.checkInt(kernel)
+	if d := &formats[f]; min < d.least || max > d.most {
+		fail(kernel, "codes %d..%d do not fit into %v", min, max, f)
+	}
+}
+
+// storage is how integer codes are stored, in the terms of the assembly. Packed
+// ones are written alike whether they are signed or not; sign is the highest
+// bit of a signed one that is packed.
+type storage struct {
+	code asm.Code
+	bits int
+	sign int32
+}
+
+// storage returns how codes of an integer format are stored.
+func (f Format) storage() storage {
+	d := &formats[f]
+	s := storage{code: d.write, bits: d.bits}
+	if f.isPacked() && f.isSigned() {
+		s.sign = 1 << (d.bits - 1)
+	}
+	return s
 }

@@ -9,23 +9,21 @@ import (
 // Each target runs one family of kernels on arbitrary bits: grids, ranges of
 // codes, scales, zero points and elements come from the data as they are.
 
-func FuzzFakeQuantizeInt(f *testing.F)     { fuzz(f, "FakeQuantizeInt/") }
-func FuzzQuantizeInt(f *testing.F)         { fuzz(f, "QuantizeInt/") }
-func FuzzDequantizeInt(f *testing.F)       { fuzz(f, "DequantizeInt/") }
-func FuzzQuantizeIntPacked(f *testing.F)   { fuzz(f, "QuantizeIntPacked/") }
-func FuzzDequantizeIntPacked(f *testing.F) { fuzz(f, "DequantizeIntPacked/") }
-func FuzzFakeQuantizeFloat(f *testing.F)   { fuzz(f, "FakeQuantizeFloat/") }
-func FuzzQuantizeFloat(f *testing.F)       { fuzz(f, "QuantizeFloat/") }
-func FuzzDequantizeFloat(f *testing.F)     { fuzz(f, "DequantizeFloat/") }
-func FuzzBackward(f *testing.F)            { fuzz(f, "Backward/") }
-func FuzzMinMax(f *testing.F)              { fuzz(f, "MinMax/") }
-func FuzzChoose(f *testing.F)              { fuzz(f, "Choose") }
-func FuzzObserve(f *testing.F)             { fuzz(f, "Observe") }
-func FuzzDynamic(f *testing.F)             { fuzz(f, "Dynamic") }
-func FuzzPack(f *testing.F)                { fuzz(f, "Pack") }
-func FuzzUnpack(f *testing.F)              { fuzz(f, "Unpack") }
-func FuzzEncode(f *testing.F)              { fuzz(f, "Encode") }
-func FuzzDecode(f *testing.F)              { fuzz(f, "Decode") }
+func FuzzFakeQuantizeInt(f *testing.F)   { fuzz(f, "FakeQuantizeInt/") }
+func FuzzQuantizeInt(f *testing.F)       { fuzz(f, "QuantizeInt/") }
+func FuzzDequantizeInt(f *testing.F)     { fuzz(f, "DequantizeInt/") }
+func FuzzFakeQuantizeFloat(f *testing.F) { fuzz(f, "FakeQuantizeFloat/") }
+func FuzzQuantizeFloat(f *testing.F)     { fuzz(f, "QuantizeFloat/") }
+func FuzzDequantizeFloat(f *testing.F)   { fuzz(f, "DequantizeFloat/") }
+func FuzzBackward(f *testing.F)          { fuzz(f, "Backward/") }
+func FuzzMinMax(f *testing.F)            { fuzz(f, "MinMax/") }
+func FuzzChoose(f *testing.F)            { fuzz(f, "Choose") }
+func FuzzObserve(f *testing.F)           { fuzz(f, "Observe") }
+func FuzzDynamic(f *testing.F)           { fuzz(f, "Dynamic") }
+func FuzzPack(f *testing.F)              { fuzz(f, "Pack") }
+func FuzzUnpack(f *testing.F)            { fuzz(f, "Unpack") }
+func FuzzEncode(f *testing.F)            { fuzz(f, "Encode") }
+func FuzzDecode(f *testing.F)            { fuzz(f, "Decode") }
 
 func fuzz(f *testing.F, prefix string) {
 	var family []kernel

@@ -92,8 +92,8 @@ func checkGolden[T Float](t *testing.T, what string, spec goldenSpec, x, grad go
 			ints.Minval, ints.ZeroPoint = golden.Values[float32](want["minval"]), nil
 		}
 	}
-	ofSpan := func(s span) IntParams {
-		p := IntParams{Min: ints.Min, Max: ints.Max, Scale: scale[s.group:][:s.grid.Groups]}
+	ofSpan := func(s span) *IntParams {
+		p := &IntParams{Min: ints.Min, Max: ints.Max, Scale: scale[s.group:][:s.grid.Groups]}
 		if ints.Minval != nil {
 			p.Minval = ints.Minval[s.group:][:s.grid.Groups]
 		} else {
@@ -120,7 +120,7 @@ func checkGolden[T Float](t *testing.T, what string, spec goldenSpec, x, grad go
 			if isInt {
 				FakeQuantizeInt(dst, m, in, s.grid, ofSpan(s))
 			} else {
-				FakeQuantizeFloat(dst, m, in, s.grid, FloatParams{format, scale[s.group:][:s.grid.Groups]})
+				FakeQuantizeFloat(dst, m, in, s.grid, &FloatParams{format, scale[s.group:][:s.grid.Groups]})
 			}
 		}
 		fake(dst, ByteMask(mask[s.at:][:s.len]), in)
@@ -147,7 +147,7 @@ func checkGolden[T Float](t *testing.T, what string, spec goldenSpec, x, grad go
 		q, in, out := codes[s.at:][:s.len], src[s.at:][:s.len], values[s.at:][:s.len]
 		switch {
 		case !isInt:
-			p := FloatParams{format, scale[s.group:][:s.grid.Groups]}
+			p := &FloatParams{format, scale[s.group:][:s.grid.Groups]}
 			QuantizeFloat(q, in, s.grid, p)
 			DequantizeFloat(out, q, s.grid, p)
 		case ints.Min < 0:

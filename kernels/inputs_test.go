@@ -36,9 +36,7 @@ func (k *kernel) float32s() bool {
 	case "FakeQuantizeInt":
 		return rest == "f32/zp/bytemask" || rest == "f32/minval/bytemask"
 	case "QuantizeInt":
-		return rest == "f32/int8/zp" || rest == "f32/uint8/minval"
-	case "QuantizeIntPacked":
-		return rest == "f32/Int4/zp" || rest == "f32/Uint2/minval"
+		return rest == "f32/Int8/zp" || rest == "f32/Uint8/minval" || rest == "f32/Int4/zp" || rest == "f32/Uint2/minval"
 	case "FakeQuantizeFloat":
 		return strings.HasSuffix(rest, "bytemask")
 	}

@@ -82,8 +82,8 @@ func testEveryRange[T Float](t *testing.T) {
 			}
 			want, got := newRanges[T](n), newRanges[T](n)
 			portableMinMax(want.min, want.max, pairs, Grid{1, n, 2})
-			portableObserveInt(pairs, Grid{1, n, 2}, want.symmetric)
-			portableObserveInt(pairs, Grid{1, n, 2}, want.asymmetric)
+			portableObserveInt(pairs, Grid{1, n, 2}, &want.symmetric)
+			portableObserveInt(pairs, Grid{1, n, 2}, &want.asymmetric)
 			for _, g := range grids {
 				x := make([]T, elements(g))
 				for i := range x {
@@ -96,8 +96,8 @@ func testEveryRange[T Float](t *testing.T) {
 				for _, name := range implementations {
 					require.NoError(t, Use(name))
 					MinMax(got.min, got.max, x, g)
-					ObserveInt(x, g, got.symmetric)
-					ObserveInt(x, g, got.asymmetric)
+					ObserveInt(x, g, &got.symmetric)
+					ObserveInt(x, g, &got.asymmetric)
 					for k, result := range got.all() {
 						e := f32
 						if k < 2 {

@@ -44,7 +44,7 @@ func testOracleInt[T Float](t *testing.T) {
 			p.Minval, qo, fo = minval, float32(p.Min), minval[0]
 		}
 		var x [1]T
-		nearInts(r, x[:], g, p)
+		nearInts(r, x[:], g, &p)
 
 		// The formula.
 		quotient := exactAdd(exactRound(exactDiv(exactSub(value(x[0]), fo), s)), qo)
@@ -68,25 +68,24 @@ func testOracleInt[T Float](t *testing.T) {
 		}
 		var y [1]T
 		var mask, bit [1]byte
-		portableFakeQuantizeInt(y[:], ByteMask(mask[:]), x[:], g, p)
+		portableFakeQuantizeInt(y[:], ByteMask(mask[:]), x[:], g, &p)
 		same(t, what, y[0], dequantized(q))
 		if mask[0] != inside {
 			t.Fatalf("%s: mask %d, want %d", what(), mask[0], inside)
 		}
-		portableFakeQuantizeInt(y[:], BitMask(bit[:]), x[:], g, p)
+		portableFakeQuantizeInt(y[:], BitMask(bit[:]), x[:], g, &p)
 		if bit[0] != inside {
 			t.Fatalf("%s: bit mask %d, want %d", what(), bit[0], inside)
 		}
 		var got int
+		var c [1]byte
 		if p.Min < 0 {
-			var c [1]int8
-			portableQuantizeInt(c[:], x[:], g, p)
-			portableDequantizeInt(y[:], c[:], g, p)
-			got = int(c[0])
+			portableQuantizeInt(c[:], x[:], g, &p, Int8)
+			portableDequantizeInt(y[:], c[:], g, &p, Int8)
+			got = int(int8(c[0]))
 		} else {
-			var c [1]uint8
-			portableQuantizeInt(c[:], x[:], g, p)
-			portableDequantizeInt(y[:], c[:], g, p)
+			portableQuantizeInt(c[:], x[:], g, &p, Uint8)
+			portableDequantizeInt(y[:], c[:], g, &p, Uint8)
 			got = int(c[0])
 		}
 		if got != code {
@@ -106,13 +105,13 @@ func testOracleFloat[T Float](t *testing.T) {
 	r := newSource(5)
 	g := Grid{1, 1, 1}
 	for range oracleTrials() {
-		f := Format(r.IntN(4))
+		f := floatFormats[r.IntN(len(floatFormats))]
 		values := grids8[f]
 		r.mood()
 		scale := make([]float32, 1)
 		r.scales(scale)
 		s := scale[0]
-		p := FloatParams{f, scale}
+		p := &FloatParams{f, scale}
 		var x [1]T
 		nearFloats(r, x[:], g, p)
 
@@ -263,7 +262,7 @@ func TestOracleGrid(t *testing.T) {
 		scale, x := make([]float32, g.Groups), make([]float32, n)
 		r.wild, r.odd = 0.02, 0.2
 		r.scales(scale)
-		ints, fps := IntParams{Min: -8, Max: 7, Scale: scale}, FloatParams{E2M1Packed, scale}
+		ints, floats := &IntParams{Min: -8, Max: 7, Scale: scale}, &FloatParams{E2M1Packed, scale}
 		nearInts(r, x, g, ints)
 		y, yf, mask, bits := make([]float32, n), make([]float32, n), make([]byte, n), make([]byte, BitMaskLen(n))
 		code, packed, back := make([]int8, n), make([]byte, E2M1Packed.Bytes(n)), make([]float32, n)
@@ -271,30 +270,34 @@ func TestOracleGrid(t *testing.T) {
 		fill(bits)
 		fill(packed)
 		portableFakeQuantizeInt(y, ByteMask(mask), x, g, ints)
-		portableFakeQuantizeFloat(yf, BitMask(bits), x, g, fps)
-		portableQuantizeInt(code, x, g, ints)
-		for _, f := range []Packing{Int4, Uint2} {
-			p := ints
+		portableFakeQuantizeFloat(yf, BitMask(bits), x, g, floats)
+		portableQuantizeInt(bytesOf(code), x, g, ints, Int8)
+		for _, f := range []Format{Int4, Uint2} {
+			p := &IntParams{Scale: scale}
 			p.Min, p.Max = f.Range()
 			q, again := make([]byte, f.Bytes(n)), make([]float32, n)
 			fill(q)
-			portableQuantizeIntPacked(q, x, g, p, f)
-			portableDequantizeIntPacked(again, q, g, p, f)
-			c, b := make([]int8, n), make([]float32, n)
-			portableQuantizeInt(c, x, g, p)
-			portableDequantizeInt(b, c, g, p)
+			portableQuantizeInt(q, x, g, p, f)
+			portableDequantizeInt(again, q, g, p, f)
+			c, b := make([]byte, n), make([]float32, n)
+			whole := Uint8
+			if f == Int4 {
+				whole = Int8
+			}
+			portableQuantizeInt(c, x, g, p, whole)
+			portableDequantizeInt(b, c, g, p, whole)
 			assert.Negative(t, differ(f32, view4(again), view4(b)), "%+v", g)
 			want := make([]byte, len(q))
-			portablePack(want, c, f.bits())
+			portablePack(want, c, f)
 			assert.Equal(t, want, q)
 		}
-		portableQuantizeFloat(packed, x, g, fps)
-		portableDequantizeFloat(back, packed, g, fps)
+		portableQuantizeFloat(packed, x, g, floats)
+		portableDequantizeFloat(back, packed, g, floats)
 		one := Grid{1, 1, 1}
 		for i := range x {
 			k := i / g.Len % g.Groups
 			what := func() string { return fmt.Sprintf("%+v, element %d", g, i) }
-			ints.Scale, fps.Scale = scale[k:k+1], scale[k:k+1]
+			ints.Scale, floats.Scale = scale[k:k+1], scale[k:k+1]
 			var v [1]float32
 			var m, q [1]byte
 			var c [1]int8
@@ -303,20 +306,20 @@ func TestOracleGrid(t *testing.T) {
 			if mask[i] != m[0] {
 				t.Fatalf("%s: mask %d, want %d", what(), mask[i], m[0])
 			}
-			portableFakeQuantizeFloat(v[:], ByteMask(m[:]), x[i:i+1], one, fps)
+			portableFakeQuantizeFloat(v[:], ByteMask(m[:]), x[i:i+1], one, floats)
 			same(t, what, yf[i], v[0])
 			if b := bits[i/8] >> (i % 8) & 1; b != m[0] {
 				t.Fatalf("%s: bit mask %d, want %d", what(), b, m[0])
 			}
-			portableQuantizeInt(c[:], x[i:i+1], one, ints)
+			portableQuantizeInt(bytesOf(c[:]), x[i:i+1], one, ints, Int8)
 			if code[i] != c[0] {
 				t.Fatalf("%s: code %d, want %d", what(), code[i], c[0])
 			}
-			portableQuantizeFloat(q[:], x[i:i+1], one, fps)
+			portableQuantizeFloat(q[:], x[i:i+1], one, floats)
 			if b := packed[i/2] >> (4 * (i % 2)) & 15; b != q[0] {
 				t.Fatalf("%s: nibble %#x, want %#x", what(), b, q[0])
 			}
-			portableDequantizeFloat(v[:], q[:], one, fps)
+			portableDequantizeFloat(v[:], q[:], one, floats)
 			same(t, what, back[i], v[0])
 		}
 		if n%8 > 0 && bits[n/8]>>(n%8) != 0 || n%2 > 0 && packed[n/2]>>4 != 0 {
@@ -327,32 +330,29 @@ func TestOracleGrid(t *testing.T) {
 
 // Packed codes are where they belong.
 func TestOraclePack(t *testing.T) {
-	for _, bits := range []int{2, 4} {
+	for _, f := range packedFormats {
+		least, most := f.Range()
+		bits := f.Bits()
 		perByte := 8 / bits
 		for n := range 100 {
-			codes := make([]int8, n)
+			codes := make([]byte, n)
 			for i := range codes {
-				codes[i] = int8(i*5%(1<<bits) - 1<<(bits-1)) // every code
+				codes[i] = byte(least + i*5%(most-least+1)) // every code
 			}
 			packed := make([]byte, (n+perByte-1)/perByte)
-			portablePack(packed, codes, bits)
+			portablePack(packed, codes, f)
 			for i := range perByte * len(packed) {
 				want := 0
 				if i < n {
 					want = int(codes[i]) & (1<<bits - 1)
 				}
 				if got := int(packed[i/perByte]>>(i%perByte*bits)) & (1<<bits - 1); got != want {
-					t.Fatalf("%d bits, %d codes: code %d is %d, want %d", bits, n, i, got, want)
+					t.Fatalf("%v, %d codes: code %d is %d, want %d", f, n, i, got, want)
 				}
 			}
-			back, raw := make([]int8, n), make([]uint8, n)
-			portableUnpack(back, packed, bits)
-			portableUnpack(raw, packed, bits)
-			for i, c := range codes {
-				if back[i] != c || int(raw[i]) != int(c)&(1<<bits-1) {
-					t.Fatalf("%d bits, %d codes: code %d is %d and %d, want %d", bits, n, i, back[i], raw[i], c)
-				}
-			}
+			back := make([]byte, n)
+			portableUnpack(back, packed, f)
+			assert.Equal(t, codes, back, "%v, %d codes", f, n)
 		}
 	}
 }
@@ -360,31 +360,28 @@ func TestOraclePack(t *testing.T) {
 // Every byte is unpacked, and every pair of bytes and every four codes packed, wherever they are in a register, as the portable code does.
 func TestPackAll(t *testing.T) {
 	forEachImplementation(t, func(t *testing.T) {
-		for _, bits := range []int{2, 4} {
-			for before := range 8 / bits * 9 {
+		for _, f := range packedFormats {
+			for before := range 8 / f.Bits() * 9 {
 				packed := make([]byte, 256+before)
 				for i := range packed {
 					packed[i] = byte(i - before)
 				}
-				n := len(packed) * 8 / bits
-				signed, unsigned, wantSigned, wantUnsigned := make([]int8, n), make([]uint8, n), make([]int8, n), make([]uint8, n)
-				unpack(current(), signed, packed, bits)
-				unpack(current(), unsigned, packed, bits)
-				portableUnpack(wantSigned, packed, bits)
-				portableUnpack(wantUnsigned, packed, bits)
-				assert.Equal(t, wantSigned, signed)
-				assert.Equal(t, wantUnsigned, unsigned)
+				n := len(packed) * 8 / f.Bits()
+				got, want := make([]byte, n), make([]byte, n)
+				unpack(current(), got, packed, f)
+				portableUnpack(want, packed, f)
+				assert.Equal(t, want, got)
 				again := make([]byte, len(packed))
-				pack(current(), again, signed, bits)
+				pack(current(), again, got, f)
 				assert.Equal(t, packed, again)
 			}
 			pairs := make([]uint8, 0, 2<<16)
 			for i := range 1 << 16 {
 				pairs = append(pairs, byte(i), byte(i>>8))
 			}
-			got, want := make([]byte, len(pairs)*bits/8), make([]byte, len(pairs)*bits/8)
-			pack(current(), got, pairs, bits)
-			portablePack(want, pairs, bits)
+			got, want := make([]byte, f.Bytes(len(pairs))), make([]byte, f.Bytes(len(pairs)))
+			pack(current(), got, pairs, f)
+			portablePack(want, pairs, f)
 			assert.Equal(t, want, got)
 		}
 	})

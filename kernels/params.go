@@ -2,10 +2,16 @@ package kernels
 
 import "github.com/lowbit-go/lowbit/internal/scan"
 
-// IntParams are the parameters of an integer format.
+// IntParams are the parameters of an integer format. Kernels read them, and keep
+// nothing of them.
 type IntParams struct {
-	// Min and Max are the least and the greatest code, Min <= Max, both within
-	// -128..127 or both within 0..255.
+	// Format says how codes lie in a slice of bytes. It may be 0: codes lie one to
+	// an element then, Int8 in []int8 and Uint8 in []uint8. Kernels that neither
+	// read nor write codes need none.
+	Format Format
+
+	// Min and Max are the least and the greatest code, Min <= Max, not both 0,
+	// both within -128..127 or both within 0..255, and within the Format's Range.
 	Min, Max int
 
 	// Scale has one scale per group.
@@ -21,11 +27,9 @@ type IntParams struct {
 }
 
 // check panics unless the parameters are of that many groups and consistent. It
-// drops zero points if all are 0: there is less to do then.
-func (p *IntParams) check(kernel string, groups int) {
-	if p.Min > p.Max || p.Min < -128 || p.Max > 255 || p.Min < 0 && p.Max > 127 {
-		fail(kernel, "codes %d..%d, want a range within -128..127 or 0..255", p.Min, p.Max)
-	}
+// reports whether zero points are given and all 0: there is less to do without.
+func (p *IntParams) check(kernel string, groups int) (zeros bool) {
+	checkRange(kernel, p.Format, p.Min, p.Max)
 	checkLen(kernel, "Scale", len(p.Scale), groups)
 	if p.Minval != nil {
 		checkLen(kernel, "Minval", len(p.Minval), groups)
@@ -33,20 +37,28 @@ func (p *IntParams) check(kernel string, groups int) {
 			fail(kernel, "both ZeroPoint and Minval are given")
 		}
 	}
-	if p.ZeroPoint != nil {
-		checkLen(kernel, "ZeroPoint", len(p.ZeroPoint), groups)
-		if p.Min <= 0 && p.Max >= 0 && scan.Zeros(p.ZeroPoint) {
-			p.ZeroPoint = nil
-		} else if i := scan.Outside(p.ZeroPoint, int32(p.Min), int32(p.Max)); i >= 0 {
-			fail(kernel, "ZeroPoint[%d]=%d, want %d..%d", i, p.ZeroPoint[i], p.Min, p.Max)
-		}
+	if p.ZeroPoint == nil {
+		return false
 	}
+	checkLen(kernel, "ZeroPoint", len(p.ZeroPoint), groups)
+	if p.Min <= 0 && p.Max >= 0 && scan.Zeros(p.ZeroPoint) {
+		return true
+	}
+	if i := scan.Outside(p.ZeroPoint, int32(p.Min), int32(p.Max)); i >= 0 {
+		fail(kernel, "ZeroPoint[%d]=%d, want %d..%d", i, p.ZeroPoint[i], p.Min, p.Max)
+	}
+	return false
 }
 
-// checkFits panics unless a C can hold the codes.
-func checkFits[C Code](kernel string, lo, hi int) {
-	if least := C(0) - 1; least < 0 && hi > 127 || least > 0 && lo < 0 {
-		fail(kernel, "codes %d..%d do not fit into %T", lo, hi, least)
+// checkRange panics unless min..max are codes, and of the format if there is one.
+func checkRange(kernel string, f Format, min, max int) {
+	switch {
+	case min == 0 && max == 0:
+		fail(kernel, "Min and Max are 0, want the least and the greatest code")
+	case min > max || min < -128 || max > 255 || min < 0 && max > 127:
+		fail(kernel, "codes %d..%d, want a range within -128..127 or 0..255", min, max)
+	case f != 0:
+		f.checkHolds(kernel, min, max)
 	}
 }
 
@@ -58,19 +70,20 @@ func (p *IntParams) apart(kernel string, out region) {
 }
 
 // part returns the parameters of n groups from the first on.
-func (p IntParams) part(first, n int) IntParams {
-	p.Scale = p.Scale[first:][:n]
+func (p *IntParams) part(first, n int) IntParams {
+	part := *p
+	part.Scale = p.Scale[first:][:n]
 	if p.ZeroPoint != nil {
-		p.ZeroPoint = p.ZeroPoint[first:][:n]
+		part.ZeroPoint = p.ZeroPoint[first:][:n]
 	}
 	if p.Minval != nil {
-		p.Minval = p.Minval[first:][:n]
+		part.Minval = p.Minval[first:][:n]
 	}
-	return p
+	return part
 }
 
 // group returns a group's scale, quant_offset and float_offset.
-func (p IntParams) group(g int) (s, qo, fo float32) {
+func (p *IntParams) group(g int) (s, qo, fo float32) {
 	switch {
 	case p.Minval != nil:
 		return p.Scale[g], float32(p.Min), p.Minval[g]
@@ -80,8 +93,10 @@ func (p IntParams) group(g int) (s, qo, fo float32) {
 	return p.Scale[g], 0, 0
 }
 
-// FloatParams are the parameters of a small float format.
+// FloatParams are the parameters of a float format. Kernels read them, and keep
+// nothing of them.
 type FloatParams struct {
+	// Format is a float format.
 	Format Format
 
 	// Scale has one scale per group.
@@ -89,14 +104,12 @@ type FloatParams struct {
 }
 
 // check panics unless the parameters are of that many groups and consistent.
-func (p FloatParams) check(kernel string, groups int) {
-	if p.Format > E2M1Packed {
-		fail(kernel, "unknown %v", p.Format)
-	}
+func (p *FloatParams) check(kernel string, groups int) {
+	p.Format.checkFloat(kernel)
 	checkLen(kernel, "Scale", len(p.Scale), groups)
 }
 
 // apart panics if an output shares memory with the parameters.
-func (p FloatParams) apart(kernel string, out region) {
+func (p *FloatParams) apart(kernel string, out region) {
 	checkApart(kernel, out, memory("Scale", p.Scale))
 }

@@ -22,36 +22,35 @@ func TestPieces(t *testing.T) {
 		for i := range x {
 			x[i] = float32(random.NormFloat64())
 		}
-		p := IntParams{Min: -8, Max: 7, Scale: make([]float32, g.Groups), ZeroPoint: make([]int32, g.Groups)}
+		p := &IntParams{Min: -8, Max: 7, Scale: make([]float32, g.Groups), ZeroPoint: make([]int32, g.Groups)}
 		for i := range p.Scale {
 			p.Scale[i], p.ZeroPoint[i] = random.Float32()/2, int32(random.IntN(16))-8
 		}
 		results := func(impl isa) []any {
 			y, bytes, bits := make([]float32, n), make([]byte, n), make([]byte, BitMaskLen(n))
-			codes, back := make([]int8, n), make([]float32, n)
+			codes, back := make([]byte, n), make([]float32, n)
 			fakeQuantizeInt(impl, y, BitMask(bits), x, g, p)
 			fakeQuantizeInt(impl, y, ByteMask(bytes), x, g, p)
-			quantizeInt(impl, codes, x, g, p)
-			dequantizeInt(impl, back, codes, g, p)
+			quantizeInt(impl, codes, x, g, p, Int8)
+			dequantizeInt(impl, back, codes, g, p, Int8)
 			var packed [4][]byte
 			var unpacked [4][]float32
-			for f := range packed {
-				f, p := Packing(f), p
+			for i, f := range packedFormats {
+				p := &IntParams{Scale: p.Scale}
 				p.Min, p.Max = f.Range()
-				p.ZeroPoint = nil
-				packed[f], unpacked[f] = make([]byte, f.Bytes(n)), make([]float32, n)
-				quantizeIntPacked(impl, packed[f], x, g, p, f)
-				dequantizeIntPacked(impl, unpacked[f], packed[f], g, p, f)
+				packed[i], unpacked[i] = make([]byte, f.Bytes(n)), make([]float32, n)
+				quantizeInt(impl, packed[i], x, g, p, f)
+				dequantizeInt(impl, unpacked[i], packed[i], g, p, f)
 			}
-			nibbles, crumbs, uncrumbed := make([]byte, Int4.Bytes(n)), make([]byte, Int2.Bytes(n)), make([]int8, n)
-			pack(impl, nibbles, codes, 4)
-			pack(impl, crumbs, codes, 2)
-			unpack(impl, uncrumbed, crumbs, 2)
-			fp, small, large := make([]float32, n), make([]byte, E2M1Packed.Bytes(n)), make([]float32, n)
-			fpBits := make([]byte, BitMaskLen(n))
-			fakeQuantizeFloat(impl, fp, BitMask(fpBits), x, g, FloatParams{E4M3FN, p.Scale})
-			quantizeFloat(impl, small, x, g, FloatParams{E2M1Packed, p.Scale})
-			dequantizeFloat(impl, large, small, g, FloatParams{E2M1Packed, p.Scale})
+			nibbles, crumbs, uncrumbed := make([]byte, Int4.Bytes(n)), make([]byte, Int2.Bytes(n)), make([]byte, n)
+			pack(impl, nibbles, codes, Int4)
+			pack(impl, crumbs, codes, Int2)
+			unpack(impl, uncrumbed, crumbs, Int2)
+			floats, small, large := make([]float32, n), make([]byte, E2M1Packed.Bytes(n)), make([]float32, n)
+			floatBits := make([]byte, BitMaskLen(n))
+			fakeQuantizeFloat(impl, floats, BitMask(floatBits), x, g, &FloatParams{E4M3FN, p.Scale})
+			quantizeFloat(impl, small, x, g, &FloatParams{E2M1Packed, p.Scale})
+			dequantizeFloat(impl, large, small, g, &FloatParams{E2M1Packed, p.Scale})
 			dx, least, most := make([]float32, n), make([]float32, g.Groups), make([]float32, g.Groups)
 			backward(impl, dx, x, BitMask(bits))
 			minMax(impl, least, most, x, g)
@@ -59,15 +58,15 @@ func TestPieces(t *testing.T) {
 			for _, r := range []*IntRule{&low, &high} {
 				r.Scale, r.ZeroPoint, r.Minval = make([]float32, g.Groups), make([]int32, g.Groups), make([]float32, g.Groups)
 			}
-			mx := FloatRule{E2M1Packed, true, make([]float32, g.Groups)}
-			chosen, own, shared := make([]int8, n), make([]byte, n), make([]byte, E2M1Packed.Bytes(n))
-			dynamicInt(impl, chosen, x, g, low)
-			dynamicInt(impl, own, x, g, high)
+			mx := &FloatRule{E2M1Packed, true, make([]float32, g.Groups)}
+			chosen, own, shared := make([]byte, n), make([]byte, n), make([]byte, E2M1Packed.Bytes(n))
+			dynamicInt(impl, chosen, x, g, &low, Int8)
+			dynamicInt(impl, own, x, g, &high, Uint8)
 			dynamicFloat(impl, shared, x, g, mx)
 			halves := make([]byte, Uint4.Bytes(n))
-			dynamicIntPacked(impl, halves, x, g, high, Uint4)
+			dynamicInt(impl, halves, x, g, &high, Uint4)
 			return []any{packed[0], packed[1], packed[2], packed[3], unpacked[0], unpacked[1], unpacked[2], unpacked[3], nibbles, crumbs, uncrumbed,
-				y, bits, bytes, codes, back, fp, fpBits, small, large, dx, least, most, chosen, own, shared, halves,
+				y, bits, bytes, codes, back, floats, floatBits, small, large, dx, least, most, chosen, own, shared, halves,
 				low.Scale, low.ZeroPoint, low.Minval, high.Scale, high.ZeroPoint, high.Minval, mx.Scale}
 		}
 		want := results(generic)
@@ -88,8 +87,6 @@ func sameSlice(a, b any) bool {
 	switch a := a.(type) {
 	case []float32:
 		return slices.Equal(a, b.([]float32))
-	case []int8:
-		return slices.Equal(a, b.([]int8))
 	case []int32:
 		return slices.Equal(a, b.([]int32))
 	}

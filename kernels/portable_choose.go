@@ -7,7 +7,7 @@ const leastScale = 0x1p-23
 // to rounds to T.
 func to[T Float](x float32) float32 { return value(rounded[T](x)) }
 
-func portableChooseInt[T Float](r IntRule, low, high []float32) {
+func portableChooseInt[T Float](r *IntRule, low, high []float32) {
 	n, least, greatest := r.steps(), float32(r.Min), float32(r.Max)
 	for i := range low {
 		lo, hi := min(low[i], 0), max(high[i], 0)
@@ -34,23 +34,23 @@ func portableChooseInt[T Float](r IntRule, low, high []float32) {
 	}
 }
 
-func portableChooseFloat[T Float](r FloatRule, low, high []float32) {
+func portableChooseFloat[T Float](r *FloatRule, low, high []float32) {
 	for i := range low {
 		most := max(-min(low[i], 0), max(high[i], 0))
 		if r.PowerOfTwo {
-			r.Scale[i] = fp8.E8M0Scale(most, r.Format.maxExp()).Float32()
+			r.Scale[i] = fp8.E8M0Scale(most, formats[r.Format].maxExp).Float32()
 		} else {
 			r.Scale[i] = max(to[T](most/r.Format.Max()), leastScale)
 		}
 	}
 }
 
-func portableObserveInt[T Float](src []T, g Grid, r IntRule) {
+func portableObserveInt[T Float](src []T, g Grid, r *IntRule) {
 	var low, high [pieceLen]float32
 	for first := 0; first < g.Groups; first += pieceLen {
 		n := min(pieceLen, g.Groups-first)
 		portableRanges(low[:n], high[:n], src, g, first)
-		part := r
+		part := *r
 		part.Scale = r.Scale[first:][:n]
 		if r.ZeroPoint != nil {
 			part.ZeroPoint = r.ZeroPoint[first:][:n]
@@ -58,16 +58,18 @@ func portableObserveInt[T Float](src []T, g Grid, r IntRule) {
 		if r.Minval != nil {
 			part.Minval = r.Minval[first:][:n]
 		}
-		portableChooseInt[T](part, low[:n], high[:n])
+		portableChooseInt[T](&part, low[:n], high[:n])
 	}
 }
 
-func portableObserveFloat[T Float](src []T, g Grid, r FloatRule) {
+func portableObserveFloat[T Float](src []T, g Grid, r *FloatRule) {
 	var low, high [pieceLen]float32
 	for first := 0; first < g.Groups; first += pieceLen {
 		n := min(pieceLen, g.Groups-first)
 		portableRanges(low[:n], high[:n], src, g, first)
-		portableChooseFloat[T](FloatRule{r.Format, r.PowerOfTwo, r.Scale[first:][:n]}, low[:n], high[:n])
+		part := *r
+		part.Scale = r.Scale[first:][:n]
+		portableChooseFloat[T](&part, low[:n], high[:n])
 	}
 }
 

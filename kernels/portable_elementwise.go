@@ -39,23 +39,29 @@ func portableMinMax[T Float](lows, highs []T, src []T, g Grid) {
 	}
 }
 
-func portablePack[C Code](dst []byte, src []C, bits int) {
+func portablePack(dst, src []byte, f Format) {
+	bits := f.Bits()
 	toByte := 8 / bits
 	for i := range dst {
 		var b byte
 		for k, q := range src[i*toByte : min((i+1)*toByte, len(src))] {
-			b |= byte(q) & (1<<bits - 1) << (k * bits)
+			b |= q & (1<<bits - 1) << (k * bits)
 		}
 		dst[i] = b
 	}
 }
 
-func portableUnpack[C Code](dst []C, src []byte, bits int) {
+func portableUnpack(dst, src []byte, f Format) {
+	bits := f.Bits()
 	toByte := 8 / bits
 	for i := range dst {
-		// To the top and down again: a signed type repeats its sign.
+		// To the top and down again: a signed number repeats its sign.
 		top := src[i/toByte] << (8 - bits - i%toByte*bits)
-		dst[i] = C(top) >> (8 - bits)
+		if f.isSigned() {
+			dst[i] = byte(int8(top) >> (8 - bits))
+		} else {
+			dst[i] = top >> (8 - bits)
+		}
 	}
 }
 

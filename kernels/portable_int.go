@@ -1,6 +1,6 @@
 package kernels
 
-func portableFakeQuantizeInt[T Float](dst []T, mask Mask, src []T, g Grid, p IntParams) {
+func portableFakeQuantizeInt[T Float](dst []T, mask Mask, src []T, g Grid, p *IntParams) {
 	var buf piece
 	lo, hi := float32(p.Min), float32(p.Max)
 	for at := 0; at < len(src); at += pieceLen {
@@ -20,15 +20,23 @@ func portableFakeQuantizeInt[T Float](dst []T, mask Mask, src []T, g Grid, p Int
 	}
 }
 
-func portableQuantizeInt[C Code, T Float](dst []C, src []T, g Grid, p IntParams) {
+// A packed code is one that has a byte, packed.
+func portableQuantizeInt[T Float](dst []byte, src []T, g Grid, p *IntParams, f Format) {
+	var codes [pieceLen]byte
 	for at := 0; at < len(src); at += pieceLen {
-		end := min(at+pieceLen, len(src))
-		quantizePiece(dst[at:end], src[at:end], at, g, p)
+		x := src[at:min(at+pieceLen, len(src))]
+		q := codes[:len(x)]
+		quantizePiece(q, x, at, g, p)
+		if out := dst[f.Bytes(at):][:f.Bytes(len(x))]; f.isPacked() {
+			portablePack(out, q, f)
+		} else {
+			copy(out, q)
+		}
 	}
 }
 
-// quantizePiece does the elements from at on.
-func quantizePiece[C Code, T Float](q []C, src []T, at int, g Grid, p IntParams) {
+// quantizePiece writes the codes of the elements from at on, negative ones in two's complement.
+func quantizePiece[T Float](q []byte, src []T, at int, g Grid, p *IntParams) {
 	var buf [pieceLen]float32
 	x, lo, hi := widen(&buf, src), float32(p.Min), float32(p.Max)
 	for i := 0; i < len(x); {
@@ -40,63 +48,33 @@ func quantizePiece[C Code, T Float](q []C, src []T, at int, g Grid, p IntParams)
 				q[i] = 0
 				continue
 			}
-			q[i] = C(clamp(r, lo, hi))
+			q[i] = byte(int(clamp(r, lo, hi)))
 		}
 	}
 }
 
-// A packed code is one that has a byte, packed.
-func portableQuantizeIntPacked[T Float](dst []byte, src []T, g Grid, p IntParams, f Packing) {
-	if f.signed() {
-		portableQuantizePacked[int8](dst, src, g, p, f)
-	} else {
-		portableQuantizePacked[uint8](dst, src, g, p, f)
-	}
-}
-
-func portableQuantizePacked[C Code, T Float](dst []byte, src []T, g Grid, p IntParams, f Packing) {
-	var codes [pieceLen]C
-	for at := 0; at < len(src); at += pieceLen {
-		x := src[at:min(at+pieceLen, len(src))]
-		quantizePiece(codes[:len(x)], x, at, g, p)
-		portablePack(dst[f.Bytes(at):][:f.Bytes(len(x))], codes[:len(x)], f.bits())
-	}
-}
-
-func portableDequantizeIntPacked[T Float](dst []T, src []byte, g Grid, p IntParams, f Packing) {
-	if f.signed() {
-		portableDequantizePacked[T, int8](dst, src, g, p, f)
-	} else {
-		portableDequantizePacked[T, uint8](dst, src, g, p, f)
-	}
-}
-
-func portableDequantizePacked[T Float, C Code](dst []T, src []byte, g Grid, p IntParams, f Packing) {
-	var codes [pieceLen]C
-	for at := 0; at < len(dst); at += pieceLen {
-		y := dst[at:min(at+pieceLen, len(dst))]
-		portableUnpack(codes[:len(y)], src[f.Bytes(at):], f.bits())
-		dequantizePiece(y, codes[:len(y)], at, g, p)
-	}
-}
-
-func portableDequantizeInt[T Float, C Code](dst []T, src []C, g Grid, p IntParams) {
-	for at := 0; at < len(src); at += pieceLen {
-		end := min(at+pieceLen, len(src))
-		dequantizePiece(dst[at:end], src[at:end], at, g, p)
-	}
-}
-
-// dequantizePiece does the elements from at on.
-func dequantizePiece[T Float, C Code](dst []T, q []C, at int, g Grid, p IntParams) {
+func portableDequantizeInt[T Float](dst []T, src []byte, g Grid, p *IntParams, f Format) {
+	var codes [pieceLen]byte
 	var buf [pieceLen]float32
-	y := room(&buf, dst)
-	for i := 0; i < len(q); {
-		group, next := g.group(at + i)
-		s, qo, fo := p.group(group)
-		for stop := min(next-at, len(q)); i < stop; i++ {
-			y[i] = float32((float32(q[i])-qo)*s) + fo
+	for at := 0; at < len(dst); at += pieceLen {
+		out := dst[at:min(at+pieceLen, len(dst))]
+		q, y := codes[:len(out)], room(&buf, out)
+		if f.isPacked() {
+			portableUnpack(q, src[f.Bytes(at):], f)
+		} else {
+			copy(q, src[at:])
 		}
+		for i := 0; i < len(q); {
+			group, next := g.group(at + i)
+			s, qo, fo := p.group(group)
+			for stop := min(next-at, len(q)); i < stop; i++ {
+				code := float32(q[i])
+				if f.isSigned() {
+					code = float32(int8(q[i]))
+				}
+				y[i] = float32((code-qo)*s) + fo
+			}
+		}
+		round(out, y)
 	}
-	round(dst, y)
 }

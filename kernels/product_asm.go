@@ -90,8 +90,7 @@ func intMiddles(least, most, zero int32) int { return int(max(zero-least, most-z
 // middles is how many odd numbers are twice one between values of as many
 // mantissa bits as the format's.
 func (f Format) middles() int {
-	_, step := f.steps()
-	return 2 << (23 - step>>23)
+	return 2 << (23 - formats[f].step>>23)
 }
 
 // lastInside finds the element of the greatest magnitude that comes to no more

@@ -136,15 +136,15 @@ func productsReached[T Float](t *testing.T) {
 		codes, wantCodes := make([]byte, length), make([]byte, length)
 		ints, wantInts := make([]int8, length), make([]int8, length)
 		reached := length == productLen
-		for _, p := range []IntParams{{Min: -128, Max: 127, Scale: scale}, {Min: -127, Max: 127, Scale: scale}, {Min: -128, Max: 127, Scale: scale, ZeroPoint: []int32{3}}} {
+		for _, p := range []*IntParams{{Min: -128, Max: 127, Scale: scale}, {Min: -127, Max: 127, Scale: scale}, {Min: -128, Max: 127, Scale: scale, ZeroPoint: []int32{3}}} {
 			FakeQuantizeInt(got, NoMask, src, g, p)
 			portableFakeQuantizeInt(want, NoMask, src, g, p)
 			assert.Equal(t, reached, got[0] != want[0], "%d", length)
 			QuantizeInt(ints, src, g, p)
-			portableQuantizeInt(wantInts, src, g, p)
+			portableQuantizeInt(bytesOf(wantInts), src, g, p, Int8)
 			assert.Equal(t, reached, ints[0] != wantInts[0], "%d", length)
 		}
-		p := FloatParams{E4M3FN, scale}
+		p := &FloatParams{E4M3FN, scale}
 		FakeQuantizeFloat(got, NoMask, src, g, p)
 		portableFakeQuantizeFloat(want, NoMask, src, g, p)
 		assert.Equal(t, reached, got[0] != want[0], "%d", length)
@@ -171,16 +171,16 @@ func TestProductsBeyondZeroPoint(t *testing.T) {
 		for i := range src {
 			src[i] = bf16.FromFloat32(x)
 		}
-		p := IntParams{Min: -128, Max: 127, Scale: []float32{s}, ZeroPoint: []int32{-120}}
+		p := &IntParams{Min: -128, Max: 127, Scale: []float32{s}, ZeroPoint: []int32{-120}}
 		QuantizeInt(got, src, g, p)
-		portableQuantizeInt(want, src, g, p)
+		portableQuantizeInt(bytesOf(want), src, g, p, Int8)
 		require.Equal(t, want, got, "%v / %v", x, s)
 	}
 }
 
 // round rounds a number that is not negative to the values that a format has.
 func (f Format) round(x float32) float32 {
-	field, step := f.steps()
+	field, step := formats[f].field, formats[f].step
 	place := max(math.Float32bits(x)&(0xff<<23), uint32(field)) - 127<<23
 	ulp := math.Ldexp(1, int(int32(place)>>23)-23+int(step>>23))
 	return float32(math.RoundToEven(float64(x)/ulp) * ulp)

@@ -85,20 +85,20 @@ func quantizeIntProduct(impl isa, code asm.Code, elem asm.Elem, q, x unsafe.Poin
 
 // quantizeIntBetweenBytes is for groups that do not begin at a byte of packed
 // codes: a byte each comes first, in pieces that stay in the L1 cache.
-func quantizeIntBetweenBytes[T Float](impl isa, dst []byte, src []T, g Grid, p IntParams, f Packing) {
-	var codes [betweenBytes]int8 // which have room for unsigned ones too
-	bits := f.bits()
+func quantizeIntBetweenBytes[T Float](impl isa, dst []byte, src []T, g Grid, p *IntParams, f Format) {
+	var codes [betweenBytes]byte // Int8, which has room for unsigned codes of fewer bits too
+	bits := f.Bits()
 	s := spans{g: g, n: g.Groups, most: len(codes)}
 	for s.advance() {
 		n := s.groups * s.length
 		part := p.part(s.first, s.groups)
-		quantizeIntAsm(impl, storageOf[int8](), unsafe.Pointer(&codes[0]), src[s.off:][:n], Grid{1, s.groups, s.length}, &part)
+		quantizeIntAsm(impl, Int8.storage(), unsafe.Pointer(&codes[0]), src[s.off:][:n], Grid{1, s.groups, s.length}, &part)
 		at, rest := s.off, codes[:n]
 		for toByte := 8 / bits; at%toByte > 0 && len(rest) > 0; at++ {
-			dst[at/toByte] |= byte(rest[0]) & (1<<bits - 1) << (at % toByte * bits)
+			dst[at/toByte] |= rest[0] & (1<<bits - 1) << (at % toByte * bits)
 			rest = rest[1:]
 		}
-		pack(impl, dst[at*bits/8:][:packedBytes(len(rest), bits)], rest, bits)
+		pack(impl, dst[at*bits/8:][:f.Bytes(len(rest))], rest, f)
 	}
 }
 
@@ -106,7 +106,7 @@ func quantizeIntBetweenBytes[T Float](impl isa, dst []byte, src []T, g Grid, p I
 const betweenBytes = 4096
 
 // quantizeFloatAsm is the float formula on an implementation with assembly.
-func quantizeFloatAsm[T Float](impl isa, dst []byte, src []T, g Grid, p FloatParams) {
+func quantizeFloatAsm[T Float](impl isa, dst []byte, src []T, g Grid, p *FloatParams) {
 	switch {
 	case g.Groups <= fewGroups:
 		var recip [fewGroups]float32
@@ -120,8 +120,8 @@ func quantizeFloatAsm[T Float](impl isa, dst []byte, src []T, g Grid, p FloatPar
 	}
 }
 
-func quantizeFloatRuns[T Float](impl isa, dst []byte, src []T, g Grid, p FloatParams, recip []float32) {
-	to := streamingTo(impl, len(src), 8*int(unsafe.Sizeof(src[0])), unsafe.Pointer(&dst[0]), p.Format.bits(), NoMask)
+func quantizeFloatRuns[T Float](impl isa, dst []byte, src []T, g Grid, p *FloatParams, recip []float32) {
+	to := streamingTo(impl, len(src), 8*int(unsafe.Sizeof(src[0])), unsafe.Pointer(&dst[0]), p.Format.Bits(), NoMask)
 	for base := 0; base < g.Groups; base += len(recip) {
 		n := min(len(recip), g.Groups-base)
 		asm.Prepare(impl, &recip[0], &p.Scale[base], n)
@@ -131,15 +131,15 @@ func quantizeFloatRuns[T Float](impl isa, dst []byte, src []T, g Grid, p FloatPa
 
 // quantizeFloatGroups quantizes the groups from base on, with the reciprocals of
 // their scales, which may be known to be powers of two.
-func quantizeFloatGroups[T Float](impl isa, dst []byte, src []T, g Grid, p FloatParams, base int, recip []float32, powersOfTwo bool, to streaming) {
-	code, elem, most := p.Format.asmCode(), elemOf[T](), p.Format.Max()
+func quantizeFloatGroups[T Float](impl isa, dst []byte, src []T, g Grid, p *FloatParams, base int, recip []float32, powersOfTwo bool, to streaming) {
+	code, elem, most := formats[p.Format].write, elemOf[T](), p.Format.Max()
 	s := spans{g: g, base: base, n: len(recip), most: mostElements, to: to}
 	for s.advance() {
 		if !powersOfTwo && hasProducts[T](impl, s.length) {
 			for i := range s.groups {
 				group, off := base+s.first+i, s.off+i*s.length
 				scale := &p.Scale[group]
-				q, x := &dst[off*p.Format.bits()/8], unsafe.Pointer(&src[off])
+				q, x := &dst[off*p.Format.Bits()/8], unsafe.Pointer(&src[off])
 				if r, ok := product(impl, elem, *scale, p.Format.middles(), 0); ok {
 					asm.QuantizeFpProduct(impl, code, elem, q, (*uint16)(x), *scale, r, most, s.length, s.ahead)
 				} else {
@@ -148,7 +148,7 @@ func quantizeFloatGroups[T Float](impl isa, dst []byte, src []T, g Grid, p Float
 			}
 			continue
 		}
-		q, x, recip := &dst[s.off*p.Format.bits()/8], unsafe.Pointer(&src[s.off]), &recip[s.first]
+		q, x, recip := &dst[s.off*p.Format.Bits()/8], unsafe.Pointer(&src[s.off]), &recip[s.first]
 		if powersOfTwo {
 			asm.QuantizeFpPowerOfTwo[T](impl, code, elem, q, x, recip, most, s.groups, s.length, s.ahead)
 		} else {

@@ -1,10 +1,5 @@
 package kernels
 
-import (
-	"github.com/lowbit-go/lowbit/fp4"
-	"github.com/lowbit-go/lowbit/fp8"
-)
-
 // IntRule says how the parameters of an integer format follow from the range of
 // a group, and takes them. A range is widened to hold zero: lo = min(least, 0),
 // hi = max(greatest, 0), and with n = Max - Min
@@ -17,8 +12,12 @@ import (
 // A NaN in a group makes its scale and its minval NaN, an infinity makes them
 // infinite.
 type IntRule struct {
+	// Format says how codes lie in memory, as that of [IntParams] does.
+	Format Format
+
 	// Min and Max are the least and the greatest code, Min < Max, both within
-	// -128..127 or both within 0..255; 0 is among them.
+	// -128..127 or both within 0..255, and within the Format's Range; 0 is among
+	// them.
 	Min, Max int
 
 	Asymmetric bool
@@ -35,18 +34,18 @@ type IntRule struct {
 }
 
 // middle is the zero point of a symmetric format.
-func (r IntRule) middle() int32 { return int32((r.Max + r.Min + 1) / 2) }
+func (r *IntRule) middle() int32 { return int32((r.Max + r.Min + 1) / 2) }
 
 // steps is the number of steps from the least code to the greatest.
-func (r IntRule) steps() float32 { return float32(r.Max - r.Min) }
+func (r *IntRule) steps() float32 { return float32(r.Max - r.Min) }
 
 // check panics unless the rule is for that many groups and consistent.
-func (r IntRule) check(kernel string, groups int) {
+func (r *IntRule) check(kernel string, groups int) {
+	checkRange(kernel, r.Format, r.Min, r.Max)
 	if r.Min >= r.Max || r.Min > 0 || r.Max < 0 {
 		fail(kernel, "codes %d..%d, want a range with 0 and another code", r.Min, r.Max)
 	}
-	p := IntParams{Min: r.Min, Max: r.Max, Scale: r.Scale}
-	p.check(kernel, groups)
+	checkLen(kernel, "Scale", len(r.Scale), groups)
 	if r.ZeroPoint != nil || !r.ByMinval && (r.Asymmetric || r.middle() != 0) {
 		checkLen(kernel, "ZeroPoint", len(r.ZeroPoint), groups)
 	}
@@ -56,8 +55,8 @@ func (r IntRule) check(kernel string, groups int) {
 }
 
 // params returns the parameters of groups for quantizing, once they are chosen.
-func (r IntRule) params(first, groups int) IntParams {
-	p := IntParams{Min: r.Min, Max: r.Max, Scale: r.Scale[first:][:groups]}
+func (r *IntRule) params(first, groups int) IntParams {
+	p := IntParams{Format: r.Format, Min: r.Min, Max: r.Max, Scale: r.Scale[first:][:groups]}
 	switch {
 	case r.ByMinval:
 		p.Minval = r.Minval[first:][:groups]
@@ -68,7 +67,7 @@ func (r IntRule) params(first, groups int) IntParams {
 }
 
 // apart panics if the parameters share memory with one another or with something else.
-func (r IntRule) apart(kernel string, others ...region) {
+func (r *IntRule) apart(kernel string, others ...region) {
 	scale, zeroPoint, minval := memory("Scale", r.Scale), memory("ZeroPoint", r.ZeroPoint), memory("Minval", r.Minval)
 	checkApart(kernel, scale, zeroPoint)
 	checkApart(kernel, scale, minval)
@@ -80,7 +79,7 @@ func (r IntRule) apart(kernel string, others ...region) {
 	}
 }
 
-// FloatRule says how the scales of a small float format follow from the range of a
+// FloatRule says how the scales of a float format follow from the range of a
 // group, and takes them. With m the largest magnitude
 //
 //	scale = max(m / largest, 2^-23)                      the quotient rounded to the tensor's element type
@@ -91,6 +90,7 @@ func (r IntRule) apart(kernel string, others ...region) {
 // NaN or an infinity counts as 2^128 and gives a scale that is finite. In the
 // first it makes the scale NaN or infinite.
 type FloatRule struct {
+	// Format is a float format.
 	Format     Format
 	PowerOfTwo bool
 
@@ -99,20 +99,12 @@ type FloatRule struct {
 }
 
 // check panics unless the rule is for that many groups and consistent.
-func (r FloatRule) check(kernel string, groups int) { r.params(0, len(r.Scale)).check(kernel, groups) }
-
-// params returns the parameters of groups for quantizing, once they are chosen.
-func (r FloatRule) params(first, groups int) FloatParams {
-	return FloatParams{r.Format, r.Scale[first:][:groups]}
+func (r *FloatRule) check(kernel string, groups int) {
+	r.Format.checkFloat(kernel)
+	checkLen(kernel, "Scale", len(r.Scale), groups)
 }
 
-// maxExp returns the exponent of the format's largest value.
-func (f Format) maxExp() int {
-	switch f {
-	case E4M3FN:
-		return fp8.E4M3FNMaxExp
-	case E5M2:
-		return fp8.E5M2MaxExp
-	}
-	return fp4.E2M1MaxExp
+// params returns the parameters of groups for quantizing, once they are chosen.
+func (r *FloatRule) params(first, groups int) FloatParams {
+	return FloatParams{Format: r.Format, Scale: r.Scale[first:][:groups]}
 }

@@ -137,7 +137,7 @@ func arbitrary[T Float](r *source, x []T) {
 
 // nearInts fills x with values next to those at which the result of a group's
 // parameters changes, with values between them and with wild ones.
-func nearInts[T Float](r *source, x []T, g Grid, p IntParams) {
+func nearInts[T Float](r *source, x []T, g Grid, p *IntParams) {
 	for i := range x {
 		group, _ := g.group(i)
 		s, qo, fo := p.group(group)
@@ -158,9 +158,9 @@ func nearInts[T Float](r *source, x []T, g Grid, p IntParams) {
 }
 
 // turns are the values between which a format's codes change, and its largest value.
-var turns = func() (t [E2M1Packed + 1][]float32) {
-	for f := range t {
-		values := fpValues(Format(f))
+var turns = func() (t [formatsEnd][]float32) {
+	for _, f := range floatFormats {
+		values := floatValues(f)
 		for i, v := range values[1:] {
 			t[f] = append(t[f], (values[i]+v)/2)
 		}
@@ -169,8 +169,11 @@ var turns = func() (t [E2M1Packed + 1][]float32) {
 	return t
 }()
 
-// fpValues returns the values of a format that are not negative, ascending.
-func fpValues(f Format) (values []float32) {
+// floatFormats are the float formats.
+var floatFormats = []Format{E4M3FN, E5M2, E2M1, E2M1Packed}
+
+// floatValues returns the values of a format that are not negative, ascending.
+func floatValues(f Format) (values []float32) {
 	for c := range 128 {
 		v := fp4.E2M1(c & 7).Float32()
 		switch f {
@@ -187,8 +190,8 @@ func fpValues(f Format) (values []float32) {
 	return slices.Compact(values)
 }
 
-// nearFloats is nearInts for small float formats.
-func nearFloats[T Float](r *source, x []T, g Grid, p FloatParams) {
+// nearFloats is nearInts for float formats.
+func nearFloats[T Float](r *source, x []T, g Grid, p *FloatParams) {
 	for i := range x {
 		group, _ := g.group(i)
 		t := turns[p.Format]

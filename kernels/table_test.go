@@ -94,16 +94,16 @@ func concat(lists ...[]kernel) (all []kernel) {
 // tensorKernels are those that exist for each element type.
 func tensorKernels[T Float]() []kernel {
 	return concat(
-		fakeQuantizeIntKernels[T](), codeKernels[T, int8](signedRanges), codeKernels[T, uint8](unsignedRanges),
+		fakeQuantizeIntKernels[T](), codeKernels[T, int8](Int8, signedRanges), codeKernels[T, uint8](Uint8, unsignedRanges),
 		packedKernels[T](), fpKernels[T](), backwardKernels[T](), minMaxKernels[T](), dynamicPackedKernels[T](),
-		dynamicIntKernels[T, int8](signedRules), dynamicIntKernels[T, uint8](unsignedRules), dynamicFloatKernels[T](),
+		dynamicIntKernels[T, int8](Int8, signedRules), dynamicIntKernels[T, uint8](Uint8, unsignedRules), dynamicFloatKernels[T](),
 	)
 }
 
 // Ranges of codes: those of the formats, with clipping too, and odd ones.
 var (
 	signedRanges   = []IntParams{{Min: -128, Max: 127}, {Min: -127, Max: 127}, {Min: -8, Max: 7}, {Min: -7, Max: 7}, {Min: -2, Max: 1}, {Min: -1, Max: 1}, {Min: 3, Max: 3}, {Min: -100, Max: -20}, {Min: 5, Max: 11}}
-	unsignedRanges = []IntParams{{Min: 0, Max: 255}, {Min: 0, Max: 15}, {Min: 0, Max: 3}, {Min: 0, Max: 0}, {Min: 200, Max: 255}, {Min: 1, Max: 2}}
+	unsignedRanges = []IntParams{{Min: 0, Max: 255}, {Min: 0, Max: 15}, {Min: 0, Max: 3}, {Min: 9, Max: 9}, {Min: 200, Max: 255}, {Min: 1, Max: 2}}
 )
 
 // masks are the kinds of masks, as operands.
@@ -130,8 +130,8 @@ var formulations = []struct {
 func none(Grid) int { return 0 }
 
 // intParams returns the parameters that the operands from the third on hold.
-func intParams(t *trial, formulation string) IntParams {
-	p := IntParams{Min: t.min, Max: t.max, Scale: mem[float32](t, 2)}
+func intParams(t *trial, formulation string) *IntParams {
+	p := &IntParams{Min: t.min, Max: t.max, Scale: mem[float32](t, 2)}
 	switch formulation {
 	case "zp":
 		p.ZeroPoint = mem[int32](t, 3)
@@ -153,7 +153,7 @@ func fakeQuantizeIntKernels[T Float]() (list []kernel) {
 	e := elementType[T]()
 	for _, m := range masks {
 		for _, f := range formulations {
-			call := func(f32 func(dst []T, mask Mask, src []T, g Grid, p IntParams)) func(t *trial) {
+			call := func(f32 func(dst []T, mask Mask, src []T, g Grid, p *IntParams)) func(t *trial) {
 				return func(t *trial) {
 					f32(mem[T](t, 0), m.mask(t.mem[5]), mem[T](t, 1), t.grid, intParams(t, f.name))
 				}
@@ -176,84 +176,62 @@ func fakeQuantizeIntKernels[T Float]() (list []kernel) {
 	return list
 }
 
-// codeKernels quantize to codes and back.
-func codeKernels[T Float, C Code](ranges []IntParams) (list []kernel) {
+// codeKernels quantize to codes and back, by formats that have so many bits to a
+// code. C is what a slice of them has as its elements.
+func codeKernels[T Float, C IntCode](f Format, ranges []IntParams) (list []kernel) {
 	e := elementType[T]()
-	for _, f := range formulations {
-		params := []operand{in("scale", f32, groups), in("zeroPoint", int32s, f.zeroPoints), in("minval", f32, f.minval)}
-		quantize := func(k func(dst []C, src []T, g Grid, p IntParams)) func(t *trial) {
-			return func(t *trial) { k(mem[C](t, 0), mem[T](t, 1), t.grid, intParams(t, f.name)) }
+	codes := func(g Grid) int { return f.Bytes(elements(g)) }
+	for _, formulation := range formulations {
+		name := fmt.Sprintf("%s/%v/%s", e.name, f, formulation.name)
+		operands := func(dst, src operand) []operand {
+			return []operand{dst, src, in("scale", f32, groups), in("zeroPoint", int32s, formulation.zeroPoints), in("minval", f32, formulation.minval)}
 		}
-		dequantize := func(k func(dst []T, src []C, g Grid, p IntParams)) func(t *trial) {
-			return func(t *trial) { k(mem[T](t, 0), mem[C](t, 1), t.grid, intParams(t, f.name)) }
+		params := func(t *trial) *IntParams {
+			p := intParams(t, formulation.name)
+			if f.isPacked() {
+				p.Format = f
+			}
+			return p
 		}
 		list = append(list, kernel{
-			name:     fmt.Sprintf("QuantizeInt/%s/%T/%s", e.name, C(0), f.name),
-			operands: append([]operand{out("dst", bytes8, elements), in("src", e, elements)}, params...),
+			name:     "QuantizeInt/" + name,
+			operands: operands(out("dst", bytes8, codes), in("src", e, elements)),
 			formats:  ranges,
 			fill: func(r *source, t *trial) {
 				fillIntParams(r, t)
-				nearInts(r, mem[T](t, 1), t.grid, intParams(t, f.name))
+				nearInts(r, mem[T](t, 1), t.grid, params(t))
 			},
-			run:    quantize(QuantizeInt[C, T]),
-			oracle: quantize(portableQuantizeInt[C, T]),
+			run:    func(t *trial) { QuantizeInt(mem[C](t, 0), mem[T](t, 1), t.grid, params(t)) },
+			oracle: func(t *trial) { portableQuantizeInt(t.mem[0], mem[T](t, 1), t.grid, params(t), f) },
 		}, kernel{
-			name:     fmt.Sprintf("DequantizeInt/%s/%T/%s", e.name, C(0), f.name),
-			operands: append([]operand{out("dst", e, elements), in("src", bytes8, elements)}, params...),
+			name:     "DequantizeInt/" + name,
+			operands: operands(out("dst", e, elements), in("src", bytes8, codes)),
 			formats:  ranges,
 			fill: func(r *source, t *trial) {
 				fillIntParams(r, t)
 				fillBytes(r, t.mem[1])
 			},
-			run:    dequantize(DequantizeInt[T, C]),
-			oracle: dequantize(portableDequantizeInt[T, C]),
+			run:    func(t *trial) { DequantizeInt(mem[T](t, 0), mem[C](t, 1), t.grid, params(t)) },
+			oracle: func(t *trial) { portableDequantizeInt(mem[T](t, 0), t.mem[1], t.grid, params(t), f) },
 		})
 	}
 	return list
 }
 
-// packedKernels quantize to packed codes and back.
+// packedFormats are the integer formats that have several codes to a byte.
+var packedFormats = []Format{Int4, Uint4, Int2, Uint2}
+
+// packedKernels are codeKernels of packed codes.
 func packedKernels[T Float]() (list []kernel) {
-	e := elementType[T]()
-	for packing := Int4; packing <= Uint2; packing++ {
-		least, most := packing.Range()
+	for _, f := range packedFormats {
+		least, most := f.Range()
 		ranges := []IntParams{{Min: least, Max: most}}
 		for _, p := range append(signedRanges, unsignedRanges...) {
 			if p.Min >= least && p.Max <= most {
 				ranges = append(ranges, p)
 			}
 		}
-		packed := func(g Grid) int { return packing.Bytes(elements(g)) }
-		for _, f := range formulations {
-			params := []operand{in("scale", f32, groups), in("zeroPoint", int32s, f.zeroPoints), in("minval", f32, f.minval)}
-			quantize := func(k func(dst []byte, src []T, g Grid, p IntParams, f Packing)) func(t *trial) {
-				return func(t *trial) { k(t.mem[0], mem[T](t, 1), t.grid, intParams(t, f.name), packing) }
-			}
-			dequantize := func(k func(dst []T, src []byte, g Grid, p IntParams, f Packing)) func(t *trial) {
-				return func(t *trial) { k(mem[T](t, 0), t.mem[1], t.grid, intParams(t, f.name), packing) }
-			}
-			list = append(list, kernel{
-				name:     fmt.Sprintf("QuantizeIntPacked/%s/%v/%s", e.name, packing, f.name),
-				operands: append([]operand{out("dst", bytes8, packed), in("src", e, elements)}, params...),
-				formats:  ranges,
-				fill: func(r *source, t *trial) {
-					fillIntParams(r, t)
-					nearInts(r, mem[T](t, 1), t.grid, intParams(t, f.name))
-				},
-				run:    quantize(QuantizeIntPacked[T]),
-				oracle: quantize(portableQuantizeIntPacked[T]),
-			}, kernel{
-				name:     fmt.Sprintf("DequantizeIntPacked/%s/%v/%s", e.name, packing, f.name),
-				operands: append([]operand{out("dst", e, elements), in("src", bytes8, packed)}, params...),
-				formats:  ranges,
-				fill: func(r *source, t *trial) {
-					fillIntParams(r, t)
-					fillBytes(r, t.mem[1])
-				},
-				run:    dequantize(DequantizeIntPacked[T]),
-				oracle: dequantize(portableDequantizeIntPacked[T]),
-			})
-		}
+		list = append(list, codeKernels[T, uint8](f, ranges)...)
 	}
 	return list
 }
@@ -266,16 +244,16 @@ func fillBytes(r *source, b []byte) {
 
 func fpKernels[T Float]() (list []kernel) {
 	e := elementType[T]()
-	for f := E4M3FN; f <= E2M1Packed; f++ {
+	for _, f := range floatFormats {
 		codes := map[Format]elem{E4M3FN: e4m3, E5M2: e5m2, E2M1: e4m3, E2M1Packed: bytes8}[f]
 		codesLen := func(g Grid) int { return f.Bytes(elements(g)) }
-		params := func(t *trial) FloatParams { return FloatParams{f, mem[float32](t, 2)} }
+		params := func(t *trial) *FloatParams { return &FloatParams{f, mem[float32](t, 2)} }
 		fill := func(r *source, t *trial) {
 			r.scales(mem[float32](t, 2))
 			nearFloats(r, mem[T](t, 1), t.grid, params(t))
 		}
 		for _, m := range masks {
-			fake := func(k func(dst []T, mask Mask, src []T, g Grid, p FloatParams)) func(t *trial) {
+			fake := func(k func(dst []T, mask Mask, src []T, g Grid, p *FloatParams)) func(t *trial) {
 				return func(t *trial) { k(mem[T](t, 0), m.mask(t.mem[3]), mem[T](t, 1), t.grid, params(t)) }
 			}
 			list = append(list, kernel{
@@ -287,17 +265,17 @@ func fpKernels[T Float]() (list []kernel) {
 				oracle:   fake(portableFakeQuantizeFloat[T]),
 			})
 		}
-		quantize := func(k func(dst []byte, src []T, g Grid, p FloatParams)) func(t *trial) {
+		quantize := func(k func(dst []byte, src []T, g Grid, p *FloatParams)) func(t *trial) {
 			return func(t *trial) { k(t.mem[0], mem[T](t, 1), t.grid, params(t)) }
 		}
-		dequantize := func(k func(dst []T, src []byte, g Grid, p FloatParams)) func(t *trial) {
+		dequantize := func(k func(dst []T, src []byte, g Grid, p *FloatParams)) func(t *trial) {
 			return func(t *trial) { k(mem[T](t, 0), t.mem[1], t.grid, params(t)) }
 		}
 		list = append(list, kernel{
 			name:     fmt.Sprintf("QuantizeFloat/%s/%v", e.name, f),
 			operands: []operand{out("dst", codes, codesLen), in("src", e, elements), in("scale", f32, groups)},
 			fill:     fill,
-			run:      quantize(QuantizeFloat[T]),
+			run:      quantize(QuantizeFloat[byte, T]),
 			oracle:   quantize(portableQuantizeFloat[T]),
 		}, kernel{
 			name:     fmt.Sprintf("DequantizeFloat/%s/%v", e.name, f),
@@ -306,7 +284,7 @@ func fpKernels[T Float]() (list []kernel) {
 				r.scales(mem[float32](t, 2))
 				fillBytes(r, t.mem[1])
 			},
-			run:    dequantize(DequantizeFloat[T]),
+			run:    dequantize(DequantizeFloat[T, byte]),
 			oracle: dequantize(portableDequantizeFloat[T]),
 		})
 	}
@@ -385,12 +363,12 @@ var (
 )
 
 // dynamicIntKernels choose parameters, observe, and observe and quantize.
-func dynamicIntKernels[T Float, C Code](ranges []IntParams) (list []kernel) {
+func dynamicIntKernels[T Float, C IntCode](own Format, ranges []IntParams) (list []kernel) {
 	e := elementType[T]()
 	for _, f := range rules {
 		params := []operand{out("scale", f32, observed), out("zeroPoint", int32s, f.zeroPoints), out("minval", f32, f.minval)}
-		rule := func(t *trial) IntRule {
-			r := f.rule
+		rule := func(t *trial) *IntRule {
+			r := &IntRule{Asymmetric: f.rule.Asymmetric, ByMinval: f.rule.ByMinval}
 			r.Min, r.Max, r.Scale = t.min, t.max, mem[float32](t, 2)
 			if f.zeroPoints(t.grid) > 0 {
 				r.ZeroPoint = mem[int32](t, 3)
@@ -407,16 +385,16 @@ func dynamicIntKernels[T Float, C Code](ranges []IntParams) (list []kernel) {
 				}
 			}
 		}
-		dynamic := func(k func(dst []C, src []T, g Grid, r IntRule)) func(t *trial) {
+		dynamic := func(k func(dst []C, src []T, g Grid, r *IntRule)) func(t *trial) {
 			return nonEmpty(func(t *trial) { k(mem[C](t, 0), mem[T](t, 1), t.grid, rule(t)) })
 		}
-		observe := func(k func(src []T, g Grid, r IntRule)) func(t *trial) {
+		observe := func(k func(src []T, g Grid, r *IntRule)) func(t *trial) {
 			return nonEmpty(func(t *trial) { k(mem[T](t, 1), t.grid, rule(t)) })
 		}
-		choose := func(k func(r IntRule, low, high []float32)) func(t *trial) {
+		choose := func(k func(r *IntRule, low, high []float32)) func(t *trial) {
 			return nonEmpty(func(t *trial) { k(rule(t), mem[float32](t, 0), mem[float32](t, 1)) })
 		}
-		name := fmt.Sprintf("%s/%T/%s", e.name, C(0), f.name)
+		name := fmt.Sprintf("%s/%v/%s", e.name, own, f.name)
 		fill := func(r *source, t *trial) { groupsOfKinds(r, mem[T](t, 1), t.grid) }
 		list = append(list, kernel{
 			name:     "DynamicInt/" + name,
@@ -424,9 +402,10 @@ func dynamicIntKernels[T Float, C Code](ranges []IntParams) (list []kernel) {
 			formats:  ranges,
 			fill:     fill,
 			run:      dynamic(DynamicInt[C, T]),
-			oracle: dynamic(func(dst []C, src []T, g Grid, r IntRule) {
+			oracle: dynamic(func(dst []C, src []T, g Grid, r *IntRule) {
 				portableObserveInt(src, g, r)
-				portableQuantizeInt(dst, src, g, r.params(0, g.Groups))
+				p := r.params(0, g.Groups)
+				portableQuantizeInt(bytesOf(dst), src, g, &p, own)
 			}),
 		}, kernel{
 			name:     "ObserveInt/" + name,
@@ -450,26 +429,27 @@ func dynamicIntKernels[T Float, C Code](ranges []IntParams) (list []kernel) {
 // dynamicPackedKernels observe and quantize to packed integers.
 func dynamicPackedKernels[T Float]() (list []kernel) {
 	e := elementType[T]()
-	for packing := Int4; packing <= Uint2; packing++ {
-		least, most := packing.Range()
+	for _, f := range packedFormats {
+		least, most := f.Range()
 		for _, asymmetric := range []bool{false, true} {
-			dynamic := func(k func(dst []byte, src []T, g Grid, r IntRule, f Packing)) func(t *trial) {
+			dynamic := func(k func(dst []byte, src []T, g Grid, r *IntRule)) func(t *trial) {
 				return func(t *trial) {
 					if elements(t.grid) > 0 {
-						k(t.mem[0], mem[T](t, 1), t.grid, IntRule{Min: t.min, Max: t.max, Asymmetric: asymmetric, Scale: mem[float32](t, 2), ZeroPoint: mem[int32](t, 3)}, packing)
+						k(t.mem[0], mem[T](t, 1), t.grid, &IntRule{Format: f, Min: t.min, Max: t.max, Asymmetric: asymmetric, Scale: mem[float32](t, 2), ZeroPoint: mem[int32](t, 3)})
 					}
 				}
 			}
 			list = append(list, kernel{
-				name: fmt.Sprintf("DynamicIntPacked/%s/%v/asymmetric=%v", e.name, packing, asymmetric),
-				operands: []operand{out("dst", bytes8, func(g Grid) int { return packing.Bytes(elements(g)) }), in("src", e, elements),
+				name: fmt.Sprintf("DynamicInt/%s/%v/asymmetric=%v", e.name, f, asymmetric),
+				operands: []operand{out("dst", bytes8, func(g Grid) int { return f.Bytes(elements(g)) }), in("src", e, elements),
 					out("scale", f32, observed), out("zeroPoint", int32s, observed)},
 				formats: []IntParams{{Min: least, Max: most}},
 				fill:    func(r *source, t *trial) { groupsOfKinds(r, mem[T](t, 1), t.grid) },
-				run:     dynamic(DynamicIntPacked[T]),
-				oracle: dynamic(func(dst []byte, src []T, g Grid, r IntRule, f Packing) {
+				run:     dynamic(DynamicInt[byte, T]),
+				oracle: dynamic(func(dst []byte, src []T, g Grid, r *IntRule) {
 					portableObserveInt(src, g, r)
-					portableQuantizeIntPacked(dst, src, g, r.params(0, g.Groups), f)
+					p := r.params(0, g.Groups)
+					portableQuantizeInt(dst, src, g, &p, f)
 				}),
 			})
 		}
@@ -481,9 +461,9 @@ func dynamicPackedKernels[T Float]() (list []kernel) {
 func dynamicFloatKernels[T Float]() (list []kernel) {
 	e := elementType[T]()
 	for _, powerOfTwo := range []bool{false, true} {
-		for f := E4M3FN; f <= E2M1Packed; f++ {
+		for _, f := range floatFormats {
 			codes := map[Format]elem{E4M3FN: e4m3, E5M2: e5m2, E2M1: e4m3, E2M1Packed: bytes8}[f]
-			rule := func(t *trial) FloatRule { return FloatRule{f, powerOfTwo, mem[float32](t, 2)} }
+			rule := func(t *trial) *FloatRule { return &FloatRule{f, powerOfTwo, mem[float32](t, 2)} }
 			nonEmpty := func(call func(t *trial)) func(t *trial) {
 				return func(t *trial) {
 					if elements(t.grid) > 0 {
@@ -491,13 +471,13 @@ func dynamicFloatKernels[T Float]() (list []kernel) {
 					}
 				}
 			}
-			dynamic := func(k func(dst []byte, src []T, g Grid, r FloatRule)) func(t *trial) {
+			dynamic := func(k func(dst []byte, src []T, g Grid, r *FloatRule)) func(t *trial) {
 				return nonEmpty(func(t *trial) { k(t.mem[0], mem[T](t, 1), t.grid, rule(t)) })
 			}
-			observe := func(k func(src []T, g Grid, r FloatRule)) func(t *trial) {
+			observe := func(k func(src []T, g Grid, r *FloatRule)) func(t *trial) {
 				return nonEmpty(func(t *trial) { k(mem[T](t, 1), t.grid, rule(t)) })
 			}
-			choose := func(k func(r FloatRule, low, high []float32)) func(t *trial) {
+			choose := func(k func(r *FloatRule, low, high []float32)) func(t *trial) {
 				return nonEmpty(func(t *trial) { k(rule(t), mem[float32](t, 0), mem[float32](t, 1)) })
 			}
 			name := fmt.Sprintf("%s/%v", e.name, f)
@@ -510,10 +490,11 @@ func dynamicFloatKernels[T Float]() (list []kernel) {
 				operands: []operand{out("dst", codes, func(g Grid) int { return f.Bytes(elements(g)) }), in("src", e, elements),
 					out("scale", f32, observed)},
 				fill: fill,
-				run:  dynamic(DynamicFloat[T]),
-				oracle: dynamic(func(dst []byte, src []T, g Grid, r FloatRule) {
+				run:  dynamic(DynamicFloat[byte, T]),
+				oracle: dynamic(func(dst []byte, src []T, g Grid, r *FloatRule) {
 					portableObserveFloat(src, g, r)
-					portableQuantizeFloat(dst, src, g, r.params(0, g.Groups))
+					p := r.params(0, g.Groups)
+					portableQuantizeFloat(dst, src, g, &p)
 				}),
 			}, kernel{
 				name:     "ObserveFloat/" + name,
@@ -583,28 +564,24 @@ func ranges32[T Float](r *source, low, high []float32) {
 	}
 }
 
-func packKernels[C Code]() (list []kernel) {
-	for _, bits := range []int{4, 2} {
-		pack, unpack := Pack4[C], Unpack4[C]
-		if bits == 2 {
-			pack, unpack = Pack2[C], Unpack2[C]
-		}
-		packed := func(g Grid) int { return (elements(g)*bits + 7) / 8 }
+func packKernels[C IntCode]() (list []kernel) {
+	for _, f := range packedFormats {
+		packed := func(g Grid) int { return f.Bytes(elements(g)) }
 		fill := func(r *source, t *trial) { fillBytes(r, t.mem[1]) }
 		list = append(list, kernel{
-			name:     fmt.Sprintf("Pack%d/%T", bits, C(0)),
+			name:     fmt.Sprintf("Pack/%v/%T", f, C(0)),
 			operands: []operand{out("dst", bytes8, packed), in("src", bytes8, elements)},
 			flat:     true,
 			fill:     fill,
-			run:      func(t *trial) { pack(t.mem[0], mem[C](t, 1)) },
-			oracle:   func(t *trial) { portablePack(t.mem[0], mem[C](t, 1), bits) },
+			run:      func(t *trial) { Pack(t.mem[0], mem[C](t, 1), f) },
+			oracle:   func(t *trial) { portablePack(t.mem[0], t.mem[1], f) },
 		}, kernel{
-			name:     fmt.Sprintf("Unpack%d/%T", bits, C(0)),
+			name:     fmt.Sprintf("Unpack/%v/%T", f, C(0)),
 			operands: []operand{out("dst", bytes8, elements), in("src", bytes8, packed)},
 			flat:     true,
 			fill:     fill,
-			run:      func(t *trial) { unpack(mem[C](t, 0), t.mem[1]) },
-			oracle:   func(t *trial) { portableUnpack(mem[C](t, 0), t.mem[1], bits) },
+			run:      func(t *trial) { Unpack(mem[C](t, 0), t.mem[1], f) },
+			oracle:   func(t *trial) { portableUnpack(t.mem[0], t.mem[1], f) },
 		})
 	}
 	return list
@@ -639,7 +616,7 @@ func conversions() []kernel {
 			name:     "EncodeE2M1Pairs",
 			operands: []operand{out("dst", bytes8, pairs), in("src", f32, elements)},
 			flat:     true,
-			fill:     func(r *source, t *trial) { nearFloats(r, mem[float32](t, 1), t.grid, FloatParams{E2M1, unit(t.grid)}) },
+			fill:     func(r *source, t *trial) { nearFloats(r, mem[float32](t, 1), t.grid, &FloatParams{E2M1, unit(t.grid)}) },
 			run:      func(t *trial) { EncodeE2M1Pairs(mem[fp4.Pair](t, 0), mem[float32](t, 1)) },
 			oracle:   func(t *trial) { portableEncodePairs(mem[fp4.Pair](t, 0), mem[float32](t, 1)) },
 		}, {

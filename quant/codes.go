@@ -20,7 +20,10 @@ type Codes struct {
 }
 
 // Int8 views Data as int8, for unpacked codes of signed integers.
-func (c Codes) Int8() []int8 { return signed(c.Data) }
+func (c Codes) Int8() []int8 {
+	codes, _ := kernels.View[int8](c.Data) // bytes are always aligned for bytes
+	return codes
+}
 
 // DataShape returns the shape of Data in bytes: the tensor's, or, packed, with the last axis in bytes, and [1] for a scalar.
 func (c Codes) DataShape() []int {
@@ -66,7 +69,7 @@ func (c Codes) repack(packed bool) (Codes, error) {
 		if packed {
 			l.pack(c.Data[l.offset(at):], was.Data[at:][:n])
 		} else {
-			l.unpack(c.Data[at:][:n], was.Data[l.offset(at):], c.Spec.DType.Storage() == Int8)
+			l.unpack(c.Data[at:][:n], was.Data[l.offset(at):])
 		}
 		at += n
 	}

@@ -41,7 +41,7 @@ func TestLinked(t *testing.T) {
 		most    int64  // KB more than line
 		links   string // what may be
 	}{
-		{"quantizeint", 400, `^(Quantize(Whole|ZeroPoint|Minval)?(Int8|Uint8|Packed[24])|Prepare)AVX`},
+		{"quantizeint", 400, `^(Quantize(Whole|ZeroPoint|Minval)?(Int8|Uint8|Packed[24])|PackPacked[24]|Prepare)AVX`},
 		{"backward", 100, `^Backward(Bytes|Bits)B?F16AVX`},
 		{"fakequantize", 2100, `^(Params(Symmetric|Asymmetric|Scale)(B?F16)?|\D+(Int8|Uint8|E4M3|E5M2|E2M1|E2M1Packed|Packed[24])?)AVX`},
 	} {

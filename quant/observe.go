@@ -142,9 +142,11 @@ func (p *pass[T]) observeWhole(b *bench[T], lo, hi int) {
 			low, high := p.minMax(b, s)
 			p.observer.update(s.group, low, high)
 		case p.format.dtype.IsFloat():
-			kernels.ObserveFloat(p.x[s.at:][:s.len()], s.grid, p.format.fpRule(p.params, s.group, s.grid.Groups))
+			r := p.format.floatRule(p.params, s.group, s.grid.Groups, false)
+			kernels.ObserveFloat(p.x[s.at:][:s.len()], s.grid, &r)
 		default:
-			kernels.ObserveInt(p.x[s.at:][:s.len()], s.grid, p.format.intRule(p.params, s.group, s.grid.Groups))
+			r := p.format.intRule(p.params, s.group, s.grid.Groups, false)
+			kernels.ObserveInt(p.x[s.at:][:s.len()], s.grid, &r)
 		}
 	}
 }

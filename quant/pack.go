@@ -14,11 +14,12 @@ type lines struct {
 	padded bool // a line's last byte has room left
 	bits   int
 	fp4    bool
-	length int // that of the last axis if they are padded; else all is one line
+	format kernels.Format // of packed codes
+	length int            // that of the last axis if they are padded; else all is one line
 }
 
 func newLines(d DType, shape []int, packed bool) lines {
-	l := lines{packed: packed && d.Bits() < 8, bits: d.Bits(), fp4: d == Float4E2M1FN, length: math.MaxInt}
+	l := lines{packed: packed && d.Bits() < 8, bits: d.Bits(), fp4: d == Float4E2M1FN, format: kernelFormat(d, true), length: math.MaxInt}
 	row := 1
 	if len(shape) > 0 {
 		row = shape[len(shape)-1]
@@ -64,33 +65,25 @@ func (l lines) part(at, end, most int) int { return min(most, end-at, l.length-a
 
 // pack packs elements of one line.
 func (l lines) pack(dst, codes []byte) {
-	switch dst = dst[:l.bytes(len(codes))]; {
-	case l.fp4:
-		for i := range dst {
-			dst[i] = nibble[codes[2*i]] | nibble[codes[2*i+1]]<<4
-		}
-	case l.bits == 4:
-		kernels.Pack4(dst, codes)
-	default:
-		kernels.Pack2(dst, codes)
+	dst = dst[:l.bytes(len(codes))]
+	if !l.fp4 {
+		kernels.Pack(dst, codes, l.format)
+		return
+	}
+	for i := range dst {
+		dst[i] = nibble[codes[2*i]] | nibble[codes[2*i+1]]<<4
 	}
 }
 
-// unpack is the inverse of pack; signed integers are extended.
-func (l lines) unpack(codes, src []byte, sign bool) {
-	switch src = src[:l.bytes(len(codes))]; {
-	case l.fp4:
-		for i, b := range src {
-			codes[2*i], codes[2*i+1] = e4m3[b&15], e4m3[b>>4]
-		}
-	case l.bits == 4 && sign:
-		kernels.Unpack4(signed(codes), src)
-	case l.bits == 4:
-		kernels.Unpack4(codes, src)
-	case sign:
-		kernels.Unpack2(signed(codes), src)
-	default:
-		kernels.Unpack2(codes, src)
+// unpack is the inverse of pack.
+func (l lines) unpack(codes, src []byte) {
+	src = src[:l.bytes(len(codes))]
+	if !l.fp4 {
+		kernels.Unpack(codes, src, l.format)
+		return
+	}
+	for i, b := range src {
+		codes[2*i], codes[2*i+1] = e4m3[b&15], e4m3[b>>4]
 	}
 }
 

@@ -144,9 +144,9 @@ func (f *format) group(p *Params, i int) Group {
 	return g
 }
 
-// int returns the parameters of a span for a kernel of integers.
-func (f *format) int(p *Params, s span) kernels.IntParams {
-	k := kernels.IntParams{Min: int(f.min), Max: int(f.max), Scale: p.Scale[s.group:][:s.grid.Groups]}
+// ints returns the parameters of a span for a kernel of integers, whose codes lie in bytes or are packed there.
+func (f *format) ints(p *Params, s span, packed bool) kernels.IntParams {
+	k := kernels.IntParams{Format: kernelFormat(f.dtype, packed), Min: int(f.min), Max: int(f.max), Scale: p.Scale[s.group:][:s.grid.Groups]}
 	switch {
 	case f.minval:
 		k.Minval = p.MinVal[s.group:][:s.grid.Groups]
@@ -156,38 +156,38 @@ func (f *format) int(p *Params, s span) kernels.IntParams {
 	return k
 }
 
-// fp returns the parameters of a span for a kernel of floats, each code in a byte.
-func (f *format) fp(p *Params, s span) kernels.FloatParams {
-	return kernels.FloatParams{Format: f.kernel(), Scale: p.Scale[s.group:][:s.grid.Groups]}
+// floats is ints for a kernel of floats.
+func (f *format) floats(p *Params, s span, packed bool) kernels.FloatParams {
+	return kernels.FloatParams{Format: kernelFormat(f.dtype, packed), Scale: p.Scale[s.group:][:s.grid.Groups]}
 }
 
-// kernel is the float format as the kernels know it, each code in a byte.
-func (f *format) kernel() kernels.Format {
-	switch f.dtype {
-	case Float8E5M2:
-		return kernels.E5M2
-	case Float4E2M1FN:
-		return kernels.E2M1
+// kernelFormat is what the kernels call the format of codes that lie in bytes or are packed there.
+func kernelFormat(d DType, packed bool) kernels.Format {
+	if !packed && d != Float4E2M1FN {
+		d = d.Storage()
 	}
-	return kernels.E4M3FN
-}
-
-// pairs returns the parameters of a span for a kernel of float4, two to a byte.
-func (f *format) pairs(p *Params, s span) kernels.FloatParams {
-	return kernels.FloatParams{Format: kernels.E2M1Packed, Scale: p.Scale[s.group:][:s.grid.Groups]}
-}
-
-// packing tells the kernels of packed integers which they are.
-func (f *format) packing() kernels.Packing {
-	switch f.dtype {
+	switch d {
+	case Int8:
+		return kernels.Int8
+	case Uint8:
+		return kernels.Uint8
 	case Int4:
 		return kernels.Int4
 	case Uint4:
 		return kernels.Uint4
 	case Int2:
 		return kernels.Int2
+	case Uint2:
+		return kernels.Uint2
+	case Float8E5M2:
+		return kernels.E5M2
+	case Float4E2M1FN:
+		if packed {
+			return kernels.E2M1Packed
+		}
+		return kernels.E2M1
 	}
-	return kernels.Uint2
+	return kernels.E4M3FN
 }
 
 // encode writes the codes of values that a user's own step made: the nearest code, 0 for NaN where the format has none.
@@ -241,21 +241,23 @@ func (f *format) choose(p *Params, first int, low, high []float32, e element) {
 
 func choose[T kernels.Float](f *format, p *Params, first int, low, high []float32) {
 	if f.dtype.IsFloat() {
-		kernels.ChooseFloat[T](f.fpRule(p, first, len(low)), low, high)
+		r := f.floatRule(p, first, len(low), false)
+		kernels.ChooseFloat[T](&r, low, high)
 	} else {
-		kernels.ChooseInt[T](f.intRule(p, first, len(low)), low, high)
+		r := f.intRule(p, first, len(low), false)
+		kernels.ChooseInt[T](&r, low, high)
 	}
 }
 
 // intRule returns the rule by which a kernel chooses the parameters of some groups of integers.
-func (f *format) intRule(p *Params, first, groups int) kernels.IntRule {
+func (f *format) intRule(p *Params, first, groups int, packed bool) kernels.IntRule {
 	return kernels.IntRule{
-		Min: int(f.min), Max: int(f.max), Asymmetric: f.scheme == Asymmetric, ByMinval: f.minval,
+		Format: kernelFormat(f.dtype, packed), Min: int(f.min), Max: int(f.max), Asymmetric: f.scheme == Asymmetric, ByMinval: f.minval,
 		Scale: p.Scale[first:][:groups], ZeroPoint: p.ZeroPoint[first:][:groups], Minval: p.MinVal[first:][:groups],
 	}
 }
 
-// fpRule is intRule for floats, each code in a byte.
-func (f *format) fpRule(p *Params, first, groups int) kernels.FloatRule {
-	return kernels.FloatRule{Format: f.kernel(), PowerOfTwo: f.e8m0, Scale: p.Scale[first:][:groups]}
+// floatRule is intRule for floats.
+func (f *format) floatRule(p *Params, first, groups int, packed bool) kernels.FloatRule {
+	return kernels.FloatRule{Format: kernelFormat(f.dtype, packed), PowerOfTwo: f.e8m0, Scale: p.Scale[first:][:groups]}
 }

@@ -2,7 +2,6 @@ package quant
 
 import (
 	"math"
-	"unsafe"
 
 	"github.com/lowbit-go/lowbit/kernels"
 )
@@ -52,9 +51,11 @@ func (p *pass[T]) fakeQuantize(b *bench[T], lo, hi int) {
 func (p *pass[T]) fakeQuantizeSpan(s span, mask kernels.Mask) {
 	y, x := p.y[s.at:][:s.len()], p.x[s.at:][:s.len()]
 	if p.format.dtype.IsFloat() {
-		kernels.FakeQuantizeFloat(y, mask, x, s.grid, p.format.fp(p.params, s))
+		k := p.format.floats(p.params, s, false)
+		kernels.FakeQuantizeFloat(y, mask, x, s.grid, &k)
 	} else {
-		kernels.FakeQuantizeInt(y, mask, x, s.grid, p.format.int(p.params, s))
+		k := p.format.ints(p.params, s, false)
+		kernels.FakeQuantizeInt(y, mask, x, s.grid, &k)
 	}
 }
 
@@ -93,7 +94,7 @@ func (p *pass[T]) quantizeValues(b *bench[T], lo, hi int) {
 			widen(b.wide, p.x[at:][:n])
 			p.encode(b, b.codes[:n], at)
 		}
-		decodeSpan(p.y[at:][:n], b.codes[:n], span{grid: kernels.Grid{Rows: 1, Groups: 1, Len: n}}, &plain, &unit)
+		decodeSpan(p.y[at:][:n], b.codes[:n], span{grid: kernels.Grid{Rows: 1, Groups: 1, Len: n}}, &plain, &unit, false)
 		keepNaN(p.y[at:][:n], source)
 	}
 }
@@ -132,12 +133,7 @@ func (p *pass[T]) quantize(b *bench[T], lo, hi int) {
 		end := lo + p.lines.part(lo, hi, hi-lo)
 		if p.step == nil && p.inBytes(lo, end) {
 			for s := range p.tiling.spans(lo, end) {
-				dst, x := p.packed(s), p.x[s.at:][:s.len()]
-				if p.lines.fp4 {
-					kernels.QuantizeFloat(dst, x, s.grid, p.format.pairs(p.params, s))
-				} else {
-					kernels.QuantizeIntPacked(dst, x, s.grid, p.format.int(p.params, s), p.format.packing())
-				}
+				encodeSpan(p.place(s), p.x[s.at:][:s.len()], s, p.format, p.params, true)
 			}
 			lo = end
 		}
@@ -153,20 +149,13 @@ func (p *pass[T]) quantize(b *bench[T], lo, hi int) {
 // observeAndQuantize moves the parameters with groups that lie contiguous and whole in [lo, hi), and writes their codes.
 func (p *pass[T]) observeAndQuantize(lo, hi int) {
 	for s := range p.tiling.spans(lo, hi) {
-		x, groups := p.x[s.at:][:s.len()], s.grid.Groups
-		switch {
-		case p.lines.fp4 && p.lines.packed:
-			rule := p.format.fpRule(p.params, s.group, groups)
-			rule.Format = kernels.E2M1Packed
-			kernels.DynamicFloat(p.packed(s), x, s.grid, rule)
-		case p.lines.packed:
-			kernels.DynamicIntPacked(p.packed(s), x, s.grid, p.format.intRule(p.params, s.group, groups), p.format.packing())
-		case p.format.dtype.IsFloat():
-			kernels.DynamicFloat(p.codes[s.at:][:s.len()], x, s.grid, p.format.fpRule(p.params, s.group, groups))
-		case p.format.dtype.Storage() == Int8:
-			kernels.DynamicInt(signed(p.codes[s.at:][:s.len()]), x, s.grid, p.format.intRule(p.params, s.group, groups))
-		default:
-			kernels.DynamicInt(p.codes[s.at:][:s.len()], x, s.grid, p.format.intRule(p.params, s.group, groups))
+		dst, x := p.place(s), p.x[s.at:][:s.len()]
+		if p.format.dtype.IsFloat() {
+			r := p.format.floatRule(p.params, s.group, s.grid.Groups, p.lines.packed)
+			kernels.DynamicFloat(dst, x, s.grid, &r)
+		} else {
+			r := p.format.intRule(p.params, s.group, s.grid.Groups, p.lines.packed)
+			kernels.DynamicInt(dst, x, s.grid, &r)
 		}
 	}
 }
@@ -181,27 +170,25 @@ func (p *pass[T]) dequantize(b *bench[T], lo, hi int) {
 		end := lo + p.lines.part(lo, hi, hi-lo)
 		if p.inBytes(lo, end) {
 			for s := range p.tiling.spans(lo, end) {
-				y, src := p.y[s.at:][:s.len()], p.packed(s)
-				if p.lines.fp4 {
-					kernels.DequantizeFloat(y, src, s.grid, p.format.pairs(p.params, s))
-				} else {
-					kernels.DequantizeIntPacked(y, src, s.grid, p.format.int(p.params, s), p.format.packing())
-				}
+				decodeSpan(p.y[s.at:][:s.len()], p.place(s), s, p.format, p.params, true)
 			}
 			lo = end
 		}
 		for lo < end {
 			n := p.lines.part(lo, end, chunk)
-			p.lines.unpack(b.codes[:n], p.codes[p.lines.offset(lo):], p.format.dtype.Storage() == Int8)
+			p.lines.unpack(b.codes[:n], p.codes[p.lines.offset(lo):])
 			p.decode(p.y[lo:][:n], b.codes[:n], lo)
 			lo += n
 		}
 	}
 }
 
-// packed returns the packed codes of a span that begins at a byte.
-func (p *pass[T]) packed(s span) []byte {
-	return p.codes[p.lines.offset(s.at):][:p.lines.bytes(s.len())]
+// place is where the codes of a span are; packed ones begin at a byte.
+func (p *pass[T]) place(s span) []byte {
+	if p.lines.packed {
+		return p.codes[p.lines.offset(s.at):][:p.lines.bytes(s.len())]
+	}
+	return p.codes[s.at:][:s.len()]
 }
 
 // inBytes tells whether the spans of the elements [lo, hi), of one line, begin at a byte, so that the kernels can pack and unpack them. Those
@@ -223,15 +210,17 @@ func (p *pass[T]) encode(b *bench[T], dst []byte, at int) {
 		return
 	}
 	for s := range p.tiling.spans(at, at+len(dst)) {
-		dst, x := dst[s.at-at:][:s.len()], p.x[s.at:][:s.len()]
-		switch p.format.dtype.Storage() {
-		case Int8:
-			kernels.QuantizeInt(signed(dst), x, s.grid, p.format.int(p.params, s))
-		case Uint8:
-			kernels.QuantizeInt(dst, x, s.grid, p.format.int(p.params, s))
-		default:
-			kernels.QuantizeFloat(dst, x, s.grid, p.format.fp(p.params, s))
-		}
+		encodeSpan(dst[s.at-at:][:s.len()], p.x[s.at:][:s.len()], s, p.format, p.params, false)
+	}
+}
+
+func encodeSpan[T kernels.Float](dst []byte, x []T, s span, f *format, p *Params, packed bool) {
+	if f.dtype.IsFloat() {
+		k := f.floats(p, s, packed)
+		kernels.QuantizeFloat(dst, x, s.grid, &k)
+	} else {
+		k := f.ints(p, s, packed)
+		kernels.QuantizeInt(dst, x, s.grid, &k)
 	}
 }
 
@@ -256,24 +245,18 @@ func (p *pass[T]) encodeBySteps(step QuantizeStep, b *bench[T], dst []byte, at i
 // decode writes the values of codes, of the elements from at on.
 func (p *pass[T]) decode(y []T, src []byte, at int) {
 	for s := range p.tiling.spans(at, at+len(y)) {
-		decodeSpan(y[s.at-at:][:s.len()], src[s.at-at:][:s.len()], s, p.format, p.params)
+		decodeSpan(y[s.at-at:][:s.len()], src[s.at-at:][:s.len()], s, p.format, p.params, false)
 	}
 }
 
-func decodeSpan[T kernels.Float](y []T, src []byte, s span, f *format, p *Params) {
-	switch f.dtype.Storage() {
-	case Int8:
-		kernels.DequantizeInt(y, signed(src), s.grid, f.int(p, s))
-	case Uint8:
-		kernels.DequantizeInt(y, src, s.grid, f.int(p, s))
-	default:
-		kernels.DequantizeFloat(y, src, s.grid, f.fp(p, s))
+func decodeSpan[T kernels.Float](y []T, src []byte, s span, f *format, p *Params, packed bool) {
+	if f.dtype.IsFloat() {
+		k := f.floats(p, s, packed)
+		kernels.DequantizeFloat(y, src, s.grid, &k)
+	} else {
+		k := f.ints(p, s, packed)
+		kernels.DequantizeInt(y, src, s.grid, &k)
 	}
-}
-
-// signed views bytes as signed codes.
-func signed(b []byte) []int8 {
-	return unsafe.Slice((*int8)(unsafe.Pointer(unsafe.SliceData(b))), len(b))
 }
 
 // setBits writes a mask of bytes to the bits from at on. A byte of bits is written from its first bit on.

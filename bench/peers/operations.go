@@ -122,7 +122,7 @@ func (f *function[S, D]) Differences(peer string) (all []difference) {
 // operations lists them all, in the order of the plot.
 func operations() []operation {
 	one := func(n int) kernels.Grid { return kernels.Grid{Rows: 1, Groups: 1, Len: n} }
-	int8s := kernels.IntParams{Min: -128, Max: 127, Scale: []float32{scale}}
+	int8s := &kernels.IntParams{Min: -128, Max: 127, Scale: []float32{scale}}
 	floats := []inputs[float32]{{"within the range", ordinary}, {"any bits", anyBits}}
 	halves := []inputs[uint16]{{"all", every16}}
 	return []operation{
