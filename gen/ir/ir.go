@@ -68,6 +68,14 @@ const (
 	MemE2M1
 	MemListed
 	MemBits
+	MemMask // stored only: a mask of the kind that a word of the call says
+)
+
+// What the word of a MemMask says.
+const (
+	MaskNone  = iota // no mask is stored
+	MaskBytes        // a byte each, 0 or 1
+	MaskBits         // a bit each, as MemBits
 )
 
 var memInfo = [...]struct {
@@ -91,9 +99,10 @@ var memInfo = [...]struct {
 	MemE2M1:      {4, "uint8", F32},
 	MemListed:    {8, "uint8", F32},
 	MemBits:      {1, "uint8", Mask},
+	MemMask:      {0, "uint8", Mask},
 }
 
-// Bits is the number of bits of one element in memory.
+// Bits is the number of bits of one element in memory, 0 if only the call's words tell.
 func (m Mem) Bits() int { return memInfo[m].bits }
 
 // GoType is the Go type that a stream of this type points at.
@@ -201,6 +210,7 @@ type Node struct {
 	Mem   Mem    // of loads, stores, parameters and results
 	Bits  uint32 // constant, shift count, or which of a table's planes
 	Table string // OpTable: 4 bytes per lane, little-endian; of MemListed: 2 bytes per code, likewise
+	Kind  string // of MemMask: the word that says of what kind the mask is
 	Rare  bool   // recorded by Rarely
 	ID    int
 
@@ -215,7 +225,7 @@ func (n *Node) Slots() int {
 		return 1
 	case OpStore:
 		switch n.Mem {
-		case MemBits:
+		case MemBits, MemMask:
 			return 1
 		case MemBF16, MemBF16Plain:
 			return 2
@@ -232,6 +242,7 @@ func Of(n *Node) *Kernel { return n.k }
 type Stream struct {
 	Name string
 	Mem  Mem
+	Kind string // of MemMask
 	Out  bool
 	In   bool
 }
@@ -303,7 +314,7 @@ func (k *Kernel) Folds() bool { return len(k.Results) > 0 }
 func (o Op) Fold() bool { return OpFoldMin <= o && o <= OpFoldNaN }
 
 func (n *Node) key() string {
-	key := fmt.Sprint(n.Op, n.Type, n.Name, n.Mem, n.Bits, n.Table)
+	key := fmt.Sprint(n.Op, n.Type, n.Name, n.Mem, n.Bits, n.Table, n.Kind)
 	for _, a := range n.Args {
 		key += fmt.Sprint(" ", a.ID)
 	}
@@ -437,6 +448,22 @@ func (k *Kernel) Store(name string, m Mem, v *Node) {
 	}
 	k.stream(name, m, true)
 	k.add(Node{Op: OpStore, Args: []*Node{v}, Name: name, Mem: m})
+}
+
+// StoreMask writes the tile's mask to an output in the way that a word of the call says: MaskNone,
+// MaskBytes or MaskBits.
+func (k *Kernel) StoreMask(name string, kind, m *Node) {
+	if kind.Op != OpWord || kind.Mem != MemI32 {
+		panic("ir: StoreMask by what is no word")
+	}
+	m.want("StoreMask", Mask, Mask16)
+	k.stream(name, MemMask, true)
+	for _, s := range k.Streams {
+		if s.Name == name {
+			s.Kind = kind.Name
+		}
+	}
+	k.add(Node{Op: OpStore, Args: []*Node{m}, Name: name, Mem: MemMask, Kind: kind.Name})
 }
 
 // Result stores a folded number for the group: F32, or of I32 the upper half.

@@ -59,7 +59,7 @@ func (m *Machine) Extras(n *ir.Node) []*ir.Node {
 		return extras
 	case n.Op == ir.OpLoad && n.Mem == ir.MemBits:
 		return []*ir.Node{k.TableConst([]uint32{1, 2, 4, 8}), k.TableConst([]uint32{16, 32, 64, 128})}
-	case n.Op == ir.OpStore && n.Mem == ir.MemBits:
+	case n.Op == ir.OpStore && (n.Mem == ir.MemBits || n.Mem == ir.MemMask):
 		return []*ir.Node{k.TableConst([]uint32{0x08040201, 0x80402010, 0x08040201, 0x80402010})}
 	case n.Op == ir.OpStore && n.Mem == ir.MemBF16Plain:
 		return []*ir.Node{k.Int(0x10000), k.Int(0x7fff)}

@@ -244,6 +244,33 @@ func (m *Machine) StageOut(p plan.GPR, a plan.Addr, n plan.GPR, bits int) {
 	m.copy(asm.R(n), bits)
 }
 
+// StageOutMask copies a mask back, and brings p behind it.
+func (m *Machine) StageOutMask(p plan.GPR, a plan.Addr, n plan.GPR, kind string) {
+	m.maskKind(kind, func(bits int) {
+		m.StageOut(p, a, n, bits)
+		if bits == 1 { // none begins in the middle of a byte
+			m.XADDI(r0, asm.R(n), 7)
+			m.XADDLSR(asm.R(p), asm.R(p), r0, 3)
+		} else {
+			m.AddBits(p, n, bits)
+		}
+	})
+}
+
+// maskKind prints what is done for either kind of mask, and nothing for none.
+func (m *Machine) maskKind(word string, print func(bits int)) {
+	bytes, done := m.newLabel("maskbytes"), m.newLabel("maskdone")
+	m.XARG(asm.S, r0, word, m.offsets[word])
+	m.XCMPI(r0, ir.MaskBytes)
+	m.BLT(done)
+	m.BEQ(bytes)
+	print(1)
+	m.B(done)
+	m.Label(bytes)
+	print(8)
+	m.Label(done)
+}
+
 // copy moves n < 16 elements from r0 to r1, in the powers of two that n, or its number of bytes, consists of.
 func (m *Machine) copy(n asm.R, bits int) {
 	bit := 3

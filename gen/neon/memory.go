@@ -150,9 +150,38 @@ func (m *Machine) store(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.Addr) 
 			b = m.unary(s, func(d, a asm.V) { m.ADDP(asm.B, d, a, a) }, b)
 		}
 		put(asm.H, b)
+	case ir.MemMask:
+		m.storeMask(s, n, v, args[1][0], at)
 	default:
 		panic(fmt.Sprintf("neon: cannot store memory type %d", n.Mem))
 	}
+}
+
+// storeMask stores a mask of the kind that a word says, and brings the pointer behind it.
+func (m *Machine) storeMask(s *plan.Seg, n *ir.Node, v []plan.V, weights plan.V, at plan.Addr) {
+	temps := []plan.V{s.New(plan.Vec), s.New(plan.Vec)}
+	s.Add(plan.Inst{Defs: temps, Uses: append([]plan.V{weights}, v...), Apart: true, Emit: func(d, u []int) {
+		a, b := asm.V(d[0]), asm.V(d[1])
+		m.maskKind(n.Kind, func(bits int) {
+			m.UZP1(asm.H, a, asm.V(u[1]), asm.V(u[2]))
+			m.UZP1(asm.H, b, asm.V(u[3]), asm.V(u[4]))
+			m.UZP1(asm.B, a, a, b)
+			size := asm.Q
+			if bits == 1 { // as of MemBits
+				size = asm.H
+				m.AND(a, a, asm.V(u[0]))
+				for range 3 {
+					m.ADDP(asm.B, a, a, a)
+				}
+			} else {
+				m.USHR(asm.B, a, a, 7)
+			}
+			m.STR(size, m.mem(at), a)
+			if !at.Stack {
+				m.AddImm(at.Reg, 16*bits/8)
+			}
+		})
+	}})
 }
 
 // join puts of each two bytes so many low bits together, and what is above the second's above them.

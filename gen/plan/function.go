@@ -302,9 +302,7 @@ func (p *printer) tiles(sh *shape) {
 	m.Branch(p.counts.n, Equal, 0, name+"end")
 	p.tail(sh)
 	if !sh.lanes && p.k.Grouped() {
-		for _, s := range p.streams {
-			m.AddBits(p.ptr[s.Name], p.counts.n, s.Mem.Bits())
-		}
+		p.advanceTail()
 	}
 	m.Label(name + "end")
 }
@@ -386,8 +384,20 @@ func (p *printer) tail(sh *shape) {
 	m.TailMasks(n)
 	p.tile(sh, sh.tail)
 	for _, a := range arrays {
-		if at, ok := p.pr.stage[a.Name]; ok && a.Out {
+		switch at, ok := p.pr.stage[a.Name]; {
+		case ok && a.Mem == ir.MemMask:
+			m.StageOutMask(p.ptr[a.Name], at, n, a.Kind)
+		case ok && a.Out:
 			m.StageOut(p.ptr[a.Name], at, n, a.Mem.Bits())
+		}
+	}
+}
+
+// advanceTail brings the streams behind n elements that a tail has done.
+func (p *printer) advanceTail() {
+	for _, s := range p.streams {
+		if s.Mem != ir.MemMask {
+			p.m.AddBits(p.ptr[s.Name], p.counts.n, s.Mem.Bits())
 		}
 	}
 }
@@ -407,7 +417,9 @@ func (p *planner) advanceParams(groups int) {
 func (p *printer) advanceStreams(lanes bool) {
 	tile := 4 * p.m.Width()
 	for _, s := range p.streams {
-		p.m.AddImm(p.ptr[s.Name], tile*s.Mem.Bits()/8)
+		if s.Mem != ir.MemMask { // whose store advances it
+			p.m.AddImm(p.ptr[s.Name], tile*s.Mem.Bits()/8)
+		}
 	}
 	if lanes {
 		p.advanceParams(tile)

@@ -149,6 +149,9 @@ type Machine interface {
 	// filled with zeros, or with the first element; StageOut copies n back.
 	StageIn(a Addr, p, n GPR, bits int, fill bool)
 	StageOut(p GPR, a Addr, n GPR, bits int)
+	// StageOutMask copies back what a store of MemMask left in the frame, as the
+	// word kind says, and brings p behind it.
+	StageOutMask(p GPR, a Addr, n GPR, kind string)
 }
 
 // Func describes a generated function to its machine.
@@ -627,7 +630,7 @@ func (p *planner) build() *program {
 	for _, a := range p.arrays() {
 		if p.m.Staged(a.Mem) {
 			pr.stage[a.Name] = Addr{Stack: true, Disp: pr.frame}
-			pr.frame += max(16, 4*p.m.Width()*a.Mem.Bits()/8)
+			pr.frame += max(16, 4*p.m.Width()*staged(a.Mem)/8)
 		}
 	}
 	for _, n := range p.k.Nodes {
@@ -658,6 +661,14 @@ func (p *planner) build() *program {
 		sh.unload()
 	}
 	return pr
+}
+
+// staged is how many bits of the frame an element takes.
+func staged(m ir.Mem) int {
+	if m == ir.MemMask {
+		return ir.MemByte.Bits()
+	}
+	return m.Bits()
 }
 
 // arrays are what a tail reads and writes; parameters too where each element is a group.

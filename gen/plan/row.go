@@ -340,9 +340,7 @@ func (p *printer) row() {
 	m.Label("grouppiece")
 	p.run(sh.group)
 	p.tail(sh)
-	for _, s := range p.streams {
-		m.AddBits(p.ptr[s.Name], n, s.Mem.Bits())
-	}
+	p.advanceTail()
 	m.Sub(behind, n)
 	m.Sub(part, n)
 	m.Sub(total, n)

@@ -144,7 +144,7 @@ func (m *Machine) Watched(alarm *ir.Node) *ir.Node {
 }
 
 // Staged tells which streams pass through the frame in a tail.
-func (m *Machine) Staged(mem ir.Mem) bool { return !m.wide || mem == ir.MemBits }
+func (m *Machine) Staged(mem ir.Mem) bool { return !m.wide || mem == ir.MemBits || mem == ir.MemMask }
 
 var gprs = []reg.GPPhysical{reg.RDI, reg.RSI, reg.RDX, reg.RBX, reg.R8, reg.R9, reg.R10, reg.R11, reg.R12, reg.R13, reg.R15}
 
@@ -473,6 +473,38 @@ func (m *Machine) StageOut(p plan.GPR, a plan.Addr, n plan.GPR, bits int) {
 	m.pieces(n, bits, func(size, off int) {
 		m.move(size, m.mem(a, off).Idx(scratch, 1), operand.Mem{Base: gprs[p], Index: scratch, Scale: 1, Disp: off})
 	})
+}
+
+// StageOutMask copies a mask back, and brings p behind it.
+func (m *Machine) StageOutMask(p plan.GPR, a plan.Addr, n plan.GPR, kind string) {
+	m.maskKind(kind, func(bits int) {
+		m.StageOut(p, a, n, bits)
+		if bits == 1 { // none begins in the middle of a byte
+			m.i("LEAQ", operand.Mem{Base: gprs[n], Disp: 7}, scratch)
+			m.i("SHRQ", operand.Imm(3), scratch)
+			m.i("ADDQ", scratch, gprs[p])
+		} else {
+			m.i("ADDQ", gprs[n], gprs[p])
+		}
+	})
+}
+
+// maskKind prints what is done for either kind of mask, and nothing for none.
+func (m *Machine) maskKind(word string, print func(bits int)) {
+	bytes, done := m.newLabel("maskbytes"), m.newLabel("maskdone")
+	p, err := m.ctx.Param(word).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	m.i("CMPL", p.Addr, operand.I8(ir.MaskBytes))
+	m.i("JLT", operand.LabelRef(done))
+	m.i("JEQ", operand.LabelRef(bytes))
+	print(1)
+	m.i("JMP", operand.LabelRef(done))
+	m.ctx.Label(bytes)
+	print(8)
+	m.ctx.Label(done)
+	m.tailSlot = -1
 }
 
 // pieces visits the powers of two of which n < 4W elements consist, largest

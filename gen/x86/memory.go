@@ -118,6 +118,11 @@ func (m *Machine) storeExtras(n *ir.Node) []*ir.Node {
 		return m.roundExtras(k)
 	case ir.MemBF16:
 		return append(m.roundExtras(k), k.Int(0x7fc00000))
+	case ir.MemMask: // as of OpBytes
+		if m.wide {
+			return []*ir.Node{k.Int(0x01010101)}
+		}
+		return []*ir.Node{k.TableConst(m.order())}
 	case ir.MemE2M1: // low + 16*high
 		return []*ir.Node{k.Int(0x10011001)}
 	case ir.MemU4: // the same; the bits that count
@@ -461,9 +466,64 @@ func (m *Machine) store(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 				m.i("MOVB", scratch.As8(), m.mem(at, i))
 			}
 		}, v...)
+	case ir.MemMask:
+		m.storeMask(s, n, v, args[1][0], at)
 	default:
 		panic(fmt.Sprintf("x86: cannot store memory type %d", n.Mem))
 	}
+}
+
+// storeMask stores a mask of the kind that a word says, and brings the pointer behind it.
+func (m *Machine) storeMask(s *plan.Seg, n *ir.Node, v []plan.V, c plan.V, at plan.Addr) {
+	advance := func(bytes int) {
+		if !at.Stack {
+			m.AddImm(at.Reg, bytes)
+		}
+	}
+	tile := 4 * m.Width()
+	if m.wide {
+		temps := []plan.V{s.New(plan.Vec), s.New(plan.Mask), s.New(plan.Mask)}
+		s.Add(plan.Inst{Defs: temps, Uses: append([]plan.V{c}, v...), Apart: true, Emit: func(d, u []int) {
+			m.maskKind(n.Kind, func(bits int) {
+				all, upper, k := ks[d[1]], ks[d[2]], u[1:]
+				if len(k) == 2 {
+					m.i("KUNPCKDQ", ks[k[0]], ks[k[1]], all)
+				} else {
+					m.i("KUNPCKWD", ks[k[0]], ks[k[1]], all)
+					m.i("KUNPCKWD", ks[k[2]], ks[k[3]], upper)
+					m.i("KUNPCKDQ", all, upper, all)
+				}
+				if bits == 1 {
+					m.i("KMOVQ", all, m.mem(at, 0))
+				} else {
+					m.i("VMOVDQU8_Z", m.vec(u[0]), all, m.vec(d[0]))
+					m.i("VMOVUPS", m.vec(d[0]), m.mem(at, 0))
+				}
+				advance(tile * bits / 8)
+			})
+		}})
+		return
+	}
+	temps := []plan.V{s.New(plan.Vec), s.New(plan.Vec)}
+	s.Add(plan.Inst{Defs: temps, Uses: append([]plan.V{c}, v...), Apart: true, Emit: func(d, u []int) {
+		m.maskKind(n.Kind, func(bits int) {
+			a, b, k := m.vec(d[0]), m.vec(d[1]), u[1:]
+			if bits == 1 {
+				for i, r := range k {
+					m.i("VMOVMSKPS", m.vec(r), scratch.As32())
+					m.i("MOVB", scratch.As8(), m.mem(at, i))
+				}
+			} else {
+				m.i("VPACKSSDW", m.vec(k[1]), m.vec(k[0]), a)
+				m.i("VPACKSSDW", m.vec(k[3]), m.vec(k[2]), b)
+				m.i("VPACKSSWB", b, a, a)
+				m.i("VPERMD", a, m.vec(u[0]), a)
+				m.i("VPABSB", a, a)
+				m.i("VMOVUPS", a, m.mem(at, 0))
+			}
+			advance(tile * bits / 8)
+		})
+	}})
 }
 
 func (m *Machine) storeHalf(u, slot int, at plan.Addr, masked bool) {
