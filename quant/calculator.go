@@ -39,6 +39,8 @@ func init() {
 //   - "global_minmax": the smallest minimum and the greatest maximum seen so far;
 //   - "dynamic": the range of this tensor, with no state at all: the observer cannot be switched off, the shape of the
 //     parameters may change from pass to pass; for activations, not with SymmetricWithClipping and not with a FloatRange;
+//   - "histogram": the range that its argument "range" finds in a Histogram of all passes, "percentile" with its arguments or "mse", which
+//     it is unless given; per tensor only;
 //   - "default": static for Weight and LUT, moving_average for Activation.
 func RegisterCalculator(name string, new func(Request) (Calculator, error)) {
 	calculators.register(name, new)

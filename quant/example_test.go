@@ -185,10 +185,10 @@ func ExampleRegisterRangeCalculator() {
 	// {"name":"sigmas","n":6}: [18.37 0.00 0.00 0.00]
 }
 
-// stochastic rounds up as often as the fraction says, so that the mean of many codes is the value itself.
-type stochastic struct{ *rand.Rand }
+// dithered rounds up as often as the fraction says, so that the mean of many codes is the value itself.
+type dithered struct{ *rand.Rand }
 
-func (s stochastic) Quantize(codes []float32, mask []byte, x []float32, g quant.Group) {
+func (s dithered) Quantize(codes []float32, mask []byte, x []float32, g quant.Group) {
 	for i, x := range x {
 		q := float32(math.Floor(float64((x-g.FloatOffset)/g.Scale)+s.Float64())) + g.QuantOffset
 		codes[i], mask[i] = min(max(q, g.QuantMin), g.QuantMax), 0
@@ -200,9 +200,9 @@ func (s stochastic) Quantize(codes []float32, mask []byte, x []float32, g quant.
 
 // Stochastic rounding in the place of rounding half to even.
 func ExampleRegisterQuantizeStep() {
-	quant.RegisterQuantizeStep("stochastic", func(quant.Request) (quant.QuantizeStep, error) { return stochastic{rand.New(rand.NewPCG(1, 2))}, nil })
+	quant.RegisterQuantizeStep("dithered", func(quant.Request) (quant.QuantizeStep, error) { return dithered{rand.New(rand.NewPCG(1, 2))}, nil })
 
-	spec, err := quant.ParseSpec([]byte(`{"fake_quantize_cls":"stochastic","float_range":[-127.5,127.5]}`))
+	spec, err := quant.ParseSpec([]byte(`{"fake_quantize_cls":"dithered","float_range":[-127.5,127.5]}`))
 	if err != nil {
 		panic(err)
 	}

@@ -38,6 +38,23 @@ func (o *observer) resize(shape []int, count int) {
 
 // update moves the parameters of the groups from first on, of which this pass saw the ranges low to high; it uses these as scratch.
 func (o *observer) update(first int, low, high []float32) {
+	o.clamp(low, high)
+	if o.calculator != nil {
+		running := o.running[first:][:len(low)]
+		for i := range low {
+			seen := Range{low[i], high[i]}
+			if o.observed {
+				next := o.calculator.Next(running[i], seen, o.round)
+				seen = Range{min(o.round(next.Min), 0), max(o.round(next.Max), 0)}
+			}
+			running[i], low[i], high[i] = seen, seen.Min, seen.Max
+		}
+	}
+	o.format.choose(&o.params, first, low, high, o.element)
+}
+
+// clamp puts the fixed ends in the place of ranges' own, and each end on its side of zero.
+func (o *observer) clamp(low, high []float32) {
 	if o.floatRange.hasMin {
 		for i := range low {
 			low[i] = o.ends.Min
@@ -54,18 +71,6 @@ func (o *observer) update(first int, low, high []float32) {
 	for i := range high {
 		high[i] = max(high[i], 0)
 	}
-	if o.calculator != nil {
-		running := o.running[first:][:len(low)]
-		for i := range low {
-			seen := Range{low[i], high[i]}
-			if o.observed {
-				next := o.calculator.Next(running[i], seen, o.round)
-				seen = Range{min(o.round(next.Min), 0), max(o.round(next.Max), 0)}
-			}
-			running[i], low[i], high[i] = seen, seen.Min, seen.Max
-		}
-	}
-	o.format.choose(&o.params, first, low, high, o.element)
 }
 
 // observeNothing sets the parameters where both ends are fixed.
@@ -161,8 +166,12 @@ func (p *pass[T]) minMax(b *bench[T], s span) (low, high []float32) {
 	return b.low, b.high
 }
 
-// observeBy moves the parameters with the ranges that a user's own calculator finds.
+// observeBy moves the parameters with the ranges that a calculator finds.
 func (p *pass[T]) observeBy(ranges RangeCalculator) {
+	if m, ok := ranges.(*mse); ok {
+		p.search(m)
+		return
+	}
 	t, b := p.tiling, p.benches[0]
 	b.wide = grow(b.wide, chunk)
 	b.low, b.high = grow(b.low, 1), grow(b.high, 1)
@@ -198,7 +207,7 @@ func newObserver(s Spec, c Calculator, e element) observer {
 	}
 	return observer{
 		format: newFormat(s), element: e, round: e.round, floatRange: s.FloatRange,
-		ends:       Range{min(e.round(float32(s.FloatRange.min)), 0), max(e.round(float32(s.FloatRange.max)), 0)},
+		ends:       s.FloatRange.rounded(e),
 		calculator: c, dynamic: s.Calculator.Name == "dynamic",
 	}
 }

@@ -54,9 +54,10 @@ type pass[T kernels.Float] struct {
 	codes  []byte
 	lines  lines
 
-	observer *observer       // nil: the parameters stay as they are
-	ranges   RangeCalculator // nil: the kernels
-	step     QuantizeStep    // nil: the kernels
+	observer   *observer       // nil: the parameters stay as they are
+	ranges     RangeCalculator // nil: the kernels
+	importance []float32       // a weight per column for them, or nil
+	step       QuantizeStep    // nil: the kernels
 
 	phase   phase
 	workers int
@@ -101,7 +102,7 @@ func newPass[T kernels.Float]() *pass[T] {
 func (p *pass[T]) release() {
 	p.format, p.params, p.tiling, p.out = nil, nil, nil, nothing
 	p.x, p.y, p.mask, p.codes, p.lines = nil, nil, Mask{}, nil, lines{}
-	p.observer, p.ranges, p.step = nil, nil, nil
+	p.observer, p.ranges, p.importance, p.step = nil, nil, nil, nil
 	p.exclusive, p.ownParams = false, Params{}
 	passes[elementOf[T]()].Put(p)
 }
@@ -117,6 +118,8 @@ func (p *pass[T]) do(workers int) {
 		switch {
 		case p.observer.fixed():
 			p.observeNothing()
+		case p.observer.histogram() != nil:
+			p.observeBins(p.observer.histogram())
 		case p.ranges != nil:
 			p.observeBy(p.ranges)
 		case p.fuses():

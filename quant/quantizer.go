@@ -23,13 +23,16 @@ import (
 // A FakeQuantizer may be used by several goroutines at a time. Passes that observe run one after another, and so do those with a user's
 // own QuantizeStep; all others run side by side. After the first pass of a shape, none allocates memory.
 type FakeQuantizer[T kernels.Float] struct {
-	// Name is the tensor's, for the warning. Name, Workers and Logger are to be set before the first use.
+	// Name is the tensor's, for the warning. It, Workers, Logger and Importance are to be set before the first use.
 	Name string
 	// Workers is the greatest number of goroutines for a pass, 0 or 1 for the caller's alone. Each gets 2^19 elements at least. Results do
 	// not depend on it.
 	Workers int
 	// Logger gets the warning; nil is slog.Default().
 	Logger *slog.Logger
+	// Importance, unless it is nil, has a weight for each position along the last axis, such as an Importance's: the range calculator "mse" multiplies
+	// squared errors by it. Others take none.
+	Importance []float32
 
 	spec     Spec
 	target   Target
@@ -330,6 +333,12 @@ func (q *FakeQuantizer[T]) ready(p *pass[T]) error {
 	}
 	if observes {
 		p.observer, p.ranges = o, q.ranges
+		if q.Importance != nil {
+			if err := q.checkImportance(t); err != nil {
+				return err
+			}
+			p.importance = q.Importance
+		}
 	}
 	p.format, p.params, p.step = &q.format, &o.params, q.quantize
 	return nil

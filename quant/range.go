@@ -21,8 +21,13 @@ var rangeCalculators = registry[RangeCalculator]{field: "range_calculator_cls"}
 func init() { RegisterRangeCalculator("minmax", without[RangeCalculator](minMax{})) }
 
 // RegisterRangeCalculator makes a RangeCalculator known by a name that Spec.RangeCalculator (range_calculator_cls) may give.
-// It panics if the name is taken. A constructor that returns nil or an error makes the Spec invalid. Known from the start is "minmax", the
-// least and the greatest element, NaN if there is one.
+// It panics if the name is taken. A constructor that returns nil or an error makes the Spec invalid. Known from the start are
+//   - "minmax": the least and the greatest element, NaN if there is one;
+//   - "percentile": of the n elements that are not NaN the k-th largest and the k-th smallest, k = max(1, ceil(n*num/den)), with its arguments
+//     "num" and "den";
+//   - "mse": the fraction of minmax's range with the least squared error: fractions n/grid from n = "from" down to n = "to", of which the
+//     widest of the best is taken; "norm" is 2, or 2.5 for kernels.Norm2Half. Unless given, grid is 64, from 64, to 24 and norm 2; of scales that are
+//     powers of two the exponent and the next one are tried. FakeQuantizer.Importance weights the errors.
 func RegisterRangeCalculator(name string, new func(Request) (RangeCalculator, error)) {
 	rangeCalculators.register(name, new)
 }

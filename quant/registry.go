@@ -102,6 +102,7 @@ type Request struct {
 	// Round rounds to the tensor's element type; to float32, and so not at all, where a Spec is only validated.
 	Round func(float32) float32
 
+	element   element
 	field     string
 	algorithm Algorithm
 }
@@ -169,7 +170,7 @@ func (r *registry[I]) make(a Algorithm, s Spec, e element) (made I, err error) {
 	if !ok {
 		return made, specError(r.field, a.Name, oneOf(names))
 	}
-	made, err = new(Request{Spec: s, Round: e.round, field: r.field, algorithm: a})
+	made, err = new(Request{Spec: s, Round: e.round, element: e, field: r.field, algorithm: a})
 	if err == nil && any(made) == nil {
 		err = specError(r.field, a.Name, "one whose constructor returns no nil")
 	}

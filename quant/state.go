@@ -90,6 +90,9 @@ func (q *FakeQuantizer[T]) State() State {
 				yield(r.Max)
 			}
 		})
+		if b := o.histogram(); b != nil {
+			b.addTo(s)
+		}
 	}
 	return s
 }
@@ -110,6 +113,7 @@ func (q *FakeQuantizer[T]) LoadState(s State) error {
 	disabled := l.flag("_disabled", "BOOL", []int{})
 	var p Params
 	var ranges []Range
+	var counted histogram
 	observed := false
 	if o.dynamic {
 		if !observerOn {
@@ -137,6 +141,9 @@ func (q *FakeQuantizer[T]) LoadState(s State) error {
 					ranges = append(ranges, Range{low[i], high[i]})
 				}
 			}
+			if o.histogram() != nil {
+				counted = l.histogram(o.element, ranges)
+			}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.left)) {
@@ -151,6 +158,9 @@ func (q *FakeQuantizer[T]) LoadState(s State) error {
 	q.fakeQuantOn, q.observerOn = fakeQuantOn, observerOn
 	q.disabled.Store(disabled)
 	o.params, o.running, o.observed = p, ranges, observed
+	if b := o.histogram(); b != nil {
+		b.histogram = counted
+	}
 	return nil
 }
 

@@ -15,6 +15,7 @@ type Group struct {
 	QuantMin, QuantMax       float32
 	Scale                    float32
 	QuantOffset, FloatOffset float32
+	First                    int // the place in the tensor, row-major, of the first element at hand
 }
 
 // A QuantizeStep is the step from elements to codes; a user's own replaces the formula, say to round stochastically.
@@ -30,8 +31,10 @@ var quantizeSteps = registry[QuantizeStep]{field: "fake_quantize_cls"}
 func init() { RegisterQuantizeStep("default", without[QuantizeStep](formula{})) }
 
 // RegisterQuantizeStep makes a QuantizeStep known by a name that Spec.FakeQuantize (fake_quantize_cls) may give.
-// It panics if the name is taken. A constructor that returns nil or an error makes the Spec invalid. Known from the start is "default", the
-// formula above.
+// It panics if the name is taken. A constructor that returns nil or an error makes the Spec invalid. Known from the start are
+//   - "default": the formula above;
+//   - "stochastic": kernels.StochasticInt or StochasticFloat of (x - FloatOffset) / Scale, with the arguments "seed" and "stream", 0 unless given,
+//     and each element's place in its tensor. The mask is the default's but for what rounds into the range: 1 where the quotient is within it.
 func RegisterQuantizeStep(name string, new func(Request) (QuantizeStep, error)) {
 	quantizeSteps.register(name, new)
 }

@@ -233,6 +233,7 @@ func (p *pass[T]) encodeBySteps(step QuantizeStep, b *bench[T], dst []byte, at i
 		for s := range p.tiling.spans(at, at+n) {
 			for i := s.at - at; i < s.at-at+s.len(); i += s.grid.Len {
 				g := p.format.group(p.params, s.group+(i-s.at+at)/s.grid.Len%s.grid.Groups)
+				g.First = p.tiling.first + at + i
 				end := i + s.grid.Len
 				step.Quantize(b.stepped[i:end:end], b.mask[i:end:end], b.wide[i:end:end], g)
 			}

@@ -71,6 +71,10 @@ func load(path string) (map[string]Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
+	return parse(path, data)
+}
+
+func parse(path string, data []byte) (map[string]Tensor, error) {
 	f, err := safetensors.NewFile(bytes.NewReader(data), int64(len(data)), path)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,174 @@
+package kernels
+
+import (
+	"encoding/json"
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/x448/float16"
+
+	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/internal/golden"
+)
+
+// calibration calls f with each golden case of a kind, on each implementation.
+func calibration[P any](t *testing.T, kind string, f func(t *testing.T, c golden.CalibrationCase, p P)) {
+	cases, err := golden.Calibration(kind)
+	require.NoError(t, err)
+	forEachImplementation(t, func(t *testing.T) {
+		for _, c := range cases {
+			t.Run(c.Name, func(t *testing.T) {
+				var p P
+				require.NoError(t, json.Unmarshal(c.Params, &p))
+				f(t, c, p)
+			})
+		}
+	})
+}
+
+// sameBits requires equal bits, any NaN for a NaN.
+func sameBits(t *testing.T, want golden.Tensor, got []byte) {
+	t.Helper()
+	require.Equal(t, -1, want.Diff(got), "index of the first that differs")
+}
+
+func TestStochasticStream(t *testing.T) {
+	type params struct{ Seed, Stream string }
+	calibration(t, "rec_stream", func(t *testing.T, c golden.CalibrationCase, p params) {
+		var r Random
+		require.NoError(t, json.Unmarshal([]byte(p.Seed), &r.Seed))
+		require.NoError(t, json.Unmarshal([]byte(p.Stream), &r.Stream))
+		want := golden.Values[uint32](c.Tensor("word"))
+		for i, at := range golden.Values[uint64](c.Tensor("index")) {
+			var w [1]uint32
+			Random{r.Seed, r.Stream, at}.words(w[:], 0)
+			require.Equal(t, want[i], w[0])
+		}
+	})
+}
+
+func TestStochasticInt(t *testing.T) {
+	type params struct {
+		Qmin, Qmax float32
+		ZeroPoint  float32 `json:"zero_point"`
+	}
+	calibration(t, "rec_sr_int", func(t *testing.T, c golden.CalibrationCase, p params) {
+		v, words := golden.Values[float32](c.Tensor("v")), golden.Values[uint32](c.Tensor("word"))
+		codes := make([]int32, len(v))
+		for i, v := range v {
+			var y [1]float32
+			stochasticInts(y[:], []float32{v}, words[i:], p.Qmin-p.ZeroPoint, p.Qmax-p.ZeroPoint)
+			if y[0] == y[0] {
+				codes[i] = int32(y[0] + p.ZeroPoint)
+			}
+		}
+		sameBits(t, c.Tensor("code"), golden.Bytes(codes))
+	})
+}
+
+func TestStochasticFloat(t *testing.T) {
+	calibration(t, "rec_sr_float", func(t *testing.T, c golden.CalibrationCase, p struct{ Max float32 }) {
+		v, words := golden.Values[float32](c.Tensor("v")), golden.Values[uint32](c.Tensor("word"))
+		format := map[float32]Format{448: E4M3FN, 57344: E5M2, 6: E2M1}[p.Max]
+		y := make([]float32, len(v))
+		stochasticFloats(y, v, words, format)
+		sameBits(t, c.Tensor("value"), golden.Bytes(y))
+	})
+}
+
+func TestStochasticHalves(t *testing.T) {
+	calibration(t, "rec_sr_half", func(t *testing.T, c golden.CalibrationCase, p struct{ Mbits int }) {
+		v, words := golden.Values[float32](c.Tensor("v")), golden.Values[uint32](c.Tensor("word"))
+		y := make([]float32, len(v))
+		if p.Mbits == 7 {
+			half := make([]bf16.BFloat16, len(v))
+			stochasticBFloat16s(half, v, words)
+			DecodeBFloat16(y, half)
+		} else {
+			half := make([]float16.Float16, len(v))
+			stochasticFloat16s(half, v, words)
+			DecodeFloat16(y, half)
+		}
+		sameBits(t, c.Tensor("value"), golden.Bytes(y))
+	})
+}
+
+// TestStochasticUnbiased counts how many of many equal fractions are rounded up.
+func TestStochasticUnbiased(t *testing.T) {
+	type params struct {
+		Seed, Stream string
+		N            int
+	}
+	calibration(t, "rec_unbiased", func(t *testing.T, c golden.CalibrationCase, p params) {
+		var r Random
+		require.NoError(t, json.Unmarshal([]byte(p.Seed), &r.Seed))
+		require.NoError(t, json.Unmarshal([]byte(p.Stream), &r.Stream))
+		var ups []int64
+		for _, frac := range golden.Values[float32](c.Tensor("frac")) {
+			x := make([]float32, p.N)
+			for i := range x {
+				x[i] = frac
+			}
+			StochasticInt(x, x, -8, 7, r)
+			n := int64(0)
+			for _, v := range x {
+				n += int64(v)
+			}
+			ups = append(ups, n)
+		}
+		require.Equal(t, golden.Values[int64](c.Tensor("ups")), ups)
+	})
+}
+
+func TestLearnInt(t *testing.T) {
+	type params struct {
+		Qmin, Qmax int
+		ZeroPoint  int32 `json:"zero_point"`
+	}
+	calibration(t, "rec_lsq", func(t *testing.T, c golden.CalibrationCase, q params) {
+		x, dy := golden.Values[float32](c.Tensor("x")), golden.Values[float32](c.Tensor("dy"))
+		factor := golden.Values[float32](c.Tensor("grad_factor"))[0]
+		require.Equal(t, factor, LearnFactor(len(x), float32(q.Qmax)))
+		p := &IntParams{Min: q.Qmin, Max: q.Qmax, Scale: golden.Values[float32](c.Tensor("scale")), ZeroPoint: []int32{q.ZeroPoint}}
+		g := Grid{Rows: 1, Groups: 1, Len: len(x)}
+		var scale, zero [1]float32
+		LearnInt(scale[:], zero[:], dy, x, g, p, factor)
+		sameBits(t, c.Tensor("dscale"), golden.Bytes(scale[:]))
+		sameBits(t, c.Tensor("dzero"), golden.Bytes(zero[:]))
+		y, mask := make([]float32, len(x)), make([]byte, len(x))
+		FakeQuantizeInt(y, ByteMask(mask), x, g, p)
+		Backward(y, dy, ByteMask(mask))
+		sameBits(t, c.Tensor("dx"), golden.Bytes(y))
+	})
+}
+
+// TestOrderedSum holds the sum against its definition, however the numbers are cut.
+func TestOrderedSum(t *testing.T) {
+	for _, n := range []int{0, 1, 15, 16, 17, 100, 4095, 4096, 4097, 9000} {
+		x := make([]float32, n)
+		for i := range x {
+			x[i] = float32(math.Sin(float64(i))) * float32(math.Exp(float64(i%23)))
+		}
+		want := 0.0
+		for at := 0; at < n; at += 4096 {
+			var lanes [16]float32
+			for i, v := range x[at:min(at+4096, n)] {
+				lanes[i%16] += v
+			}
+			for half := 8; half > 0; half /= 2 {
+				for j := range half {
+					lanes[j] += lanes[j+half]
+				}
+			}
+			want += float64(lanes[0])
+		}
+		for _, cut := range []int{1, 3, 16, 33, 4096, 10000} {
+			var s orderedSum
+			for at := 0; at < n; at += cut {
+				s.add(x[at:min(at+cut, n)])
+			}
+			require.Equal(t, want, s.sum(), "%d numbers, %d at a time", n, cut)
+		}
+	}
+}
