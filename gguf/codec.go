@@ -1,0 +1,279 @@
+package gguf
+
+import (
+	"encoding/binary"
+	"fmt"
+	"sync"
+	"unsafe"
+
+	"github.com/x448/float16"
+
+	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/kernels"
+)
+
+// Blocks says how rows of elements are kept as blocks.
+type Blocks struct {
+	Type Type
+
+	// Row is the number of elements of a row, a multiple of the type's BlockLen. It matters where there is an importance matrix and where there
+	// are several workers; 0 says that all elements are one row.
+	Row int
+
+	// Importance has a weight for each element of a row, the same in all rows, or is nil. Quantize gives more of the accuracy to elements of
+	// larger weight; types for which Weighed is false do not look at it.
+	Importance []float32
+
+	// Workers is the number of goroutines that share the rows; 0 stands for 1, which allocates nothing. Results do not depend on it.
+	Workers int
+}
+
+// Quantize writes the blocks of src to dst, which has Type.Bytes(len(src)) bytes. The package comment says what they are, and what becomes of
+// NaN and infinities. It panics if the lengths do not agree, if rows are not whole, and if the type is not Supported.
+func Quantize[T kernels.Float](dst []byte, src []T, b Blocks) {
+	const function = "Quantize"
+	row := b.check(function, len(src), "src", len(dst), "dst")
+	if b.Importance != nil && len(b.Importance) != row {
+		panic(fmt.Sprintf("gguf: %s: len(Importance)=%d, want %d", function, len(b.Importance), row))
+	}
+	if len(src) == 0 {
+		return
+	}
+	im := b.Importance
+	if !b.Type.Weighed() {
+		im = nil
+	}
+	if b.Workers < 2 {
+		quantizeRows(dst, src, b.Type, row, im)
+		return
+	}
+	b.split(row, len(src), func(first, last int) {
+		quantizeRows(dst[b.Type.Bytes(first):b.Type.Bytes(last)], src[first:last], b.Type, row, im)
+	})
+}
+
+// Dequantize writes the values of the blocks in src, which has Type.Bytes(len(dst)) bytes, to dst. Each is computed as float32, and rounded to
+// T. It panics if the lengths do not agree, if rows are not whole, and if the type is not Supported.
+func Dequantize[T kernels.Float](dst []T, src []byte, b Blocks) {
+	row := b.check("Dequantize", len(dst), "dst", len(src), "src")
+	if len(dst) == 0 {
+		return
+	}
+	if b.Workers < 2 {
+		dequantizeBlocks(dst, src, b.Type)
+		return
+	}
+	b.split(row, len(dst), func(first, last int) {
+		dequantizeBlocks(dst[first:last], src[b.Type.Bytes(first):b.Type.Bytes(last)], b.Type)
+	})
+}
+
+// check panics unless n elements are whole rows and have that many bytes. It returns the length of a row.
+func (b Blocks) check(function string, n int, elements string, bytes int, blocks string) (row int) {
+	fail := func(format string, args ...any) { panic("gguf: " + function + ": " + fmt.Sprintf(format, args...)) }
+	if !b.Type.Supported() {
+		fail("%v is not supported", b.Type)
+	}
+	row = b.Row
+	if row == 0 {
+		row = n
+	}
+	if row < 0 || row%b.Type.BlockLen() != 0 {
+		fail("rows of %d elements, want a multiple of the %d of a block", row, b.Type.BlockLen())
+	}
+	if n > 0 && n%row != 0 {
+		fail("len(%s)=%d, want a multiple of the %d of a row", elements, n, row)
+	}
+	if want := b.Type.Bytes(n); bytes != want {
+		fail("len(%s)=%d, want %d", blocks, bytes, want)
+	}
+	return row
+}
+
+// split lets each worker do as many rows as the others.
+func (b Blocks) split(row, n int, do func(first, last int)) {
+	rows := n / row
+	workers := min(b.Workers, rows)
+	var others sync.WaitGroup
+	for k := range workers {
+		first, last := rows*k/workers*row, rows*(k+1)/workers*row
+		if k == workers-1 {
+			do(first, last)
+		} else {
+			others.Go(func() { do(first, last) })
+		}
+	}
+	others.Wait()
+}
+
+// pieceLen is the number of elements that are worked on at a time: whole blocks of every type, in the first cache with all that belongs to
+// them.
+const pieceLen = 2048
+
+// scratch is the memory that one goroutine works with.
+type scratch struct {
+	wide     [pieceLen]float32
+	float16  [pieceLen]float16.Float16
+	bfloat16 [pieceLen]bf16.BFloat16
+	unpacked unpacked
+	ranges   ranges
+}
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+// quantizeRows quantizes whole rows.
+func quantizeRows[T kernels.Float](dst []byte, src []T, t Type, row int, im []float32) {
+	s := scratches.Get().(*scratch)
+	defer scratches.Put(s)
+	if im == nil {
+		row = len(src) // blocks do not depend on their row
+	}
+	for ; len(src) > 0; src = src[row:] {
+		var mean float32 // of the squares of the row
+		if im != nil && meanOfRow(t) {
+			sum := float32(0)
+			for at := 0; at < row; at += pieceLen {
+				for _, v := range widen(s, src[at:min(at+pieceLen, row)]) {
+					sum += float32(v * v)
+				}
+			}
+			mean = sum / float32(row)
+		}
+		for at := 0; at < row; at += pieceLen {
+			end := min(at+pieceLen, row)
+			x := widen(s, src[at:end])
+			var weights []float32
+			if im != nil {
+				weights = im[at:end]
+			}
+			n := t.Bytes(len(x))
+			s.quantize(dst[:n], x, t, weights, mean)
+			dst = dst[n:]
+		}
+	}
+}
+
+// meanOfRow tells whether the weights that an importance matrix gives depend on the whole row.
+func meanOfRow(t Type) bool { return t == Q4_0 || t == Q4_1 || t == Q5_0 || t == Q5_1 }
+
+// widen returns elements as float32, in memory of s unless they are that already.
+func widen[T kernels.Float](s *scratch, src []T) []float32 {
+	wide := s.wide[:len(src)]
+	switch any(*new(T)).(type) {
+	case float32:
+		return as[float32](src)
+	case float16.Float16:
+		kernels.DecodeFloat16(wide, as[float16.Float16](src))
+	case bf16.BFloat16:
+		kernels.DecodeBFloat16(wide, as[bf16.BFloat16](src))
+	}
+	return wide
+}
+
+// as views elements as those of the type that they have.
+func as[E, T any](elements []T) []E {
+	return unsafe.Slice((*E)(unsafe.Pointer(unsafe.SliceData(elements))), len(elements))
+}
+
+// quantize quantizes at most pieceLen elements.
+func (s *scratch) quantize(dst []byte, x []float32, t Type, im []float32, mean float32) {
+	switch t {
+	case F32:
+		putFloats(dst, x)
+	case F16:
+		half := s.float16[:len(x)]
+		kernels.EncodeFloat16(half, x)
+		putFloats(dst, half)
+	case BF16:
+		half := s.bfloat16[:len(x)]
+		kernels.EncodeBFloat16(half, x)
+		putFloats(dst, half)
+	case Q8_0:
+		s.ranges.quantizeQ8_0(dst, x)
+	case Q4_0, Q5_0:
+		if im == nil {
+			s.ranges.quantizeSigned(dst, x, t)
+		} else {
+			quantizeSignedWeighed(dst, x, t, im, mean)
+		}
+	case Q4_1, Q5_1:
+		if im == nil {
+			s.ranges.quantizeRanged(dst, x, t)
+		} else {
+			quantizeRangedWeighed(dst, x, t, im, mean)
+		}
+	case MXFP4:
+		s.ranges.quantizeMXFP4(dst, x)
+	case NVFP4:
+		s.ranges.quantizeNVFP4(dst, x)
+	case Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_XS:
+		for size := t.BlockBytes(); len(x) > 0; dst, x = dst[size:], x[256:] {
+			block := (*[256]float32)(x)
+			var weights *[256]float32
+			if im != nil {
+				weights = (*[256]float32)(im)
+				im = im[256:]
+			}
+			switch t {
+			case Q2_K:
+				quantizeQ2_K((*[84]byte)(dst), block, weights)
+			case Q3_K:
+				quantizeQ3_K((*[110]byte)(dst), block, weights)
+			case Q4_K:
+				quantizeQ4_K((*[144]byte)(dst), block, weights)
+			case Q5_K:
+				quantizeQ5_K((*[176]byte)(dst), block, weights)
+			case Q6_K:
+				quantizeQ6_K((*[210]byte)(dst), block, weights)
+			case IQ4_XS:
+				quantizeIQ4_XS((*[136]byte)(dst), block, weights)
+			}
+		}
+	case IQ4_NL:
+		for ; len(x) > 0; dst, x = dst[18:], x[32:] {
+			var weights *[32]float32
+			if im != nil {
+				weights = (*[32]float32)(im)
+				im = im[32:]
+			}
+			quantizeIQ4_NL((*[18]byte)(dst), (*[32]float32)(x), weights)
+		}
+	}
+}
+
+// number is an element whose bytes lie in files as they are.
+type number interface {
+	float32 | float16.Float16 | bf16.BFloat16
+}
+
+var bigEndian = binary.NativeEndian.Uint16([]byte{0, 1}) == 1
+
+// putFloats writes elements little-endian.
+func putFloats[E number](dst []byte, src []E) {
+	copy(dst, bytesOf(src))
+	swap(dst, int(unsafe.Sizeof(src[0])))
+}
+
+// getFloats reads elements that are little-endian.
+func getFloats[E number](dst []E, src []byte) {
+	b := bytesOf(dst)
+	copy(b, src)
+	swap(b, int(unsafe.Sizeof(dst[0])))
+}
+
+// bytesOf views elements as the bytes that they have in memory.
+func bytesOf[E number](elements []E) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(elements))), len(elements)*int(unsafe.Sizeof(elements[0])))
+}
+
+// swap turns the bytes of elements round on a machine whose order is the other one.
+func swap(b []byte, size int) {
+	if !bigEndian {
+		return
+	}
+	for ; len(b) > 0; b = b[size:] {
+		for i, j := 0, size-1; i < j; i, j = i+1, j-1 {
+			b[i], b[j] = b[j], b[i]
+		}
+	}
+}

@@ -1,0 +1,368 @@
+package gguf
+
+import (
+	"encoding/binary"
+	"math"
+	"unsafe"
+
+	"github.com/x448/float16"
+
+	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/kernels"
+)
+
+// unpacked is a piece of blocks taken apart. The value of an element is code*scale + least, with the parameters of its group; least is -0 in a
+// type that has none, which leaves every product as it is, -0 too. The product is exact in float32, so it does not matter whether the sum is
+// fused with it.
+type unpacked struct {
+	codes  [pieceLen]byte // of two's complement
+	scales [pieceLen / 16]float32
+	least  [pieceLen / 16]float32
+}
+
+var negativeZero = math.Float32frombits(1 << 31)
+
+// dequantizeBlocks writes the values of blocks.
+func dequantizeBlocks[T kernels.Float](dst []T, src []byte, t Type) {
+	s := scratches.Get().(*scratch)
+	defer scratches.Put(s)
+	u := &s.unpacked
+	for i := range u.least {
+		u.least[i] = negativeZero
+	}
+	for len(dst) > 0 {
+		n := min(len(dst), pieceLen)
+		bytes := t.Bytes(n)
+		if t.Quantized() {
+			group := u.unpack(src[:bytes], t)
+			grid := kernels.Grid{Rows: 1, Groups: n / group, Len: group}
+			codes := unsafe.Slice((*int8)(unsafe.Pointer(&u.codes)), n)
+			// The minval is the value of code Min. Codes below it are no error.
+			kernels.DequantizeInt(dst[:n], codes, grid, kernels.Int{Min: 0, Max: 127, Scale: u.scales[:grid.Groups], Minval: u.least[:grid.Groups]})
+		} else {
+			narrow(dst[:n], s.widenBytes(src[:bytes], t))
+		}
+		dst, src = dst[n:], src[bytes:]
+	}
+}
+
+// widenBytes reads elements of F32, F16 or BF16 as float32.
+func (s *scratch) widenBytes(src []byte, t Type) []float32 {
+	n := len(src) / t.BlockBytes()
+	wide := s.wide[:n]
+	switch t {
+	case F32:
+		getFloats(wide, src)
+	case F16:
+		getFloats(s.float16[:n], src)
+		kernels.DecodeFloat16(wide, s.float16[:n])
+	case BF16:
+		getFloats(s.bfloat16[:n], src)
+		kernels.DecodeBFloat16(wide, s.bfloat16[:n])
+	}
+	return wide
+}
+
+// narrow rounds elements to their type.
+func narrow[T kernels.Float](dst []T, x []float32) {
+	switch any(*new(T)).(type) {
+	case float32:
+		copy(as[float32](dst), x)
+	case float16.Float16:
+		kernels.EncodeFloat16(as[float16.Float16](dst), x)
+	case bf16.BFloat16:
+		kernels.EncodeBFloat16(as[bf16.BFloat16](dst), x)
+	}
+}
+
+// unpack takes blocks apart. It returns the number of elements of a group.
+func (u *unpacked) unpack(src []byte, t Type) (group int) {
+	blocks := len(src) / t.BlockBytes()
+	switch t {
+	case Q8_0:
+		for i := range blocks {
+			b := (*[34]byte)(src[34*i:])
+			u.scales[i] = getHalf(b[:])
+			copy(u.codes[32*i:32*i+32], b[2:])
+		}
+		return 32
+	case Q4_0:
+		for i := range blocks {
+			b := (*[18]byte)(src[18*i:])
+			u.scales[i] = getHalf(b[:])
+			codes := (*[32]byte)(u.codes[32*i:])
+			for k := 0; k < 16; k += 8 {
+				v := binary.LittleEndian.Uint64(b[2+k:])
+				put8(codes[k:], less(v&nibbles, 8*ones))
+				put8(codes[k+16:], less(v>>4&nibbles, 8*ones))
+			}
+		}
+		return 32
+	case Q4_1:
+		for i := range blocks {
+			b := (*[20]byte)(src[20*i:])
+			u.scales[i], u.least[i] = getHalf(b[:]), getHalf(b[2:])
+			codes := (*[32]byte)(u.codes[32*i:])
+			for k := 0; k < 16; k += 8 {
+				v := binary.LittleEndian.Uint64(b[4+k:])
+				put8(codes[k:], v&nibbles)
+				put8(codes[k+16:], v>>4&nibbles)
+			}
+		}
+		return 32
+	case Q5_0:
+		for i := range blocks {
+			b := (*[22]byte)(src[22*i:])
+			u.scales[i] = getHalf(b[:])
+			unpack5((*[32]byte)(u.codes[32*i:]), (*[20]byte)(b[2:]), 16*ones)
+		}
+		return 32
+	case Q5_1:
+		for i := range blocks {
+			b := (*[24]byte)(src[24*i:])
+			u.scales[i], u.least[i] = getHalf(b[:]), getHalf(b[2:])
+			unpack5((*[32]byte)(u.codes[32*i:]), (*[20]byte)(b[4:]), 0)
+		}
+		return 32
+	case MXFP4:
+		for i := range blocks {
+			b := (*[17]byte)(src[17*i:])
+			u.scales[i] = powerOfTwo(b[0])
+			lookUp((*[32]byte)(u.codes[32*i:]), (*[16]byte)(b[1:]), &fp4Values)
+		}
+		return 32
+	case NVFP4:
+		for i := range blocks {
+			b := (*[36]byte)(src[36*i:])
+			for k := range 4 {
+				u.scales[4*i+k] = ue4m3Halves[b[k]]
+				codes, q := (*[16]byte)(u.codes[64*i+16*k:]), (*[8]byte)(b[4+8*k:])
+				for j, v := range q {
+					codes[j], codes[j+8] = fp4Values[v&15], fp4Values[v>>4]
+				}
+			}
+		}
+		return 16
+	case IQ4_NL:
+		for i := range blocks {
+			b := (*[18]byte)(src[18*i:])
+			u.scales[i] = getHalf(b[:])
+			lookUp((*[32]byte)(u.codes[32*i:]), (*[16]byte)(b[2:]), &iq4Values)
+		}
+		return 32
+	case IQ4_XS:
+		for i := range blocks {
+			b := (*[136]byte)(src[136*i:])
+			d, high := getHalf(b[:]), binary.LittleEndian.Uint16(b[2:])
+			for k := range 8 {
+				scale := int(b[4+k/2]>>(4*(k%2))&15) | int(high>>(2*k)&3)<<4
+				u.scales[8*i+k] = d * float32(scale-32)
+				lookUp((*[32]byte)(u.codes[256*i+32*k:]), (*[16]byte)(b[8+16*k:]), &iq4Values)
+			}
+		}
+		return 32
+	case Q2_K:
+		for i := range blocks {
+			b := (*[84]byte)(src[84*i:])
+			d, dmin := getHalf(b[80:]), getHalf(b[82:])
+			for k, sc := range b[:16] {
+				u.scales[16*i+k], u.least[16*i+k] = d*float32(sc&15), -(dmin * float32(sc>>4))
+			}
+			unpackPairs((*[256]byte)(u.codes[256*i:]), (*[64]byte)(b[16:]))
+		}
+		return 16
+	case Q3_K:
+		for i := range blocks {
+			b := (*[110]byte)(src[110*i:])
+			d, scales := getHalf(b[108:]), unpackScales3((*[12]byte)(b[96:]))
+			for k, sc := range scales {
+				u.scales[16*i+k] = d * float32(int(sc)-32)
+			}
+			codes := (*[256]byte)(u.codes[256*i:])
+			unpackPairs(codes, (*[64]byte)(b[32:]))
+			for k := 0; k < 32; k += 8 {
+				high := ^binary.LittleEndian.Uint64(b[k:])
+				for j := range 8 {
+					c := codes[32*j+k:]
+					put8(c, less(get8(c), high>>j&ones<<2))
+				}
+			}
+		}
+		return 16
+	case Q4_K:
+		for i := range blocks {
+			b := (*[144]byte)(src[144*i:])
+			u.scalesK(8*i, b[:16])
+			unpackHalves((*[256]byte)(u.codes[256*i:]), (*[128]byte)(b[16:]))
+		}
+		return 32
+	case Q5_K:
+		for i := range blocks {
+			b := (*[176]byte)(src[176*i:])
+			u.scalesK(8*i, b[:16])
+			codes := (*[256]byte)(u.codes[256*i:])
+			unpackHalves(codes, (*[128]byte)(b[48:]))
+			for k := 0; k < 32; k += 8 {
+				high := binary.LittleEndian.Uint64(b[16+k:])
+				for j := range 8 {
+					c := codes[32*j+k:]
+					put8(c, get8(c)|high>>j&ones<<4)
+				}
+			}
+		}
+		return 32
+	case Q6_K:
+		for i := range blocks {
+			b := (*[210]byte)(src[210*i:])
+			d := getHalf(b[208:])
+			for k, sc := range b[192:208] {
+				u.scales[16*i+k] = d * float32(int8(sc))
+			}
+			for h := range 2 {
+				codes := (*[128]byte)(u.codes[256*i+128*h:])
+				for k := 0; k < 32; k += 8 {
+					first, second := binary.LittleEndian.Uint64(b[64*h+k:]), binary.LittleEndian.Uint64(b[64*h+32+k:])
+					high := binary.LittleEndian.Uint64(b[128+32*h+k:])
+					put8(codes[k:], less(first&nibbles|high&threes<<4, 32*ones))
+					put8(codes[32+k:], less(second&nibbles|high>>2&threes<<4, 32*ones))
+					put8(codes[64+k:], less(first>>4&nibbles|high>>4&threes<<4, 32*ones))
+					put8(codes[96+k:], less(second>>4&nibbles|high>>6&threes<<4, 32*ones))
+				}
+			}
+		}
+		return 16
+	}
+	panic("gguf: " + t.String() + " is not supported")
+}
+
+// Eight bytes in a word.
+const (
+	ones    = 0x0101010101010101
+	threes  = 3 * ones
+	nibbles = 15 * ones
+	signs   = 128 * ones
+)
+
+// less subtracts each of eight bytes from another; all are below 128.
+func less(v, k uint64) uint64 { return ((v | signs) - k) ^ signs }
+
+func get8(codes []byte) uint64 { return binary.LittleEndian.Uint64(codes) }
+
+func put8(codes []byte, v uint64) { binary.LittleEndian.PutUint64(codes, v) }
+
+func getHalf(b []byte) float32 { return fromHalf(binary.LittleEndian.Uint16(b)) }
+
+func putHalf(b []byte, h uint16) { binary.LittleEndian.PutUint16(b, h) }
+
+// lookUp writes the values of a table whose indices are the low nibbles, then the high ones.
+func lookUp(codes *[32]byte, b *[16]byte, table *[16]byte) {
+	for i, v := range b {
+		codes[i], codes[i+16] = table[v&15], table[v>>4]
+	}
+}
+
+// spread has the bits of a number as bytes.
+var spread = func() (t [256]uint64) {
+	for i := range t {
+		for k := range 8 {
+			t[i] |= uint64(i>>k&1) << (8 * k)
+		}
+	}
+	return t
+}()
+
+// unpack5 reads a word of fifth bits and the nibbles behind it.
+func unpack5(codes *[32]byte, b *[20]byte, zero uint64) {
+	for k := 0; k < 16; k += 8 {
+		v := binary.LittleEndian.Uint64(b[4+k:])
+		put8(codes[k:], less(v&nibbles|spread[b[k/8]]<<4, zero))
+		put8(codes[k+16:], less(v>>4&nibbles|spread[b[k/8+2]]<<4, zero))
+	}
+}
+
+// unpackPairs reads codes of two bits: of 32 bytes the lowest pairs, then the next, ...
+func unpackPairs(codes *[256]byte, b *[64]byte) {
+	for h := range 2 {
+		for k := 0; k < 32; k += 8 {
+			v := binary.LittleEndian.Uint64(b[32*h+k:])
+			for s := range 4 {
+				put8(codes[128*h+32*s+k:], v>>(2*s)&threes)
+			}
+		}
+	}
+}
+
+// unpackHalves reads nibbles: of 32 bytes the low ones, then the high ones.
+func unpackHalves(codes *[256]byte, b *[128]byte) {
+	for h := range 4 {
+		for k := 0; k < 32; k += 8 {
+			v := binary.LittleEndian.Uint64(b[32*h+k:])
+			put8(codes[64*h+k:], v&nibbles)
+			put8(codes[64*h+32+k:], v>>4&nibbles)
+		}
+	}
+}
+
+// scalesK reads d, dmin and the scales and minima of six bits in the first 16 bytes of a block.
+func (u *unpacked) scalesK(group int, b []byte) {
+	d, dmin := getHalf(b), getHalf(b[2:])
+	scales, least := unpackScales4((*[12]byte)(b[4:]))
+	for k := range 8 {
+		u.scales[group+k], u.least[group+k] = d*float32(scales[k]), -(dmin * float32(least[k]))
+	}
+}
+
+// unpackScales4 reads the eight scales and minima of Q4_K and Q5_K.
+func unpackScales4(b *[12]byte) (scales, least [8]uint8) {
+	for k := range 4 {
+		scales[k], least[k] = b[k]&63, b[k+4]&63
+		scales[k+4], least[k+4] = b[k+8]&15|b[k]>>6<<4, b[k+8]>>4|b[k+4]>>6<<4
+	}
+	return scales, least
+}
+
+// unpackScales3 reads the sixteen scales of Q3_K.
+func unpackScales3(b *[12]byte) (scales [16]uint8) {
+	for k := range scales {
+		low := b[k%8] >> (4 * (k / 8)) & 15
+		scales[k] = low | b[8+k%4]>>(2*(k/4))&3<<4
+	}
+	return scales
+}
+
+// fp4Values are twice the values of e2m1; that of code 8 is not -0.
+var fp4Values = twosComplement([16]int8{0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12})
+
+// iq4Values are those of IQ4_NL and IQ4_XS.
+var iq4Values = twosComplement([16]int8{-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113})
+
+func twosComplement(values [16]int8) (t [16]byte) {
+	for i, v := range values {
+		t[i] = byte(v)
+	}
+	return t
+}
+
+// powerOfTwo is 2^(e-128), half of what the scale of MXFP4 stands for.
+func powerOfTwo(e byte) float32 {
+	if e < 2 {
+		return math.Float32frombits(0x200000 << e)
+	}
+	return math.Float32frombits(uint32(e-1) << 23)
+}
+
+// ue4m3Halves are half of the values of e4m3 without a sign: the top bit does not matter, but that the code 0x7f, NaN elsewhere, is 0 and 0xff
+// is 240.
+var ue4m3Halves = func() (t [256]float32) {
+	for i := range t {
+		exponent, mantissa := i>>3&15, i&7
+		switch {
+		case i == 127:
+		case exponent == 0:
+			t[i] = float32(mantissa) * 0x1p-10
+		default:
+			t[i] = float32(8+mantissa) * math.Float32frombits(uint32(exponent+127-11)<<23)
+		}
+	}
+	return t
+}()

@@ -1,0 +1,447 @@
+package gguf
+
+import "encoding/binary"
+
+// weigh writes the weights that an importance matrix gives elements: importance * sqrt(mean + x*x).
+func weigh(w, x, im []float32, mean float32) {
+	w, im = w[:len(x)], im[:len(x)]
+	for i, v := range x {
+		w[i] = float32(im[i] * sqrt32(mean+float32(v*v)))
+	}
+}
+
+// squares writes the squares of elements.
+func squares(w, x []float32) {
+	w = w[:len(x)]
+	for i, v := range x {
+		w[i] = float32(v * v)
+	}
+}
+
+// sumSquares is the sum of the squares, in order.
+func sumSquares(x []float32) (sum float32) {
+	for _, v := range x {
+		sum += float32(v * v)
+	}
+	return sum
+}
+
+// quantizeSignedWeighed is Q4_0 and Q5_0 with an importance matrix; mean is that of the squares of the row.
+func quantizeSignedWeighed(dst []byte, x []float32, t Type, im []float32, mean float32) {
+	n := int32(8)
+	if t == Q5_0 {
+		n = 16
+	}
+	var w [32]float32
+	var codes [32]byte
+	for size := t.BlockBytes(); len(x) > 0; dst, x, im = dst[size:], x[32:], im[32:] {
+		weigh(w[:], x[:32], im, mean)
+		f := searchSymmetric(x[:32], w[:], float32(n))
+		f.codes(codes[:], x[:32], n)
+		putHalf(dst, toHalf(f.scale))
+		if t == Q4_0 {
+			pack4((*[16]byte)(dst[2:]), &codes)
+		} else {
+			pack5((*[20]byte)(dst[2:]), &codes)
+		}
+	}
+}
+
+// quantizeRangedWeighed is Q4_1 and Q5_1 with an importance matrix; mean is that of the squares of the row.
+func quantizeRangedWeighed(dst []byte, x []float32, t Type, im []float32, mean float32) {
+	s, n := &search4Weighed, int32(15)
+	if t == Q5_1 {
+		s, n = &search5Weighed, 31
+	}
+	var w [32]float32
+	var codes [32]byte
+	for size := t.BlockBytes(); len(x) > 0; dst, x, im = dst[size:], x[32:], im[32:] {
+		weigh(w[:], x[:32], im, mean)
+		f, _ := s.search(x[:32], w[:])
+		f.codes(codes[:], x[:32], n)
+		putHalf(dst, toHalf(f.scale))
+		putHalf(dst[2:], toHalf(-f.least))
+		if t == Q4_1 {
+			pack4((*[16]byte)(dst[4:]), &codes)
+		} else {
+			pack5((*[20]byte)(dst[4:]), &codes)
+		}
+	}
+}
+
+// quantizeQ4_K and quantizeQ5_K have groups of 32 with a scale and a least value of six bits each, in units of d and dmin.
+func quantizeQ4_K(b *[144]byte, x, im *[256]float32) {
+	var codes [256]byte
+	quantizeK45(b[:16], &codes, x, im, &searchQ4_K, &search4Weighed, false)
+	packHalves((*[128]byte)(b[16:]), &codes)
+}
+
+func quantizeQ5_K(b *[176]byte, x, im *[256]float32) {
+	var codes [256]byte
+	quantizeK45(b[:16], &codes, x, im, &searchQ5_K, &search5Weighed, true)
+	for k := 0; k < 32; k += 8 {
+		high := uint64(0)
+		for j := range 8 {
+			high |= binary.LittleEndian.Uint64(codes[32*j+k:]) >> 4 & ones << j
+		}
+		binary.LittleEndian.PutUint64(b[16+k:], high)
+	}
+	packHalves((*[128]byte)(b[48:]), &codes)
+}
+
+// quantizeK45 writes d, dmin, scales and minima, and the codes.
+func quantizeK45(head []byte, codes *[256]byte, x, im *[256]float32, plain, weighed *rangedSearch, five bool) {
+	const most = 63
+	var fits [8]rangedFit
+	var scales, least, sums [8]float32
+	var w [32]float32
+	var sl, ml [8]uint8
+	var d, dmin uint16
+	n := int32(plain.n)
+	if im == nil {
+		for g := range fits {
+			group := x[32*g : 32*g+32]
+			mean := sqrt32(sumSquares(group) / 32)
+			for i, v := range group {
+				w[i] = mean + abs32(v)
+			}
+			fits[g], _ = plain.search(group, w[:])
+			scales[g], least[g] = fits[g].scale, fits[g].least
+		}
+		d, dmin = toSteps(&sl, &scales, most), toSteps(&ml, &least, most)
+	} else {
+		mean := float32(2*sumSquares(x[:])) / 256
+		for g := range fits {
+			group := x[32*g : 32*g+32]
+			weigh(w[:], group, im[32*g:32*g+32], mean)
+			fits[g], sums[g] = weighed.search(group, w[:])
+			scales[g], least[g] = fits[g].scale, fits[g].least
+		}
+		d = toHalf(searchPositive(sl[:], scales[:], sums[:], most))
+		dmin = toHalf(searchPositive(ml[:], least[:], sums[:], most))
+		if five {
+			for g := range sl {
+				sl[g], ml[g] = min(sl[g], most), min(ml[g], most)
+			}
+		}
+	}
+	putHalf(head, d)
+	putHalf(head[2:], dmin)
+	packed := (*[12]byte)(head[4:])
+	packScales4(packed, &sl, &ml)
+	sl, ml = unpackScales4(packed)
+	unit, unitMin := fromHalf(d), fromHalf(dmin)
+	for g := range fits {
+		group, q := x[32*g:32*g+32], codes[32*g:32*g+32]
+		if scale := float32(unit * float32(sl[g])); scale != 0 {
+			offsetCodes(q, group, scale, float32(unitMin*float32(ml[g])), n)
+		} else {
+			fits[g].codes(q, group, n)
+		}
+	}
+}
+
+// toSteps expresses numbers in so many steps up to the largest, and returns the step.
+func toSteps(steps *[8]uint8, values *[8]float32, most float32) (step uint16) {
+	largest := float32(0)
+	for _, v := range values {
+		if v > largest {
+			largest = v
+		}
+	}
+	inverse := float32(0)
+	if largest > 0 {
+		inverse = most / largest
+	}
+	for i, v := range values {
+		steps[i] = min(uint8(rounded(float32(inverse*v))), uint8(most))
+	}
+	return toHalf(largest / most)
+}
+
+// offsetCodes writes clamp(round((x + offset) / scale), 0, n).
+func offsetCodes(codes []byte, x []float32, scale, offset float32, n int32) {
+	codes = codes[:len(x)]
+	for i, v := range x {
+		codes[i] = byte(max(min(rounded((v+offset)/scale), n), 0))
+	}
+}
+
+// signedCodes writes clamp(round(x / scale), -n, n-1) + n.
+func signedCodes(codes []byte, x []float32, scale float32, n int32) {
+	codes = codes[:len(x)]
+	for i, v := range x {
+		codes[i] = byte(max(min(rounded(v/scale), n-1), -n) + n)
+	}
+}
+
+// packScales4 writes eight scales and minima of six bits.
+func packScales4(b *[12]byte, scales, least *[8]uint8) {
+	for k := range 4 {
+		b[k] = scales[k] | scales[k+4]>>4<<6
+		b[k+4] = least[k] | least[k+4]>>4<<6
+		b[k+8] = scales[k+4]&15 | least[k+4]<<4
+	}
+}
+
+// packHalves packs nibbles: of 64 codes the first 32 low, the others high.
+func packHalves(b *[128]byte, codes *[256]byte) {
+	for h := range 4 {
+		for k := 0; k < 32; k += 8 {
+			low, high := binary.LittleEndian.Uint64(codes[64*h+k:]), binary.LittleEndian.Uint64(codes[64*h+32+k:])
+			binary.LittleEndian.PutUint64(b[32*h+k:], low&nibbles|high&nibbles<<4)
+		}
+	}
+}
+
+// packPairs packs the low two bits of codes: of 128 the first 32 lowest, and so on.
+func packPairs(b *[64]byte, codes *[256]byte) {
+	for h := range 2 {
+		for k := 0; k < 32; k += 8 {
+			v := uint64(0)
+			for s := range 4 {
+				v |= binary.LittleEndian.Uint64(codes[128*h+32*s+k:]) & threes << (2 * s)
+			}
+			binary.LittleEndian.PutUint64(b[32*h+k:], v)
+		}
+	}
+}
+
+// quantizeQ2_K has groups of 16 with a scale and a least value of four bits each.
+func quantizeQ2_K(b *[84]byte, x, im *[256]float32) {
+	const most = 15
+	var fits [16]rangedFit
+	var scales, least, sums [16]float32
+	var w [16]float32
+	var sl, ml [16]uint8
+	var d, dmin uint16
+	if im == nil {
+		for g := range fits {
+			group := x[16*g : 16*g+16]
+			for i, v := range group {
+				w[i] = abs32(v)
+			}
+			fits[g], _ = searchQ2_K.search(group, w[:])
+			scales[g], least[g] = fits[g].scale, fits[g].least
+		}
+		d, dmin = toSteps2(&sl, &scales), toSteps2(&ml, &least)
+	} else {
+		mean := sumSquares(x[:]) / 256
+		for g := range fits {
+			group := x[16*g : 16*g+16]
+			weigh(w[:], group, im[16*g:16*g+16], mean)
+			fits[g], sums[g] = searchQ2_KWeighed.search(group, w[:])
+			scales[g], least[g] = fits[g].scale, fits[g].least
+		}
+		d = toHalf(searchPositive(sl[:], scales[:], sums[:], most))
+		dmin = toHalf(searchPositive(ml[:], least[:], sums[:], most))
+	}
+	putHalf(b[80:], d)
+	putHalf(b[82:], dmin)
+	unit, unitMin := fromHalf(d), fromHalf(dmin)
+	var codes [256]byte
+	for g := range fits {
+		b[g] = sl[g] | ml[g]<<4
+		group, q := x[16*g:16*g+16], codes[16*g:16*g+16]
+		if scale := float32(unit * float32(b[g]&15)); scale != 0 {
+			offsetCodes(q, group, scale, float32(unitMin*float32(b[g]>>4)), 3)
+		} else {
+			fits[g].codes(q, group, 3)
+		}
+	}
+	packPairs((*[64]byte)(b[16:]), &codes)
+}
+
+// toSteps2 is toSteps for Q2_K.
+func toSteps2(steps *[16]uint8, values *[16]float32) (step uint16) {
+	const most = 15
+	largest := float32(0)
+	for _, v := range values {
+		if v > largest {
+			largest = v
+		}
+	}
+	if !(largest > 0) {
+		clear(steps[:])
+		return 0
+	}
+	inverse := most / largest
+	for i, v := range values {
+		steps[i] = uint8(rounded(float32(inverse * v)))
+	}
+	return toHalf(largest / most)
+}
+
+// quantizeQ3_K has groups of 16 with a scale of six bits and a sign.
+func quantizeQ3_K(b *[110]byte, x, im *[256]float32) {
+	const n = 4
+	var codes [256]byte
+	var scales, sums [16]float32
+	var sl [16]uint8
+	var d uint16
+	if im == nil {
+		for g := range scales {
+			scales[g] = searchQuick(codes[16*g:16*g+16], x[16*g:16*g+16], n)
+		}
+		if most := firstLargest(scales[:]); most != 0 {
+			inverse := -32 / most
+			for g, s := range scales {
+				sl[g] = byte(max(min(int8(rounded(float32(inverse*s))), 31), -32) + 32)
+			}
+			d = toHalf(1 / inverse)
+		}
+	} else {
+		mean := float32(2*sumSquares(x[:])) / 256
+		var w [16]float32
+		for g := range scales {
+			group := x[16*g : 16*g+16]
+			weigh(w[:], group, im[16*g:16*g+16], mean)
+			sums[g] = 0
+			for _, v := range w {
+				sums[g] += v
+			}
+			f := searchSymmetric(group, w[:], n)
+			f.codes(codes[16*g:16*g+16], group, n)
+			scales[g] = f.scale
+		}
+		f := searchSymmetric(scales[:], sums[:], 32)
+		f.codes(sl[:], scales[:], 32)
+		d = toHalf(f.scale)
+	}
+	packed := (*[12]byte)(b[96:])
+	packScales3(packed, &sl)
+	putHalf(b[108:], d)
+	unit := fromHalf(d)
+	for g, s := range unpackScales3(packed) {
+		if scale := float32(unit * float32(int(s)-32)); scale != 0 {
+			signedCodes(codes[16*g:16*g+16], x[16*g:16*g+16], scale, n)
+		}
+	}
+	for k := 0; k < 32; k += 8 {
+		high := uint64(0)
+		for j := range 8 {
+			high |= binary.LittleEndian.Uint64(codes[32*j+k:]) >> 2 & ones << j
+		}
+		binary.LittleEndian.PutUint64(b[k:], high)
+	}
+	packPairs((*[64]byte)(b[32:]), &codes)
+}
+
+// packScales3 writes sixteen scales of six bits.
+func packScales3(b *[12]byte, scales *[16]uint8) {
+	for k := range 8 {
+		b[k] = scales[k]&15 | scales[k+8]<<4
+	}
+	for k := range 4 {
+		b[8+k] = scales[k]>>4 | scales[k+4]>>4<<2 | scales[k+8]>>4<<4 | scales[k+12]>>4<<6
+	}
+}
+
+// quantizeQ6_K has groups of 16 with a scale of eight bits.
+func quantizeQ6_K(b *[210]byte, x, im *[256]float32) {
+	const n = 32
+	var fits [16]symmetricFit
+	var scales, w [16]float32
+	for g := range fits {
+		group := x[16*g : 16*g+16]
+		weights := w[:]
+		if im == nil {
+			squares(weights, group)
+		} else {
+			weights = im[16*g : 16*g+16]
+		}
+		fits[g] = searchSymmetric(group, weights, n)
+		scales[g] = fits[g].scale
+	}
+	most := firstLargest(scales[:])
+	if abs32(most) < tiny {
+		clear(b[:])
+		return
+	}
+	inverse := -128 / most
+	d := toHalf(1 / inverse)
+	putHalf(b[208:], d)
+	unit := fromHalf(d)
+	var codes [256]byte
+	for g, s := range scales {
+		step := int8(min(rounded(float32(inverse*s)), 127))
+		b[192+g] = byte(step)
+		group, q := x[16*g:16*g+16], codes[16*g:16*g+16]
+		if scale := float32(unit * float32(step)); scale != 0 {
+			signedCodes(q, group, scale, n)
+		} else {
+			fits[g].codes(q, group, n)
+		}
+	}
+	for h := range 2 {
+		c := codes[128*h:]
+		for k := 0; k < 32; k += 8 {
+			v0, v1 := binary.LittleEndian.Uint64(c[k:]), binary.LittleEndian.Uint64(c[32+k:])
+			v2, v3 := binary.LittleEndian.Uint64(c[64+k:]), binary.LittleEndian.Uint64(c[96+k:])
+			binary.LittleEndian.PutUint64(b[64*h+k:], v0&nibbles|v2&nibbles<<4)
+			binary.LittleEndian.PutUint64(b[64*h+32+k:], v1&nibbles|v3&nibbles<<4)
+			binary.LittleEndian.PutUint64(b[128+32*h+k:], v0>>4&threes|v1>>4&threes<<2|v2>>4&threes<<4|v3>>4&threes<<6)
+		}
+	}
+}
+
+// weightsIQ4 writes the weights of a group of IQ4_NL or IQ4_XS; mean is twice that of the squares of the block.
+func weightsIQ4(w, x, im []float32, mean float32) {
+	if im == nil {
+		squares(w, x)
+	} else {
+		weigh(w, x, im, mean)
+	}
+}
+
+func quantizeIQ4_NL(b *[18]byte, x, im *[32]float32) {
+	var w [32]float32
+	weightsIQ4(w[:], x[:], weightsOf(im), float32(sumSquares(x[:])*(2./32)))
+	scale := searchIQ4(x[:], w[:])
+	putHalf(b[:], toHalf(scale))
+	codesIQ4((*[16]byte)(b[2:]), x[:], inverse(scale))
+}
+
+func weightsOf(im *[32]float32) []float32 {
+	if im == nil {
+		return nil
+	}
+	return im[:]
+}
+
+// codesIQ4 writes the codes of 32 elements.
+func codesIQ4(b *[16]byte, x []float32, inverse float32) {
+	var codes [32]byte
+	for i, v := range x {
+		codes[i] = iq4Code(float32(inverse * v))
+	}
+	pack4(b, &codes)
+}
+
+// quantizeIQ4_XS has groups of 32 with a scale of six bits.
+func quantizeIQ4_XS(b *[136]byte, x, im *[256]float32) {
+	var scales [8]float32
+	var w [32]float32
+	mean := float32(sumSquares(x[:]) * (2. / 256))
+	for g := range scales {
+		var weights []float32
+		if im != nil {
+			weights = im[32*g : 32*g+32]
+		}
+		weightsIQ4(w[:], x[32*g:32*g+32], weights, mean)
+		scales[g] = searchIQ4(x[32*g:32*g+32], w[:])
+	}
+	d := -firstLargest(scales[:]) / 32
+	clear(b[:8])
+	putHalf(b[:], toHalf(d))
+	id := inverse(d)
+	high := uint16(0)
+	for g, s := range scales {
+		step := max(min(rounded(float32(id*s)), 31), -32)
+		codesIQ4((*[16]byte)(b[8+16*g:]), x[32*g:32*g+32], inverse(float32(d*float32(step))))
+		code := byte(step + 32)
+		b[4+g/2] |= code & 15 << (4 * (g % 2))
+		high |= uint16(code>>4) << (2 * g)
+	}
+	binary.LittleEndian.PutUint16(b[2:], high)
+}
