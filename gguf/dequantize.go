@@ -3,7 +3,6 @@ package gguf
 import (
 	"encoding/binary"
 	"math"
-	"unsafe"
 
 	"github.com/x448/float16"
 
@@ -36,9 +35,9 @@ func dequantizeBlocks[T kernels.Float](dst []T, src []byte, t Type) {
 		if t.Quantized() {
 			group := u.unpack(src[:bytes], t)
 			grid := kernels.Grid{Rows: 1, Groups: n / group, Len: group}
-			codes := unsafe.Slice((*int8)(unsafe.Pointer(&u.codes)), n)
 			// The minval is the value of code Min. Codes below it are no error.
-			kernels.DequantizeInt(dst[:n], codes, grid, kernels.Int{Min: 0, Max: 127, Scale: u.scales[:grid.Groups], Minval: u.least[:grid.Groups]})
+			p := kernels.IntParams{Format: kernels.Int8, Min: 0, Max: 127, Scale: u.scales[:grid.Groups], Minval: u.least[:grid.Groups]}
+			kernels.DequantizeInt(dst[:n], u.codes[:n], grid, &p)
 		} else {
 			narrow(dst[:n], s.widenBytes(src[:bytes], t))
 		}

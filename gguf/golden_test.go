@@ -10,8 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lowbit-go/lowbit/internal/safetensors"
 	"github.com/lowbit-go/lowbit/kernels"
+	"github.com/lowbit-go/lowbit/safetensors"
 )
 
 // goldenFile is a file of testdata. README.md there tells what they are.

@@ -3,11 +3,11 @@ package safetensors
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/lowbit-go/lowbit/internal/outfile"
 )
 
 // Error says which file, which tensor and why. Its text is one line:
@@ -41,22 +41,10 @@ func errorf(tensor, format string, args ...any) *Error {
 func inFile(file string, err error) error {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
-		e = &Error{Err: reason(err)}
+		e = &Error{Err: outfile.Reason(err)}
 	}
 	e.File = file
 	return e
-}
-
-// reason strips the path and the system call from an error of package os: the path may be that of a temporary file.
-func reason(err error) error {
-	switch e := err.(type) {
-	case *fs.PathError:
-		return e.Err
-	case *os.LinkError:
-		return e.Err
-	default:
-		return err
-	}
 }
 
 // quote makes a name from a file fit for a line of text: quoted, and cut where it is absurdly long.

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"unsafe"
+
+	"github.com/lowbit-go/lowbit/internal/outfile"
 )
 
 // File is a safetensors file that is open for reading. All methods but Close may be called from several goroutines at once.
@@ -33,7 +35,7 @@ func open(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkRegular(stat.Mode()); err != nil {
+	if err := outfile.CheckRegular(stat.Mode()); err != nil {
 		return nil, err
 	}
 	file, err := os.Open(path)
@@ -171,5 +173,5 @@ func readFull(r io.ReaderAt, buf []byte, off int64) error {
 	if err == nil || errors.Is(err, io.EOF) {
 		return fmt.Errorf("file became shorter while it was read: %d bytes at %d, want %d: %w", n, off, len(buf), io.ErrUnexpectedEOF)
 	}
-	return reason(err)
+	return outfile.Reason(err)
 }

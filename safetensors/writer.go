@@ -7,13 +7,15 @@ import (
 	"slices"
 	"sync/atomic"
 	"unicode/utf8"
+
+	"github.com/lowbit-go/lowbit/internal/outfile"
 )
 
 // Writer is a safetensors file in the making. Nothing is to be seen of it before Commit. Commit and Close are not to be called
 // before the last WriteTensor has returned.
 type Writer struct {
 	path    string
-	out     *target
+	out     *outfile.File
 	base    int64
 	header  *header
 	written []atomic.Int64 // bytes, per tensor
@@ -65,12 +67,12 @@ func create(path string, metadata map[string]string, tensors []Info) (*Writer, e
 	}
 	binary.LittleEndian.PutUint64(head, uint64(n))
 
-	out, err := createTarget(path)
+	out, err := outfile.Create(path, "safetensors")
 	if err != nil {
 		return nil, err
 	}
 	if _, err := out.WriteAt(head, 0); err != nil {
-		out.discard()
+		out.Discard()
 		return nil, err
 	}
 	return &Writer{path: path, out: out, base: int64(len(head)), header: h, written: make([]atomic.Int64, len(tensors))}, nil
@@ -90,7 +92,7 @@ func (w *Writer) WriteTensor(name string, data []byte, off int64) error {
 		_, err = w.out.WriteAt(data, w.base+w.header.tensors[i].Offset+off)
 	}
 	if err != nil {
-		return &Error{File: w.path, Tensor: name, Err: reason(err)}
+		return &Error{File: w.path, Tensor: name, Err: outfile.Reason(err)}
 	}
 	w.written[i].Add(int64(len(data)))
 	return nil
@@ -111,7 +113,7 @@ func (w *Writer) Seal() error {
 			return inFile(w.path, errorf(t.Name, "%d bytes written, want %d", n, t.Size))
 		}
 	}
-	if err := w.out.seal(); err != nil {
+	if err := w.out.Seal(); err != nil {
 		w.done = true
 		return inFile(w.path, err)
 	}
@@ -126,7 +128,7 @@ func (w *Writer) Commit() error {
 		return err
 	}
 	w.done = true
-	if err := w.out.publish(); err != nil {
+	if err := w.out.Publish(); err != nil {
 		return inFile(w.path, err)
 	}
 	return nil
@@ -138,7 +140,7 @@ func (w *Writer) Close() error {
 		return nil
 	}
 	w.done = true
-	if err := w.out.discard(); err != nil {
+	if err := w.out.Discard(); err != nil {
 		return inFile(w.path, err)
 	}
 	return nil

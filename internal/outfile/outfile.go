@@ -164,7 +164,7 @@ func (f *File) Discard() error {
 		return Reason(err)
 	}
 	if err := os.Remove(f.temp); err != nil {
-		return fmt.Errorf("cannot remove %s: %w", f.temp, Reason(err))
+		return fmt.Errorf("cannot remove %q: %w", f.temp, Reason(err))
 	}
 	return nil
 }
