@@ -35,12 +35,10 @@ var shortElems = [...]string{asm.F16: "float16", asm.BF16: "bfloat16"}
 func trialScales(r *source, elem asm.Elem, n int) (scales []float32) {
 	for range n {
 		most := elementValue(elem, nearestElement(elem, 1+float32(r.Float64())))
-		for _, s := range []float32{
-			most / 127.5, most / 127, most / 7.5, most / 448, most / 6, most / 255,
-			elementValue(elem, nearestElement(elem, most/127.5)), float32(r.Float64()) + 0x1p-20, most,
-		} {
-			scales = append(scales, s)
-		}
+		scales = append(scales,
+			most/127.5, most/127, most/7.5, most/448, most/6, most/255,
+			elementValue(elem, nearestElement(elem, most/127.5)), float32(r.Float64())+0x1p-20, most,
+		)
 	}
 	return append(scales, 1, 0x1p-20, 0x1.8p-3, 0x1p-80, 0x1p100, 0x1.000002p-10, 0x1.fffffep-4)
 }
