@@ -39,34 +39,50 @@ func Create(path string, metadata map[string]string, tensors []Info) (*Writer, e
 	return w, nil
 }
 
-func create(path string, metadata map[string]string, tensors []Info) (*Writer, error) {
+// Layout lays a file out as Create does, without a file: it returns all in front of the data, and the tensors with Offset and Size set.
+// It is a pure function.
+func Layout(metadata map[string]string, tensors []Info) (head []byte, laidOut []Info, err error) {
+	head, h, err := layout(metadata, tensors)
+	if err != nil {
+		return nil, nil, err
+	}
+	return head, h.tensors, nil
+}
+
+func layout(metadata map[string]string, tensors []Info) (head []byte, h *header, err error) {
 	for key, value := range metadata {
 		if !utf8.ValidString(key) || !utf8.ValidString(value) {
-			return nil, fmt.Errorf("%s: key %s is not valid UTF-8, or its value is not", metadataKey, quote(key))
+			return nil, nil, fmt.Errorf("%s: key %s is not valid UTF-8, or its value is not", metadataKey, quote(key))
 		}
 	}
 	tensors = slices.Clone(tensors)
 	for i := range tensors {
 		if name := tensors[i].Name; name == metadataKey {
-			return nil, errorf(name, "the name is the format's own")
+			return nil, nil, errorf(name, "the name is the format's own")
 		} else if !utf8.ValidString(name) {
-			return nil, errorf(name, "the name is not valid UTF-8")
+			return nil, nil, errorf(name, "the name is not valid UTF-8")
 		}
 	}
-	h, err := newHeader(metadata, tensors)
+	if h, err = newHeader(metadata, tensors); err != nil {
+		return nil, nil, err
+	}
+	if err := layOut(tensors); err != nil {
+		return nil, nil, err
+	}
+	head = appendHeader(make([]byte, lengthSize), metadata, tensors)
+	n := len(head) - lengthSize
+	if n > maxHeader {
+		return nil, nil, fmt.Errorf("header of %d bytes is over the limit of %d", n, maxHeader)
+	}
+	binary.LittleEndian.PutUint64(head, uint64(n))
+	return head, h, nil
+}
+
+func create(path string, metadata map[string]string, tensors []Info) (*Writer, error) {
+	head, h, err := layout(metadata, tensors)
 	if err != nil {
 		return nil, err
 	}
-	if err := layOut(tensors); err != nil {
-		return nil, err
-	}
-	head := appendHeader(make([]byte, lengthSize), metadata, tensors)
-	n := len(head) - lengthSize
-	if n > maxHeader {
-		return nil, fmt.Errorf("header of %d bytes is over the limit of %d", n, maxHeader)
-	}
-	binary.LittleEndian.PutUint64(head, uint64(n))
-
 	out, err := outfile.Create(path, "safetensors")
 	if err != nil {
 		return nil, err
@@ -75,7 +91,7 @@ func create(path string, metadata map[string]string, tensors []Info) (*Writer, e
 		out.Discard()
 		return nil, err
 	}
-	return &Writer{path: path, out: out, base: int64(len(head)), header: h, written: make([]atomic.Int64, len(tensors))}, nil
+	return &Writer{path: path, out: out, base: int64(len(head)), header: h, written: make([]atomic.Int64, len(h.tensors))}, nil
 }
 
 // Name returns the path that Create was given.

@@ -249,3 +249,19 @@ func TestCreateCopiesItsInput(t *testing.T) {
 	assert.Equal(t, ShapeOf(2), w.Tensors()[0].Shape)
 	assert.Equal(t, Info{"y", U8, ShapeOf(2), 2, 2}, w.Tensors()[1])
 }
+
+func TestLayout(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "out")
+	metadata := map[string]string{"format": "pt"}
+	writeAll(t, path, metadata, every())
+	head, tensors, err := Layout(metadata, every())
+	require.NoError(t, err)
+	assert.Equal(t, readFile(t, path)[:len(head)], string(head))
+	f, err := Open(path)
+	require.NoError(t, err)
+	defer f.Close()
+	assert.Equal(t, f.Tensors(), tensors)
+
+	_, _, err = Layout(nil, []Info{{Name: "x", DType: U8}, {Name: "x", DType: U8}})
+	assert.EqualError(t, err, `tensor "x": named twice`)
+}

@@ -1,0 +1,146 @@
+package checkpoint
+
+import "github.com/lowbit-go/lowbit/kernels"
+
+// nf4 are codes of four bits of bitsandbytes, two to a byte, the first in the high nibble, over the flattened tensor; each block has its
+// largest magnitude.
+//
+//	w = table[q] * absmax
+//
+// Nested, the magnitudes are codes themselves: absmax = map[u] * nested absmax + offset.
+type nf4 struct {
+	codes    Stored
+	elements int
+	block    int
+	table    *[16]float32
+	absmax   Stored
+	nested   *nested // nil unless absmax are codes
+}
+
+type nested struct {
+	absmax Stored
+	table  []float32 // 256
+	block  int
+	offset float32
+}
+
+func (l *nf4) step() int { return 1 }
+
+// Values of the codes.
+var (
+	nf4Table = [16]float32{
+		-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334, -0.09105003625154495, 0.0,
+		0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0,
+	}
+	fp4Table = [16]float32{
+		0.0, 0.0052083334885537624, 0.6666666865348816, 1.0, 0.3333333432674408, 0.5, 0.1666666716337204, 0.25,
+		0.0, -0.0052083334885537624, -0.6666666865348816, -1.0, -0.3333333432674408, -0.5, -0.1666666716337204, -0.25,
+	}
+)
+
+// readNF4 reads elements from the one called first on.
+func readNF4[T kernels.Float](l *nf4, s *scratch, dst []T, first int) error {
+	for len(dst) > 0 {
+		n := min(len(dst), max(1, pieceLen/l.block)*l.block-first%l.block)
+		if err := readNF4Blocks(l, s, dst[:n], first); err != nil {
+			return err
+		}
+		dst, first = dst[n:], first+n
+	}
+	return nil
+}
+
+func readNF4Blocks[T kernels.Float](l *nf4, s *scratch, dst []T, first int) error {
+	begin, end := first/2, (first+len(dst)+1)/2
+	codes := lend[uint8](&s.codes, end-begin)
+	if err := read(l.codes, codes, int64(begin)); err != nil {
+		return err
+	}
+	block := first / l.block
+	absmax := lend[float32](&s.scale, (first+len(dst)+l.block-1)/l.block-block)
+	if err := l.readAbsmax(s, absmax, block); err != nil {
+		return err
+	}
+	wide := lend[float32](&s.values, 16*len(absmax))
+	for b, m := range absmax {
+		for q, v := range l.table {
+			wide[16*b+q] = v * m
+		}
+	}
+	table, ok := any(wide).([]T)
+	if !ok {
+		table = lend[T](&s.table, len(wide))
+		narrow(table, wide)
+	}
+	for len(dst) > 0 {
+		n := min(len(dst), l.block-first%l.block)
+		values := (*[16]T)(table)
+		at := first - 2*begin
+		if at%2 == 0 && n%2 == 0 {
+			for i, c := range codes[at/2:][:n/2] {
+				y := dst[2*i:][:2]
+				y[0], y[1] = values[c>>4], values[c&15]
+			}
+		} else {
+			for i := range n {
+				dst[i] = values[codes[(at+i)/2]>>(4-(at+i)%2*4)&15]
+			}
+		}
+		dst, first, table = dst[n:], first+n, table[16:]
+	}
+	return nil
+}
+
+// readAbsmax reads the magnitudes of blocks from one on.
+func (l *nf4) readAbsmax(s *scratch, dst []float32, first int) error {
+	if l.nested == nil {
+		return read(l.absmax, dst, 4*int64(first))
+	}
+	codes := lend[uint8](&s.stored, len(dst))
+	if err := read(l.absmax, codes, int64(first)); err != nil {
+		return err
+	}
+	from, to := first/l.nested.block, (first+len(dst)-1)/l.nested.block+1
+	outer := lend[float32](&s.column, to-from)
+	if err := read(l.nested.absmax, outer, 4*int64(from)); err != nil {
+		return err
+	}
+	for i, u := range codes {
+		dst[i] = float32(l.nested.table[u]*outer[(first+i)/l.nested.block-from]) + l.nested.offset
+	}
+	return nil
+}
+
+// int8Rows are the codes of bitsandbytes' LLM.int8(): w = q * SCB * (1/127), from left to right.
+type int8Rows struct {
+	codes Stored
+	scale Stored
+	cols  int
+}
+
+func (*int8Rows) step() int { return 1 }
+
+// readInt8Rows reads rows.
+func readInt8Rows[T kernels.Float](l *int8Rows, s *scratch, dst []T, first int) error {
+	for len(dst) > 0 {
+		rows := min(len(dst)/l.cols, max(1, pieceLen/l.cols))
+		codes := lend[int8](&s.codes, rows*l.cols)
+		if err := read(l.codes, codes, int64(first)*int64(l.cols)); err != nil {
+			return err
+		}
+		scale := lend[float32](&s.scale, rows)
+		if err := read(l.scale, scale, 4*int64(first)); err != nil {
+			return err
+		}
+		wide := lend[float32](&s.values, len(codes))
+		for r, x := range scale {
+			row := wide[r*l.cols:][:l.cols]
+			for i, q := range codes[r*l.cols:][:l.cols] {
+				row[i] = float32(float32(q)*x) * (1.0 / 127)
+			}
+		}
+		narrow(dst[:len(wide)], wide)
+		dst, first = dst[len(wide):], first+rows
+	}
+	return nil
+}

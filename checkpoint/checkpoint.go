@@ -1,0 +1,141 @@
+package checkpoint
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/lowbit-go/lowbit/safetensors"
+)
+
+// Checkpoint is a model's tensors, whatever files they lie in and whatever scheme they are quantized by. All its methods, and those of
+// its tensors, may be called by several goroutines at a time.
+type Checkpoint struct {
+	path    string
+	folder  string // where config.json and the shards are
+	kind    Kind
+	index   *index // nil if there is none
+	shards  []*safetensors.File
+	config  *config
+	tensors []*Tensor
+	byName  map[string]*Tensor
+	stored  map[string]Stored
+}
+
+// Kind is what a checkpoint was opened from.
+type Kind uint8
+
+// The kinds.
+const (
+	File   Kind = iota + 1 // one safetensors file
+	Index                  // the index of a sharded checkpoint
+	Folder                 // a Hugging Face checkpoint
+)
+
+// Open opens a checkpoint: a safetensors file, the index of a sharded one (X.index.json), or a folder with one of the two. What a file
+// is, is told by its first bytes. A config.json beside the weights says how they are quantized.
+//
+// Open reads headers and small parameters, not weights. A file that is damaged or missing is an error; a tensor whose codes or
+// parameters are damaged, missing or of a scheme that is not supported is found by Tensor.Err, so that the others can be used.
+func Open(path string) (*Checkpoint, error) {
+	c := &Checkpoint{path: path, byName: map[string]*Tensor{}, stored: map[string]Stored{}}
+	if err := c.open(); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *Checkpoint) open() error {
+	found, err := find(c.path)
+	if err != nil {
+		return err
+	}
+	c.folder, c.kind, c.index = found.folder, found.kind, found.index
+	for _, path := range found.shards {
+		f, err := openShard(path)
+		if err != nil {
+			return err
+		}
+		c.shards = append(c.shards, f)
+		for _, info := range f.Tensors() {
+			if other, twice := c.stored[info.Name]; twice {
+				return refuse(path, info.Name, "is in %s too", filepath.Base(other.File.Name()))
+			}
+			c.stored[info.Name] = Stored{info, f}
+		}
+	}
+	if c.index != nil {
+		if err := c.index.check(c); err != nil {
+			return err
+		}
+	}
+	if c.config, err = readConfig(c.folder); err != nil {
+		return err
+	}
+	return c.resolve()
+}
+
+// Close closes the files.
+func (c *Checkpoint) Close() error {
+	var all []error
+	for _, f := range c.shards {
+		all = append(all, f.Close())
+	}
+	return errors.Join(all...)
+}
+
+// Path returns what the checkpoint was opened by.
+func (c *Checkpoint) Path() string { return c.path }
+
+// Folder returns the folder that the weights are in.
+func (c *Checkpoint) Folder() string { return c.folder }
+
+// Kind tells what the checkpoint was opened from.
+func (c *Checkpoint) Kind() Kind { return c.kind }
+
+// Shards returns the files with the weights, in the order of their names. The caller must not change the list.
+func (c *Checkpoint) Shards() []*safetensors.File { return c.shards }
+
+// Method names what the weights are quantized by, as config.json's quant_method has it: compressed-tensors, fp8, mxfp4, gptq, awq,
+// bitsandbytes; "" if no tensor is quantized.
+func (c *Checkpoint) Method() string {
+	for _, t := range c.tensors {
+		if t.Quantized() {
+			return t.scheme.Method
+		}
+	}
+	return ""
+}
+
+// Tensors returns the model's tensors in the order of the shards and of the tensors in them; a quantized one is one tensor, at the place
+// of its codes. The caller must not change the list.
+func (c *Checkpoint) Tensors() []*Tensor { return c.tensors }
+
+// Lookup returns the tensor of that name.
+func (c *Checkpoint) Lookup(name string) (*Tensor, bool) {
+	t, ok := c.byName[name]
+	return t, ok
+}
+
+// Err returns the first tensor's error.
+func (c *Checkpoint) Err() error {
+	for _, t := range c.tensors {
+		if err := t.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refuse is an error that names file, tensor and reason.
+func refuse(file, tensor, format string, args ...any) error {
+	return &safetensors.Error{File: file, Tensor: tensor, Err: fmt.Errorf(format, args...)}
+}
+
+// exists tells whether there is a file.
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

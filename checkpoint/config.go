@@ -1,0 +1,227 @@
+package checkpoint
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/lowbit-go/lowbit/safetensors"
+)
+
+// Names of files that say how weights are quantized.
+const (
+	configFile     = "config.json"
+	gptqConfigFile = "quantize_config.json" // of GPTQ checkpoints without quantization_config
+)
+
+// quantizationKey is config.json's key for how the weights are quantized.
+const quantizationKey = "quantization_config"
+
+// config is what config.json says.
+type config struct {
+	path  string // "" if there is none
+	text  []byte
+	dtype safetensors.DType // of the model, 0 if it is not said
+	quant *quantConfig      // nil if the weights are not quantized
+}
+
+// quantConfig is how the weights are quantized.
+type quantConfig struct {
+	path   string // of the file that says so
+	Method string `json:"quant_method"`
+
+	// compressed-tensors
+	Format       string                     `json:"format"`
+	ConfigGroups map[string]*ctGroup        `json:"config_groups"`
+	Ignore       []string                   `json:"ignore"`
+	Sparsity     map[string]json.RawMessage `json:"sparsity_config"`
+	Transform    map[string]json.RawMessage `json:"transform_config"`
+
+	// fp8
+	WeightBlockSize []int  `json:"weight_block_size"`
+	Fmt             string `json:"fmt"`
+
+	// gptq and awq
+	Bits             int    `json:"bits"`
+	GroupSize        int    `json:"group_size"`
+	DescAct          bool   `json:"desc_act"`
+	CheckpointFormat string `json:"checkpoint_format"`
+	Marlin           bool   `json:"is_marlin_format"`
+	Version          string `json:"version"`
+	ZeroPoint        *bool  `json:"zero_point"`
+}
+
+// ctGroup is how compressed-tensors quantizes the modules that its targets name.
+type ctGroup struct {
+	name    string
+	Format  string   `json:"format"`
+	Targets []string `json:"targets"`
+	Weights *ctArgs  `json:"weights"`
+
+	exact    []string
+	patterns []*regexp.Regexp
+}
+
+// ctArgs is how compressed-tensors quantizes a tensor.
+type ctArgs struct {
+	NumBits        int    `json:"num_bits"`
+	Type           string `json:"type"`
+	Symmetric      *bool  `json:"symmetric"`
+	Strategy       string `json:"strategy"`
+	GroupSize      *int   `json:"group_size"`
+	BlockStructure []int  `json:"block_structure"`
+	ActOrder       any    `json:"actorder"`
+}
+
+// symmetric tells whether there are no zero points.
+func (a *ctArgs) symmetric() bool { return a.Symmetric == nil || *a.Symmetric }
+
+// readConfig reads the config.json of a folder, if there is one.
+func readConfig(folder string) (*config, error) {
+	c := &config{path: filepath.Join(folder, configFile)}
+	text, err := readJSON(c.path)
+	if err != nil {
+		return nil, err
+	}
+	if text == nil {
+		c.path = ""
+	} else {
+		c.text = text
+		var top struct {
+			DType      any             `json:"dtype"`
+			TorchDType any             `json:"torch_dtype"`
+			Quant      json.RawMessage `json:"quantization_config"`
+			Text       struct {
+				DType      any             `json:"dtype"`
+				TorchDType any             `json:"torch_dtype"`
+				Quant      json.RawMessage `json:"quantization_config"`
+			} `json:"text_config"`
+		}
+		if err := json.Unmarshal(text, &top); err != nil {
+			return nil, inFile(c.path, plainJSON(err))
+		}
+		for _, name := range []any{top.DType, top.TorchDType, top.Text.DType, top.Text.TorchDType} {
+			if c.dtype == 0 {
+				c.dtype = torchDType(name)
+			}
+		}
+		for _, raw := range []json.RawMessage{top.Quant, top.Text.Quant} {
+			if c.quant == nil && len(raw) > 0 && string(raw) != "null" {
+				if c.quant, err = parseQuantConfig(c.path, raw); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	if c.quant == nil {
+		path := filepath.Join(folder, gptqConfigFile)
+		if text, err = readJSON(path); err != nil || text == nil {
+			return c, err
+		}
+		if c.quant, err = parseQuantConfig(path, text); err != nil {
+			return nil, err
+		}
+		if c.quant.Method == "" {
+			c.quant.Method = methodGPTQ
+		}
+	}
+	return c, nil
+}
+
+// readJSON reads a file that holds a JSON object; nil if there is none.
+func readJSON(path string) ([]byte, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, inFile(path, err)
+	}
+	if is := tell(text[:min(len(text), 512)]); is != isJSON {
+		if why, known := refused[is]; known {
+			return nil, inFile(path, errors.New(why))
+		}
+		return nil, inFile(path, errors.New("is no JSON object"))
+	}
+	if err := noTwins(text); err != nil {
+		return nil, inFile(path, err)
+	}
+	return text, nil
+}
+
+func parseQuantConfig(path string, raw []byte) (*quantConfig, error) {
+	q := &quantConfig{path: path}
+	if err := json.Unmarshal(raw, q); err != nil {
+		return nil, inFile(path, fmt.Errorf("%s: %w", quantizationKey, plainJSON(err)))
+	}
+	for name, g := range q.ConfigGroups {
+		if g == nil {
+			return nil, inFile(path, fmt.Errorf("%s: config_groups.%s is null", quantizationKey, name))
+		}
+		g.name = name
+		for _, target := range g.Targets {
+			re, isPattern := strings.CutPrefix(target, "re:")
+			if !isPattern {
+				g.exact = append(g.exact, target)
+				continue
+			}
+			compiled, err := compileMatch(re)
+			if err != nil {
+				return nil, inFile(path, fmt.Errorf("%s: config_groups.%s: target %q: %w", quantizationKey, name, target, err))
+			}
+			g.patterns = append(g.patterns, compiled)
+		}
+	}
+	return q, nil
+}
+
+// compileMatch compiles a pattern that matches at the start of a name, as Python's re.match does.
+func compileMatch(pattern string) (*regexp.Regexp, error) {
+	return regexp.Compile(`^(?:` + pattern + `)`)
+}
+
+// matches tells how a group's targets name a module: 0 not at all, 1 by its class, 2 by a pattern, 3 by its name.
+func (g *ctGroup) matches(module string) int {
+	if slices.Contains(g.exact, module) {
+		return 3
+	}
+	for _, re := range g.patterns {
+		if re.MatchString(module) {
+			return 2
+		}
+	}
+	for _, target := range g.exact {
+		if !strings.Contains(target, ".") && target != "" && target[0] >= 'A' && target[0] <= 'Z' {
+			return 1 // the name of a class, which a checkpoint does not tell
+		}
+	}
+	return 0
+}
+
+// torchDType parses torch's name of an element type; 0 if it is none that a model is computed in.
+func torchDType(name any) safetensors.DType {
+	s, _ := name.(string)
+	switch strings.TrimPrefix(s, "torch.") {
+	case "float32", "float":
+		return safetensors.F32
+	case "float16", "half":
+		return safetensors.F16
+	case "bfloat16":
+		return safetensors.BF16
+	}
+	return 0
+}
+
+// plainJSON makes an error of package json speak of JSON instead of Go.
+func plainJSON(err error) error {
+	var typeError *json.UnmarshalTypeError
+	if errors.As(err, &typeError) {
+		return fmt.Errorf("%s is a JSON %s, want another type", typeError.Field, typeError.Value)
+	}
+	return errors.New(strings.TrimPrefix(err.Error(), "json: "))
+}

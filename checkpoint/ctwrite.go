@@ -1,0 +1,463 @@
+package checkpoint
+
+import (
+	"fmt"
+	"iter"
+	"math"
+	"strings"
+	"sync"
+
+	"github.com/x448/float16"
+
+	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/fp4"
+	"github.com/lowbit-go/lowbit/fp8"
+	"github.com/lowbit-go/lowbit/kernels"
+	"github.com/lowbit-go/lowbit/safetensors"
+)
+
+// ctWriter quantizes a weight as compressed-tensors does on a CPU: every operation is rounded to T, the weight's own type.
+//
+//	integers     s = max(-min, max) / H, H half of the number of codes less 1; 0 becomes eps
+//	             q = round(clamp(x / s))
+//	asymmetric   s = (max - min) / 15    z = round(clamp(-8 - min/s))    q = round(clamp(x/s + z))
+//	fp8          s = max(-min, max) / 448    q = e4m3(clamp(x / s))
+//	nvfp4        G = 1/absmax * 2688    s = e4m3(G * (m / 6)), 0 becomes 1/8    q = e2m1(clamp(x / (s/G))), the last two in float32
+//	mxfp4        s = 2^(floor(log2(m')) - 2), m' the largest magnitude of the block rounded to one bit of mantissa    q = e2m1(clamp(x / s))
+//
+// A NaN or an infinity is an error.
+type ctWriter[T kernels.Float] struct {
+	t                    *Tensor
+	preset               ctPreset
+	module               string
+	rows, cols           int
+	blockRows, blockCols int
+	groupCols            int
+
+	once   sync.Once
+	global float32
+	err    error
+}
+
+// newCTWriter returns a converter for a matrix whose rows the group size divides.
+func newCTWriter(t *Tensor, preset ctPreset) (Converter, error) {
+	switch t.dtype {
+	case safetensors.F32:
+		return makeCTWriter[float32](t, preset), nil
+	case safetensors.F16:
+		return makeCTWriter[float16.Float16](t, preset), nil
+	case safetensors.BF16:
+		return makeCTWriter[bf16.BFloat16](t, preset), nil
+	}
+	return nil, t.refuse("is %v, want F32, F16 or BF16", t.dtype)
+}
+
+func makeCTWriter[T kernels.Float](t *Tensor, preset ctPreset) *ctWriter[T] {
+	w := &ctWriter[T]{t: t, preset: preset, module: strings.TrimSuffix(t.name, ".weight"), rows: t.shape[0], cols: t.shape[1], blockRows: 1}
+	switch a := preset.weights; a.strategy {
+	case "channel":
+		w.blockCols = w.cols
+	case "block":
+		w.blockRows, w.blockCols = a.block[0], a.block[1]
+	default:
+		w.blockCols = a.group
+	}
+	w.groupCols = (w.cols + w.blockCols - 1) / w.blockCols
+	return w
+}
+
+// Names of what is stored.
+func (w *ctWriter[T]) name(suffix string) string { return w.module + "." + suffix }
+
+// Outputs returns codes, scales, and what else the format has.
+func (w *ctWriter[T]) Outputs() []safetensors.Info {
+	info := func(suffix string, dtype safetensors.DType, shape ...int) safetensors.Info {
+		return safetensors.Info{Name: w.name(suffix), DType: dtype, Shape: safetensors.ShapeOf(shape...)}
+	}
+	scales := []int{(w.rows + w.blockRows - 1) / w.blockRows, w.groupCols}
+	switch w.preset.format {
+	case ctInt:
+		return []safetensors.Info{info("weight", safetensors.I8, w.rows, w.cols), info("weight_scale", w.t.dtype, scales...)}
+	case ctFloat:
+		return []safetensors.Info{info("weight", safetensors.F8_E4M3, w.rows, w.cols), info("weight_scale", w.t.dtype, scales...)}
+	case ctNVFP4:
+		return []safetensors.Info{info("weight_packed", safetensors.U8, w.rows, w.cols/2), info("weight_scale", safetensors.F8_E4M3, scales...), info("weight_global_scale", safetensors.F32, 1)}
+	case ctMXFP4:
+		return []safetensors.Info{info("weight_packed", safetensors.U8, w.rows, w.cols/2), info("weight_scale", safetensors.U8, scales...)}
+	}
+	all := []safetensors.Info{info("weight_packed", safetensors.I32, w.rows, w.cols/8), info("weight_scale", w.t.dtype, scales...), info("weight_shape", safetensors.I64, 2)}
+	if !w.preset.weights.symmetric {
+		all = append(all, info("weight_zero_point", safetensors.I32, (w.rows+7)/8, w.groupCols))
+	}
+	return all
+}
+
+// unit is the number of rows whose results are whole bytes.
+func (w *ctWriter[T]) unit() int {
+	if w.preset.format == ctPack && !w.preset.weights.symmetric {
+		return 8
+	}
+	return w.blockRows
+}
+
+// Pieces yields runs of rows.
+func (w *ctWriter[T]) Pieces(most int64) iter.Seq[Piece] {
+	outputs := w.Outputs()
+	return rowPieces(w.t.name, w.rows, w.unit(), int64(w.cols)*int64(w.t.dtype.Bits()/8), most, func(first, n int) (runs []Run) {
+		for i, o := range outputs {
+			d := o.Shape.Dims()
+			if len(d) == 1 { // one for the whole tensor
+				if first == 0 {
+					runs = append(runs, Run{i, 0, int64(d[0]) * int64(o.DType.Bits()/8)})
+				}
+				continue
+			}
+			row := int64(d[1]) * int64(o.DType.Bits()/8)
+			per := max(1, (w.rows+d[0]-1)/max(1, d[0])) // rows of the weight to a row of the output
+			if i == 0 {
+				per = 1
+			} else if o.DType == safetensors.I32 {
+				per = 8
+			} else {
+				per = w.blockRows
+			}
+			from, to := first/per, (first+n+per-1)/per
+			runs = append(runs, Run{i, int64(from) * row, int64(to-from) * row})
+		}
+		return runs
+	})
+}
+
+// Do quantizes some rows.
+func (w *ctWriter[T]) Do(s *Scratch, p Piece) ([][]byte, error) {
+	if w.preset.format == ctNVFP4 {
+		w.once.Do(func() { w.err = w.findGlobal(s) })
+		if w.err != nil {
+			return nil, w.err
+		}
+	}
+	n := p.Rows * w.cols
+	x := lend[T](&s.rows, n)
+	if err := ReadRows(w.t, x, p.First); err != nil {
+		return nil, err
+	}
+	groupRows := (p.Rows + w.blockRows - 1) / w.blockRows
+	groups := groupRows * w.groupCols
+	low, high := lend[float32](&s.low, groups), lend[float32](&s.high, groups)
+	w.ranges(s, low, high, x, p.Rows)
+	for i := range low {
+		if !finite(low[i]) || !finite(high[i]) {
+			return nil, w.t.refuse("has a NaN or an infinity, which compressed-tensors does not allow")
+		}
+	}
+	wide, ok := any(x).([]float32)
+	if !ok {
+		wide = lend[float32](&s.wide, n)
+		widen(wide, x)
+	}
+	s.results = s.results[:0]
+	switch w.preset.format {
+	case ctNVFP4:
+		w.nvfp4(s, wide, low, high, p.First == 0)
+	case ctMXFP4:
+		w.mxfp4(s, wide, low, high)
+	default:
+		if err := w.scaled(s, wide, low, high, p); err != nil {
+			return nil, err
+		}
+	}
+	for i, r := range p.Runs {
+		if int64(len(s.results[i])) != r.Size {
+			panic(fmt.Sprintf("checkpoint: %s: run %d has %d bytes, want %d", w.t.name, i, len(s.results[i]), r.Size))
+		}
+	}
+	return s.results, nil
+}
+
+// ranges finds the least and the greatest element of each group, widened to hold zero.
+func (w *ctWriter[T]) ranges(s *Scratch, low, high []float32, x []T, rows int) {
+	groupRows := len(low) / w.groupCols
+	whole := w.cols / w.blockCols
+	if w.blockRows == 1 && w.cols%w.blockCols == 0 {
+		w.minMax(s, low, high, x, kernels.Grid{Rows: 1, Groups: len(low), Len: w.blockCols})
+	} else {
+		for i := range low {
+			low[i], high[i] = 0, 0
+		}
+		for r := range rows {
+			row := x[r*w.cols:][:w.cols]
+			at := min(r/w.blockRows, groupRows-1) * w.groupCols
+			cut := whole * w.blockCols
+			var l, h [1]float32
+			if whole > 0 {
+				rowLow, rowHigh := lend[float32](&s.values, whole), lend[float32](&s.gathered, whole)
+				w.minMax(s, rowLow, rowHigh, row[:cut], kernels.Grid{Rows: 1, Groups: whole, Len: w.blockCols})
+				merge(low[at:][:whole], high[at:][:whole], rowLow, rowHigh)
+			}
+			if cut < w.cols {
+				w.minMax(s, l[:], h[:], row[cut:], kernels.Grid{Rows: 1, Groups: 1, Len: w.cols - cut})
+				merge(low[at+whole:][:1], high[at+whole:][:1], l[:], h[:])
+			}
+		}
+	}
+	for i := range low {
+		low[i], high[i] = min(low[i], 0), max(high[i], 0)
+	}
+}
+
+// merge widens ranges to hold others. A NaN stays.
+func merge(low, high, otherLow, otherHigh []float32) {
+	for i := range low {
+		low[i], high[i] = min(low[i], otherLow[i]), max(high[i], otherHigh[i])
+	}
+}
+
+func (w *ctWriter[T]) minMax(s *Scratch, low, high []float32, x []T, g kernels.Grid) {
+	if l, ok := any(low).([]T); ok {
+		kernels.MinMax(l, any(high).([]T), x, g)
+		return
+	}
+	l, h := lend[T](&s.table, len(low)), lend[T](&s.column, len(low))
+	kernels.MinMax(l, h, x, g)
+	widen(low, l)
+	widen(high, h)
+}
+
+// findGlobal finds the global scale of nvfp4, a multiplier, from the whole tensor.
+func (w *ctWriter[T]) findGlobal(s *Scratch) error {
+	largest := float32(0)
+	rows := max(1, pieceLen/w.cols)
+	for first := 0; first < w.rows; first += rows {
+		n := min(rows, w.rows-first) * w.cols
+		x := lend[T](&s.rows, n)
+		if err := ReadRows(w.t, x, first); err != nil {
+			return err
+		}
+		var low, high [1]float32
+		w.minMax(s, low[:], high[:], x, kernels.Grid{Rows: 1, Groups: 1, Len: n})
+		largest = max(largest, -low[0], high[0])
+	}
+	if !finite(largest) {
+		return w.t.refuse("has a NaN or an infinity, which compressed-tensors does not allow")
+	}
+	g := roundTo[T](roundTo[T](1/max(largest, w.tiny())) * 2688)
+	if !finite(g) {
+		g = 1
+	}
+	w.global = g
+	return nil
+}
+
+// scaled quantizes to integers and fp8.
+func (w *ctWriter[T]) scaled(s *Scratch, x, low, high []float32, p Piece) error {
+	scale := lend[float32](&s.params, 2*len(low))
+	zero := scale[len(low):]
+	scale = scale[:len(low)]
+	a := w.preset.weights
+	half := float32(448)
+	if a.kind == "int" {
+		half = float32(int(1)<<a.bits-1) / 2
+	}
+	lowest, highest := float32(-int(1)<<(a.bits-1)), float32(int(1)<<(a.bits-1)-1)
+	for i := range scale {
+		if a.symmetric {
+			scale[i] = roundTo[T](max(-low[i], high[i]) / half)
+		} else {
+			scale[i] = roundTo[T](roundTo[T](high[i]-low[i]) / float32(int(1)<<a.bits-1))
+			z := roundTo[T](lowest - roundTo[T](low[i]/scale[i]))
+			if z != z {
+				z = 0
+			}
+			zero[i] = float32(math.RoundToEven(float64(min(max(z, lowest), highest))))
+		}
+		if !finite(scale[i]) {
+			return w.t.refuse("has a scale that is infinite in %v", w.t.dtype)
+		}
+		if scale[i] == 0 {
+			scale[i] = w.eps()
+		}
+	}
+
+	quotients := lend[float32](&s.values, len(x))
+	w.divide(quotients, x, scale)
+	w.round(s, quotients)
+	if !a.symmetric {
+		w.eachGroup(len(x), func(from, to, group int) {
+			for i := from; i < to; i++ {
+				quotients[i] += zero[group]
+			}
+		})
+		w.round(s, quotients)
+	}
+	one := []float32{1}
+	g := kernels.Grid{Rows: 1, Groups: 1, Len: len(x)}
+	switch {
+	case a.kind == "float":
+		codes := lend[uint8](&s.out[0], len(x))
+		kernels.EncodeE4M3FNSat(as[fp8.E4M3FN](codes), quotients)
+		s.results = append(s.results, codes)
+	case a.bits == 8:
+		codes := lend[int8](&s.out[0], len(x))
+		kernels.QuantizeInt(codes, quotients, g, &kernels.IntParams{Min: -128, Max: 127, Scale: one})
+		s.results = append(s.results, bytesOf(codes))
+	default:
+		codes := lend[uint8](&s.out[0], len(x)/2)
+		kernels.QuantizeInt(codes, quotients, g, &kernels.IntParams{Format: kernels.Uint4, Min: 0, Max: 15, Scale: one, ZeroPoint: []int32{8}})
+		s.results = append(s.results, codes)
+	}
+	stored := lend[T](&s.out[1], len(scale))
+	narrow(stored, scale)
+	toggleEndian(stored)
+	s.results = append(s.results, bytesOf(stored))
+	if w.preset.format == ctPack {
+		if p.First == 0 {
+			shape := lend[int64](&s.out[2], 2)
+			shape[0], shape[1] = int64(w.rows), int64(w.cols)
+			toggleEndian(shape)
+			s.results = append(s.results, bytesOf(shape))
+		}
+		if !a.symmetric {
+			words := lend[uint32](&s.out[3], (p.Rows+7)/8*w.groupCols)
+			clear(words)
+			for i, z := range zero {
+				r, c := i/w.groupCols, i%w.groupCols
+				words[r/8*w.groupCols+c] |= uint32(int32(z)+8) << (r % 8 * 4)
+			}
+			toggleEndian(words)
+			s.results = append(s.results, bytesOf(words))
+		}
+	}
+	return nil
+}
+
+// eachGroup yields the elements of the rows, run by run, with the groups that they are in.
+func (w *ctWriter[T]) eachGroup(n int, do func(from, to, group int)) {
+	for first, r := 0, 0; first < n; first, r = first+w.cols, r+1 {
+		at := r / w.blockRows * w.groupCols
+		for c := 0; c < w.cols; c += w.blockCols {
+			do(first+c, first+min(c+w.blockCols, w.cols), at+c/w.blockCols)
+		}
+	}
+}
+
+// divide divides the elements by their groups' scales.
+func (w *ctWriter[T]) divide(dst, x, scale []float32) {
+	w.eachGroup(len(x), func(from, to, group int) {
+		d := scale[group]
+		y := dst[from:to]
+		for i, v := range x[from:to] {
+			y[i] = v / d
+		}
+	})
+}
+
+// round rounds numbers to T.
+func (w *ctWriter[T]) round(s *Scratch, x []float32) {
+	if _, wide := any(x).([]T); wide {
+		return
+	}
+	half := lend[T](&s.table, len(x))
+	narrow(half, x)
+	widen(x, half)
+}
+
+// nvfp4 quantizes by the global scale.
+func (w *ctWriter[T]) nvfp4(s *Scratch, x, low, high []float32, first bool) {
+	scale := lend[float32](&s.params, len(low))
+	codes := lend[uint8](&s.out[1], len(low))
+	for i := range scale {
+		m := roundTo[T](max(-low[i], high[i]) / 6)
+		c := fp8.E4M3FNFromFloat32Sat(w.global * m)
+		if c.Float32() == 0 {
+			c = fp8.E4M3FNFromFloat32Sat(0.125)
+		}
+		codes[i] = uint8(c)
+		scale[i] = c.Float32() / w.global
+	}
+	quotients := lend[float32](&s.values, len(x))
+	w.divide(quotients, x, scale)
+	w.pairs(s, quotients)
+	s.results = append(s.results, codes)
+	if first {
+		global := lend[float32](&s.out[2], 1)
+		global[0] = w.global
+		toggleEndian(global)
+		s.results = append(s.results, bytesOf(global))
+	}
+}
+
+// mxfp4 quantizes by powers of two.
+func (w *ctWriter[T]) mxfp4(s *Scratch, x, low, high []float32) {
+	scale := lend[float32](&s.params, len(low))
+	codes := lend[uint8](&s.out[1], len(low))
+	for i := range scale {
+		// One bit of mantissa stays, and what is nearer to the next power of two counts as that.
+		exponent := int((math.Float32bits(max(-low[i], high[i])) + 1<<21) >> 23)
+		e := max(exponent-2, 0)
+		if exponent == 255 {
+			e = 127
+			scale[i] = float32(math.Inf(1))
+		} else {
+			scale[i] = roundTo[T](float32(math.Ldexp(1, e-127)))
+		}
+		codes[i] = uint8(e)
+		if scale[i] == 0 {
+			scale[i] = w.eps()
+		}
+	}
+	quotients := lend[float32](&s.values, len(x))
+	w.divide(quotients, x, scale)
+	w.round(s, quotients)
+	w.pairs(s, quotients)
+	s.results = append(s.results, codes)
+}
+
+// pairs encodes e2m1. A zero has no sign; a negative number that is rounded to zero has one.
+func (w *ctWriter[T]) pairs(s *Scratch, x []float32) {
+	for i := range x {
+		x[i] += 0
+	}
+	codes := lend[uint8](&s.out[0], len(x)/2)
+	kernels.EncodeE2M1Pairs(as[fp4.Pair](codes), x)
+	s.results = append(s.results, codes)
+}
+
+// eps is the difference of 1 and the next number of T, and tiny the least normal number.
+func (w *ctWriter[T]) eps() float32 { return [...]float32{0x1p-23, 0x1p-10, 0x1p-7}[w.element()] }
+
+func (w *ctWriter[T]) tiny() float32 { return [...]float32{0x1p-126, 0x1p-14, 0x1p-126}[w.element()] }
+
+func (w *ctWriter[T]) element() int {
+	switch any(*new(T)).(type) {
+	case float16.Float16:
+		return 1
+	case bf16.BFloat16:
+		return 2
+	}
+	return 0
+}
+
+// roundTo rounds to T.
+func roundTo[T kernels.Float](x float32) float32 {
+	switch any(*new(T)).(type) {
+	case float16.Float16:
+		return float16.Fromfloat32(x).Float32()
+	case bf16.BFloat16:
+		return bf16.FromFloat32(x).Float32()
+	}
+	return x
+}
+
+// widen converts to float32, exactly.
+func widen[T kernels.Float](dst []float32, src []T) {
+	switch src := any(src).(type) {
+	case []float32:
+		copy(dst, src)
+	case []float16.Float16:
+		kernels.DecodeFloat16(dst, src)
+	case []bf16.BFloat16:
+		kernels.DecodeBFloat16(dst, src)
+	}
+}
+
+func finite(x float32) bool { return x-x == 0 }

@@ -1,0 +1,176 @@
+package checkpoint
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"iter"
+
+	"github.com/x448/float16"
+
+	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/kernels"
+	"github.com/lowbit-go/lowbit/safetensors"
+)
+
+// Dequantization is the job of giving the plain model back: each quantized tensor becomes one tensor under its own name, its companions
+// are dropped, and config.json loses its quantization_config. Tensors that are not quantized stay as they are.
+type Dequantization struct {
+	DType  safetensors.DType    // F32, F16 or BF16; 0 for each tensor's own DType
+	Select func(t *Tensor) bool // which quantized tensors; the others stay quantized, and quantization_config with them. Nil for all
+	Name   string               // tells what Select selects
+}
+
+// String names the job.
+func (d Dequantization) String() string { return fmt.Sprintf("dequantize %v %s", d.DType, d.Name) }
+
+// Convert takes the quantized tensors that are selected.
+func (d Dequantization) Convert(t *Tensor) (Converter, error) {
+	if !t.Quantized() || d.Select != nil && !d.Select(t) {
+		return nil, nil
+	}
+	if t.err != nil {
+		return nil, t.err
+	}
+	dtype := d.DType
+	if dtype == 0 {
+		dtype = t.dtype
+	}
+	switch dtype {
+	case safetensors.F32:
+		return rows[float32]{t}, nil
+	case safetensors.F16:
+		return rows[float16.Float16]{t}, nil
+	case safetensors.BF16:
+		return rows[bf16.BFloat16]{t}, nil
+	}
+	return nil, fmt.Errorf("checkpoint: cannot dequantize to %v, want F32, F16 or BF16", dtype)
+}
+
+// Metadata keeps the metadata.
+func (d Dequantization) Metadata(f *safetensors.File, kept func(string) bool) (map[string]string, error) {
+	return f.Metadata(), nil
+}
+
+// Config drops the quantization_config, unless some tensor stays quantized.
+func (d Dequantization) Config(old []byte, changes []Change) ([]byte, error) {
+	if old == nil {
+		return nil, nil
+	}
+	for _, c := range changes {
+		if c.Tensor.Quantized() && !c.Converted {
+			return old, nil
+		}
+	}
+	return editConfig(old, nil)
+}
+
+// rows are the rows of a tensor.
+type rows[T kernels.Float] struct{ t *Tensor }
+
+func (r rows[T]) Outputs() []safetensors.Info {
+	return []safetensors.Info{{Name: r.t.name, DType: dtypeOf[T](), Shape: safetensors.ShapeOf(r.t.shape...)}}
+}
+
+func (r rows[T]) Pieces(most int64) iter.Seq[Piece] {
+	row := int64(r.t.RowLen()) * int64(dtypeOf[T]().Bits()/8)
+	switch r.t.layout.(type) {
+	case *gptq, *awq, *transposedMX:
+		most *= 8 // each of their pieces reads a part of every row that is stored
+	}
+	return rowPieces(r.t.name, r.t.Rows(), r.t.layout.step(), row, most, func(first, n int) []Run {
+		return []Run{{0, int64(first) * row, int64(n) * row}}
+	})
+}
+
+func (r rows[T]) Do(s *Scratch, p Piece) ([][]byte, error) {
+	dst := lend[T](&s.out[0], p.Rows*r.t.RowLen())
+	if err := ReadRows(r.t, dst, p.First); err != nil {
+		return nil, err
+	}
+	toggleEndian(dst)
+	s.results = append(s.results[:0], bytesOf(dst))
+	return s.results, nil
+}
+
+// editConfig sets the quantization_config of a config.json, nil for none. All else stays, in its order.
+func editConfig(old []byte, quantization any) ([]byte, error) {
+	d := json.NewDecoder(bytes.NewReader(old))
+	d.UseNumber()
+	if _, err := d.Token(); err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	b.WriteByte('{')
+	add := func(key string, value []byte) error {
+		name, err := json.Marshal(key)
+		if err != nil {
+			return err
+		}
+		if b.Len() > 1 {
+			b.WriteByte(',')
+		}
+		b.Write(name)
+		b.WriteByte(':')
+		b.Write(value)
+		return nil
+	}
+	put := quantization == nil
+	write := func() error {
+		if put {
+			return nil
+		}
+		put = true
+		value, err := json.Marshal(quantization)
+		if err != nil {
+			return err
+		}
+		return add(quantizationKey, value)
+	}
+	for d.More() {
+		token, err := d.Token()
+		if err != nil {
+			return nil, err
+		}
+		key := token.(string)
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return nil, err
+		}
+		if key == quantizationKey {
+			continue
+		}
+		if key == "text_config" && quantization == nil {
+			if value, err = editNested(value); err != nil {
+				return nil, err
+			}
+		}
+		if key > quantizationKey {
+			if err := write(); err != nil {
+				return nil, err
+			}
+		}
+		if err := add(key, value); err != nil {
+			return nil, err
+		}
+	}
+	if err := write(); err != nil {
+		return nil, err
+	}
+	b.WriteByte('}')
+	var out bytes.Buffer
+	if err := json.Indent(&out, b.Bytes(), "", "  "); err != nil {
+		return nil, err
+	}
+	out.WriteByte('\n')
+	return out.Bytes(), nil
+}
+
+// editNested drops the quantization_config of the model within a model of several.
+func editNested(value json.RawMessage) (json.RawMessage, error) {
+	if len(value) == 0 || value[0] != '{' || !bytes.Contains(value, []byte(quantizationKey)) {
+		return value, nil
+	}
+	text, err := editConfig(value, nil)
+	return json.RawMessage(text), err
+}

@@ -1,0 +1,308 @@
+package checkpoint
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/lowbit-go/lowbit/safetensors"
+)
+
+// Plan is what a conversion of a checkpoint comes to: the header of each output and the pieces that make it up. It is a pure function of
+// the headers, small parameters and config.json of the input, of the conversion and of the size of pieces: whoever makes it anew has the
+// same one, and any number of workers may do the pieces in any order, as often as they like.
+type Plan struct {
+	Shards  []Shard
+	Changes []Change
+	Config  []byte // the new config.json; nil if there is none, or if it stays as it is
+	Index   []byte // the new index; nil if there is none
+
+	// Before and After are the sizes of all tensors.
+	Before, After int64
+
+	in       *Checkpoint
+	job      string
+	metadata map[string]map[string]string // of each shard
+	stays    bool                         // some tensor stays quantized
+}
+
+// Shard is a file that is written.
+type Shard struct {
+	Name    string // without the folder
+	Head    []byte // the file's beginning, up to the data
+	Size    int64  // of the file
+	Tensors []safetensors.Info
+	Pieces  []Task // in the order of the tensors
+
+	converters []Converter
+}
+
+// Task is a piece of a shard: its runs cover the tensors of all tasks exactly.
+type Task struct {
+	Piece
+	converter int
+}
+
+// Change is what becomes of a tensor.
+type Change struct {
+	Tensor        *Tensor
+	Converted     bool
+	Kept          string // why it stays as it is although it was selected
+	Outputs       []safetensors.Info
+	Before, After int64 // bytes
+}
+
+// Job is a conversion of a checkpoint.
+type Job interface {
+	Conversion
+
+	// String tells one job from another: the same job has the same string.
+	String() string
+
+	// Metadata returns the metadata of an output shard, whose tensors of those names are kept as they are.
+	Metadata(f *safetensors.File, kept func(name string) bool) (map[string]string, error)
+
+	// Config returns the new config.json. It is given the old one, nil if there is none, and what becomes of each tensor. It returns nil
+	// where there is to be none.
+	Config(old []byte, changes []Change) ([]byte, error)
+}
+
+// NewPlan plans a job, in pieces of some most bytes.
+func NewPlan(c *Checkpoint, job Job, most int64) (*Plan, error) {
+	p := &Plan{in: c, job: job.String(), metadata: map[string]map[string]string{}}
+	converters := map[*Tensor]Converter{}
+	owner := map[string]*Tensor{} // of stored tensors
+	for _, t := range c.tensors {
+		conv, err := job.Convert(t)
+		var kept Kept
+		if err != nil && !errors.As(err, &kept) {
+			return nil, err
+		}
+		change := Change{Tensor: t, Converted: conv != nil, Kept: string(kept)}
+		for _, part := range t.parts {
+			change.Before += part.Size
+			owner[part.Name] = t
+		}
+		if conv != nil {
+			converters[t] = conv
+			change.Outputs = conv.Outputs()
+		} else {
+			for _, part := range t.parts {
+				change.Outputs = append(change.Outputs, part.Info)
+			}
+		}
+		p.stays = p.stays || t.Quantized() && conv == nil
+		p.Changes = append(p.Changes, change)
+	}
+
+	names := map[string]bool{}
+	sizes := map[string]int64{}
+	for _, f := range c.shards {
+		shard := Shard{Name: filepath.Base(f.Name())}
+		var outputs []safetensors.Info
+		var first []int // of the outputs of each converter
+		for _, info := range f.Tensors() {
+			t := owner[info.Name]
+			conv := converters[t]
+			if conv != nil && t.parts[0].Name != info.Name {
+				continue // the codes stand for all of it
+			}
+			if conv == nil {
+				conv = keeper{c.stored[info.Name]}
+			}
+			first = append(first, len(outputs))
+			shard.converters = append(shard.converters, conv)
+			outputs = append(outputs, conv.Outputs()...)
+		}
+		for _, o := range outputs {
+			if names[o.Name] {
+				return nil, refuse(f.Name(), o.Name, "would be written twice")
+			}
+			names[o.Name] = true
+		}
+		metadata, err := job.Metadata(f, func(name string) bool { return converters[owner[name]] == nil })
+		if err != nil {
+			return nil, err
+		}
+		p.metadata[shard.Name] = metadata
+		if shard.Head, shard.Tensors, err = safetensors.Layout(metadata, outputs); err != nil {
+			return nil, inFile(f.Name(), err)
+		}
+		shard.Size = int64(len(shard.Head))
+		for _, o := range shard.Tensors {
+			shard.Size += o.Size
+			sizes[o.Name] = o.Size
+			p.After += o.Size
+		}
+		for i, conv := range shard.converters {
+			for piece := range conv.Pieces(most) {
+				for r := range piece.Runs {
+					piece.Runs[r].Output += first[i]
+				}
+				shard.Pieces = append(shard.Pieces, Task{piece, i})
+			}
+		}
+		p.Shards = append(p.Shards, shard)
+	}
+	for i := range p.Changes {
+		change := &p.Changes[i]
+		p.Before += change.Before
+		for k := range change.Outputs {
+			o := &change.Outputs[k]
+			o.Size = sizes[o.Name]
+			change.After += o.Size
+		}
+	}
+
+	var err error
+	if p.Config, err = job.Config(c.config.text, p.Changes); err != nil {
+		return nil, err
+	}
+	if c.index != nil {
+		if p.Index, err = p.newIndex(); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// newIndex makes the new index of the old one.
+func (p *Plan) newIndex() ([]byte, error) {
+	metadata := maps.Clone(p.in.index.metadata)
+	if metadata == nil {
+		metadata = map[string]json.RawMessage{}
+	}
+	metadata["total_size"] = fmt.Append(nil, p.After)
+	weights := map[string]string{}
+	for _, s := range p.Shards {
+		for _, t := range s.Tensors {
+			weights[t.Name] = s.Name
+		}
+	}
+	text, err := json.MarshalIndent(map[string]any{"metadata": metadata, "weight_map": weights}, "", "  ")
+	return append(text, '\n'), err
+}
+
+// Do does a piece of a shard, and hands over the results: data and the byte of the file that they belong to. The memory of s is theirs.
+func (p *Plan) Do(s *Scratch, shard *Shard, task Task, write func(data []byte, off int64) error) error {
+	results, err := shard.converters[task.converter].Do(s, task.Piece)
+	if err != nil {
+		return err
+	}
+	for i, r := range task.Runs {
+		if err := write(results[i], int64(len(shard.Head))+shard.Tensors[r.Output].Offset+r.Offset); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Digest tells plans apart: by what is to be written and by the files that are read, as their sizes and times tell.
+func (p *Plan) Digest() (string, error) {
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\n", p.job)
+	for i, s := range p.Shards {
+		stat, err := os.Stat(p.in.shards[i].Name())
+		if err != nil {
+			return "", inFile(p.in.shards[i].Name(), err)
+		}
+		fmt.Fprintf(h, "%q %d %d %d\n", s.Name, stat.Size(), stat.ModTime().UnixNano(), len(s.Head))
+		h.Write(s.Head)
+	}
+	h.Write(p.Config)
+	return hex.EncodeToString(h.Sum(nil)[:8]), nil
+}
+
+// Converted counts the tensors that are converted.
+func (p *Plan) Converted() (n int) {
+	for _, c := range p.Changes {
+		if c.Converted {
+			n++
+		}
+	}
+	return n
+}
+
+// keeper copies a stored tensor.
+type keeper struct{ Stored }
+
+func (k keeper) Outputs() []safetensors.Info { return []safetensors.Info{k.Info} }
+
+// Pieces yields runs of bytes.
+func (k keeper) Pieces(most int64) iter.Seq[Piece] {
+	return func(yield func(Piece) bool) {
+		for off := int64(0); off < k.Size; off += most {
+			n := min(most, k.Size-off)
+			if !yield(Piece{k.Name, int(off), int(n), []Run{{0, off, n}}}) {
+				return
+			}
+		}
+	}
+}
+
+// Do reads some bytes.
+func (k keeper) Do(s *Scratch, p Piece) ([][]byte, error) {
+	data := lend[uint8](&s.out[0], p.Rows)
+	s.results = append(s.results[:0], data)
+	return s.results, k.File.ReadTensor(k.Name, data, int64(p.First))
+}
+
+// otherFiles lists the files of the input's folder that are neither weights that are converted nor written anew, relative to it. Those of
+// hidden folders are left out, and those of the folders to skip.
+func (p *Plan) otherFiles(skip ...string) (files []string, err error) {
+	c := p.in
+	own := []string{configFile}
+	if !p.stays {
+		own = append(own, gptqConfigFile)
+	}
+	for _, f := range c.shards {
+		own = append(own, filepath.Base(f.Name()))
+	}
+	if c.index != nil {
+		own = append(own, filepath.Base(c.index.path))
+	}
+	err = filepath.WalkDir(c.folder, func(path string, e os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(c.folder, path)
+		if err != nil {
+			return err
+		}
+		if e.IsDir() {
+			if name != "." && (e.Name()[0] == '.' || slices.ContainsFunc(skip, func(s string) bool { return sameFile(s, path) })) {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if slices.Contains(own, name) {
+			return nil
+		}
+		if stat, err := os.Stat(path); err != nil || !stat.Mode().IsRegular() {
+			return nil // a link to nowhere or to a folder, a socket
+		}
+		files = append(files, name)
+		return nil
+	})
+	if err != nil {
+		return nil, inFile(c.folder, err)
+	}
+	return files, nil
+}
+
+// sameFile tells whether two paths lead to the same file.
+func sameFile(a, b string) bool {
+	x, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && os.SameFile(x, y)
+}

@@ -1,0 +1,114 @@
+package checkpoint
+
+import (
+	"encoding/binary"
+	"slices"
+	"sync"
+	"unsafe"
+
+	"github.com/x448/float16"
+
+	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/kernels"
+	"github.com/lowbit-go/lowbit/safetensors"
+)
+
+// element is an element of a stored tensor.
+type element interface {
+	int8 | uint8 | int16 | uint16 | int32 | uint32 | int64 | float32 | float16.Float16 | bf16.BFloat16
+}
+
+// pieceLen is how many elements are worked on at a time, so that they stay in a core's cache.
+const pieceLen = 1 << 16
+
+// memory is lent for one purpose after the other, aligned to every element.
+type memory []uint64
+
+// lend returns room for n elements. What it holds is what was left there.
+func lend[E element](m *memory, n int) []E {
+	size := int(unsafe.Sizeof(*new(E)))
+	words := (n*size + 7) / 8
+	if cap(*m) < words {
+		*m = make(memory, words)
+	}
+	return unsafe.Slice((*E)(unsafe.Pointer(unsafe.SliceData((*m)[:cap(*m)]))), n)
+}
+
+// scratch is the memory of one call.
+type scratch struct {
+	stored, codes, bytes, values, scale, zero, minval, table, column, gathered memory
+}
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+// bytesOf views elements as the bytes that they have in memory.
+func bytesOf[E element](elements []E) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(elements))), len(elements)*int(unsafe.Sizeof(*new(E))))
+}
+
+var bigEndian = binary.NativeEndian.Uint16([]byte{0, 1}) == 1
+
+// toggleEndian turns elements from little-endian, which files are, to the machine's order, or back.
+func toggleEndian[E element](elements []E) {
+	size := int(unsafe.Sizeof(*new(E)))
+	if bigEndian && size > 1 {
+		for one := range slices.Chunk(bytesOf(elements), size) {
+			slices.Reverse(one)
+		}
+	}
+}
+
+// read reads elements from a byte of a stored tensor on.
+func read[E element](from Stored, dst []E, off int64) error {
+	if err := from.File.ReadTensor(from.Name, bytesOf(dst), off); err != nil {
+		return err
+	}
+	toggleEndian(dst)
+	return nil
+}
+
+// readColumns reads a part of each of some rows: row by row, or at once if the part is all of it.
+func readColumns[E element](from Stored, dst []E, rows, cols, first, n int) error {
+	size := int64(unsafe.Sizeof(*new(E)))
+	if n == cols {
+		return read(from, dst, 0)
+	}
+	for r := range rows {
+		if err := from.File.ReadTensor(from.Name, bytesOf(dst[r*n:][:n]), (int64(r)*int64(cols)+int64(first))*size); err != nil {
+			return err
+		}
+	}
+	toggleEndian(dst)
+	return nil
+}
+
+// narrow rounds float32 to T.
+func narrow[T kernels.Float](dst []T, src []float32) {
+	switch dst := any(dst).(type) {
+	case []float32:
+		copy(dst, src)
+	case []float16.Float16:
+		kernels.EncodeFloat16(dst, src)
+	case []bf16.BFloat16:
+		kernels.EncodeBFloat16(dst, src)
+	}
+}
+
+// as views bytes as elements of a byte.
+func as[E ~uint8 | ~int8](b []uint8) []E {
+	return unsafe.Slice((*E)(unsafe.Pointer(unsafe.SliceData(b))), len(b))
+}
+
+// sameType tells whether T is that element type.
+func sameType[T kernels.Float](t safetensors.DType) bool { return dtypeOf[T]() == t }
+
+// dtypeOf is T's element type.
+func dtypeOf[T kernels.Float]() safetensors.DType {
+	switch any(*new(T)).(type) {
+	case float16.Float16:
+		return safetensors.F16
+	case bf16.BFloat16:
+		return safetensors.BF16
+	}
+	return safetensors.F32
+}

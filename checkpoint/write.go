@@ -1,0 +1,310 @@
+package checkpoint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+
+	"github.com/lowbit-go/lowbit/safetensors"
+)
+
+// WriteOptions are how a plan is carried out.
+type WriteOptions struct {
+	Workers  int                              // goroutines; 0 is one
+	Restart  bool                             // a folder: what an earlier run has left is not taken up
+	Progress func(tensor string, bytes int64) // is told of each piece that is done, by several goroutines at a time; may be nil
+}
+
+// WriteFile carries a plan of one shard out. The file appears under its name only when it is whole.
+func (p *Plan) WriteFile(ctx context.Context, path string, o WriteOptions) error {
+	if len(p.Shards) != 1 {
+		return inFile(path, fmt.Errorf("is to be one file, but there are %d shards: want a folder", len(p.Shards)))
+	}
+	return p.run(ctx, []string{path}, o)
+}
+
+// WriteFolder carries a plan out: it writes the shards, the new config.json and index, and, unless the input was a single file, copies every
+// other file of its folder. The folder appears under its name only when it is whole. Until then it lies beside, hidden, as
+// .NAME.lowbit-DIGEST. A run that was killed leaves it there, and the next run of the same plan takes it up: shards that are whole are not
+// done again. A run that fails removes it; one that ctx ends does not.
+func (p *Plan) WriteFolder(ctx context.Context, path string, o WriteOptions) (err error) {
+	path = filepath.Clean(path)
+	if err := wantEmpty(path); err != nil {
+		return err
+	}
+	digest, err := p.Digest()
+	if err != nil {
+		return err
+	}
+	stage := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.lowbit-%s", filepath.Base(path), digest))
+	if o.Restart {
+		if err := os.RemoveAll(stage); err != nil {
+			return inFile(stage, err)
+		}
+	}
+	if err := os.MkdirAll(stage, 0o777); err != nil {
+		return inFile(stage, err)
+	}
+	defer func() {
+		if err != nil && ctx.Err() == nil {
+			os.RemoveAll(stage)
+		}
+	}()
+	whole, err := p.takeUp(stage)
+	if err != nil {
+		return err
+	}
+	var others []string
+	if p.in.kind != File {
+		if others, err = p.otherFiles(path, stage); err != nil {
+			return err
+		}
+	}
+	if err := p.checkSpace(stage, whole, others); err != nil {
+		return err
+	}
+
+	paths := make([]string, len(p.Shards))
+	for i, s := range p.Shards {
+		if !whole[s.Name] {
+			paths[i] = filepath.Join(stage, s.Name)
+		}
+	}
+	if err := p.run(ctx, paths, o); err != nil {
+		return err
+	}
+	for _, name := range others {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := copyFile(filepath.Join(stage, name), filepath.Join(p.in.folder, name)); err != nil {
+			return err
+		}
+	}
+	if p.Config != nil {
+		if err := writeText(filepath.Join(stage, configFile), p.Config); err != nil {
+			return err
+		}
+	}
+	if p.Index != nil {
+		if err := writeText(filepath.Join(stage, filepath.Base(p.in.index.path)), p.Index); err != nil {
+			return err
+		}
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return inFile(path, err)
+	}
+	if err := os.Rename(stage, path); err != nil {
+		return inFile(path, err)
+	}
+	return nil
+}
+
+// wantEmpty refuses a folder that has something in it, and what is no folder.
+func wantEmpty(path string) error {
+	entries, err := os.ReadDir(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil:
+		return inFile(path, err)
+	case len(entries) > 0:
+		return inFile(path, errors.New("exists and is not empty"))
+	}
+	return nil
+}
+
+// takeUp finds the shards that an earlier run has finished, and removes all else that it has left.
+func (p *Plan) takeUp(stage string) (whole map[string]bool, err error) {
+	entries, err := os.ReadDir(stage)
+	if err != nil {
+		return nil, inFile(stage, err)
+	}
+	whole = map[string]bool{}
+	for _, s := range p.Shards {
+		if isWhole(filepath.Join(stage, s.Name), s) {
+			whole[s.Name] = true
+		}
+	}
+	for _, e := range entries {
+		if !whole[e.Name()] {
+			if err := os.RemoveAll(filepath.Join(stage, e.Name())); err != nil {
+				return nil, inFile(stage, err)
+			}
+		}
+	}
+	return whole, nil
+}
+
+// isWhole tells whether a file is the shard. Files take their names when they are whole.
+func isWhole(path string, s Shard) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	stat, err := f.Stat()
+	if err != nil || stat.Size() != s.Size {
+		return false
+	}
+	head := make([]byte, len(s.Head))
+	_, err = io.ReadFull(f, head)
+	return err == nil && string(head) == string(s.Head)
+}
+
+// checkSpace refuses work whose results do not fit the disk.
+func (p *Plan) checkSpace(stage string, whole map[string]bool, others []string) error {
+	need := int64(0)
+	for _, s := range p.Shards {
+		if !whole[s.Name] {
+			need += s.Size
+		}
+	}
+	for _, name := range others {
+		if stat, err := os.Stat(filepath.Join(p.in.folder, name)); err == nil {
+			need += stat.Size()
+		}
+	}
+	if free, ok := freeSpace(stage); ok && need > free {
+		return inFile(filepath.Dir(stage), fmt.Errorf("has %d bytes free, want %d", free, need))
+	}
+	return nil
+}
+
+// writeText writes a small file.
+func writeText(path string, text []byte) error {
+	if err := os.WriteFile(path, text, 0o666); err != nil {
+		return inFile(path, err)
+	}
+	return nil
+}
+
+// copyFile copies a file, and makes the folder that it is in.
+func copyFile(to, from string) (err error) {
+	in, err := os.Open(from)
+	if err != nil {
+		return inFile(from, err)
+	}
+	defer in.Close()
+	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
+		return inFile(to, err)
+	}
+	out, err := os.Create(to)
+	if err != nil {
+		return inFile(to, err)
+	}
+	defer func() {
+		if e := out.Close(); e != nil && err == nil {
+			err = inFile(to, e)
+		}
+	}()
+	if _, err := io.Copy(out, in); err != nil {
+		return inFile(to, err)
+	}
+	return nil
+}
+
+// output is a shard in the making.
+type output struct {
+	*Shard
+	writer  *safetensors.Writer
+	writing sync.Mutex // the file system takes one write to a file at a time
+	left    atomic.Int64
+}
+
+// run writes the shards to files of those names, "" for those that are there.
+func (p *Plan) run(ctx context.Context, paths []string, o WriteOptions) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	type job struct {
+		out  *output
+		task Task
+	}
+	jobs := make(chan job)
+	var workers sync.WaitGroup
+	var opened []*output
+	defer func() {
+		for _, out := range opened {
+			out.writer.Close()
+		}
+	}()
+	for range max(1, o.Workers) {
+		workers.Go(func() {
+			var s Scratch
+			for j := range jobs {
+				if ctx.Err() != nil {
+					continue
+				}
+				if err := p.do(&s, j.out, j.task, o.Progress); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	send := func() error {
+		for i := range p.Shards {
+			if paths[i] == "" {
+				continue
+			}
+			w, err := safetensors.Create(paths[i], p.metadata[p.Shards[i].Name], p.Shards[i].Tensors)
+			if err != nil {
+				return err
+			}
+			out := &output{Shard: &p.Shards[i], writer: w}
+			opened = append(opened, out)
+			out.left.Store(int64(len(out.Pieces)))
+			if len(out.Pieces) == 0 {
+				if err := w.Commit(); err != nil {
+					return err
+				}
+			}
+			for _, task := range out.Pieces {
+				select {
+				case jobs <- job{out, task}:
+				case <-ctx.Done():
+					return nil
+				}
+			}
+		}
+		return nil
+	}
+	err := send()
+	close(jobs)
+	if err != nil {
+		cancel(err)
+	}
+	workers.Wait()
+	return context.Cause(ctx)
+}
+
+// do does a piece. Who does the last one of a shard makes it appear.
+func (p *Plan) do(s *Scratch, out *output, task Task, progress func(string, int64)) error {
+	results, err := out.converters[task.converter].Do(s, task.Piece)
+	if err != nil {
+		return err
+	}
+	bytes := int64(0)
+	out.writing.Lock()
+	for i, r := range task.Runs {
+		if err = out.writer.WriteTensor(out.Tensors[r.Output].Name, results[i], r.Offset); err != nil {
+			break
+		}
+		bytes += r.Size
+	}
+	out.writing.Unlock()
+	if err != nil {
+		return err
+	}
+	if progress != nil {
+		progress(task.Tensor, bytes)
+	}
+	if out.left.Add(-1) == 0 {
+		return out.writer.Commit()
+	}
+	return nil
+}
